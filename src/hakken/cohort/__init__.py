@@ -1,0 +1,1 @@
+"""Who is in the study: case table, checks, split by patient, phantoms."""

@@ -1,0 +1,102 @@
+"""Small files, written so that a reader or a killed writer never leaves half of one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hakken.errors import HakkenError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REASONS = {
+    errno.ENOSPC: "no space left on the disk; free some, or set `results` in config/config.yaml to another disk",
+    errno.EDQUOT: "your quota is used up; free some, or set `results` in config/config.yaml to another disk",
+    errno.EACCES: "no permission to write there; set `results` in config/config.yaml to a folder of your own",
+    errno.EPERM: "no permission to write there; set `results` in config/config.yaml to a folder of your own",
+    errno.EROFS: "that file system is read-only; set `results` in config/config.yaml to a folder of your own",
+}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the folder of ``path``; flush it and rename it to ``path`` when the block succeeds.
+
+    Raises HakkenError with a remedy when the disk is full, the quota used up or the folder read-only.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix="".join(path.suffixes))
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            _flush(temporary)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the system's refusals to write at ``path`` into errors with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in REASONS:
+            raise HakkenError(f"{path}: cannot be written: {REASONS[error.errno]}") from error
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` in one step."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON; NaN and infinity are refused, since JSON has neither."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file; raises HakkenError naming a missing or broken file."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise HakkenError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise HakkenError(f"{path}: not valid JSON ({error})") from None
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table as CSV without its index; floats keep every digit."""
+    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """Return the SHA-256 of a value's canonical JSON, in hexadecimal."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

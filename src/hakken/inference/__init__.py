@@ -1,0 +1,1 @@
+"""From a trained network to score maps and candidates."""

@@ -1,0 +1,1 @@
+"""Where patches are taken and the shards they are kept in."""

@@ -1,0 +1,1 @@
+"""Gallery, report page, provenance."""

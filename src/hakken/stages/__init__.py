@@ -1,0 +1,49 @@
+"""One module a rule: read files, call the rooms that compute, write files, say what goes on."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar
+
+from pydantic import ConfigDict, validate_call
+
+from hakken import console
+from hakken.errors import HakkenError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Stage(Protocol[P, R_co]):
+    """A stage as callers see it: the function's own arguments, and where its log goes."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Run the stage."""
+        ...
+
+
+def stage(function: Callable[P, R]) -> Stage[P, R]:
+    """Make a function a stage.
+
+    Arguments may be plain values (strings, mappings); they are validated into the annotated types. The extra keyword
+    ``log`` names a file for its lines. A HakkenError is shown as its message alone and ends the process with status 2.
+    """
+    validated = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
+    name = function.__name__.replace("_", " ")
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        log = kwargs.pop("log", None)
+        label = str(kwargs.pop("label", name))
+        with console.console(label, Path(str(log)) if log else None):
+            try:
+                return validated(*args, **kwargs)
+            except HakkenError as error:
+                console.progress(f"error: {error}")
+                sys.exit(2)
+
+    return run

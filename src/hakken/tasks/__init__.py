@@ -1,0 +1,1 @@
+"""From batch to loss and from case to result, for each kind of task."""

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REASONS = {
-    errno.ENOSPC: "no space left on the disk; free some, or set `results` in config/config.yaml to another disk",
-    errno.EDQUOT: "your quota is used up; free some, or set `results` in config/config.yaml to another disk",
-    errno.EACCES: "no permission to write there; set `results` in config/config.yaml to a folder of your own",
-    errno.EPERM: "no permission to write there; set `results` in config/config.yaml to a folder of your own",
-    errno.EROFS: "that file system is read-only; set `results` in config/config.yaml to a folder of your own",
+    errno.ENOSPC: "no space left on the disk; free some, or make `results` a link to a folder on another disk",
+    errno.EDQUOT: "your quota is used up; free some, or make `results` a link to a folder on another disk",
+    errno.EACCES: "no permission to write there; make `results` a link to a folder of your own",
+    errno.EPERM: "no permission to write there; make `results` a link to a folder of your own",
+    errno.EROFS: "that file system is read-only; make `results` a link to a folder of your own",
 }
 
 

@@ -1,21 +1,18 @@
 """The study model: every key that a study file may hold, closed, typed, bounded and described.
 
 A study file is YAML. Its top level holds the study as published; `scales` holds, for each scale, the keys that differ.
-`load_study(path, scale)` merges the two and validates the result. The JSON schema and the reference page of all keys
-are generated from these classes, so a description here is the documentation.
+`hakken.studyfile.load_study` merges the two and validates the result. The JSON schema and the reference page of all
+keys are generated from these classes, so a description here is the documentation.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from hakken.errors import HakkenError
+from hakken.names import nearest
 
 PARTS = ("train", "validation", "test")
 Part = Literal["train", "validation", "test"]
@@ -223,7 +220,9 @@ class Search(Section):
     slots: int = Field(default=8, ge=1, le=1024, description="Trainings at once (N).")
     startup: int = Field(default=3, ge=1, description="Random parameters until so many trials have finished.")
     sampler: Literal["bayesian", "random", "sobol"] = Field(default="bayesian", description="Who proposes.")
-    space: dict[str, Parameter] = Field(description="The searched parameters; the names are those of `parameters`.")
+    space: dict[str, Parameter] = Field(
+        default={}, description="The searched parameters; the names are those of `parameters`."
+    )
 
     @field_validator("space")
     @classmethod
@@ -287,7 +286,7 @@ class Study(Section):
     """One study at one scale."""
 
     name: Name = Field(description="Name of the study; its results stand in a folder of that name.")
-    title: str = Field(description="Title for figures and reports.")
+    title: str = Field(default="", description="Title for figures and reports.")
     description: str = Field(default="", description="What is searched for, in which images, after whom.")
     scale: Name = Field(default="paper", description="Scale of this run; set by `scales`, printed on every figure.")
     data: str = Field(default="own data", description="What the images are, printed on every figure.")
@@ -301,7 +300,7 @@ class Study(Section):
     preparation: Preparation = Field(default=Preparation(), description="Common grid and mask.")
     patches: Patches = Field(default=Patches(), description="Patches for training.")
     parameters: Hyperparameters = Field(default=Hyperparameters(), description="Defaults of all hyper-parameters.")
-    search: Search = Field(description="The sweep.")
+    search: Search = Field(default=Search(), description="The sweep.")
     training: Training = Field(default=Training(), description="One training.")
     inference: Inference = Field(default=Inference(), description="From network to candidates.")
     evaluation: Evaluation = Field(default=Evaluation(), description="Measurements.")
@@ -319,50 +318,6 @@ class Study(Section):
         return self
 
 
-def load_study(path: Path, scale: str) -> Study:
-    """Read a study file and return the study at ``scale``.
-
-    Raises HakkenError naming every unknown or invalid key (with the nearest valid one), or the scales that exist.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        known = sorted(file.stem for file in path.parent.glob("*.yaml"))
-        raise HakkenError(f"{path}: no such study; there are {', '.join(known) or 'none'}") from None
-    except yaml.YAMLError as error:
-        raise HakkenError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise HakkenError(f"{path}: a study file is a mapping of keys to values")
-    scales = content.pop("scales", {"paper": {}})
-    if scale not in scales:
-        raise HakkenError(f"{path}: no scale `{scale}`; there are {', '.join(scales)}{nearest(scale, scales)}")
-    return parse_study(_merge(content, scales[scale] or {}) | {"scale": scale}, source=str(path))
-
-
-def parse_study(content: dict[str, Any], source: str = "study") -> Study:
-    """Validate a mapping as a study; raises HakkenError with one line per problem."""
-    try:
-        return Study.model_validate(content)
-    except ValidationError as error:
-        lines = [_explain(problem) for problem in error.errors()]
-        raise HakkenError("\n".join(f"{source}: {line}" for line in lines)) from None
-
-
-def nearest(name: str, known: Any) -> str:
-    """Return '; did you mean `x`?' where a known name is close, else ''."""
-    match = difflib.get_close_matches(name, [str(key) for key in known], n=1)
-    return f"; did you mean `{match[0]}`?" if match else ""
-
-
-def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """Merge nested mappings; a value that is no mapping replaces."""
-    merged = dict(base)
-    for key, value in change.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
-
-
 def _check_extremes(name: str, parameter: Parameter) -> None:
     """Every extreme of a searched parameter must be a value that the parameter may have."""
     for value in parameter.choices or (parameter.low, parameter.high):
@@ -371,35 +326,3 @@ def _check_extremes(name: str, parameter: Parameter) -> None:
             Hyperparameters.model_validate({name: number})
         except ValidationError as error:
             raise ValueError(f"`{name}` = {number}: {error.errors()[0]['msg']}") from None
-
-
-def _explain(problem: Any) -> str:
-    """Say in one line which key is wrong, why, and which valid key is nearest."""
-    location = [str(part) for part in problem["loc"]]
-    key = ".".join(location) or "study"
-    if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{nearest(location[-1], _known_keys(location[:-1]))}"
-    if problem["type"] == "missing":
-        return f"{key}: this key is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    value = "" if isinstance(problem["input"], dict | list) else f" (found {problem['input']!r})"
-    return f"{key}: {message[0].lower()}{message[1:]}{value}"
-
-
-def _known_keys(location: list[str]) -> list[str]:
-    """Return the keys of the section at ``location``."""
-    section: Any = Study
-    for part in location:
-        annotation = (
-            section.model_fields[part].annotation if _is_section(section) and part in section.model_fields else section
-        )
-        section = next((kind for kind in (annotation, *_nested(annotation)) if _is_section(kind)), section)
-    return list(section.model_fields)
-
-
-def _nested(annotation: Any) -> list[Any]:
-    return [inner for argument in get_args(annotation) for inner in (argument, *_nested(argument))]
-
-
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Section)

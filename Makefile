@@ -1,0 +1,40 @@
+# make setup  a virtual environment in .venv with everything pinned by constraints.txt
+# make demo   the main job; STUDY=name SCALE=scale for any other study
+# make test   lint, types and tests
+PYTHON ?= python3
+STUDY ?= brain_metastasis
+SCALE ?= tiny
+JOBS ?= 2
+BIN := .venv/bin
+
+.PHONY: setup demo test lint docs benchmarks
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "hakken needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "no virtual environment could be made; on Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[test]'
+	@touch $@
+
+demo: setup
+	$(BIN)/snakemake --config 'studies={"$(STUDY)": "$(SCALE)"}'
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+docs: setup
+	$(BIN)/hakken schema --output docs/reference
+
+benchmarks: setup
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[benchmark]'
+	$(BIN)/python benchmarks/patches.py
+	$(BIN)/python benchmarks/dense.py
+	$(BIN)/python benchmarks/search.py

@@ -1,0 +1,40 @@
+# hakken: from a case table to every figure of the paper. The stages are in workflow/rules, in the order of their names.
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/cohort.smk"
+include: "workflow/rules/imaging.smk"
+include: "workflow/rules/patches.smk"
+include: "workflow/rules/sweep.smk"
+include: "workflow/rules/freeze.smk"
+include: "workflow/rules/test.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        everything("results/{study}/{scale}/report.html"),
+        everything("results/{study}/{scale}/summary.txt"),
+
+
+rule figures:
+    input:
+        figures,
+
+
+rule sweeps:
+    input:
+        everything("results/{study}/{scale}/selected.json"),
+
+
+onsuccess:
+    shell("cat {summaries:q}", summaries=everything("results/{study}/{scale}/summary.txt"))

@@ -1,0 +1,63 @@
+"""A case and the table of all cases, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hakken.study import Part
+
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the case table.
+
+    ``channels`` holds one image per channel. The truth is ``lesion_mask`` or ``lesion_table``, as the study says; both
+    are None for a case without lesions. ``columns`` holds the remaining columns (scanner, sex, age, site and others,
+    but none whose heading announces personal data). ``row`` is the line of the table, its heading being line 1.
+    """
+
+    case_id: str
+    patient: str
+    split: Part | None
+    channels: dict[str, Path]
+    lesion_mask: Path | None = None
+    lesion_table: Path | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    row: int | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file of the case: its channels in the order of the study, then its truth where it has one."""
+        truth = (self.lesion_mask, self.lesion_table)
+        return (*self.channels.values(), *(path for path in truth if path is not None))
+
+
+@dataclass(frozen=True)
+class CaseTable:
+    """All cases, in the order of the table; ``source`` is the file that they were read from."""
+
+    cases: tuple[Case, ...]
+    source: Path = Path("cases.csv")
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def part(self, part: Part) -> tuple[Case, ...]:
+        """Return the cases of one part."""
+        return tuple(case for case in self.cases if case.split == part)
+
+    def case(self, case_id: str) -> Case:
+        """Return the case with this id; raises KeyError where there is none."""
+        return next((case for case in self.cases if case.case_id == case_id), None) or _missing(case_id)
+
+    def select(self, case_ids: list[str] | tuple[str, ...]) -> tuple[Case, ...]:
+        """Return the cases with these ids, in the order of the ids; raises KeyError where there is none."""
+        known = {case.case_id: case for case in self.cases}
+        return tuple(known[case_id] if case_id in known else _missing(case_id) for case_id in case_ids)
+
+
+def _missing(case_id: str) -> Case:
+    raise KeyError(f"no case {case_id} in the case table")

@@ -1,0 +1,199 @@
+"""What can be wrong with a case table, found before any image is read, and all at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from hakken.cohort.case import PARTS, CaseTable
+from hakken.cohort.rows import Row, Rows, read_rows
+from hakken.names import nearest
+from hakken.problems import Problem
+from hakken.study import Study
+
+NO_LESIONS = "none"
+CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+PERSONAL = re.compile(r"name|birth|dob\b|address|phone|e-?mail|insurance|mrn\b|social", re.IGNORECASE)
+TRUTHS = ("lesion_mask", "lesion_table")
+
+
+def check_table(path: Path, study: Study, files_exist: bool = True) -> list[Problem]:
+    """Return every problem of the case table at ``path``, in the order of its rows.
+
+    Raises HakkenError where the file is no readable table at all.
+    """
+    return check_rows(read_rows(path), study, files_exist)
+
+
+def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Problem]:
+    """Return every problem of a table read as text; problems of the heading come first and hide those of the cells."""
+    problems = list(_heading(rows.heading, study))
+    if not problems and not rows.rows:
+        problems = [_of_table("case_id", "the table has no cases", "add one line per case")]
+    if problems:
+        return problems
+    problems = [
+        *_widths(rows),
+        *_empty_cells(rows, study),
+        *_case_ids(rows.rows),
+        *_splits(rows),
+        *_patients(rows),
+        *_parts(rows),
+        *(_missing_files(rows, study) if files_exist else ()),
+    ]
+    return sorted(problems, key=lambda problem: problem.row or 0)
+
+
+def free_columns(heading: Iterable[str], study: Study) -> list[str]:
+    """Return the columns that are kept as they are: all but the known ones and those that announce personal data."""
+    known = {"case_id", "patient", "split", *TRUTHS, *study.channels}
+    return [name for name in heading if name and name not in known and not PERSONAL.search(name)]
+
+
+def require_lesions(lesions: Mapping[str, int]) -> list[Problem]:
+    """Return a problem for each part without any lesion; ``lesions`` holds the number of lesions of each part."""
+    return [
+        _of_table(
+            "split",
+            f"the part `{part}` has no lesions, so nothing can be {'learnt' if part == 'train' else 'measured'} there",
+            "move cases with lesions to this part, or remove the column `split` to have the cases split anew",
+        )
+        for part, count in lesions.items()
+        if count == 0
+    ]
+
+
+def identical_pixels(digests: Mapping[str, str], table: CaseTable) -> list[Problem]:
+    """Return a problem for every pair of cases in different parts whose images have the same pixel digest.
+
+    Cases without a digest are passed over, so that the sealed test cases may stay unread.
+    """
+    groups = defaultdict(list)
+    for case in table.cases:
+        if case.case_id in digests:
+            groups[digests[case.case_id]].append(case)
+    return [
+        Problem(
+            case.case_id,
+            "split",
+            f"has the same pixels as case {first.case_id}, but this one is in {case.split} and that in {first.split}",
+            "remove one of the two cases, or give both the same `patient` and `split`",
+            case.row,
+        )
+        for first, *others in groups.values()
+        for case in others
+        if case.split != first.split
+    ]
+
+
+def _heading(heading: tuple[str, ...], study: Study) -> Iterator[Problem]:
+    """Yield missing and repeated columns."""
+    for column in ("case_id", "patient", *study.channels, study.cohort.truth):
+        if column not in heading:
+            unknown = [name for name in heading if name]
+            reason = f"this column is missing{nearest(column, unknown)}; there are {', '.join(unknown)}"
+            yield _of_table(column, reason, f"name a column of the table `{column}`")
+    for column in sorted({name for name in heading if name and heading.count(name) > 1}):
+        yield _of_table(column, "this column stands twice in the heading", "rename or remove one of the two")
+
+
+def _widths(rows: Rows) -> Iterator[Problem]:
+    for row in rows.rows:
+        if row.width != len(rows.heading):
+            reason = f"the row has {row.width} cells, the heading {len(rows.heading)}"
+            yield _of_row(row, "all", reason, "quote cells that contain the separator, and fill every column")
+
+
+def _empty_cells(rows: Rows, study: Study) -> Iterator[Problem]:
+    truth = study.cohort.truth
+    for row in rows.rows:
+        for column in ("case_id", "patient", *study.channels):
+            if not row[column]:
+                yield _of_row(row, column, "the cell is empty", "fill it in, or remove the row")
+        if not row[truth]:
+            remedy = f"fill it in, or write `{NO_LESIONS}` where the case has no lesions"
+            yield _of_row(row, truth, "the cell is empty", remedy)
+
+
+def _case_ids(rows: Iterable[Row]) -> Iterator[Problem]:
+    """Yield ids that cannot be file names, and ids that stand twice."""
+    first: dict[str, int] = {}
+    for row in rows:
+        case_id = row["case_id"]
+        if not case_id:
+            continue
+        if not CASE_ID.fullmatch(case_id):
+            reason = f"`{case_id}` cannot become a file name"
+            yield _of_row(row, "case_id", reason, "use at most 100 letters, digits, `-` and `_`, no other characters")
+        if case_id in first:
+            reason = f"case id `{case_id}` stands in rows {first[case_id]} and {row.number}"
+            yield _of_row(row, "case_id", reason, "give every case an id of its own, or remove one of the rows")
+        first.setdefault(case_id, row.number)
+
+
+def _splits(rows: Rows) -> Iterator[Problem]:
+    """Yield unknown split values, and empty ones among filled ones."""
+    values = [row["split"] for row in rows.rows]
+    for row, value in zip(rows.rows, values, strict=True):
+        if value and value not in PARTS:
+            reason = f"unknown split `{value}`{nearest(value.lower(), PARTS)}"
+            yield _of_row(row, "split", reason, f"use one of {', '.join(PARTS)}")
+        elif not value and any(values):
+            remedy = "fill in all cells of this column, or none to have the cases split by patient"
+            yield _of_row(row, "split", "the cell is empty while others are filled", remedy)
+
+
+def _patients(rows: Rows) -> Iterator[Problem]:
+    """Yield patients who stand in more than one part: their images would leak from training into the test."""
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    last: dict[str, Row] = {}
+    for row in rows.rows:
+        if row["split"] in PARTS and row["patient"]:
+            found[row["patient"]][row["split"]].append(str(row.number))
+            last[row["patient"]] = row
+    for patient, parts in found.items():
+        if len(parts) > 1:
+            where = " and ".join(f"{part} (row {', '.join(numbers)})" for part, numbers in parts.items())
+            reason = f"patient `{patient}` is in {where}"
+            yield _of_row(last[patient], "split", reason, "put all cases of a patient into the same part")
+
+
+def _parts(rows: Rows) -> Iterator[Problem]:
+    """Yield parts that no case is in, where the table fills the column."""
+    values = {row["split"] for row in rows.rows} - {""}
+    if values and values <= set(PARTS):
+        for part in PARTS:
+            if part not in values:
+                remedy = f"write `{part}` for some patients, or remove the column to have the cases split by patient"
+                yield _of_table("split", f"no case is in the part `{part}`", remedy)
+
+
+def _missing_files(rows: Rows, study: Study) -> Iterator[Problem]:
+    folder = str(rows.path.parent)
+    truth = study.cohort.truth
+    for row in rows.rows:
+        for column in (*study.channels, truth):
+            cell = row[column]
+            if not cell or (column == truth and cell.lower() == NO_LESIONS):
+                continue
+            path = os.path.join(folder, cell)  # noqa: PTH118 - strings are ten times faster here than Path
+            if not os.path.exists(path):  # noqa: PTH110
+                yield _of_row(row, column, f"no such file: {os.path.normpath(path)}", _remedy(cell))
+
+
+def _remedy(cell: str) -> str:
+    if "\\" in cell:
+        return "write `/` between folders, and paths relative to the table's folder"
+    return "correct the path, which counts from the table's folder, or put the file there"
+
+
+def _of_row(row: Row, column: str, reason: str, remedy: str) -> Problem:
+    return Problem(row["case_id"], column, reason, remedy, row.number)
+
+
+def _of_table(column: str, reason: str, remedy: str) -> Problem:
+    """Return a problem of the heading or of the table as a whole, which stands at line 1."""
+    return Problem("", column, reason, remedy, 1)

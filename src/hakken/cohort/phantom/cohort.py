@@ -1,0 +1,98 @@
+"""Who is in a phantom cohort: cases, patients, parts, scanners and how many lesions each has, before any is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+
+from hakken.cohort.case import PARTS, Case, CaseTable
+from hakken.errors import HakkenError
+from hakken.seeds import derive_seed
+from hakken.study import Part, Phantom, Study
+
+SCANNERS = ("A", "B", "C")
+LESION_FREE = 0.17
+LESION_COUNTS = (0.24, 0.20, 0.16, 0.12, 0.10, 0.08, 0.06, 0.04)
+SECOND_VISIT = 9
+
+
+@dataclass(frozen=True)
+class PhantomCase:
+    """A case to be drawn; ``index`` counts the cases of the cohort from 1, ``lesions`` is their number."""
+
+    case_id: str
+    index: int
+    patient: str
+    part: Part
+    scanner: str
+    sex: str
+    age: int
+    lesions: int
+
+
+def phantom_of(study: Study) -> Phantom:
+    """Return the study's phantom; raises HakkenError where the study has a case table of its own."""
+    if study.cohort.phantom is None:
+        raise HakkenError(f"study {study.name}: has no phantom, its cases come from {study.cohort.table}")
+    return study.cohort.phantom
+
+
+def phantom_cases(study: Study) -> tuple[PhantomCase, ...]:
+    """Return all cases of the study's phantom, part by part; they depend on the study's seed and sizes alone."""
+    sizes = phantom_of(study).cases
+    cases: list[PhantomCase] = []
+    for part in PARTS:
+        random = np.random.default_rng(derive_seed(study.seed, "phantom cohort", part))
+        cases += _cases_of(part, int(getattr(sizes, part)), len(cases) + 1, random)
+    return tuple(cases)
+
+
+def table_of(study: Study, folder: Path, cases_per_job: int) -> CaseTable:
+    """Return the phantom's case table, whose images stand in ``folder``/<part>-<batch>/<case>/."""
+    seen = dict.fromkeys(PARTS, 0)
+    rows = []
+    for number, case in enumerate(phantom_cases(study), start=2):
+        batch = f"{case.part}-{seen[case.part] // cases_per_job:03d}"
+        seen[case.part] += 1
+        rows.append(_row(case, study, folder / batch / case.case_id, number))
+    return CaseTable(tuple(rows), folder / "cases.csv")
+
+
+def _cases_of(part: Part, count: int, start: int, random: Generator) -> list[PhantomCase]:
+    """Return the cases of one part; now and then a case is a second visit of the patient before."""
+    scanners = random.permutation([SCANNERS[number % len(SCANNERS)] for number in range(count)])
+    lesions = _lesion_counts(count, random)
+    cases: list[PhantomCase] = []
+    for number in range(count):
+        index = start + number
+        sex, age = str(random.choice(["F", "M"])), int(random.integers(38, 84))
+        patient = f"S{index:04d}"
+        if number % SECOND_VISIT == SECOND_VISIT - 1:
+            before = cases[-1]
+            patient, sex, age = before.patient, before.sex, before.age
+        cases.append(
+            PhantomCase(f"P{index:04d}", index, patient, part, str(scanners[number]), sex, age, int(lesions[number]))
+        )
+    return cases
+
+
+def _lesion_counts(count: int, random: Generator) -> list[int]:
+    """Return how many lesions each case has: a fixed fraction is free of them, so that no part is without any."""
+    free = round(LESION_FREE * count)
+    numbers = 1 + random.choice(len(LESION_COUNTS), size=count - free, p=LESION_COUNTS)
+    return [int(number) for number in random.permutation([0] * free + numbers.tolist())]
+
+
+def _row(case: PhantomCase, study: Study, folder: Path, number: int) -> Case:
+    return Case(
+        case_id=case.case_id,
+        patient=case.patient,
+        split=case.part,
+        channels={name: folder / f"{name}.nii.gz" for name in study.channels},
+        lesion_mask=folder / "lesions.nii.gz",
+        columns={"scanner": case.scanner, "sex": case.sex, "age": str(case.age)},
+        row=number,
+    )

@@ -1,0 +1,90 @@
+"""The case table: one row a case, which images it has, and where its truth stands.
+
+Columns: ``case_id``, ``patient``, optionally ``split`` (train, validation, test), ``site``, ``scanner``, ``sex``,
+``age``; one column per channel of the study with a path relative to the table; and ``lesion_mask`` or
+``lesion_table``, as the study's ``cohort.truth`` says. In a column of truth the word ``none`` says that the case has
+no lesions; an empty cell is a mistake, since it could also mean that nobody has looked.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+from hakken.cohort.case import Case, CaseTable
+from hakken.cohort.checks import NO_LESIONS, check_rows, free_columns
+from hakken.cohort.rows import Row, Rows, read_rows
+from hakken.errors import HakkenError
+from hakken.files import write_text
+from hakken.problems import listed
+from hakken.study import Part, Study
+
+__all__ = ["Case", "CaseTable", "read_table", "write_table"]
+
+
+def read_table(path: Path, study: Study, files_exist: bool = True) -> CaseTable:
+    """Read and check the case table of ``study``.
+
+    With ``files_exist`` every image must be on disk; phantoms are drawn later. Raises HakkenError that lists every
+    problem with its row, column, reason and remedy.
+    """
+    rows = read_rows(path)
+    problems = check_rows(rows, study, files_exist)
+    if problems:
+        raise HakkenError(listed(problems, str(path)))
+    free = free_columns(rows.heading, study)
+    return CaseTable(tuple(_case(row, rows, study, free) for row in rows.rows), path)
+
+
+def write_table(path: Path, table: CaseTable) -> None:
+    """Write ``table`` as CSV, its files relative to the folder of ``path``; columns that no case fills are left out."""
+    records = [_record(case, path.parent) for case in table.cases]
+    columns = list(dict.fromkeys(column for record in records for column in record))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    write_text(path, stream.getvalue())
+
+
+def _case(row: Row, rows: Rows, study: Study, free: Iterable[str]) -> Case:
+    folder = rows.path.parent
+    channels = {name: _inside(folder, row[name]) for name in study.channels}
+    truth = row[study.cohort.truth]
+    found = None if truth.lower() == NO_LESIONS else _inside(folder, truth)
+    return Case(
+        case_id=row["case_id"],
+        patient=row["patient"],
+        split=cast("Part", row["split"]) if row["split"] else None,
+        channels=channels,
+        lesion_mask=found if study.cohort.truth == "lesion_mask" else None,
+        lesion_table=found if study.cohort.truth == "lesion_table" else None,
+        columns={name: row[name] for name in free},
+        row=row.number,
+    )
+
+
+def _record(case: Case, folder: Path) -> dict[str, str]:
+    """Return the cells of one case, by column."""
+    truth = case.lesion_mask or case.lesion_table
+    column = "lesion_table" if case.lesion_table else "lesion_mask"
+    return {
+        "case_id": case.case_id,
+        "patient": case.patient,
+        **({"split": case.split} if case.split else {}),
+        **case.columns,
+        **{name: _relative(image, folder) for name, image in case.channels.items()},
+        column: _relative(truth, folder) if truth else NO_LESIONS,
+    }
+
+
+def _inside(folder: Path, cell: str) -> Path:
+    return Path(os.path.normpath(folder / cell)) if ".." in cell else folder / cell
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()

@@ -1,0 +1,45 @@
+"""Which study a command means: the one that is named, or those of config/config.yaml."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hakken.errors import HakkenError
+from hakken.study import Study
+from hakken.studyfile import load_study
+
+CONFIG = Path("config/config.yaml")
+STUDIES = Path("config/studies")
+
+
+def add_study_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--study` and `--scale`."""
+    parser.add_argument("--study", metavar="NAME", help="a study of config/studies (default: those of config.yaml)")
+    parser.add_argument("--scale", metavar="SCALE", help="its scale (default: that of config.yaml, else the first)")
+
+
+def read_config() -> dict[str, Any]:
+    """Return config/config.yaml; raises HakkenError where the working folder is not the project's."""
+    if not CONFIG.is_file():
+        raise HakkenError(f"{CONFIG}: no such file; run this command in the project's folder")
+    content: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+    return content
+
+
+def chosen_studies(options: argparse.Namespace) -> list[Study]:
+    """Return the studies that the options name; raises HakkenError for an unknown study or scale."""
+    configured: dict[str, str] = read_config()["studies"]
+    if options.study is None:
+        return [load_study(STUDIES / f"{name}.yaml", options.scale or scale) for name, scale in configured.items()]
+    path = STUDIES / f"{options.study}.yaml"
+    return [load_study(path, options.scale or configured.get(options.study) or first_scale(path))]
+
+
+def first_scale(path: Path) -> str:
+    """Return the first scale of a study file (`paper` where it names none)."""
+    content = yaml.safe_load(path.read_text()) if path.is_file() else None
+    return str(next(iter((content or {}).get("scales") or {"paper": {}})))

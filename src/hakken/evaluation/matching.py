@@ -1,0 +1,255 @@
+"""Which candidate hits which lesion.
+
+Notation: L lesions, M candidates (marks), P pairs of a mark and a lesion that it hits, in arrays of one entry a pair.
+All choices between equals go to the earlier row, and none of them changes a score, so no order of rows matters.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hakken.errors import HakkenError
+from hakken.evaluation.findings import FIRST_ROW, Candidates, Cases, Flags, Floats, Ints, Lesions
+
+HITS = r"distance|distance-inclusive|inside|fixed:\d+(\.\d+)?"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How candidates are compared with lesions.
+
+    ``hit``: `distance` (distance to the centre < radius), `distance-inclusive` (<=), `fixed:MM` (distance < MM) or
+    `inside` (the mark lies in the lesion's mask). ``duplicates``: further marks on a lesion are ignored or
+    `false-positive`. ``double_hit``: a mark in two lesions hits `both`, or `one`: pairs are taken by falling score,
+    then by distance, and neither mark nor lesion is taken twice. ``max_candidates``: only marks strictly above the
+    (N + 1)st score of their case stay (the rule of LUNA16).
+    """
+
+    hit: str = "distance"
+    duplicates: Literal["ignore", "false-positive"] = "ignore"
+    double_hit: Literal["both", "one"] = "both"
+    max_candidates: int | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(HITS, self.hit):
+            raise HakkenError(f"hit rule `{self.hit}`: use distance, distance-inclusive, inside or fixed:MM")
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """Return the rules as plain values, to stand in every result."""
+        return {
+            "hit": self.hit,
+            "duplicates": self.duplicates,
+            "double_hit": self.double_hit,
+            "max_candidates": self.max_candidates,
+        }
+
+
+class Fate(IntEnum):
+    """What a candidate turned out to be."""
+
+    FALSE = 0
+    TRUE = 1
+    DUPLICATE = 2
+    EXCLUDED = 3
+    CUT = 4
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Totals over all candidates, at the lowest threshold."""
+
+    cases: int
+    lesions: int
+    candidates: int
+    true_positives: int
+    false_positives: int
+    missed: int
+    ignored_duplicates: int
+    ignored_excluded: int
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """Candidates against lesions under ``rules``.
+
+    ``lesion_score`` (L,) is the highest score among a lesion's marks, -inf where it is missed; ``lesion_mark`` (L,) the
+    row of that mark, -1 where there is none; ``hits`` (L,) how many marks hit it; ``fate`` (M,) what each candidate is.
+    """
+
+    cases: Cases
+    lesions: Lesions
+    candidates: Candidates
+    rules: Rules
+    lesion_score: Floats
+    lesion_mark: Ints
+    hits: Ints
+    fate: NDArray[np.int8]
+
+    @property
+    def false(self) -> Flags:
+        """Which candidates (M,) are false positives."""
+        return np.asarray(self.fate == Fate.FALSE)
+
+    @property
+    def counts(self) -> Counts:
+        """Totals; ignored duplicates are the hits of each detected lesion beyond its first, summed."""
+        included = self.lesions.included
+        found = included & (self.lesion_mark >= 0)
+        ignores = self.rules.duplicates == "ignore"
+        return Counts(
+            cases=len(self.cases),
+            lesions=int(included.sum()),
+            candidates=int((self.fate != Fate.CUT).sum()),
+            true_positives=int(found.sum()),
+            false_positives=int(self.false.sum()),
+            missed=int((included & ~found).sum()),
+            ignored_duplicates=int((self.hits[found] - 1).sum()) if ignores else 0,
+            ignored_excluded=int((self.fate == Fate.EXCLUDED).sum()),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Hits: mark (P,) and lesion (P,) rows, and their squared distance in mm²."""
+
+    mark: Ints
+    lesion: Ints
+    squared: Floats
+
+    def where(self, keep: Flags) -> _Pairs:
+        return _Pairs(self.mark[keep], self.lesion[keep], self.squared[keep])
+
+
+def match(cases: Cases, lesions: Lesions, candidates: Candidates, rules: Rules | None = None) -> Matching:
+    """Compare candidates with lesions.
+
+    Raises HakkenError naming the row of a lesion or candidate whose case is not in the cohort, and when the rule
+    `inside` lacks the candidates' labels.
+    """
+    rules = rules or Rules()
+    _check_cases("lesions", lesions.case, len(cases))
+    _check_cases("candidates", candidates.case, len(cases))
+    kept = _kept(candidates, rules.max_candidates)
+    pairs = _inside(lesions, candidates) if rules.hit == "inside" else _near(lesions, candidates, rules.hit)
+    pairs = pairs.where(kept[pairs.mark])
+    right = pairs.where(lesions.included[pairs.lesion])
+    resolved = _one_to_one(right, candidates.score) if rules.double_hit == "one" else right
+    lesion_mark = _best_marks(resolved, candidates.score, len(lesions))
+    return Matching(
+        cases=cases,
+        lesions=lesions,
+        candidates=candidates,
+        rules=rules,
+        lesion_score=np.where(lesion_mark >= 0, candidates.score[lesion_mark], -np.inf)
+        if len(candidates)
+        else np.full(len(lesions), -np.inf),
+        lesion_mark=lesion_mark,
+        hits=np.bincount(right.lesion, minlength=len(lesions)).astype(np.int64),
+        fate=_fates(kept, pairs, right, lesion_mark, rules),
+    )
+
+
+def _check_cases(table: str, case: Ints, cases: int) -> None:
+    bad = np.flatnonzero((case < 0) | (case >= cases))
+    if bad.size:
+        raise HakkenError(
+            f"{table}, row {bad[0] + FIRST_ROW}: case number {case[bad[0]]} is not among the {cases} cases of the cohort"
+        )
+
+
+def _kept(candidates: Candidates, most: int | None) -> Flags:
+    """Which marks stay: those strictly above the (most + 1)st score of their case, all in cases of fewer marks."""
+    if most is None:
+        return np.ones(len(candidates), bool)
+    order = np.lexsort((-candidates.score, candidates.case))
+    case = candidates.case[order]
+    rank = np.arange(len(order)) - np.searchsorted(case, case)
+    limit = np.full(int(case.max(initial=-1)) + 1, -np.inf)
+    limit[case[rank == most]] = candidates.score[order[rank == most]]
+    return np.asarray(candidates.score > limit[candidates.case])
+
+
+def _near(lesions: Lesions, candidates: Candidates, hit: str) -> _Pairs:
+    """Return the pairs that are near enough under a distance rule."""
+    fixed = float(hit.partition(":")[2]) if hit.startswith("fixed:") else None
+    radius = lesions.diameter_mm / 2 if fixed is None else np.full(len(lesions), fixed)
+    mark, lesion = _neighbours(lesions, candidates, radius)
+    squared = ((candidates.xyz[mark] - lesions.xyz[lesion]) ** 2).sum(axis=1)
+    limit = radius[lesion] ** 2
+    return _Pairs(mark, lesion, squared).where(squared <= limit if hit == "distance-inclusive" else squared < limit)
+
+
+def _neighbours(lesions: Lesions, candidates: Candidates, radius: Floats) -> tuple[Ints, Ints]:
+    """Return (mark, lesion) rows of one case each whose x differ by no more than the radius, and a few more.
+
+    Marks are sorted on one line on which the cases lie one after another, so no case is compared with another.
+    """
+    if not len(lesions) or not len(candidates):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    x = np.concatenate([candidates.xyz[:, 0], lesions.xyz[:, 0]])
+    stride = 2 * (np.ptp(x) + 2 * radius.max() + 1)
+    line = candidates.case * stride + (candidates.xyz[:, 0] - x.min())
+    order = np.argsort(line, kind="stable")
+    centre = lesions.case * stride + (lesions.xyz[:, 0] - x.min())
+    slack = radius * (1 + 1e-9) + np.abs(centre) * 1e-12 + 1e-9
+    first = np.searchsorted(line[order], centre - slack, side="left")
+    last = np.searchsorted(line[order], centre + slack, side="right")
+    return order[_ranges(first, last)], np.repeat(np.arange(len(lesions)), last - first)
+
+
+def _inside(lesions: Lesions, candidates: Candidates) -> _Pairs:
+    """Return the pairs of a mark and the lesion of its case whose label it carries."""
+    if candidates.label is None:
+        raise HakkenError("candidates, column lesion: missing; hit rule `inside` needs the lesion each mark lies in")
+    base = int(max(lesions.label.max(initial=0), candidates.label.max(initial=0))) + 1
+    key = lesions.case * base + lesions.label
+    order = np.argsort(key, kind="stable")
+    wanted = np.where(candidates.label > 0, candidates.case * base + candidates.label, -1)
+    first = np.searchsorted(key[order], wanted, side="left")
+    last = np.searchsorted(key[order], wanted, side="right")
+    lesion = order[_ranges(first, last)]
+    mark = np.repeat(np.arange(len(candidates)), last - first)
+    return _Pairs(mark, lesion, ((candidates.xyz[mark] - lesions.xyz[lesion]) ** 2).sum(axis=1))
+
+
+def _ranges(first: Ints, last: Ints) -> Ints:
+    """Return first[0] .. last[0] - 1, first[1] .. last[1] - 1 and so on, in one array."""
+    lengths = last - first
+    ends = np.cumsum(lengths)
+    return np.arange(lengths.sum()) + np.repeat(first - (ends - lengths), lengths)
+
+
+def _one_to_one(pairs: _Pairs, score: Floats) -> _Pairs:
+    """Return the pairs taken by falling score, then by distance, such that no mark and no lesion is taken twice."""
+    marks: set[int] = set()
+    lesions: set[int] = set()
+    taken = np.zeros(len(pairs.mark), bool)
+    for pair in np.lexsort((pairs.lesion, pairs.mark, pairs.squared, -score[pairs.mark])):
+        mark, lesion = int(pairs.mark[pair]), int(pairs.lesion[pair])
+        if mark not in marks and lesion not in lesions:
+            taken[pair] = True
+            marks.add(mark)
+            lesions.add(lesion)
+    return pairs.where(taken)
+
+
+def _best_marks(pairs: _Pairs, score: Floats, lesions: int) -> Ints:
+    """Return the row of the highest mark of each lesion (L,), the first of equals, -1 where there is none."""
+    best = np.full(lesions, -1, np.int64)
+    order = np.lexsort((-pairs.mark, score[pairs.mark]))
+    best[pairs.lesion[order]] = pairs.mark[order]
+    return best
+
+
+def _fates(kept: Flags, pairs: _Pairs, right: _Pairs, lesion_mark: Ints, rules: Rules) -> NDArray[np.int8]:
+    fate = np.where(kept, Fate.FALSE, Fate.CUT).astype(np.int8)
+    fate[pairs.mark] = Fate.EXCLUDED
+    fate[right.mark] = Fate.DUPLICATE if rules.duplicates == "ignore" else Fate.FALSE
+    fate[lesion_mark[lesion_mark >= 0]] = Fate.TRUE
+    return fate

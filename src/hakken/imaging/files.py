@@ -1,0 +1,186 @@
+"""Image files to volumes and back: NIfTI, MetaImage, DICOM series, PNG and JPEG.
+
+Pixels and geometry are all that enters: no tag, description or name of a file's header goes into a volume or is
+written. SimpleITK reads a cut-off NIfTI file without a word and fills it with zeros, so the length is checked here.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from hakken.errors import HakkenError
+from hakken.files import replacing
+from hakken.imaging.convert import from_image, to_image
+from hakken.imaging.dicom import is_dicom, read_series
+from hakken.volume import Geometry, Volume, triple
+
+NIFTI = (".nii.gz", ".nii")
+META = (".mha", ".mhd")
+FLAT = (".png", ".jpg", ".jpeg")
+DICOM = (".dcm", ".ima")
+KNOWN = (*NIFTI, *META, *FLAT, *DICOM)
+MEGABYTE = 1 << 20
+
+sitk.ProcessObject.SetGlobalWarningDisplay(False)
+
+
+def read_volume(path: Path) -> Volume:
+    """Return the volume of a file, or of the DICOM series in a folder; a 2-D image is one slice.
+
+    Raises HakkenError, naming the path, for what is missing, cut off, broken, coloured, of four dimensions or of a
+    kind that is not known, and for an incomplete or mixed DICOM series.
+    """
+    if path.is_dir() or suffix(path) in DICOM or (suffix(path) not in KNOWN and is_dicom(path)):
+        return read_series(path)
+    _check_file(path)
+    reader = _open(path)
+    try:
+        image = reader.Execute()
+    except RuntimeError:
+        raise HakkenError(f"{path}: its pixels cannot be read; copy the file anew from its source") from None
+    return _scalar_volume(image, path)
+
+
+def read_geometry(path: Path) -> Geometry:
+    """Return the grid of an image file without reading its pixels (a DICOM series is read whole)."""
+    if path.is_dir() or suffix(path) not in KNOWN or suffix(path) in DICOM:
+        return read_volume(path).geometry
+    _check_exists(path)
+    reader = _open(path)
+    size = [*reader.GetSize(), 1][:3]
+    if reader.GetDimension() == 2:
+        return Geometry(
+            (1, int(size[1]), int(size[0])), (*_pair(reader.GetSpacing()), 1.0), (*_pair(reader.GetOrigin()), 0.0)
+        )
+    return Geometry(
+        (int(size[2]), int(size[1]), int(size[0])),
+        triple(reader.GetSpacing()[:3]),
+        triple(reader.GetOrigin()[:3]),
+        _three_by_three(reader.GetDirection(), reader.GetDimension()),
+    )
+
+
+def write_volume(path: Path, volume: Volume) -> None:
+    """Write a volume as NIfTI or MetaImage, by the name's ending; the header holds geometry and nothing else."""
+    if suffix(path) not in (*NIFTI, ".mha"):
+        raise HakkenError(f"{path}: volumes are written as .nii.gz, .nii or .mha")
+    with replacing(path) as temporary:
+        sitk.WriteImage(to_image(volume), str(temporary), useCompression=suffix(path) != ".nii")
+
+
+def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write a colour picture (rows, columns, 3) of bytes as PNG."""
+    with replacing(path) as temporary:
+        sitk.WriteImage(sitk.GetImageFromArray(pixels, isVector=True), str(temporary))
+
+
+def suffix(path: Path) -> str:
+    """Return the ending of a file's name in small letters; ``.nii.gz`` counts as one."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
+
+
+def _open(path: Path) -> sitk.ImageFileReader:
+    """Return a reader that has read the header."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        if "orthonormal" in str(error):
+            raise HakkenError(
+                f"{path}: the axes of this image are not orthogonal; resample it onto an orthogonal grid first"
+            ) from None
+        raise HakkenError(f"{path}: no readable image; copy the file anew from its source") from None
+    extra = [size for size in reader.GetSize()[3:] if size > 1]
+    if extra:
+        sizes = "x".join(str(size) for size in reader.GetSize())
+        raise HakkenError(
+            f"{path}: an image of {reader.GetDimension()} dimensions ({sizes}); give one volume a channel, each in a file"
+        )
+    return reader
+
+
+def _scalar_volume(image: sitk.Image, path: Path) -> Volume:
+    while image.GetDimension() > 3:
+        image = image[..., 0]
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        image = _grey(image, path)
+    if image.GetDimension() == 2:
+        image = sitk.JoinSeries(image)
+    return from_image(image)
+
+
+def _grey(image: sitk.Image, path: Path) -> sitk.Image:
+    """Return the first of three equal colours; raises HakkenError for colours and vectors."""
+    parts = [sitk.VectorIndexSelectionCast(image, index) for index in range(image.GetNumberOfComponentsPerPixel())]
+    arrays = [sitk.GetArrayFromImage(part) for part in parts[:3]]
+    if suffix(path) in FLAT and all(np.array_equal(arrays[0], other) for other in arrays[1:]):
+        return parts[0]
+    raise HakkenError(f"{path}: {len(parts)} values a pixel (colour or vectors); convert it to one grey value a pixel")
+
+
+def _check_exists(path: Path) -> None:
+    if not path.exists():
+        raise HakkenError(f"{path}: no such file; correct the path in the case table")
+    if suffix(path) not in KNOWN:
+        raise HakkenError(f"{path}: unknown kind of image; hakken reads {', '.join(KNOWN)} and folders of DICOM files")
+
+
+def _check_file(path: Path) -> None:
+    """Raise HakkenError when the file is missing, of an unknown kind, or a NIfTI file that ends too early."""
+    _check_exists(path)
+    try:
+        if suffix(path) in NIFTI:
+            _check_length(path)
+    except PermissionError:
+        raise HakkenError(f"{path}: no permission to read it; ask its owner or change its permissions") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise HakkenError(f"{path}: cut off or damaged while copying; copy the file anew from its source") from None
+
+
+def _check_length(path: Path) -> None:
+    """Compare the length that a NIfTI header promises with what the file holds; EOFError where it is short.
+
+    Reading a compressed file to its end also checks its checksum.
+    """
+    with path.open("rb") as plain:
+        compressed = plain.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if compressed else path.open("rb") as stream:
+        header = stream.read(348)
+        needed = _promised_bytes(header)
+        length = len(header)
+        while block := stream.read(MEGABYTE):
+            length += len(block)
+    if length < needed:
+        raise EOFError
+
+
+def _promised_bytes(header: bytes) -> int:
+    """Return the bytes of a NIfTI-1 or NIfTI-2 file by its first 348 bytes; EOFError where they are too few."""
+    if len(header) < 348:
+        raise EOFError
+    order = "<" if struct.unpack_from("<i", header)[0] in (348, 540) else ">"
+    if struct.unpack_from(f"{order}i", header)[0] == 540:
+        dims = struct.unpack_from(f"{order}8q", header, 16)
+        bits, start = struct.unpack_from(f"{order}h", header, 14)[0], struct.unpack_from(f"{order}q", header, 168)[0]
+    else:
+        dims = struct.unpack_from(f"{order}8h", header, 40)
+        bits, start = struct.unpack_from(f"{order}h", header, 72)[0], struct.unpack_from(f"{order}f", header, 108)[0]
+    return int(start) + math.prod(max(1, size) for size in dims[1 : 1 + max(0, min(dims[0], 7))]) * bits // 8
+
+
+def _pair(values: tuple[float, ...]) -> tuple[float, float]:
+    return (float(values[0]), float(values[1]))
+
+
+def _three_by_three(direction: tuple[float, ...], dimension: int) -> tuple[float, ...]:
+    return tuple(np.reshape(direction, (dimension, dimension))[:3, :3].ravel().tolist())

@@ -1,0 +1,170 @@
+"""A prepared case as files: what preparation writes and what patches, tasks and figures read.
+
+In one folder: ``<case>.npy`` float16 (c, z, y, x) normalised channels, 0 outside the mask; ``<case>.mask.npy`` uint8
+(z, y, x); ``<case>.labels.npy`` int16 (z, y, x) lesion labels, only where the case has truth; ``<case>.json``.
+The prepared grid is an ordinary geometry in the reference channel's LPS space, so ``geometry.to_world`` of a voxel is
+already a point in the scanner's space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hakken.errors import HakkenError
+from hakken.files import read_json, replacing, write_json
+from hakken.volume import Geometry
+
+Kind = Literal["included", "excluded"]
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """A lesion: its number in the labels, centre x, y, z in mm (LPS), equivalent-sphere diameter and volume.
+
+    ``excluded`` lesions are findings too small to count: marks on them are neither right nor wrong.
+    """
+
+    lesion: int
+    x: float
+    y: float
+    z: float
+    diameter_mm: float
+    volume_mm3: float
+    kind: Kind = "included"
+    lesion_class: str | None = None
+
+    @property
+    def centre(self) -> tuple[float, float, float]:
+        """Centre x, y, z in mm, LPS."""
+        return (self.x, self.y, self.z)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the lesion as plain values; the class has the key ``class`` and is left out where there is none."""
+        content = asdict(self)
+        name = content.pop("lesion_class")
+        return content | ({"class": name} if name is not None else {})
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Lesion:
+        """Return the lesion that ``as_dict`` described."""
+        values = dict(content)
+        return cls(lesion_class=values.pop("class", None), **values)
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """What is known of a prepared case; its arrays stay on disk in ``folder`` until they are asked for."""
+
+    case_id: str
+    patient: str
+    columns: dict[str, str]
+    channels: tuple[str, ...]
+    geometry: Geometry
+    source_geometry: Geometry
+    normalisation: dict[str, dict[str, Any]]
+    pixel_digest: str
+    has_truth: bool
+    lesions: tuple[Lesion, ...] = ()
+    folder: Path | None = field(default=None, compare=False)
+
+    def image(self, mmap: bool = True) -> NDArray[np.float16]:
+        """Return the normalised channels, float16 (c, z, y, x), memory-mapped and read-only unless told otherwise."""
+        return self._load("npy", mmap)
+
+    def mask(self, mmap: bool = False) -> NDArray[np.uint8]:
+        """Return the mask, uint8 (z, y, x): 1 where patches are taken and candidates may lie."""
+        return self._load("mask.npy", mmap)
+
+    def labels(self, mmap: bool = False) -> NDArray[np.int16]:
+        """Return the lesion labels, int16 (z, y, x); raises HakkenError where the case has no truth."""
+        if not self.has_truth:
+            raise HakkenError(f"case {self.case_id}: has no lesion labels; add its lesion mask or lesion table")
+        return self._load("labels.npy", mmap)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the folder as plain values, for JSON."""
+        return {
+            "case_id": self.case_id,
+            "patient": self.patient,
+            "columns": self.columns,
+            "channels": list(self.channels),
+            "geometry": self.geometry.as_dict(),
+            "source_geometry": self.source_geometry.as_dict(),
+            "normalisation": self.normalisation,
+            "pixel_digest": self.pixel_digest,
+            "has_truth": self.has_truth,
+            "lesions": [lesion.as_dict() for lesion in self.lesions],
+        }
+
+    def _load(self, suffix: str, mmap: bool) -> NDArray[Any]:
+        if self.folder is None:
+            raise HakkenError(f"case {self.case_id}: was not loaded from a folder; use load_prepared")
+        path = self.folder / f"{self.case_id}.{suffix}"
+        try:
+            array: NDArray[Any] = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise HakkenError(f"{path}: cannot be read ({error}); delete the folder and prepare again") from None
+        return array
+
+
+def save_prepared(
+    folder: Path,
+    case: PreparedCase,
+    image: NDArray[np.floating[Any]],
+    mask: NDArray[Any],
+    labels: NDArray[Any] | None = None,
+) -> PreparedCase:
+    """Write one case into ``folder``, the JSON last, and return it bound to that folder.
+
+    ``image`` (c, z, y, x), ``mask`` and ``labels`` (z, y, x) must fit ``case.geometry``; raises HakkenError otherwise.
+    """
+    _check_shapes(case, image, mask, labels)
+    _save_array(folder / f"{case.case_id}.npy", image.astype(np.float16))
+    _save_array(folder / f"{case.case_id}.mask.npy", mask.astype(np.uint8))
+    if labels is not None:
+        _save_array(folder / f"{case.case_id}.labels.npy", labels.astype(np.int16))
+    write_json(folder / f"{case.case_id}.json", case.as_dict())
+    return load_prepared(folder, case.case_id)
+
+
+def load_prepared(folder: Path, case_id: str) -> PreparedCase:
+    """Return what is known of a prepared case; raises HakkenError when its JSON is missing or broken."""
+    content = read_json(folder / f"{case_id}.json")
+    return PreparedCase(
+        case_id=content["case_id"],
+        patient=content["patient"],
+        columns=content["columns"],
+        channels=tuple(content["channels"]),
+        geometry=Geometry.from_dict(content["geometry"]),
+        source_geometry=Geometry.from_dict(content["source_geometry"]),
+        normalisation=content["normalisation"],
+        pixel_digest=content["pixel_digest"],
+        has_truth=content["has_truth"],
+        lesions=tuple(Lesion.from_dict(lesion) for lesion in content["lesions"]),
+        folder=folder,
+    )
+
+
+def prepared_cases(folder: Path) -> list[PreparedCase]:
+    """Return all prepared cases of a folder, ordered by case id."""
+    return [load_prepared(folder, path.stem) for path in sorted(folder.glob("*.json"))]
+
+
+def _check_shapes(case: PreparedCase, image: NDArray[Any], mask: NDArray[Any], labels: NDArray[Any] | None) -> None:
+    shape = case.geometry.shape_zyx
+    expected = (len(case.channels), *shape)
+    if image.shape != expected or mask.shape != shape or (labels is not None and labels.shape != shape):
+        raise HakkenError(f"case {case.case_id}: arrays do not fit {expected} (channels, z, y, x)")
+    if case.has_truth != (labels is not None):
+        raise HakkenError(f"case {case.case_id}: labels must be given exactly where the case has truth")
+
+
+def _save_array(path: Path, array: NDArray[Any]) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)

@@ -1,0 +1,144 @@
+"""The score map of a whole volume by a network that was trained on patches. Axes are (z, y, x), units are voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import pad
+
+from hakken.inference.fragments import DenseNetwork, Triple, triple
+from hakken.networks.patch_cnn import PatchClassifier
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreMap:
+    """Probability of a lesion at lattice points: ``array`` (z, y, x), float32.
+
+    Point (i, j, k) lies at voxel ``origin + (i, j, k) * step`` of the image; points outside the mask are 0.
+    """
+
+    array: NDArray[np.float32]
+    origin: Triple
+    step: Triple
+
+    def to_voxel(self, points: NDArray[Any]) -> NDArray[np.float64]:
+        """Return voxels (n, 3) z, y, x of lattice indices (n, 3) z, y, x; fractions are welcome."""
+        return np.asarray(np.asarray(points, float) * self.step + self.origin)
+
+
+@dataclass(frozen=True)
+class Box:
+    """Lattice points from ``low`` to below ``high``, z, y, x."""
+
+    low: Triple
+    high: Triple
+
+    @property
+    def shape(self) -> Triple:
+        """Points along each axis."""
+        return triple(high - low for low, high in zip(self.low, self.high, strict=True))
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The box as an index."""
+        return tuple(slice(low, high) for low, high in zip(self.low, self.high, strict=True))
+
+    def halves(self) -> tuple[Box, Box]:
+        """Return two boxes, cut across the longest axis."""
+        axis = int(np.argmax(self.shape))
+        middle = (self.low[axis] + self.high[axis]) // 2
+        high, low = list(self.high), list(self.low)
+        high[axis] = low[axis] = middle
+        return Box(self.low, triple(high)), Box(triple(low), self.high)
+
+
+def score_map(
+    network: PatchClassifier,
+    image: torch.Tensor,
+    stride_voxel: int,
+    memory_mb: float,
+    mask: NDArray[Any] | None = None,
+    precision: torch.dtype = torch.float32,
+) -> ScoreMap:
+    """Return the probability of a lesion at every ``stride_voxel``-th voxel of ``image`` (c, z, y, x).
+
+    A point's score is that of the patch which holds the point at index ``patch // 2``; beyond the image lie zeros.
+    Equal to evaluating patch by patch within 1e-4. The image is cut into boxes so that a forward pass stays below
+    ``memory_mb``; parts without a point inside ``mask`` (z, y, x) are skipped. A ``precision`` below float32 uses
+    autocast.
+    """
+    dense = DenseNetwork.of(network, stride_voxel)
+    shape = triple(image.shape[1:])
+    origin = triple(((extent - 1) % step) // 2 for extent, step in zip(shape, dense.step, strict=True))
+    inside = at_lattice(np.ones(shape, bool) if mask is None else mask, origin, dense.step)
+    scores = np.zeros(inside.shape, np.float32)
+    device = next(network.parameters()).device
+    with torch.inference_mode(), autocast(device, precision):
+        for box in boxes(Box((0, 0, 0), triple(inside.shape)), inside, dense, memory_mb * MIB):
+            block = _block(image, dense, origin, box).to(device, torch.float32)
+            logits = dense.logits(block, box.shape).float()
+            scores[box.slices] = (1 - torch.softmax(logits, 0)[0]).cpu().numpy()
+    return ScoreMap(scores * inside, origin, dense.step)
+
+
+def at_lattice(array: NDArray[Any], origin: Triple, step: Triple) -> NDArray[np.bool_]:
+    """Return a mask (z, y, x) at the lattice points."""
+    every = tuple(slice(start, None, distance) for start, distance in zip(origin, step, strict=True))
+    return np.asarray(array[every]) > 0
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[Any]:
+    """Return the context in which a network computes at ``precision``."""
+    return nullcontext() if precision == torch.float32 else torch.autocast(device.type, precision)
+
+
+def boxes(box: Box, inside: NDArray[np.bool_], dense: DenseNetwork, limit: float) -> Iterator[Box]:
+    """Yield boxes that cover all points ``inside`` (z, y, x), each below ``limit`` bytes where it can be cut.
+
+    A box is also cut where two tight ones need clearly fewer voxels, as at the round ends of a head.
+    """
+    tight = _tight(box, inside)
+    if tight is None:
+        return
+    if max(tight.shape) > 1 and (dense.bytes(tight.shape) > limit or _cutting_pays(tight, inside, dense)):
+        for half in tight.halves():
+            yield from boxes(half, inside, dense, limit)
+    else:
+        yield tight
+
+
+def _cutting_pays(box: Box, inside: NDArray[np.bool_], dense: DenseNetwork) -> bool:
+    parts = [tight for half in box.halves() if (tight := _tight(half, inside))]
+    return sum(np.prod(dense.input_shape(part.shape)) for part in parts) < 0.8 * np.prod(dense.input_shape(box.shape))
+
+
+def _tight(box: Box, inside: NDArray[np.bool_]) -> Box | None:
+    """Return the smallest box around the points inside, None where there are none."""
+    part = inside[box.slices]
+    if not part.any():
+        return None
+    found = [np.flatnonzero(part.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    low = triple(start + places[0] for start, places in zip(box.low, found, strict=True))
+    high = triple(start + places[-1] + 1 for start, places in zip(box.low, found, strict=True))
+    return Box(low, high)
+
+
+def _block(image: torch.Tensor, dense: DenseNetwork, origin: Triple, box: Box) -> torch.Tensor:
+    """Return the voxels (c, z, y, x) that the network must see for a box, zeros beyond the image."""
+    margins: list[int] = []
+    cut = [slice(None)]
+    needed = dense.input_shape(box.shape)
+    for axis in range(3):
+        start = origin[axis] + box.low[axis] * dense.step[axis] - dense.patch[axis] // 2
+        stop, extent = start + needed[axis], image.shape[axis + 1]
+        cut.append(slice(max(start, 0), min(stop, extent)))
+        margins = [max(-start, 0), max(stop - extent, 0), *margins]
+    return pad(image[tuple(cut)], margins)

@@ -1,0 +1,207 @@
+"""Where patches are taken: positives inside lesions, easy negatives anywhere in the mask, hard negatives on bright spots.
+
+All volumes are (z, y, x) on one grid; spacing is x, y, z in mm; centres are voxel indices (z, y, x). Nothing here knows
+files or networks. Each kind has its own stream of random numbers, so changing the count of one leaves the others alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hakken.errors import HakkenError
+from hakken.seeds import derive_seed
+from hakken.study import Patches, Spacing
+
+Mask = NDArray[np.bool_]
+Voxels = NDArray[np.int32]
+
+SMOOTHING_MM = 1.0  # a bright spot is wider than one noisy voxel
+BRIGHT_PERCENTILE = 95.0  # of the smoothed reference image inside the mask
+SPREAD_MM = 8.0  # hard negatives keep this distance from each other, as far as the image has room for it
+
+
+class Kind(IntEnum):
+    """What a patch is centred on; also the class code in files."""
+
+    EASY = 0
+    HARD = 1
+    POSITIVE = 2
+
+
+@dataclass(frozen=True)
+class Centres:
+    """Patch centres of one case: ``voxels`` (n, 3) z, y, x; ``kinds`` (n,) codes of Kind; ``lesions`` (n,) labels.
+
+    ``lesions`` is 0 for negatives.
+    """
+
+    voxels: Voxels
+    kinds: NDArray[np.int8]
+    lesions: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.voxels)
+
+    def count(self, kind: Kind) -> int:
+        """Return the number of centres of one kind."""
+        return int(np.count_nonzero(self.kinds == kind))
+
+
+def sample_centres(
+    labels: NDArray[np.integer[Any]],
+    mask: NDArray[Any],
+    reference_image: NDArray[Any],
+    spacing: Spacing,
+    settings: Patches,
+    seed: int,
+    excluded: Collection[int] = (),
+) -> Centres:
+    """Choose the patch centres of one case.
+
+    ``labels`` are 0 or the number of a lesion, ``mask`` is non-zero where patches may lie, ``reference_image`` shows
+    what is bright, all (z, y, x); lesions in ``excluded`` give no positives. Each other lesion gives
+    ``positives_per_lesion`` centres, its middle first. Negatives are distinct voxels of the mask that keep
+    ``clearance_mm`` from every lesion, excluded ones too; where the case has fewer than asked for, all are taken. So an
+    empty mask gives no negatives and a case without lesions no positives. The same seed gives the same centres.
+    Raises HakkenError when the three volumes differ in shape.
+    """
+    if not labels.shape == mask.shape == reference_image.shape:
+        raise HakkenError(f"labels {labels.shape}, mask {mask.shape} and image {reference_image.shape} differ in shape")
+    inside = mask != 0
+    allowed = inside & ~_near_lesions(labels, spacing, settings.clearance_mm)
+    groups = [
+        (Kind.POSITIVE, lesion, _positives(labels, inside, lesion, box, settings.positives_per_lesion, seed))
+        for lesion, box in enumerate(ndimage.find_objects(labels), start=1)
+        if box is not None and lesion not in excluded
+    ]
+    groups.append((Kind.HARD, 0, _hard(reference_image, inside, allowed, spacing, settings, seed)))
+    groups.append((Kind.EASY, 0, _easy(allowed, settings.easy_negatives_per_case, seed)))
+    counts = [len(voxels) for _, _, voxels in groups]
+    return Centres(
+        voxels=np.concatenate([voxels for _, _, voxels in groups]).astype(np.int32),
+        kinds=np.repeat([kind for kind, _, _ in groups], counts).astype(np.int8),
+        lesions=np.repeat([lesion for _, lesion, _ in groups], counts).astype(np.int32),
+    )
+
+
+def with_lost_lesions(labels: NDArray[np.int16], centres: dict[int, NDArray[np.float64]]) -> NDArray[np.int16]:
+    """Return ``labels`` in which every lesion has a voxel.
+
+    A lesion smaller than a voxel can vanish when labels are resampled; the voxel nearest to its centre (z, y, x, in
+    voxels) then stands for it, unless another lesion or the outside of the grid is there.
+    """
+    lost = sorted(set(centres) - set(np.unique(labels).tolist()))
+    restored = labels.copy() if lost else labels
+    for lesion in lost:
+        voxel = tuple(np.rint(centres[lesion]).astype(int).tolist())
+        on_grid = all(0 <= index < size for index, size in zip(voxel, labels.shape, strict=True))
+        if on_grid and restored[voxel] == 0:
+            restored[voxel] = lesion
+    return restored
+
+
+def _positives(
+    labels: NDArray[np.integer[Any]], inside: Mask, lesion: int, box: tuple[slice, ...], count: int, seed: int
+) -> Voxels:
+    """Return ``count`` voxels (count, 3) of a lesion: its middle, then others at random, again when it has too few."""
+    voxels = np.argwhere(labels[box] == lesion) + [axis.start for axis in box]
+    in_mask = inside[tuple(voxels.T)]
+    voxels = voxels[in_mask] if in_mask.any() else voxels
+    middle = int(np.argmin(((voxels - voxels.mean(axis=0)) ** 2).sum(axis=1)))
+    rng = np.random.default_rng(derive_seed(seed, "positives", lesion))
+    others = np.delete(np.arange(len(voxels)), middle)
+    passes = [np.append(middle, rng.permutation(others))]
+    passes += [rng.permutation(len(voxels)) for _ in range(count // len(voxels))]
+    return voxels[np.concatenate(passes)[:count]].astype(np.int32)
+
+
+def _easy(allowed: Mask, count: int, seed: int) -> Voxels:
+    """Return at most ``count`` distinct voxels, uniform in ``allowed``."""
+    places = np.flatnonzero(allowed)
+    rng = np.random.default_rng(derive_seed(seed, "easy"))
+    chosen = rng.choice(places, size=min(count, len(places)), replace=False)
+    return _unravel(chosen, allowed.shape)
+
+
+def _hard(image: NDArray[Any], inside: Mask, allowed: Mask, spacing: Spacing, settings: Patches, seed: int) -> Voxels:
+    """Return at most ``hard_negatives_per_case`` bright voxels that keep away from each other."""
+    if not allowed.any() or settings.hard_negatives_per_case == 0:
+        return np.empty((0, 3), np.int32)
+    smooth = ndimage.gaussian_filter(np.asarray(image, np.float32), SMOOTHING_MM / np.asarray(spacing[::-1]))
+    bright = allowed & (smooth >= np.percentile(smooth[inside], BRIGHT_PERCENTILE))
+    ranked = _by_brightness(smooth, bright, seed)
+    return _spread(ranked, bright.shape, spacing, settings.hard_negatives_per_case)
+
+
+def _by_brightness(smooth: NDArray[np.float32], bright: Mask, seed: int) -> NDArray[np.intp]:
+    """Return the flat indices of bright voxels: local maxima first, each group in random order, brighter ones sooner.
+
+    The order is a draw without replacement, weighted by the height above the faintest (Efraimidis and Spirakis 2006).
+    """
+    places = np.flatnonzero(bright)
+    values = smooth.ravel()[places]
+    peak = (smooth == ndimage.maximum_filter(smooth, size=3)).ravel()[places]
+    weights = values - values.min(initial=np.inf) + 1e-3
+    waiting = np.random.default_rng(derive_seed(seed, "hard")).exponential(size=len(places)) / weights
+    return places[np.lexsort((waiting, ~peak))]
+
+
+def _spread(ranked: NDArray[np.intp], shape: tuple[int, ...], spacing: Spacing, count: int) -> Voxels:
+    """Take voxels in order, each only where no other lies within SPREAD_MM; halve the distance until there are enough."""
+    chosen: list[int] = []
+    distance = SPREAD_MM
+    while len(chosen) < min(count, len(ranked)):
+        ball = _ball(distance, spacing)
+        closed = np.zeros(shape, bool)
+        for place in chosen:
+            _close(closed, place, ball)
+        for place in ranked.tolist():
+            if len(chosen) == count:
+                break
+            if not closed.flat[place]:
+                chosen.append(place)
+                _close(closed, place, ball)
+        distance /= 2
+    return _unravel(np.asarray(chosen, np.intp), shape)
+
+
+def _close(closed: Mask, place: int, ball: Voxels) -> None:
+    """Mark the ball around a flat index, as far as it lies on the grid."""
+    voxels = np.asarray(np.unravel_index(place, closed.shape)) + ball
+    voxels = voxels[((voxels >= 0) & (voxels < closed.shape)).all(axis=1)]
+    closed[tuple(voxels.T)] = True
+
+
+def _ball(radius_mm: float, spacing: Spacing) -> Voxels:
+    """Return the voxel offsets (n, 3) z, y, x nearer than ``radius_mm``; the centre is always among them."""
+    steps = np.asarray(spacing[::-1])
+    reach = np.floor(radius_mm / steps).astype(int)
+    offsets = np.stack(np.meshgrid(*[np.arange(-r, r + 1) for r in reach], indexing="ij"), axis=-1).reshape(-1, 3)
+    distance = np.linalg.norm(offsets * steps, axis=1)
+    return offsets[(distance < radius_mm) | (distance == 0)].astype(np.int32)
+
+
+def _near_lesions(labels: NDArray[np.integer[Any]], spacing: Spacing, clearance_mm: float) -> Mask:
+    """Return where a voxel is a lesion's or nearer than ``clearance_mm`` to one, centre to centre.
+
+    Distances are measured lesion by lesion in a box around it, which costs a hundredth of doing so in the volume.
+    """
+    near = labels != 0
+    steps = np.asarray(spacing[::-1])
+    margin = np.ceil(clearance_mm / steps).astype(int)
+    for lesion, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is not None:
+            wide = tuple(slice(max(axis.start - m, 0), axis.stop + m) for axis, m in zip(box, margin, strict=True))
+            near[wide] |= ndimage.distance_transform_edt(labels[wide] != lesion, sampling=steps) < clearance_mm
+    return np.asarray(near)
+
+
+def _unravel(places: NDArray[np.intp], shape: tuple[int, ...]) -> Voxels:
+    return np.stack(np.unravel_index(places, shape), axis=1).astype(np.int32).reshape(-1, len(shape))

@@ -1,0 +1,307 @@
+"""Shards: a few large files of patches, their index and their checksums.
+
+A folder of patches holds ``shard-000.npy`` ... (float16: patch, channel, then the spatial axes), ``index.csv`` (a row for
+every patch: where it is kept, its case, centre and kind), ``shards.json`` (shapes, checksums, origin), written last, and
+``preview.png``. A stored patch has an edge of ``size_voxel + 2 * margin_voxel``; its centre voxel is at index
+``edge // 2`` of every axis. Patches may have two or three spatial axes; the index always names z, y and x.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from hakken.errors import HakkenError
+from hakken.files import read_json, replacing, sha256_file, write_json, write_text
+from hakken.patches.sampling import Centres, Kind
+from hakken.study import Spacing
+
+Patch = NDArray[np.float16]
+COLUMNS = ("patch", "shard", "row", "case_id", "z", "y", "x", "x_mm", "y_mm", "z_mm", "kind", "lesion")
+NAMES = {kind: kind.name.lower() for kind in Kind}
+CODES = {name: kind for kind, name in NAMES.items()}
+
+
+@dataclass(frozen=True)
+class CutCase:
+    """One case to be cut: ``image`` (c, z, y, x), its ``centres`` and the same ``points`` (n, 3) x, y, z in mm, LPS."""
+
+    case_id: str
+    image: NDArray[Any]
+    centres: Centres
+    points: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of patches, its number of patches and its SHA-256."""
+
+    file: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What ``shards.json`` says of a folder of patches; ``spacing_mm`` is x, y, z."""
+
+    size_voxel: int
+    margin_voxel: int
+    channels: tuple[str, ...]
+    spacing_mm: Spacing
+    study: str
+    kinds: dict[str, int]
+    index_sha256: str
+    shards: tuple[Shard, ...]
+    axes: int = 3
+    dtype: str = "float16"
+
+    @property
+    def edge(self) -> int:
+        """Edge of a stored patch in voxels."""
+        return self.size_voxel + 2 * self.margin_voxel
+
+    @property
+    def patch_shape(self) -> tuple[int, ...]:
+        """Shape of a stored patch: channels, then the spatial axes."""
+        return (len(self.channels), *[self.edge] * self.axes)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where one patch is kept, and what it shows: the centre in voxels and in mm (LPS), its kind and lesion."""
+
+    patch: int
+    shard: int
+    row: int
+    case_id: str
+    voxel: tuple[int, ...]
+    point: tuple[float, ...]
+    kind: Kind
+    lesion: int
+
+    def cells(self) -> tuple[object, ...]:
+        """Return the cells of the index, in the order of COLUMNS."""
+        millimetres = (f"{value:.4f}" for value in self.point)
+        return (
+            *(self.patch, self.shard, self.row, self.case_id),
+            *(*self.voxel, *millimetres, NAMES[self.kind], self.lesion),
+        )
+
+
+def write_shards(folder: Path, cases: Iterable[CutCase], contents: Contents, shard_mb: int = 256) -> Contents:
+    """Cut the patches of all cases into shards of at most ``shard_mb`` MB each, and write index and checksums.
+
+    ``contents`` describes the patches; its counts, checksums and shards are filled in and returned. Cases are read one by
+    one and a patch is in memory alone, so memory does not grow with the cohort. Shards of an earlier run are removed
+    first. Where a patch crosses the border of its image it is 0. Raises HakkenError when nothing can be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in (folder / "shards.json", *folder.glob("shard-*.npy")):
+        stale.unlink(missing_ok=True)
+    patch_bytes = 2 * int(np.prod(contents.patch_shape))
+    writer = _Writer(folder, contents, capacity=max(1, shard_mb * 2**20 // patch_bytes))
+    with writer:
+        rows = [row for case in cases for row in writer.add(case)]
+    index = _index_text(rows)
+    write_text(folder / "index.csv", index)
+    complete = replace(
+        contents,
+        kinds={name: sum(row.kind == kind for row in rows) for kind, name in NAMES.items()},
+        index_sha256=hashlib.sha256(index.encode()).hexdigest(),
+        shards=tuple(Shard(name, count, sha256_file(folder / name)) for name, count in writer.counts.items()),
+    )
+    write_json(folder / "shards.json", asdict(complete))
+    return complete
+
+
+def cut_patch(image: NDArray[Any], centre: Sequence[int], edge: int) -> Patch:
+    """Return the patch (c, edge, ...) of ``image`` (c, ...) whose index ``edge // 2`` is ``centre``; 0 beyond the border."""
+    patch = np.zeros((image.shape[0], *[edge] * len(centre)), np.float16)
+    starts = [index - edge // 2 for index in centre]
+    spans = [(max(start, 0), min(start + edge, size)) for start, size in zip(starts, image.shape[1:], strict=True)]
+    source = tuple(slice(low, max(low, high)) for low, high in spans)
+    target = tuple(slice(s.start - start, s.stop - start) for s, start in zip(source, starts, strict=True))
+    patch[(slice(None), *target)] = image[(slice(None), *source)]
+    return patch
+
+
+class _Writer:
+    """Appends patches to the current shard and opens the next one when it is full."""
+
+    def __init__(self, folder: Path, contents: Contents, capacity: int) -> None:
+        self.folder = folder
+        self.contents = contents
+        self.capacity = capacity
+        self.counts: dict[str, int] = {}
+        self.total = 0
+        self._stack = ExitStack()
+        self._stream: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is None:
+            self._finish()
+        self._stack.__exit__(*error)
+
+    def add(self, case: CutCase) -> Iterator[Row]:
+        """Write the patches of one case, and yield their rows of the index."""
+        for number, centre in enumerate(case.centres.voxels.tolist()):
+            image = case.image if self.contents.axes == 3 else case.image[:, 0]
+            shard, row = self._append(cut_patch(image, centre[-self.contents.axes :], self.contents.edge))
+            point = tuple(case.points[number].tolist())
+            kind = Kind(int(case.centres.kinds[number]))
+            lesion = int(case.centres.lesions[number])
+            yield Row(self.total, shard, row, case.case_id, tuple(centre), point, kind, lesion)
+            self.total += 1
+
+    def _append(self, patch: Patch) -> tuple[int, int]:
+        stream, name = self._current()
+        stream.write(patch.tobytes())
+        self.counts[name] += 1
+        return len(self.counts) - 1, self.counts[name] - 1
+
+    def _current(self) -> tuple[BinaryIO, str]:
+        """Return the open shard and its name, a new one where the last is full."""
+        name = _shard_name(max(len(self.counts) - 1, 0))
+        if self._stream is not None and self.counts[name] < self.capacity:
+            return self._stream, name
+        self._finish()
+        name = _shard_name(len(self.counts))
+        temporary = self._stack.enter_context(replacing(self.folder / name))
+        self._stream = self._stack.enter_context(temporary.open("wb"))
+        self.counts[name] = 0
+        self._write_header(self._stream, rows=0)
+        return self._stream, name
+
+    def _finish(self) -> None:
+        """Write the final number of patches into the header, which numpy pads for just that, and publish the shard."""
+        if self._stream is not None:
+            self._stream.seek(0)
+            self._write_header(self._stream, rows=list(self.counts.values())[-1])
+            self._stream = None
+            self._stack.close()
+
+    def _write_header(self, stream: BinaryIO, rows: int) -> None:
+        shape = (rows, *self.contents.patch_shape)
+        npy.write_array_header_1_0(stream, {"descr": "<f2", "fortran_order": False, "shape": shape})
+
+
+class PatchStore:
+    """The patches of a folder, memory-mapped.
+
+    ``kinds`` (n,) holds codes of Kind, ``cases`` (n,) case ids, ``centres`` (n, 3) z, y, x and ``lesions`` (n,) labels,
+    all by patch number.
+    """
+
+    def __init__(self, folder: Path, contents: Contents, shards: list[Patch], index: list[dict[str, str]]) -> None:
+        self.folder = folder
+        self.contents = contents
+        self.kinds = np.array([CODES[row["kind"]] for row in index], np.int8)
+        self.cases = np.array([row["case_id"] for row in index], np.str_)
+        self.centres = np.array([[int(row[axis]) for axis in "zyx"] for row in index], np.int32).reshape(-1, 3)
+        self.lesions = np.array([int(row["lesion"]) for row in index], np.int32)
+        self._shard_of = np.array([int(row["shard"]) for row in index], np.intp)
+        self._row_of = np.array([int(row["row"]) for row in index], np.intp)
+        self._shards = shards
+
+    @classmethod
+    def open(cls, folder: Path, verify: bool = False) -> PatchStore:
+        """Map the patches of ``folder``; with ``verify`` read every byte and compare the checksums.
+
+        Raises HakkenError when the folder is unfinished, a shard is missing, truncated or corrupt (it is named), or the
+        index does not fit.
+        """
+        contents = read_contents(folder)
+        index_file = folder / "index.csv"
+        if not index_file.is_file() or sha256_file(index_file) != contents.index_sha256:
+            raise HakkenError(f"{index_file}: is missing or changed since the patches were cut; {_again(folder)}")
+        shards = [_map_shard(folder, shard, contents) for shard in contents.shards]
+        if verify:
+            for shard in contents.shards:
+                _verify_shard(folder, shard)
+        with index_file.open(newline="") as stream:
+            return cls(folder, contents, shards, list(csv.DictReader(stream)))
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def of_kind(self, kind: Kind) -> NDArray[np.intp]:
+        """Return the numbers of all patches of one kind, ascending."""
+        return np.flatnonzero(self.kinds == kind)
+
+    def read(self, patches: NDArray[np.integer[Any]], edge: int | None = None) -> Patch:
+        """Return patches by number as float16 (n, c, edge, ...), cropped around their centre voxel.
+
+        Index ``edge // 2`` of every axis is the centre. Ascending numbers read fastest. Raises HakkenError when ``edge`` is
+        larger than what is stored.
+        """
+        wanted = self.contents.edge if edge is None else edge
+        if not 1 <= wanted <= self.contents.edge:
+            raise HakkenError(f"{self.folder}: patches of edge {wanted} asked for, {self.contents.edge} are stored")
+        start = self.contents.edge // 2 - wanted // 2
+        window = (slice(None), *[slice(start, start + wanted)] * self.contents.axes)
+        result = np.empty((len(patches), self.contents.patch_shape[0], *[wanted] * self.contents.axes), np.float16)
+        shards, rows = self._shard_of[patches], self._row_of[patches]
+        for shard in np.unique(shards):
+            chosen = shards == shard
+            result[chosen] = self._shards[shard][(rows[chosen], *window)]
+        return result
+
+
+def read_contents(folder: Path) -> Contents:
+    """Return what ``shards.json`` says; raises HakkenError when the folder has none."""
+    path = folder / "shards.json"
+    if not path.is_file():
+        raise HakkenError(f"{path}: is missing, so the patches are unfinished; {_again(folder)}")
+    values = read_json(path)
+    values["shards"] = tuple(Shard(**shard) for shard in values["shards"])
+    values["channels"] = tuple(values["channels"])
+    values["spacing_mm"] = tuple(values["spacing_mm"])
+    return Contents(**values)
+
+
+def _map_shard(folder: Path, shard: Shard, contents: Contents) -> Patch:
+    """Map one shard; its header must promise what ``shards.json`` does and the file must be as long as that."""
+    path = folder / shard.file
+    try:
+        array: Patch = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise HakkenError(f"{path}: cannot be read ({error}); {_again(folder)}") from None
+    expected = (shard.rows, *contents.patch_shape)
+    if array.shape != expected or array.dtype != np.float16:
+        raise HakkenError(f"{path}: holds {array.dtype} {array.shape} instead of float16 {expected}; {_again(folder)}")
+    return array
+
+
+def _verify_shard(folder: Path, shard: Shard) -> None:
+    if sha256_file(folder / shard.file) != shard.sha256:
+        raise HakkenError(f"{folder / shard.file}: is corrupt (its SHA-256 has changed); {_again(folder)}")
+
+
+def _index_text(rows: list[Row]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(row.cells() for row in rows)
+    return stream.getvalue()
+
+
+def _shard_name(number: int) -> str:
+    return f"shard-{number:03d}.npy"
+
+
+def _again(folder: Path) -> str:
+    return f"delete {folder} and cut the patches again"

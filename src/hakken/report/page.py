@@ -1,0 +1,54 @@
+"""The report: one self-contained HTML page that needs no network."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from hakken.files import read_json
+from hakken.report.result import StudyResult, plain, with_interval
+
+CAPTIONS = {
+    "froc": "Free-response operating characteristic: share of lesions found against false positives per case, with "
+    "95 % intervals from resampled patients. The operating point was chosen on validation.",
+    "search": "Best objective so far, every trial, and how the slots were used.",
+    "learnt": "What the search learnt: importance of each parameter, and the objective against it. A best value at the "
+    "border of its range is marked: the range may be too narrow.",
+    "strata": "Sensitivity at the operating point by lesion diameter and by group of cases.",
+    "overlays": "Examples from the test set: found lesions in magenta, false positives in red, missed lesions in blue.",
+    "registration": "Channels before and after registration to the reference channel.",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the page: its picture as a data address, its caption and what it was made from."""
+
+    name: str
+    source: str
+    caption: str
+    provenance: dict[str, Any]
+
+
+def render(result: StudyResult, figures: list[Path]) -> str:
+    """Return the page of a finished study; ``figures`` are the figures' provenance files."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hakken.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["interval"] = with_interval
+    environment.filters["plain"] = plain
+    template = environment.get_template("page.html.j2")
+    return template.render(result=result, study=result.study, pictures=[_picture(path) for path in figures])
+
+
+def _picture(provenance: Path) -> Picture:
+    """Embed the SVG of a figure where it is small, else its PNG."""
+    vector, raster = provenance.with_suffix(".svg"), provenance.with_suffix(".png")
+    path, kind = (vector, "svg+xml") if vector.stat().st_size < 1_500_000 else (raster, "png")
+    data = base64.b64encode(path.read_bytes()).decode()
+    name = provenance.stem
+    return Picture(name, f"data:image/{kind};base64,{data}", CAPTIONS.get(name, ""), read_json(provenance))

@@ -1,0 +1,72 @@
+"""What a study will cost: jobs of each stage, and hours from the timings of earlier runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hakken.cohort.batches import CohortPlan
+from hakken.files import read_json
+from hakken.report.cost import StageCost, read_costs
+
+GPU_STAGES = ("trial", "predict")
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """The jobs of one stage; hours are None where no earlier run tells."""
+
+    stage: str
+    jobs: int
+    cpu_hours: float | None
+    gpu_hours: float | None
+
+
+def count_jobs(plan: CohortPlan) -> dict[str, int]:
+    """Return the number of jobs of each stage of a study, in the order in which they run."""
+    total = sum(len(batches) for batches in plan.batches.values())
+    phantom = {"phantom_table": 1, "phantom": total} if plan.study.cohort.phantom else {}
+    return phantom | {
+        "check": total,
+        "separate": 2,
+        "register": total,
+        "prepare": total,
+        "patches": 1,
+        "trial": plan.study.search.trials + 1,  # the untuned default beside the search
+        "select_trial": 1,
+        "freeze": 1,
+        "unseal": 1,
+        "predict": 2,
+        "evaluate": 4,
+        **{f"figure_{figure}": 1 for figure in plan.study.figures},
+        "summary": 1,
+        "report": 1,
+    }
+
+
+def plan_stages(plan: CohortPlan, costs: tuple[StageCost, ...], gpu_seconds: float | None) -> list[PlannedStage]:
+    """Combine the jobs of a study with the typical cost of a job; ``gpu_seconds`` is that of one training."""
+    known = {cost.stage: cost for cost in costs}
+    return [
+        PlannedStage(
+            stage,
+            jobs,
+            jobs * known[stage].typical_cpu_seconds / 3600 if stage in known else None,
+            jobs * gpu_seconds / 3600 if stage == "trial" and gpu_seconds is not None else None,
+        )
+        for stage, jobs in count_jobs(plan).items()
+    ]
+
+
+def earlier_run(results: Path, study: str, scale: str) -> Path | None:
+    """Return the results folder whose timings fit best: this study at this scale, at another scale, any study."""
+    folders = [path.parent for path in sorted(results.glob("*/*/benchmarks"))]
+    ranks = {folder: (folder.parent.name == study, folder.name == scale) for folder in folders}
+    return max(folders, key=lambda folder: ranks[folder], default=None)
+
+
+def earlier_costs(folder: Path) -> tuple[tuple[StageCost, ...], float | None]:
+    """Return the costs of an earlier run and the mean GPU-seconds of its trainings."""
+    trials = [read_json(path) for path in sorted(folder.glob("sweeps/*/trials/*.json"))]
+    seconds = [float(trial["gpu_seconds"]) for trial in trials]
+    return read_costs(folder / "benchmarks"), sum(seconds) / len(seconds) if seconds else None

@@ -1,0 +1,75 @@
+"""The last words of a run: what was found, and where it stands."""
+
+from __future__ import annotations
+
+from hakken.report.result import StudyResult, plain, with_interval
+
+WIDTH = 34
+
+
+def summarise(result: StudyResult) -> str:
+    """Return the summary of a finished study as plain text."""
+    study = result.study
+    lines = [
+        "",
+        f"{study.title or study.name}",
+        f"study {study.name} at scale {study.scale}, data: {study.data}; research use only",
+        "",
+        *_measurements(result),
+        "",
+        *_selection(result),
+        "",
+        *_cost(result),
+        "",
+        *_paths(result),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _measurements(result: StudyResult) -> list[str]:
+    """Return the table of sensitivities and partial AUC with 95 % intervals."""
+    opened = len(result.openings)
+    columns = [("validation", "selected"), ("test", "selected"), ("test", "default")]
+    heads = ["validation", f"test (opening {opened})", "test, untuned default"]
+    lines = [_row("95 % intervals, patients resampled", heads)]
+    for rate in result.study.evaluation.at:
+        cells = [with_interval(result.evaluations[column]["sensitivity_at"].get(f"{rate:g}")) for column in columns]
+        lines.append(_row(f"sensitivity at {rate:g} FPs/case", cells))
+    areas = [with_interval(result.evaluations[column]["partial_auc"], 3) for column in columns]
+    lines.append(_row(f"partial AUC to {result.study.evaluation.maximum_fp:g} FPs/case", areas))
+    return lines
+
+
+def _selection(result: StudyResult) -> list[str]:
+    """Return the selected trial, how the search went and the selected parameters."""
+    best = result.selection["models"]["selected"]
+    states = ", ".join(f"{count} {state}" for state, count in result.selection["trials"].items())
+    untuned = result.selection["models"]["default"]["objective"]
+    gain = f"validation objective {best['objective']:.3f}, untuned default {untuned:.3f}"
+    lines = [f"selected: trial {best['number']} of {result.trials} ({states}); {gain}"]
+    parameters = [f"{name} {plain(value)}" for name, value in best["parameters"].items()]
+    for start in range(0, len(parameters), 4):
+        lines.append("  " + "".join(f"{text:<28}" for text in parameters[start : start + 4]).rstrip())
+    return lines
+
+
+def _cost(result: StudyResult) -> list[str]:
+    jobs = sum(cost.jobs for cost in result.costs)
+    return [
+        f"cost: {jobs} jobs, {result.cpu_hours:.2f} CPU-hours, {result.gpu_hours:.2f} GPU-hours, "
+        f"at most {result.peak_mb:.0f} MB in one job"
+    ]
+
+
+def _paths(result: StudyResult) -> list[str]:
+    figures = {"froc": "FROC figure", "search": "search figure"}
+    lines = [
+        f"{label + ':':<15}{result.folder / 'figures' / name}.pdf (.svg, .png)"
+        for name, label in figures.items()
+        if name in result.study.figures
+    ]
+    return [*lines, f"{'report:':<15}{result.folder / 'report.html'}"]
+
+
+def _row(head: str, cells: list[str]) -> str:
+    return f"{head:<{WIDTH}}  " + "  ".join(f"{cell:<24}" for cell in cells).rstrip()

@@ -1,0 +1,111 @@
+"""Cut the patches of one part of the cohort into shards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hakken.console import log, progress
+from hakken.errors import HakkenError
+from hakken.files import sha256_json
+from hakken.imaging.prepared import PreparedCase, prepared_cases
+from hakken.patches.preview import write_preview
+from hakken.patches.sampling import Centres, Kind, sample_centres, with_lost_lesions
+from hakken.patches.shards import Contents, CutCase, PatchStore, write_shards
+from hakken.seeds import derive_seed
+from hakken.stages import stage
+from hakken.study import Part, Study
+
+SECONDS_BETWEEN_LINES = 5.0
+SECTIONS = {"name", "seed", "cohort", "channels", "reference", "registration", "preparation", "patches"}
+
+
+@stage
+def patches(*, study: Study, prepared: list[Path], part: Part, output: Path) -> None:
+    """Cut the patches of all prepared cases of ``part`` into shards in the folder ``output``.
+
+    ``prepared`` are the folders of prepared cases. Raises HakkenError when no case has a lesion to learn from.
+    """
+    cases = [case for folder in prepared for case in prepared_cases(folder)]
+    _check_lesions(cases, part)
+    contents = Contents(
+        size_voxel=study.patches.size_voxel,
+        margin_voxel=study.patches.margin_voxel,
+        channels=tuple(study.channels),
+        spacing_mm=study.preparation.spacing_mm,
+        study=sha256_json(study.model_dump(mode="json", include=SECTIONS)),
+    )
+    start = time.monotonic()
+    write_shards(output, _cut_all(cases, study, part), contents, study.patches.shard_mb)
+    store = PatchStore.open(output)
+    write_preview(store, list(study.channels).index(study.reference), output / "preview.png")
+    progress(f"{part}: {_summary(store)} from {len(cases)} cases in {time.monotonic() - start:.1f} s")
+
+
+@dataclass
+class _Pace:
+    """When the last line was shown, and how many patches have been chosen since the start."""
+
+    start: float
+    shown: float
+    patches: int = 0
+
+    def line(self, done: int, total: int, part: str) -> None:
+        now = time.monotonic()
+        if now - self.shown >= SECONDS_BETWEEN_LINES:
+            self.shown = now
+            rate = self.patches / max(now - self.start, 1e-3)
+            progress(f"{part}: case {done} of {total}, {self.patches} patches, {rate:.0f} patches/s")
+
+
+def _cut_all(cases: list[PreparedCase], study: Study, part: str) -> Iterator[CutCase]:
+    """Yield every case with its centres, and say from time to time how far it is."""
+    now = time.monotonic()
+    pace = _Pace(now, now)
+    for number, case in enumerate(cases, start=1):
+        cut = _cut(case, study)
+        yield cut
+        pace.patches += len(cut.centres)
+        log(f"{case.case_id}: {_counts(cut.centres)}")
+        pace.line(number, len(cases), part)
+
+
+def _cut(case: PreparedCase, study: Study) -> CutCase:
+    """Choose the centres of one case."""
+    image = case.image()
+    middles = case.geometry.to_voxel([lesion.centre for lesion in case.lesions])
+    labels = with_lost_lesions(
+        case.labels(), {lesion.lesion: middle for lesion, middle in zip(case.lesions, middles, strict=True)}
+    )
+    centres = sample_centres(
+        labels,
+        case.mask(),
+        np.asarray(image[list(study.channels).index(study.reference)]),
+        case.geometry.spacing,
+        study.patches,
+        derive_seed(study.seed, "patches", case.case_id),
+        excluded={lesion.lesion for lesion in case.lesions if lesion.kind == "excluded"},
+    )
+    return CutCase(case.case_id, image, centres, case.geometry.to_world(centres.voxels))
+
+
+def _check_lesions(cases: list[PreparedCase], part: str) -> None:
+    if not any(lesion.kind == "included" for case in cases for lesion in case.lesions):
+        raise HakkenError(
+            f"the split `{part}` has no lesions: none of its {len(cases)} cases has one that counts, so there is nothing to "
+            "learn from; move patients with lesions into it (column `split` of the case table, or cohort.fractions)"
+        )
+
+
+def _counts(centres: Centres) -> str:
+    return ", ".join(f"{centres.count(kind)} {kind.name.lower()}" for kind in Kind)
+
+
+def _summary(store: PatchStore) -> str:
+    kinds = ", ".join(f"{count} {name}" for name, count in store.contents.kinds.items())
+    size = sum(shard.rows for shard in store.contents.shards) * 2 * int(np.prod(store.contents.patch_shape)) / 2**20
+    return f"{len(store)} patches ({kinds}), {size:.0f} MB in {len(store.contents.shards)} shards,"

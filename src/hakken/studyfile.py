@@ -1,0 +1,102 @@
+"""Read a study file: merge its scale, validate, and explain in the user's words what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import ValidationError
+
+from hakken.errors import HakkenError
+from hakken.names import nearest
+from hakken.study import Section, Study
+
+
+def load_study(path: Path, scale: str) -> Study:
+    """Read a study file and return the study at ``scale``.
+
+    Raises HakkenError naming every unknown or invalid key (with the nearest valid one), or the scales that exist.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        known = sorted(file.stem for file in path.parent.glob("*.yaml"))
+        raise HakkenError(f"{path}: no such study; there are {', '.join(known) or 'none'}") from None
+    except yaml.YAMLError as error:
+        raise HakkenError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise HakkenError(f"{path}: a study file is a mapping of keys to values")
+    scales = content.pop("scales", {"paper": {}})
+    if scale not in scales:
+        raise HakkenError(f"{path}: no scale `{scale}`; there are {', '.join(scales)}{nearest(scale, scales)}")
+    return parse_study(_merge(content, scales[scale] or {}) | {"scale": scale}, source=str(path))
+
+
+def parse_study(content: dict[str, Any], source: str = "study") -> Study:
+    """Validate a mapping as a study; raises HakkenError with one line per problem."""
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        lines = [_explain(problem) for problem in error.errors()]
+        raise HakkenError("\n".join(f"{source}: {line}" for line in lines)) from None
+
+
+def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Merge nested mappings; a value that is no mapping replaces."""
+    merged = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _explain(problem: Any) -> str:
+    """Say in one line which key is wrong, why, and which valid key is nearest."""
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location) or "study"
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key{nearest(location[-1], _known_keys(location[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{key}: this key is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    value = "" if isinstance(problem["input"], dict | list) else f" (found {problem['input']!r})"
+    return f"{key}: {message[0].lower()}{message[1:]}{value}"
+
+
+def _known_keys(location: list[str]) -> list[str]:
+    """Return the keys of the section at ``location``."""
+    section: Any = Study
+    for part in location:
+        annotation = (
+            section.model_fields[part].annotation if _is_section(section) and part in section.model_fields else section
+        )
+        section = next((kind for kind in (annotation, *_nested(annotation)) if _is_section(kind)), section)
+    return list(section.model_fields)
+
+
+def _nested(annotation: Any) -> list[Any]:
+    return [inner for argument in get_args(annotation) for inner in (argument, *_nested(argument))]
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+IDENTITY = ("name", "title", "scale", "data", "seed", "task")
+
+
+def study_slice(study: Study, sections: tuple[str, ...]) -> dict[str, Any]:
+    """Return the study as plain values, with only the named sections; the others take their defaults when read back.
+
+    A section may be one key of a section (`search.space`). The name, seed and task of the study are always there.
+    """
+    full = study.model_dump(mode="json")
+    chosen: dict[str, Any] = {}
+    for section in (*IDENTITY, "cohort", "channels", "reference", *sections):
+        head, _, key = section.partition(".")
+        if not key:
+            chosen[head] = full[head]
+        elif isinstance(chosen.setdefault(head, {}), dict):
+            chosen[head][key] = full[head][key]
+    return chosen

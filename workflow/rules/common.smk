@@ -1,0 +1,151 @@
+# What all rules share, and the only Python functions of the workflow: which studies run, which cases stand in which
+# batch, which part of a study a rule depends on, and the digest of the code that it runs.
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from hakken.errors import HakkenError
+from hakken.report.guard import SCIENCE, require_unchanged
+from hakken.report.provenance import code_digest
+from hakken.cohort.batches import plan_cohort
+from hakken.studyfile import load_study, study_slice
+
+PARTS = ("train", "validation", "test")
+DEVELOPMENT = ("train", "validation")
+MODELS = ("selected", "default")
+
+
+def load_plans():
+    """Read every configured study at its scale, and its case table."""
+    folder = Path(workflow.basedir) / "config" / "studies"
+    studies = {name: load_study(folder / f"{name}.yaml", scale) for name, scale in config["studies"].items()}
+    for name, study in studies.items():
+        require_unchanged(study, Path(f"results/{name}/{study.scale}"))
+    return {name: plan_cohort(study, config["cases_per_job"]) for name, study in studies.items()}
+
+
+try:
+    PLANS = load_plans()
+except HakkenError as error:
+    raise WorkflowError(str(error))
+
+
+def study(*sections):
+    """The study as plain values, reduced to what a rule depends on: a change elsewhere re-runs nothing."""
+    return lambda wildcards: study_slice(PLANS[wildcards.study].study, sections)
+
+
+def whole_study(wildcards):
+    """The whole study as plain values."""
+    return PLANS[wildcards.study].study.model_dump(mode="json")
+
+
+def science(wildcards):
+    """All of the study that its results depend on."""
+    return study_slice(PLANS[wildcards.study].study, SCIENCE)
+
+
+def code(stage):
+    """Digest of the code that a stage runs, so that an edited module re-runs what used it."""
+    return code_digest(f"hakken.stages.{stage}")
+
+
+def cases(wildcards):
+    """The case ids of a batch."""
+    return list(PLANS[wildcards.study].batches[wildcards.part][wildcards.batch])
+
+
+def table(wildcards):
+    """The case table: the user's own, or the phantom's."""
+    return PLANS[wildcards.study].table.as_posix()
+
+
+def images(wildcards):
+    """The images of a batch: the folder of a phantom batch, which the workflow draws, or the user's own files."""
+    plan = PLANS[wildcards.study]
+    if plan.study.cohort.phantom is not None:
+        return "results/{study}/{scale}/cohort/{part}-{batch}"
+    return [path.as_posix() for path in plan.files(wildcards.part, wildcards.batch)]
+
+
+def seal(wildcards):
+    """Test cases wait for the opening of the test set, which waits for the freeze; others wait for nothing."""
+    return "results/{study}/{scale}/test/opening.json" if wildcards.part == "test" else []
+
+
+def digests(wildcards):
+    """The pixel digests to compare: of the development cases, and once the test set is open, of all."""
+    parts = PARTS if wildcards.scope == "test" else DEVELOPMENT
+    return batches("results/{study}/{scale}/checked/{part}-{batch}.json", *parts)(wildcards)
+
+
+def batches(pattern, *parts):
+    """One path for each batch of the given parts (of the wildcard's part where none is given)."""
+
+    def paths(wildcards):
+        plan = PLANS[wildcards.study]
+        chosen = parts or (wildcards.part,)
+        return [
+            pattern.format(study=wildcards.study, scale=wildcards.scale, part=part, batch=batch)
+            for part in chosen
+            for batch in plan.batches[part]
+        ]
+
+    return paths
+
+
+def trials(wildcards):
+    """The trial files of the search."""
+    numbers = range(PLANS[wildcards.study].study.search.trials)
+    return expand(
+        "results/{study}/{scale}/sweeps/search/trials/{trial:04d}.json",
+        study=wildcards.study,
+        scale=wildcards.scale,
+        trial=numbers,
+    )
+
+
+def threshold(wildcards):
+    """The test set is measured at the frozen operating point; validation is what it is chosen on."""
+    return "results/{study}/{scale}/freeze.json" if wildcards.part == "test" else []
+
+
+def everything(pattern):
+    """One path for each configured study."""
+    return [pattern.format(study=name, scale=plan.study.scale) for name, plan in PLANS.items()]
+
+
+def study_figures(wildcards):
+    """The provenance files of the figures that a study asks for."""
+    return expand(
+        "results/{study}/{scale}/figures/{figure}.json",
+        study=wildcards.study,
+        scale=wildcards.scale,
+        figure=PLANS[wildcards.study].study.figures,
+    )
+
+
+def all_figures(wildcards):
+    """The provenance files of every figure of every configured study."""
+    return [
+        f"results/{name}/{plan.study.scale}/figures/{figure}.json"
+        for name, plan in PLANS.items()
+        for figure in plan.study.figures
+    ]
+
+
+wildcard_constraints:
+    study="|".join(PLANS),
+    scale="|".join({plan.study.scale for plan in PLANS.values()}),
+    part="train|validation|test",
+    batch=r"\d+",
+    sweep="search|default",
+    trial=r"\d+",
+    model="selected|default",
+    scope="development|test",
+    figure="froc|search|learnt|strata|overlays|registration",
+
+
+# N trainings at once by construction: each sweep has as many slots as its study says, whatever `--jobs` says.
+for name, plan in PLANS.items():
+    workflow.register_resource(f"slots_{name}", plan.study.search.slots)

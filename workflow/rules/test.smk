@@ -1,0 +1,27 @@
+# The test set: candidates of the frozen models on cases that nobody has looked at.
+# Needs the opening, the frozen models and the prepared test cases. Makes candidates/test/.
+
+
+rule predict:
+    """Find the candidates of the test cases with one frozen model."""
+    input:
+        freeze="results/{study}/{scale}/freeze.json",
+        separated="results/{study}/{scale}/checked/test.json",
+        model="results/{study}/{scale}/models/{model}.pt",
+        prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "test"),
+    output:
+        candidates="results/{study}/{scale}/candidates/test/{model}.csv",
+    log:
+        "results/{study}/{scale}/logs/predict/{model}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/predict/{model}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=120,
+    params:
+        study=study("cohort", "channels", "reference", "preparation", "inference"),
+        code=code("predict"),
+    script:
+        "../scripts/predict.py"

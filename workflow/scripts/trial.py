@@ -1,0 +1,22 @@
+"""Rule `trial`: plain values to hakken.stages.trial."""
+
+from typing import TYPE_CHECKING
+
+from hakken.stages.trial import trial
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+trial(
+    study=snakemake.params.study,
+    sweep=snakemake.params.sweep,
+    number=snakemake.params.number,
+    patches=snakemake.input.store,
+    prepared=snakemake.input.prepared,
+    ledger=snakemake.params.ledger,
+    work=snakemake.params.work,
+    output=snakemake.output.trial,
+    threads=snakemake.threads,
+    code=snakemake.params.code,
+    log=snakemake.log[0],
+)

@@ -18,8 +18,13 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[test]'
 	@touch $@
 
+# A killed run leaves its lock behind. Only one demo runs at a time, so a lock found here is a dead one's.
 demo: setup
-	$(BIN)/snakemake --config 'studies={"$(STUDY)": "$(SCALE)"}'
+	@flock --nonblock .venv/.running env PATH="$(CURDIR)/$(BIN):$$PATH" sh -c '\
+	  study="studies={\"$(STUDY)\": \"$(SCALE)\"}"; \
+	  [ -z "$$(ls .snakemake/locks 2>/dev/null)" ] || snakemake --quiet all --unlock --config "$$study"; \
+	  snakemake --config "$$study"' \
+	  || { status=$$?; [ -e .snakemake ] || echo "is another demo running?"; exit $$status; }
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""`hakken …`: the functions of the workflow for people without Snakemake."""
+"""`hakken …`: the functions of the workflow, one command at a time."""
 
 from __future__ import annotations
 

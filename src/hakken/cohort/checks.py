@@ -136,12 +136,13 @@ def _case_ids(rows: Iterable[Row]) -> Iterator[Problem]:
 
 def _splits(rows: Rows) -> Iterator[Problem]:
     """Yield unknown split values, and empty ones among filled ones."""
-    values = [row["split"] for row in rows.rows]
-    for row, value in zip(rows.rows, values, strict=True):
+    filled = any(row["split"] for row in rows.rows)
+    for row in rows.rows:
+        value = row["split"]
         if value and value not in PARTS:
             reason = f"unknown split `{value}`{nearest(value.lower(), PARTS)}"
             yield _of_row(row, "split", reason, f"use one of {', '.join(PARTS)}")
-        elif not value and any(values):
+        elif filled and not value:
             remedy = "fill in all cells of this column, or none to have the cases split by patient"
             yield _of_row(row, "split", "the cell is empty while others are filled", remedy)
 

@@ -88,6 +88,7 @@ class Lesions:
         xyz: ArrayLike,
         diameter_mm: ArrayLike,
         included: ArrayLike | None = None,
+        *,
         label: ArrayLike | None = None,
         unknown_diameter: float | None = None,
     ) -> Self:

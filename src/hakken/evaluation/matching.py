@@ -98,10 +98,9 @@ class Matching:
 
     @property
     def counts(self) -> Counts:
-        """Totals; ignored duplicates are the hits of each detected lesion beyond its first, summed."""
+        """Totals over the whole cohort."""
         included = self.lesions.included
         found = included & (self.lesion_mark >= 0)
-        ignores = self.rules.duplicates == "ignore"
         return Counts(
             cases=len(self.cases),
             lesions=int(included.sum()),
@@ -109,9 +108,17 @@ class Matching:
             true_positives=int(found.sum()),
             false_positives=int(self.false.sum()),
             missed=int((included & ~found).sum()),
-            ignored_duplicates=int((self.hits[found] - 1).sum()) if ignores else 0,
+            ignored_duplicates=self._ignored_duplicates(found),
             ignored_excluded=int((self.fate == Fate.EXCLUDED).sum()),
         )
+
+    def _ignored_duplicates(self, found: Flags) -> int:
+        """Hits of each detected lesion beyond its first, summed as LUNA16 does; one to one, marks that hit in vain."""
+        if self.rules.duplicates != "ignore":
+            return 0
+        if self.rules.double_hit == "one":
+            return int((self.fate == Fate.DUPLICATE).sum())
+        return int((self.hits[found] - 1).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +153,7 @@ def match(cases: Cases, lesions: Lesions, candidates: Candidates, rules: Rules |
         lesions=lesions,
         candidates=candidates,
         rules=rules,
-        lesion_score=np.where(lesion_mark >= 0, candidates.score[lesion_mark], -np.inf)
-        if len(candidates)
-        else np.full(len(lesions), -np.inf),
+        lesion_score=np.append(candidates.score, -np.inf)[lesion_mark],
         lesion_mark=lesion_mark,
         hits=np.bincount(right.lesion, minlength=len(lesions)).astype(np.int64),
         fate=_fates(kept, pairs, right, lesion_mark, rules),
@@ -159,7 +164,7 @@ def _check_cases(table: str, case: Ints, cases: int) -> None:
     bad = np.flatnonzero((case < 0) | (case >= cases))
     if bad.size:
         raise HakkenError(
-            f"{table}, row {bad[0] + FIRST_ROW}: case number {case[bad[0]]} is not among the {cases} cases of the cohort"
+            f"{table}, row {bad[0] + FIRST_ROW}: case number {case[bad[0]]} is not among the {cases} of the cohort"
         )
 
 
@@ -222,7 +227,7 @@ def _ranges(first: Ints, last: Ints) -> Ints:
     """Return first[0] .. last[0] - 1, first[1] .. last[1] - 1 and so on, in one array."""
     lengths = last - first
     ends = np.cumsum(lengths)
-    return np.arange(lengths.sum()) + np.repeat(first - (ends - lengths), lengths)
+    return np.asarray(np.arange(lengths.sum()) + np.repeat(first - (ends - lengths), lengths))
 
 
 def _one_to_one(pairs: _Pairs, score: Floats) -> _Pairs:

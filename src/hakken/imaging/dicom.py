@@ -27,7 +27,7 @@ SAME_PLACE_MM = 1e-3
 
 @dataclass(frozen=True)
 class _Slice:
-    """What is needed of one file: where its first pixel lies, along which axes, how far apart pixels are (rows, columns)."""
+    """What is needed of one file; ``position`` of its first pixel, ``spacing`` of its rows and columns in mm."""
 
     path: Path
     series: str
@@ -145,7 +145,7 @@ def _named(groups: dict[object, list[_Slice]]) -> str:
 
 def _height(one: _Slice) -> float:
     """Distance in mm along the normal of the slice's plane."""
-    return float(np.dot(one.normal, np.asarray(one.position)))
+    return float(one.normal @ np.asarray(one.position, float))
 
 
 def _checked_step(path: Path, ordered: list[_Slice]) -> float:
@@ -169,7 +169,7 @@ def _checked_step(path: Path, ordered: list[_Slice]) -> float:
 
 def _check_upright(path: Path, ordered: list[_Slice], step: float) -> None:
     """Raise HakkenError where the slices are shifted against each other (a tilted gantry)."""
-    shift = np.subtract(ordered[-1].position, ordered[0].position)
+    shift = np.asarray(ordered[-1].position, float) - np.asarray(ordered[0].position, float)
     sideways = shift - ordered[0].normal * np.dot(shift, ordered[0].normal)
     if np.linalg.norm(sideways) > STEP_TOLERANCE * max(step, 1.0):
         raise HakkenError(

@@ -104,7 +104,7 @@ def _open(path: Path) -> sitk.ImageFileReader:
     if extra:
         sizes = "x".join(str(size) for size in reader.GetSize())
         raise HakkenError(
-            f"{path}: an image of {reader.GetDimension()} dimensions ({sizes}); give one volume a channel, each in a file"
+            f"{path}: an image of {len(reader.GetSize())} dimensions ({sizes}); give each channel one volume"
         )
     return reader
 
@@ -121,7 +121,9 @@ def _scalar_volume(image: sitk.Image, path: Path) -> Volume:
 
 def _grey(image: sitk.Image, path: Path) -> sitk.Image:
     """Return the first of three equal colours; raises HakkenError for colours and vectors."""
-    parts = [sitk.VectorIndexSelectionCast(image, index) for index in range(image.GetNumberOfComponentsPerPixel())]
+    parts: list[sitk.Image] = [
+        sitk.VectorIndexSelectionCast(image, index) for index in range(image.GetNumberOfComponentsPerPixel())
+    ]
     arrays = [sitk.GetArrayFromImage(part) for part in parts[:3]]
     if suffix(path) in FLAT and all(np.array_equal(arrays[0], other) for other in arrays[1:]):
         return parts[0]
@@ -175,7 +177,8 @@ def _promised_bytes(header: bytes) -> int:
     else:
         dims = struct.unpack_from(f"{order}8h", header, 40)
         bits, start = struct.unpack_from(f"{order}h", header, 72)[0], struct.unpack_from(f"{order}f", header, 108)[0]
-    return int(start) + math.prod(max(1, size) for size in dims[1 : 1 + max(0, min(dims[0], 7))]) * bits // 8
+    voxels = math.prod(max(1, int(size)) for size in dims[1 : 1 + max(0, min(dims[0], 7))])
+    return int(start) + voxels * int(bits) // 8
 
 
 def _pair(values: tuple[float, ...]) -> tuple[float, float]:

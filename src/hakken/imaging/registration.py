@@ -99,19 +99,20 @@ def target_registration_error(
 
 
 def _solve(levels: list[_Level], settings: Registration, seed: int) -> tuple[sitk.Transform, int]:
-    transform: sitk.Transform = _start(levels[0], settings, seed)
-    transform, iterations = _descend(levels, transform, settings, seed)
-    if settings.method in ("affine", "bspline"):
-        affine = sitk.AffineTransform(3)
-        affine.SetCenter(transform.GetCenter())
-        affine.SetMatrix(transform.GetMatrix())
-        affine.SetTranslation(transform.GetTranslation())
-        transform, more = _descend(levels[-2:], affine, settings, seed)
-        iterations += more
-    if settings.method == "bspline":
-        transform, more = _bend(levels[-2:], transform, settings, seed)
-        iterations += more
-    return transform, iterations
+    """Rigid on all levels, then as the study asks: affine, and B-spline, on the two finest levels."""
+    rigid = _start(levels[0], settings, seed)
+    iterations = _descend(levels, rigid, settings, seed)
+    if settings.method == "rigid":
+        return rigid, iterations
+    affine = sitk.AffineTransform(3)
+    affine.SetCenter(rigid.GetCenter())
+    affine.SetMatrix(rigid.GetMatrix())
+    affine.SetTranslation(rigid.GetTranslation())
+    iterations += _descend(levels[-2:], affine, settings, seed)
+    if settings.method == "affine":
+        return affine, iterations
+    bending, more = _bend(levels[-2:], affine, settings, seed)
+    return bending, iterations + more
 
 
 def _start(level: _Level, settings: Registration, seed: int) -> sitk.Euler3DTransform:
@@ -128,9 +129,8 @@ def _centred(level: _Level, mode: int) -> sitk.Euler3DTransform:
     return sitk.Euler3DTransform(start)
 
 
-def _descend(
-    levels: list[_Level], transform: sitk.Transform, settings: Registration, seed: int
-) -> tuple[sitk.Transform, int]:
+def _descend(levels: list[_Level], transform: sitk.Transform, settings: Registration, seed: int) -> int:
+    """Optimise ``transform`` in place, level by level; return the iterations."""
     iterations = 0
     for level in levels:
         method = _method(level, settings, seed)
@@ -145,7 +145,7 @@ def _descend(
         method.SetInitialTransform(transform, inPlace=True)
         method.Execute(level.fixed, level.moving)
         iterations += method.GetOptimizerIteration()
-    return transform, iterations
+    return iterations
 
 
 def _bend(
@@ -211,7 +211,8 @@ def _coarser(image: sitk.Image, edge_mm: float) -> sitk.Image:
     ]
     if max(factors) == 1:
         return image
-    return sitk.BinShrink(image, factors)
+    coarse: sitk.Image = sitk.BinShrink(image, factors)
+    return coarse
 
 
 @contextmanager

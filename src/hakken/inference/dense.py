@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from hakken.inference.fragments import DenseNetwork, Triple, triple
 from hakken.networks.patch_cnn import PatchClassifier
 
 MIB = 2**20
+WORTHWHILE = 0.8  # a box is cut where its parts need less than this fraction of its voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,7 @@ class Box:
 def score_map(
     network: PatchClassifier,
     image: torch.Tensor,
+    *,
     stride_voxel: int,
     memory_mb: float,
     mask: NDArray[Any] | None = None,
@@ -117,7 +120,8 @@ def boxes(box: Box, inside: NDArray[np.bool_], dense: DenseNetwork, limit: float
 
 def _cutting_pays(box: Box, inside: NDArray[np.bool_], dense: DenseNetwork) -> bool:
     parts = [tight for half in box.halves() if (tight := _tight(half, inside))]
-    return sum(np.prod(dense.input_shape(part.shape)) for part in parts) < 0.8 * np.prod(dense.input_shape(box.shape))
+    needed = sum(math.prod(dense.input_shape(part.shape)) for part in parts)
+    return needed < WORTHWHILE * math.prod(dense.input_shape(box.shape))
 
 
 def _tight(box: Box, inside: NDArray[np.bool_]) -> Box | None:

@@ -14,6 +14,7 @@ import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import nn
@@ -33,7 +34,7 @@ def triple(values: Iterable[int]) -> Triple:
 
 
 class FragmentPool(nn.Module):
-    """Max pooling of ``kernel`` and equal stride that keeps every shift: (b, c, z, y, x) to (b * shifts, c, z', y', x').
+    """Max pooling of ``kernel`` and equal stride that keeps every shift: (b, c, z, y, x) to (b * shifts, c, ...).
 
     Shifts run in the order of `itertools.product`, fastest in the batch axis; all fragments have the shape of the most
     shifted one.
@@ -50,15 +51,16 @@ class FragmentPool(nn.Module):
             if edge == 2:
                 length = image.shape[axis] - 1
                 image = torch.maximum(image.narrow(axis, 0, length), image.narrow(axis, 1, length))
-        pieces = [image[(..., *self._every(shift, shape))] for shift in itertools.product(*map(range, self.kernel))]
+        pieces = [image[self._every(shift, shape)] for shift in itertools.product(*map(range, self.kernel))]
         return torch.stack(pieces, dim=1).flatten(0, 1)
 
     def output_shape(self, shape: Triple) -> Triple:
         """Return the shape (z, y, x) of each fragment of an image of ``shape``."""
         return triple((extent - edge + 1) // edge for extent, edge in zip(shape, self.kernel, strict=True))
 
-    def _every(self, shift: tuple[int, ...], shape: Triple) -> list[slice]:
-        return [slice(s, s + n * edge, edge) for s, n, edge in zip(shift, shape, self.kernel, strict=True)]
+    def _every(self, shift: tuple[int, ...], shape: Triple) -> tuple[slice, ...]:
+        edges = [slice(s, s + n * edge, edge) for s, n, edge in zip(shift, shape, self.kernel, strict=True)]
+        return (slice(None), slice(None), *edges)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +86,12 @@ class DenseNetwork:
         grid = triple(map(math.gcd, step, stride))
         features, head = _pooled(_fused([*network.features]), grid[-1]), _fused([*network.head])
         if grid == stride:
-            head[0].stride = triple(s // g for s, g in zip(step, grid, strict=True))
+            cast(nn.Conv3d, head[0]).stride = triple(s // g for s, g in zip(step, grid, strict=True))
             stride = grid = step
         return cls((*features, *head), network.patch_shape, step, stride, grid)
 
     def logits(self, block: torch.Tensor, points: Triple) -> torch.Tensor:
-        """Return logits (classes, *points) of a block (c, *input_shape(points)) that starts where point 0's patch does."""
+        """Return logits (classes, *points) of a block (c, *input_shape(points)) that starts as the first patch does."""
         maps = block[None]
         for layer in self.layers:
             maps = layer(maps)

@@ -1,10 +1,10 @@
 """Augmentation of a whole batch of patches at once: what to change is drawn first, then applied.
 
 Notation: b patches, c channels, d = 2 or 3 spatial axes in the order (z, y, x), p edge of the result, q edge of the
-input, o offset of a voxel from the centre voxel (index ``edge // 2``), s voxel size in mm by axis. The value at offset o of
-the result is that of the input at offset  M o + D (B(o) - B(0)),  where
+input, o offset of a voxel from the centre voxel (index ``edge // 2``), s voxel size in mm by axis. The value at offset
+o of the result is that of the input at offset  M o + D (B(o) - B(0)),  where
 
-    M = S^-1 Z R S P   P permutes axes of equal voxel size and flips them; R rotates and Z scales, both in mm; S = diag(s)
+    M = S^-1 Z R S P   P permutes axes of equal voxel size and flips them; R rotates and Z scales in mm; S = diag(s)
     D (d, k^d)         elastic displacement of the k^d nodes of a coarse grid over the patch, in voxels
     B(o) (k^d)         weights of the nodes at o, smooth, not negative and of sum 1
 
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -67,8 +68,8 @@ class Frame:
     def reach(self, rotation: float, scale: float, elastic: float) -> float:
         """Return a bound on the offsets that are read, in voxels, for rotations up to ``rotation`` radians.
 
-        A row of R has length 1 and a diagonal of at least cos(rotation), hence the row of M bounds as below; ``skew`` is
-        what the other axes weigh in voxels of this one.
+        A row of R has length 1 and a diagonal of at least cos(rotation), which bounds the row of M as below; ``skew``
+        is what the other axes weigh in voxels of this one.
         """
         bounds = []
         for axis, size in enumerate(self.spacing):
@@ -82,7 +83,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Limits:
-    """The amounts that fit a frame: rotation in radians, scale factor, displacement, chance of a flip, edge to read (q).
+    """What fits a frame: rotation in radians, scale factor, displacement, chance of a flip, edge to read (q).
 
     ``warps`` is false where the result is a plain crop.
     """
@@ -118,8 +119,8 @@ class Changes:
 def limits(augmentation: Augmentation, frame: Frame) -> Limits:
     """Return the geometric amounts that fit the stored border, so that nothing beyond it is ever read.
 
-    Where the frame is too small for the full amounts, all are lowered by the same factor; where not even a flip about the
-    centre voxel fits (an even patch without margin), the geometry stays as it is.
+    Where the frame is too small for the full amounts, all are lowered by the same factor; where not even a flip about
+    the centre voxel fits (an even patch without margin), the geometry stays as it is.
     """
     strength = augmentation.strength
     if strength == 0 or frame.half > frame.room:
@@ -182,7 +183,9 @@ def augment(images: Tensor, augmentation: Augmentation, frame: Frame, generator:
 def crop(images: Tensor, edge: int) -> Tensor:
     """Return the patches (b, c, edge, ...) around the centre voxel of ``images`` (b, c, q, ...)."""
     start = images.shape[-1] // 2 - edge // 2
-    return images[(..., *[slice(start, start + edge)] * (images.ndim - 2))]
+    for axis in range(2, images.ndim):
+        images = images.narrow(axis, start, edge)
+    return images
 
 
 def sampling_grid(changes: Changes, patch: int, edge: int) -> Tensor:
@@ -218,14 +221,15 @@ def _displacement(nodes: Tensor, patch: int) -> Tensor:
     axes = nodes.shape[1]
     weights = _node_weights(patch).to(nodes.device)
     field = nodes.reshape(-1, axes, *[NODES] * axes)
-    for axis in range(axes):
+    for _ in range(axes):
         field = torch.tensordot(field, weights, dims=([2], [1]))  # the oldest axis goes, the new one comes last
-    return field - field[(..., *[slice(patch // 2, patch // 2 + 1)] * axes)]
+    middle = np.ravel_multi_index([patch // 2] * axes, [patch] * axes)
+    return field - _over_voxels(field.flatten(2)[..., int(middle)], axes)
 
 
 @lru_cache(maxsize=64)
 def _node_weights(patch: int) -> Tensor:
-    """Return the weights (p, k) of the nodes at each voxel: neighbours blend by 3 t^2 - 2 t^3, so the field is smooth."""
+    """Return the weights (p, k) of the nodes at each voxel; neighbours blend smoothly, by 3 t^2 - 2 t^3."""
     position = torch.linspace(0, NODES - 1, patch)
     distance = (position[:, None] - torch.arange(NODES)).abs().clamp(max=1)
     return 1 - distance**2 * (3 - 2 * distance)
@@ -245,7 +249,7 @@ def _draw_matrix(bounds: Limits, frame: Frame, uniform: Callable[..., Tensor]) -
 
 
 def _rotation(axis: Tensor, angle: Tensor) -> Tensor:
-    """Return rotations (b, d, d) by ``angle`` (b,) radians; ``axis`` (b, 3) by Rodrigues' formula, unused in the plane."""
+    """Return rotations (b, d, d) by ``angle`` (b,) radians about ``axis`` (b, 3), by Rodrigues' formula."""
     if axis.shape[1] == 1:
         cosine, sine = torch.cos(angle), torch.sin(angle)
         return torch.stack([cosine, -sine, sine, cosine], dim=1).view(-1, 2, 2)
@@ -281,4 +285,4 @@ def _largest(fits: Callable[[float], bool]) -> float:
 
 def _over_voxels(values: Tensor, axes: int) -> Tensor:
     """Append ``axes`` axes of length 1."""
-    return values[(..., *[None] * axes)]
+    return values.reshape(*values.shape, *[1] * axes)

@@ -1,9 +1,9 @@
 """From shards to training batches.
 
 Batch ``step`` is a pure function of the seed and the step: which patches it holds and how they are augmented. So a run
-that was killed goes on at its step and needs no other state. Each kind of patch is gone through in shuffled passes, every
-patch once before any comes again. The numbers of positives and of hard negatives follow the wanted ratio over the steps
-so far, so that the ratio holds for any batch size.
+that was killed goes on at its step and needs no other state. Each kind of patch is gone through in shuffled passes,
+every patch once before any comes again. The numbers of positives and of hard negatives follow the wanted ratio over the
+steps so far, so that the ratio holds for any batch size.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Counts:
 class PatchLoader:
     """Batches of augmented patches of edge ``patch_size`` on ``device``.
 
-    ``negative_ratio`` negatives come with a positive, ``hard_fraction`` of them hard ones (all of the kind there is, where
-    the store lacks the other). ``augmentation`` is a strength 0..1 or the amounts themselves.
+    ``negative_ratio`` negatives come with a positive, ``hard_fraction`` of them hard ones (all of the kind there is,
+    where the store lacks the other). ``augmentation`` is a strength 0..1 or the amounts themselves.
     Raises HakkenError when the store has no positives or no negatives, or its patches are smaller than ``patch_size``.
     """
 
@@ -73,13 +73,13 @@ class PatchLoader:
         self.seed = seed
         self.device = torch.device(device)
         self.augmentation = Augmentation(augmentation) if isinstance(augmentation, int | float) else augmentation
-        contents = store.contents
-        if patch_size > contents.size_voxel:
+        layout = store.layout
+        if patch_size > layout.size_voxel:
             raise HakkenError(
-                f"{store.folder}: patch_size {patch_size} is above patches.size_voxel {contents.size_voxel} of these "
+                f"{store.folder}: patch_size {patch_size} is above patches.size_voxel {layout.size_voxel} of these "
                 "patches; raise the latter and cut them again"
             )
-        self.frame = Frame(patch_size, contents.edge, contents.spacing_mm[::-1][-contents.axes :])
+        self.frame = Frame(patch_size, layout.edge, layout.spacing_mm[::-1][-layout.axes :])
         self.positive_fraction = 1 / (1 + negative_ratio)
         self._passes = {kind: _Passes(store.of_kind(kind), seed, kind.name.lower()) for kind in Kind}
         self.hard_fraction = self._available_hard_fraction(hard_fraction)
@@ -104,7 +104,7 @@ class PatchLoader:
         return np.sort(np.concatenate(parts))
 
     def iterate(self, start_step: int = 0, prefetch: bool = True) -> Iterator[Batch]:
-        """Yield the batches from ``start_step`` on without end, the next one made by a thread while this one is used."""
+        """Yield the batches from ``start_step`` on without end; a thread makes the next one while this one is used."""
         if not prefetch:
             step = start_step
             while True:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -27,7 +27,7 @@ FRAMES = {Kind.EASY: (70, 74, 82), Kind.HARD: (230, 159, 0), Kind.POSITIVE: (214
 
 
 def write_preview(store: PatchStore, channel: int, path: Path) -> None:
-    """Write the contact sheet of a store's ``channel`` as PNG: easy negatives framed grey, hard amber, positives magenta."""
+    """Write the contact sheet of a store's ``channel`` as PNG; frames: easy grey, hard amber, positive magenta."""
     image = sitk.GetImageFromArray(compose_preview(store, channel), isVector=True)
     with replacing(path) as temporary:
         sitk.WriteImage(image, str(temporary), useCompression=True)
@@ -50,9 +50,9 @@ def _middle_slices(store: PatchStore, kind: Kind, channel: int) -> list[NDArray[
     """Return up to a sheet's fill of patches of one kind, each as the slice (y, x) through its centre voxel."""
     known = store.of_kind(kind)
     chosen = known[np.linspace(0, len(known) - 1, min(len(known), COLUMNS * ROWS_OF_A_KIND)).astype(int)]
-    size = store.contents.size_voxel
+    size = store.layout.size_voxel
     patches = store.read(chosen, size)[:, channel].astype(np.float32)
-    return list(patches if store.contents.axes == 2 else patches[:, size // 2])
+    return list(patches if store.layout.axes == 2 else patches[:, size // 2])
 
 
 def _group(tiles: list[NDArray[np.float32]], kind: Kind, low: float, high: float) -> Picture:
@@ -71,5 +71,5 @@ def _enlarge(tile: NDArray[Any]) -> Picture:
     """Return a tile (y, x) of values 0..1 as TILE x TILE grey pixels, linearly interpolated."""
     positions = [np.linspace(-0.5, size - 0.5, 2 * TILE + 1)[1::2] for size in tile.shape]
     grid = np.meshgrid(*positions, indexing="ij")
-    large = ndimage.map_coordinates(tile, grid, order=1, mode="nearest")
-    return np.rint(np.clip(large, 0, 1) * 255).astype(np.uint8)
+    large: NDArray[Any] = ndimage.map_coordinates(tile, grid, order=1, mode="nearest")
+    return np.asarray(np.rint(np.clip(large, 0, 1) * 255), np.uint8)

@@ -1,4 +1,4 @@
-"""Where patches are taken: positives inside lesions, easy negatives anywhere in the mask, hard negatives on bright spots.
+"""Where patches are taken: positives in lesions, easy negatives anywhere in the mask, hard negatives on bright spots.
 
 All volumes are (z, y, x) on one grid; spacing is x, y, z in mm; centres are voxel indices (z, y, x). Nothing here knows
 files or networks. Each kind has its own stream of random numbers, so changing the count of one leaves the others alone.
@@ -58,6 +58,7 @@ def sample_centres(
     labels: NDArray[np.integer[Any]],
     mask: NDArray[Any],
     reference_image: NDArray[Any],
+    *,
     spacing: Spacing,
     settings: Patches,
     seed: int,
@@ -74,15 +75,16 @@ def sample_centres(
     """
     if not labels.shape == mask.shape == reference_image.shape:
         raise HakkenError(f"labels {labels.shape}, mask {mask.shape} and image {reference_image.shape} differ in shape")
-    inside = mask != 0
+    inside, count = mask != 0, settings.positives_per_lesion
     allowed = inside & ~_near_lesions(labels, spacing, settings.clearance_mm)
     groups = [
-        (Kind.POSITIVE, lesion, _positives(labels, inside, lesion, box, settings.positives_per_lesion, seed))
+        (Kind.POSITIVE, lesion, _positives(labels[box] == lesion, inside[box], box, count, _rng(seed, lesion)))
         for lesion, box in enumerate(ndimage.find_objects(labels), start=1)
         if box is not None and lesion not in excluded
     ]
-    groups.append((Kind.HARD, 0, _hard(reference_image, inside, allowed, spacing, settings, seed)))
-    groups.append((Kind.EASY, 0, _easy(allowed, settings.easy_negatives_per_case, seed)))
+    ranked = _by_brightness(reference_image, inside, allowed, spacing, _rng(seed, "hard"))
+    groups.append((Kind.HARD, 0, _spread(ranked, labels.shape, spacing, settings.hard_negatives_per_case)))
+    groups.append((Kind.EASY, 0, _easy(allowed, settings.easy_negatives_per_case, _rng(seed, "easy"))))
     counts = [len(voxels) for _, _, voxels in groups]
     return Centres(
         voxels=np.concatenate([voxels for _, _, voxels in groups]).astype(np.int32),
@@ -107,54 +109,47 @@ def with_lost_lesions(labels: NDArray[np.int16], centres: dict[int, NDArray[np.f
     return restored
 
 
-def _positives(
-    labels: NDArray[np.integer[Any]], inside: Mask, lesion: int, box: tuple[slice, ...], count: int, seed: int
-) -> Voxels:
-    """Return ``count`` voxels (count, 3) of a lesion: its middle, then others at random, again when it has too few."""
-    voxels = np.argwhere(labels[box] == lesion) + [axis.start for axis in box]
-    in_mask = inside[tuple(voxels.T)]
-    voxels = voxels[in_mask] if in_mask.any() else voxels
+def _positives(lesion: Mask, inside: Mask, box: tuple[slice, ...], count: int, rng: np.random.Generator) -> Voxels:
+    """Return ``count`` voxels (count, 3) of a lesion: its middle, then others at random, again when it has too few.
+
+    ``lesion`` and ``inside`` are the lesion and the mask within ``box``; a lesion that lies partly in the mask gives
+    voxels of that part alone.
+    """
+    visible = lesion & inside
+    voxels = np.argwhere(visible if visible.any() else lesion) + [axis.start for axis in box]
     middle = int(np.argmin(((voxels - voxels.mean(axis=0)) ** 2).sum(axis=1)))
-    rng = np.random.default_rng(derive_seed(seed, "positives", lesion))
     others = np.delete(np.arange(len(voxels)), middle)
     passes = [np.append(middle, rng.permutation(others))]
     passes += [rng.permutation(len(voxels)) for _ in range(count // len(voxels))]
-    return voxels[np.concatenate(passes)[:count]].astype(np.int32)
+    return np.asarray(voxels[np.concatenate(passes)[:count]], np.int32)
 
 
-def _easy(allowed: Mask, count: int, seed: int) -> Voxels:
+def _easy(allowed: Mask, count: int, rng: np.random.Generator) -> Voxels:
     """Return at most ``count`` distinct voxels, uniform in ``allowed``."""
     places = np.flatnonzero(allowed)
-    rng = np.random.default_rng(derive_seed(seed, "easy"))
-    chosen = rng.choice(places, size=min(count, len(places)), replace=False)
-    return _unravel(chosen, allowed.shape)
+    return _unravel(rng.choice(places, size=min(count, len(places)), replace=False), allowed.shape)
 
 
-def _hard(image: NDArray[Any], inside: Mask, allowed: Mask, spacing: Spacing, settings: Patches, seed: int) -> Voxels:
-    """Return at most ``hard_negatives_per_case`` bright voxels that keep away from each other."""
-    if not allowed.any() or settings.hard_negatives_per_case == 0:
-        return np.empty((0, 3), np.int32)
-    smooth = ndimage.gaussian_filter(np.asarray(image, np.float32), SMOOTHING_MM / np.asarray(spacing[::-1]))
-    bright = allowed & (smooth >= np.percentile(smooth[inside], BRIGHT_PERCENTILE))
-    ranked = _by_brightness(smooth, bright, seed)
-    return _spread(ranked, bright.shape, spacing, settings.hard_negatives_per_case)
-
-
-def _by_brightness(smooth: NDArray[np.float32], bright: Mask, seed: int) -> NDArray[np.intp]:
+def _by_brightness(
+    image: NDArray[Any], inside: Mask, allowed: Mask, spacing: Spacing, rng: np.random.Generator
+) -> NDArray[np.intp]:
     """Return the flat indices of bright voxels: local maxima first, each group in random order, brighter ones sooner.
 
-    The order is a draw without replacement, weighted by the height above the faintest (Efraimidis and Spirakis 2006).
+    Bright is what lies above BRIGHT_PERCENTILE of the mask after smoothing. The order is a draw without replacement,
+    weighted by the height above the faintest (Efraimidis and Spirakis 2006).
     """
-    places = np.flatnonzero(bright)
+    if not allowed.any():
+        return np.empty(0, np.intp)
+    smooth = ndimage.gaussian_filter(np.asarray(image, np.float32), SMOOTHING_MM / np.asarray(spacing[::-1]))
+    places = np.flatnonzero(allowed & (smooth >= np.percentile(smooth[inside], BRIGHT_PERCENTILE)))
     values = smooth.ravel()[places]
     peak = (smooth == ndimage.maximum_filter(smooth, size=3)).ravel()[places]
     weights = values - values.min(initial=np.inf) + 1e-3
-    waiting = np.random.default_rng(derive_seed(seed, "hard")).exponential(size=len(places)) / weights
-    return places[np.lexsort((waiting, ~peak))]
+    return places[np.lexsort((rng.exponential(size=len(places)) / weights, ~peak))]
 
 
 def _spread(ranked: NDArray[np.intp], shape: tuple[int, ...], spacing: Spacing, count: int) -> Voxels:
-    """Take voxels in order, each only where no other lies within SPREAD_MM; halve the distance until there are enough."""
+    """Take voxels in order, each where no other lies within SPREAD_MM; halve the distance until there are enough."""
     chosen: list[int] = []
     distance = SPREAD_MM
     while len(chosen) < min(count, len(ranked)):
@@ -185,7 +180,7 @@ def _ball(radius_mm: float, spacing: Spacing) -> Voxels:
     reach = np.floor(radius_mm / steps).astype(int)
     offsets = np.stack(np.meshgrid(*[np.arange(-r, r + 1) for r in reach], indexing="ij"), axis=-1).reshape(-1, 3)
     distance = np.linalg.norm(offsets * steps, axis=1)
-    return offsets[(distance < radius_mm) | (distance == 0)].astype(np.int32)
+    return np.asarray(offsets[(distance < radius_mm) | (distance == 0)], np.int32)
 
 
 def _near_lesions(labels: NDArray[np.integer[Any]], spacing: Spacing, clearance_mm: float) -> Mask:
@@ -204,4 +199,8 @@ def _near_lesions(labels: NDArray[np.integer[Any]], spacing: Spacing, clearance_
 
 
 def _unravel(places: NDArray[np.intp], shape: tuple[int, ...]) -> Voxels:
-    return np.stack(np.unravel_index(places, shape), axis=1).astype(np.int32).reshape(-1, len(shape))
+    return np.asarray(np.stack(np.unravel_index(places, shape), axis=1), np.int32)
+
+
+def _rng(seed: int, role: int | str) -> np.random.Generator:
+    return np.random.default_rng(derive_seed(seed, "centres", role))

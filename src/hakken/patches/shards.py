@@ -1,8 +1,8 @@
 """Shards: a few large files of patches, their index and their checksums.
 
-A folder of patches holds ``shard-000.npy`` ... (float16: patch, channel, then the spatial axes), ``index.csv`` (a row for
-every patch: where it is kept, its case, centre and kind), ``shards.json`` (shapes, checksums, origin), written last, and
-``preview.png``. A stored patch has an edge of ``size_voxel + 2 * margin_voxel``; its centre voxel is at index
+A folder of patches holds ``shard-000.npy`` ... (float16: patch, channel, then the spatial axes), ``index.csv`` (a row
+for every patch: where it is kept, its case, centre and kind), ``shards.json`` (shapes, checksums, origin; written last)
+and ``preview.png``. A stored patch has an edge of ``size_voxel + 2 * margin_voxel``; its centre voxel is at index
 ``edge // 2`` of every axis. Patches may have two or three spatial axes; the index always names z, y and x.
 """
 
@@ -11,9 +11,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -27,6 +28,7 @@ from hakken.patches.sampling import Centres, Kind
 from hakken.study import Spacing
 
 Patch = NDArray[np.float16]
+DTYPE = np.dtype("<f2")
 COLUMNS = ("patch", "shard", "row", "case_id", "z", "y", "x", "x_mm", "y_mm", "z_mm", "kind", "lesion")
 NAMES = {kind: kind.name.lower() for kind in Kind}
 CODES = {name: kind for kind, name in NAMES.items()}
@@ -52,19 +54,18 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What ``shards.json`` says of a folder of patches; ``spacing_mm`` is x, y, z."""
+class Layout:
+    """What every patch of a folder has in common.
+
+    ``spacing_mm`` is x, y, z; ``study`` is the digest of what the patches depend on; ``axes`` are the spatial axes.
+    """
 
     size_voxel: int
     margin_voxel: int
     channels: tuple[str, ...]
     spacing_mm: Spacing
     study: str
-    kinds: dict[str, int]
-    index_sha256: str
-    shards: tuple[Shard, ...]
     axes: int = 3
-    dtype: str = "float16"
 
     @property
     def edge(self) -> int:
@@ -75,6 +76,21 @@ class Contents:
     def patch_shape(self) -> tuple[int, ...]:
         """Shape of a stored patch: channels, then the spatial axes."""
         return (len(self.channels), *[self.edge] * self.axes)
+
+    @property
+    def patch_bytes(self) -> int:
+        """Size of a stored patch."""
+        return DTYPE.itemsize * math.prod(self.patch_shape)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What ``shards.json`` says: layout, number of patches of each kind, checksum of the index, shards."""
+
+    layout: Layout
+    kinds: dict[str, int]
+    index_sha256: str
+    shards: tuple[Shard, ...]
 
 
 @dataclass(frozen=True)
@@ -99,34 +115,34 @@ class Row:
         )
 
 
-def write_shards(folder: Path, cases: Iterable[CutCase], contents: Contents, shard_mb: int = 256) -> Contents:
+def write_shards(folder: Path, cases: Iterable[CutCase], layout: Layout, shard_mb: int) -> Contents:
     """Cut the patches of all cases into shards of at most ``shard_mb`` MB each, and write index and checksums.
 
-    ``contents`` describes the patches; its counts, checksums and shards are filled in and returned. Cases are read one by
-    one and a patch is in memory alone, so memory does not grow with the cohort. Shards of an earlier run are removed
-    first. Where a patch crosses the border of its image it is 0. Raises HakkenError when nothing can be written.
+    Cases are taken one by one and a patch is in memory alone, so memory does not grow with the cohort. Shards of an
+    earlier run are removed first. Where a patch crosses the border of its image it is 0. Raises HakkenError when the
+    folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stale in (folder / "shards.json", *folder.glob("shard-*.npy")):
         stale.unlink(missing_ok=True)
-    patch_bytes = 2 * int(np.prod(contents.patch_shape))
-    writer = _Writer(folder, contents, capacity=max(1, shard_mb * 2**20 // patch_bytes))
+    writer = _Writer(folder, layout, capacity=max(1, shard_mb * 2**20 // layout.patch_bytes))
     with writer:
         rows = [row for case in cases for row in writer.add(case)]
     index = _index_text(rows)
     write_text(folder / "index.csv", index)
-    complete = replace(
-        contents,
+    contents = Contents(
+        layout,
         kinds={name: sum(row.kind == kind for row in rows) for kind, name in NAMES.items()},
         index_sha256=hashlib.sha256(index.encode()).hexdigest(),
         shards=tuple(Shard(name, count, sha256_file(folder / name)) for name, count in writer.counts.items()),
     )
-    write_json(folder / "shards.json", asdict(complete))
-    return complete
+    described = {"dtype": "float16", "patch_shape": layout.patch_shape} | asdict(contents)
+    write_json(folder / "shards.json", described)
+    return contents
 
 
 def cut_patch(image: NDArray[Any], centre: Sequence[int], edge: int) -> Patch:
-    """Return the patch (c, edge, ...) of ``image`` (c, ...) whose index ``edge // 2`` is ``centre``; 0 beyond the border."""
+    """Return the patch (c, edge, ...) of ``image`` (c, ...) whose index ``edge // 2`` is ``centre``; 0 outside."""
     patch = np.zeros((image.shape[0], *[edge] * len(centre)), np.float16)
     starts = [index - edge // 2 for index in centre]
     spans = [(max(start, 0), min(start + edge, size)) for start, size in zip(starts, image.shape[1:], strict=True)]
@@ -139,9 +155,9 @@ def cut_patch(image: NDArray[Any], centre: Sequence[int], edge: int) -> Patch:
 class _Writer:
     """Appends patches to the current shard and opens the next one when it is full."""
 
-    def __init__(self, folder: Path, contents: Contents, capacity: int) -> None:
+    def __init__(self, folder: Path, layout: Layout, capacity: int) -> None:
         self.folder = folder
-        self.contents = contents
+        self.layout = layout
         self.capacity = capacity
         self.counts: dict[str, int] = {}
         self.total = 0
@@ -159,8 +175,8 @@ class _Writer:
     def add(self, case: CutCase) -> Iterator[Row]:
         """Write the patches of one case, and yield their rows of the index."""
         for number, centre in enumerate(case.centres.voxels.tolist()):
-            image = case.image if self.contents.axes == 3 else case.image[:, 0]
-            shard, row = self._append(cut_patch(image, centre[-self.contents.axes :], self.contents.edge))
+            image = case.image if self.layout.axes == 3 else case.image[:, 0]
+            shard, row = self._append(cut_patch(image, centre[-self.layout.axes :], self.layout.edge))
             point = tuple(case.points[number].tolist())
             kind = Kind(int(case.centres.kinds[number]))
             lesion = int(case.centres.lesions[number])
@@ -195,8 +211,8 @@ class _Writer:
             self._stack.close()
 
     def _write_header(self, stream: BinaryIO, rows: int) -> None:
-        shape = (rows, *self.contents.patch_shape)
-        npy.write_array_header_1_0(stream, {"descr": "<f2", "fortran_order": False, "shape": shape})
+        shape = (rows, *self.layout.patch_shape)
+        npy.write_array_header_1_0(stream, {"descr": DTYPE.str, "fortran_order": False, "shape": shape})
 
 
 class PatchStore:
@@ -209,6 +225,7 @@ class PatchStore:
     def __init__(self, folder: Path, contents: Contents, shards: list[Patch], index: list[dict[str, str]]) -> None:
         self.folder = folder
         self.contents = contents
+        self.layout = contents.layout
         self.kinds = np.array([CODES[row["kind"]] for row in index], np.int8)
         self.cases = np.array([row["case_id"] for row in index], np.str_)
         self.centres = np.array([[int(row[axis]) for axis in "zyx"] for row in index], np.int32).reshape(-1, 3)
@@ -245,15 +262,16 @@ class PatchStore:
     def read(self, patches: NDArray[np.integer[Any]], edge: int | None = None) -> Patch:
         """Return patches by number as float16 (n, c, edge, ...), cropped around their centre voxel.
 
-        Index ``edge // 2`` of every axis is the centre. Ascending numbers read fastest. Raises HakkenError when ``edge`` is
-        larger than what is stored.
+        Index ``edge // 2`` of every axis is the centre. Ascending numbers read fastest. Raises HakkenError when
+        ``edge`` is larger than what is stored.
         """
-        wanted = self.contents.edge if edge is None else edge
-        if not 1 <= wanted <= self.contents.edge:
-            raise HakkenError(f"{self.folder}: patches of edge {wanted} asked for, {self.contents.edge} are stored")
-        start = self.contents.edge // 2 - wanted // 2
-        window = (slice(None), *[slice(start, start + wanted)] * self.contents.axes)
-        result = np.empty((len(patches), self.contents.patch_shape[0], *[wanted] * self.contents.axes), np.float16)
+        layout = self.layout
+        wanted = layout.edge if edge is None else edge
+        if not 1 <= wanted <= layout.edge:
+            raise HakkenError(f"{self.folder}: patches of edge {wanted} asked for, {layout.edge} are stored")
+        start = layout.edge // 2 - wanted // 2
+        window = (slice(None), *[slice(start, start + wanted)] * layout.axes)
+        result = np.empty((len(patches), len(layout.channels), *[wanted] * layout.axes), np.float16)
         shards, rows = self._shard_of[patches], self._row_of[patches]
         for shard in np.unique(shards):
             chosen = shards == shard
@@ -267,10 +285,10 @@ def read_contents(folder: Path) -> Contents:
     if not path.is_file():
         raise HakkenError(f"{path}: is missing, so the patches are unfinished; {_again(folder)}")
     values = read_json(path)
-    values["shards"] = tuple(Shard(**shard) for shard in values["shards"])
-    values["channels"] = tuple(values["channels"])
-    values["spacing_mm"] = tuple(values["spacing_mm"])
-    return Contents(**values)
+    layout = values["layout"]
+    layout |= {"channels": tuple(layout["channels"]), "spacing_mm": tuple(layout["spacing_mm"])}
+    shards = tuple(Shard(**shard) for shard in values["shards"])
+    return Contents(Layout(**layout), values["kinds"], values["index_sha256"], shards)
 
 
 def _map_shard(folder: Path, shard: Shard, contents: Contents) -> Patch:
@@ -280,10 +298,10 @@ def _map_shard(folder: Path, shard: Shard, contents: Contents) -> Patch:
         array: Patch = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise HakkenError(f"{path}: cannot be read ({error}); {_again(folder)}") from None
-    expected = (shard.rows, *contents.patch_shape)
-    if array.shape != expected or array.dtype != np.float16:
+    expected = (shard.rows, *contents.layout.patch_shape)
+    if array.shape != expected or array.dtype != DTYPE:
         raise HakkenError(f"{path}: holds {array.dtype} {array.shape} instead of float16 {expected}; {_again(folder)}")
-    return array
+    return np.asarray(array)
 
 
 def _verify_shard(folder: Path, shard: Shard) -> None:

@@ -15,7 +15,7 @@ HEAD = """# Keys of a study file
 Generated from the study model by `make docs`; do not edit. Every key is checked when a study is read: an unknown key, a
 missing one or a value out of range stops the run and names the key and the nearest valid one.
 
-`scales` holds, for each scale, the keys that differ from the top level; `snakemake` runs a study at one scale.
+`scales` holds, for each scale, the keys that differ from the top level; a run is of one study at one scale.
 """
 
 

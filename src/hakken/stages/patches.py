@@ -15,7 +15,7 @@ from hakken.files import sha256_json
 from hakken.imaging.prepared import PreparedCase, prepared_cases
 from hakken.patches.preview import write_preview
 from hakken.patches.sampling import Centres, Kind, sample_centres, with_lost_lesions
-from hakken.patches.shards import Contents, CutCase, PatchStore, write_shards
+from hakken.patches.shards import CutCase, Layout, PatchStore, write_shards
 from hakken.seeds import derive_seed
 from hakken.stages import stage
 from hakken.study import Part, Study
@@ -32,7 +32,7 @@ def patches(*, study: Study, prepared: list[Path], part: Part, output: Path) -> 
     """
     cases = [case for folder in prepared for case in prepared_cases(folder)]
     _check_lesions(cases, part)
-    contents = Contents(
+    layout = Layout(
         size_voxel=study.patches.size_voxel,
         margin_voxel=study.patches.margin_voxel,
         channels=tuple(study.channels),
@@ -40,7 +40,7 @@ def patches(*, study: Study, prepared: list[Path], part: Part, output: Path) -> 
         study=sha256_json(study.model_dump(mode="json", include=SECTIONS)),
     )
     start = time.monotonic()
-    write_shards(output, _cut_all(cases, study, part), contents, study.patches.shard_mb)
+    write_shards(output, _cut_all(cases, study, part), layout, study.patches.shard_mb)
     store = PatchStore.open(output)
     write_preview(store, list(study.channels).index(study.reference), output / "preview.png")
     progress(f"{part}: {_summary(store)} from {len(cases)} cases in {time.monotonic() - start:.1f} s")
@@ -85,9 +85,9 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
         labels,
         case.mask(),
         np.asarray(image[list(study.channels).index(study.reference)]),
-        case.geometry.spacing,
-        study.patches,
-        derive_seed(study.seed, "patches", case.case_id),
+        spacing=case.geometry.spacing,
+        settings=study.patches,
+        seed=derive_seed(study.seed, "patches", case.case_id),
         excluded={lesion.lesion for lesion in case.lesions if lesion.kind == "excluded"},
     )
     return CutCase(case.case_id, image, centres, case.geometry.to_world(centres.voxels))
@@ -96,8 +96,8 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
 def _check_lesions(cases: list[PreparedCase], part: str) -> None:
     if not any(lesion.kind == "included" for case in cases for lesion in case.lesions):
         raise HakkenError(
-            f"the split `{part}` has no lesions: none of its {len(cases)} cases has one that counts, so there is nothing to "
-            "learn from; move patients with lesions into it (column `split` of the case table, or cohort.fractions)"
+            f"the split `{part}` has no lesions: none of its {len(cases)} cases has one that counts, so nothing is there"
+            " to learn from; move patients with lesions into it (column `split` of the case table, or cohort.fractions)"
         )
 
 
@@ -107,5 +107,5 @@ def _counts(centres: Centres) -> str:
 
 def _summary(store: PatchStore) -> str:
     kinds = ", ".join(f"{count} {name}" for name, count in store.contents.kinds.items())
-    size = sum(shard.rows for shard in store.contents.shards) * 2 * int(np.prod(store.contents.patch_shape)) / 2**20
+    size = len(store) * store.layout.patch_bytes / 2**20
     return f"{len(store)} patches ({kinds}), {size:.0f} MB in {len(store.contents.shards)} shards,"

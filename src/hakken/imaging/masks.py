@@ -1,0 +1,162 @@
+"""Masks of the region of interest, found on the reference channel: brain, body, nonzero or everything.
+
+A mask may be generous and must not cut a lesion: cavities are filled, so dark or bright spots inside stay inside.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hakken.errors import HakkenError
+from hakken.imaging.convert import from_image, to_image
+from hakken.volume import Geometry, Volume
+
+Kind = Literal["brain", "body", "nonzero", "none"]
+Modality = Literal["mr", "ct", "pet", "xray"]
+Mask = NDArray[np.bool_]
+
+WORKING_MM = 2.0
+CT_BODY_HU = -400.0
+SCALP_MM = 12.0
+NECK_MM = (3.0, 4.0, 5.0, 6.0, 7.0)
+CLOSING_MM = 6.0
+RIM_MM = 1.5
+STRIPPED_ZERO = 0.2
+STRIPPED_BORDER = 0.1
+
+
+def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
+    """Return the mask (z, y, x) of ``volume``; raises HakkenError when it would be empty.
+
+    ``brain``: of a skull-stripped image what is not zero, else the brain inside the skull. ``body``: the largest
+    piece that stands out from the air. ``nonzero``: what is not zero, cavities filled. ``none``: every voxel.
+    """
+    array = np.nan_to_num(volume.array)
+    if kind == "none":
+        return np.ones(array.shape, bool)
+    if kind == "nonzero":
+        mask = filled(array != 0)
+    elif kind == "body":
+        mask = _body(array, modality)
+    else:
+        mask = filled(largest(array != 0)) if is_stripped(array) else _brain(volume)
+    if not mask.any():
+        raise HakkenError(f"the {kind} mask is empty; look at the image, or choose another preparation.mask")
+    return mask
+
+
+def is_stripped(array: NDArray[np.generic]) -> bool:
+    """Whether everything around the brain was set to zero: zeros abound and nearly nothing touches the border."""
+    inside = array != 0
+    faces = [inside.take(index, axis) for axis in range(3) for index in (0, -1) if array.shape[axis] > 1]
+    zeros = 1 - float(inside.mean())
+    return zeros >= STRIPPED_ZERO and max(float(face.mean()) for face in faces) <= STRIPPED_BORDER
+
+
+def filled(mask: Mask) -> Mask:
+    """Return the mask without cavities, in space and in every slice along each axis that is long enough."""
+    box = ndimage.find_objects(mask.astype(np.uint8))
+    if not box:
+        return mask
+    result = mask.copy()
+    part = result[box[0]]
+    part |= ndimage.binary_fill_holes(part)
+    for axis in range(3):
+        if part.shape[axis] < mask.shape[axis] // 8:
+            continue
+        for index in range(part.shape[axis]):
+            plane = part[(slice(None),) * axis + (index,)]
+            plane |= ndimage.binary_fill_holes(plane)
+    return result
+
+
+def largest(mask: Mask) -> Mask:
+    """Return the largest piece of the mask (neighbours share a face)."""
+    labels, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.asarray(labels == sizes.argmax())
+
+
+def _body(array: NDArray[np.generic], modality: Modality) -> Mask:
+    values = np.asarray(array, np.float32)
+    if modality == "pet":  # uptake spans decades: the body stands out from the air only on a compressed scale
+        values = np.sqrt(np.maximum(values, 0))
+    threshold = CT_BODY_HU if modality == "ct" else _otsu(values)
+    inside = ndimage.binary_opening(values > threshold, np.ones((1, 3, 3), bool))
+    return filled(largest(inside if inside.any() else values > threshold))
+
+
+def _brain(volume: Volume) -> Mask:
+    """The brain inside a skull, found on voxels of about 2 mm and drawn back onto the grid."""
+    coarse = _coarse(volume)
+    spacing = coarse.spacing[::-1]
+    values = ndimage.gaussian_filter(np.asarray(coarse.array, np.float32), 0.5)
+    head = filled(largest(values > 0.6 * _otsu(values)))
+    depth = ndimage.distance_transform_edt(np.pad(head, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    tissue = head & (values > _dark(values, depth))
+    core = _core(tissue, depth, spacing)
+    return _redrawn(Volume.on(coarse.geometry, core), volume.geometry)
+
+
+def _core(tissue: Mask, depth: NDArray[np.float64], spacing: tuple[float, ...]) -> Mask:
+    """The central piece of tissue, cut from the scalp at the narrowest necks that part them."""
+    inner = ndimage.distance_transform_edt(tissue, sampling=spacing)
+    piece = tissue
+    for radius in NECK_MM:
+        seed = _central(inner > radius, depth)
+        grown = ndimage.distance_transform_edt(~seed, sampling=spacing) <= radius + RIM_MM
+        piece = grown & (depth > 2.0)
+        outer = float(np.mean(depth[piece] < 0.5 * SCALP_MM)) if piece.any() else 1.0
+        if outer < 0.02:
+            break
+    near = ndimage.distance_transform_edt(~piece, sampling=spacing) <= CLOSING_MM
+    closed = ndimage.distance_transform_edt(np.pad(near, 1), sampling=spacing)[1:-1, 1:-1, 1:-1] > CLOSING_MM
+    return filled(closed | piece)
+
+
+def _central(mask: Mask, depth: NDArray[np.float64]) -> Mask:
+    """The piece that holds most depth, which the brain does and the scalp does not."""
+    labels, count = ndimage.label(mask)
+    if count == 0:
+        return np.asarray(depth > 0.5 * depth.max())
+    weights = np.bincount(labels.ravel(), weights=depth.ravel() ** 2)
+    weights[0] = 0
+    return np.asarray(labels == weights.argmax())
+
+
+def _dark(values: NDArray[np.float32], depth: NDArray[np.float64]) -> float:
+    """The intensity between bone or fluid and brain: half of what is usual deep inside the head."""
+    deep = values[depth > 0.5 * depth.max()]
+    return 0.55 * float(np.median(deep))
+
+
+def _otsu(values: NDArray[np.floating]) -> float:
+    """Otsu's threshold with the brightest 1 % cut off, so that vessels and fat do not carry it away."""
+    low, high = np.percentile(values, (0.1, 99))
+    image = sitk.GetImageFromArray(np.clip(values, low, high).astype(np.float32))
+    otsu = sitk.OtsuThresholdImageFilter()
+    otsu.Execute(image)
+    return float(otsu.GetThreshold())
+
+
+def _coarse(volume: Volume) -> Volume:
+    factors = [
+        max(1, min(round(WORKING_MM / spacing), size // 8))
+        for spacing, size in zip(volume.spacing, volume.array.shape[::-1], strict=True)
+    ]
+    return from_image(sitk.BinShrink(sitk.Cast(to_image(volume), sitk.sitkFloat32), factors))
+
+
+def _redrawn(mask: Volume, grid: Geometry) -> Mask:
+    from hakken.imaging.registration import resample
+
+    smooth = Volume.on(mask.geometry, mask.array.astype(np.float32))
+    return np.asarray(resample(smooth, grid, sitk.Transform()).array > 0.5)

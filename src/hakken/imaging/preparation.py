@@ -1,0 +1,182 @@
+"""Preparation: all channels of a case on one grid, normalised inside one mask, each resampled once.
+
+The grid has the axes of the patient (LPS, identity direction) and the study's spacing, and holds the mask and a margin.
+A one-slice image keeps its own axes and its slice. Points of the grid lie in the reference channel's scanner space.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from hakken.errors import HakkenError
+from hakken.imaging.checks import pixel_digest
+from hakken.imaging.convert import from_image, to_image
+from hakken.imaging.lesions import Labels, draw_spheres, keep_each, lesions_of_mask, with_minimum
+from hakken.imaging.masks import find_mask
+from hakken.imaging.prepared import Lesion, PreparedCase
+from hakken.imaging.registration import resample
+from hakken.study import Channel, Preparation, Study
+from hakken.volume import Geometry, Triple, Volume
+
+LIMITS = {"zscore": (-8.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
+PERCENTILES = (1.0, 99.0)
+COARSER = 1.5
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared case in memory: image float32 (c, z, y, x), mask bool and labels int16 (z, y, x), and its record."""
+
+    case: PreparedCase
+    image: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    labels: Labels | None
+
+
+def prepare_case(
+    channels: Mapping[str, Volume],
+    transforms: Mapping[str, sitk.Transform],
+    truth: Volume | Sequence[Lesion] | None,
+    study: Study,
+    *,
+    case_id: str,
+    patient: str = "",
+    columns: Mapping[str, str] | None = None,
+) -> Prepared:
+    """Prepare one case.
+
+    ``channels`` holds every channel of the study on its own grid; ``transforms`` maps reference points to points of
+    each other channel (missing: the identity). ``truth``: a lesion mask on the reference grid, or lesions (none: an
+    empty sequence), or None where nobody has looked. Raises HakkenError for an empty mask, a constant channel and a
+    lesion mask on another grid.
+    """
+    reference = channels[study.reference]
+    native = find_mask(reference, study.preparation.mask, study.channels[study.reference].modality)
+    grid = common_grid(reference.geometry, native, study.preparation)
+    mask = resample(Volume.on(reference.geometry, native.astype(np.uint8)), grid, sitk.Transform(), nearest=True)
+    inside = np.asarray(mask.array > 0)
+    image, records = _image(channels, transforms, study, grid, inside)
+    labels, lesions = _truth(truth, reference.geometry, grid, study)
+    case = PreparedCase(
+        case_id=case_id,
+        patient=patient,
+        columns=dict(columns or {}),
+        channels=tuple(study.channels),
+        geometry=grid,
+        source_geometry=reference.geometry,
+        normalisation=records,
+        pixel_digest=pixel_digest(reference),
+        has_truth=labels is not None,
+        lesions=lesions,
+    )
+    return Prepared(case, image, inside, labels)
+
+
+def common_grid(reference: Geometry, mask: NDArray[np.bool_], settings: Preparation) -> Geometry:
+    """Return the grid around a mask (z, y, x) on ``reference``, with the margin, at the spacing of the study.
+
+    Its points lie on the lattice through the reference's first voxel, so equal grids are not interpolated.
+    """
+    flat = reference.shape_zyx[0] == 1
+    spacing = (*settings.spacing_mm[:2], reference.spacing[2]) if flat else settings.spacing_mm
+    axes = np.reshape(reference.direction, (3, 3)) if flat else np.eye(3)
+    edge = mask & ~_eroded(mask)
+    along = (reference.to_world(np.argwhere(edge)) - reference.origin) @ axes
+    margin = np.array([settings.margin_mm, settings.margin_mm, 0 if flat else settings.margin_mm])
+    first = np.floor((along.min(axis=0) - margin) / spacing + 1e-6)
+    last = np.ceil((along.max(axis=0) + margin) / spacing - 1e-6)
+    x, y, z = (int(count) for count in (last - first + 1))
+    origin = np.asarray(reference.origin) + axes @ (first * spacing)
+    return Geometry((z, y, x), spacing, _triple(origin), tuple(axes.ravel().tolist()))
+
+
+def normalise(values: NDArray[np.float32], inside: NDArray[np.bool_], channel: Channel) -> tuple[float, float]:
+    """Return the intensities that become 0 and 1, from the finite ``values`` where ``inside``.
+
+    ``zscore``: mean and mean + SD; ``percentile``: two percentiles; ``window``: the study's own two intensities.
+    """
+    if channel.normalise == "window":
+        low, high = channel.range or (0.0, 1.0)
+        return low, high
+    chosen = values[inside & np.isfinite(values)].astype(np.float64)
+    if chosen.size == 0:
+        raise HakkenError("no voxel of this channel lies inside the mask; look at its geometry and registration")
+    if channel.normalise == "zscore":
+        return float(chosen.mean()), float(chosen.mean() + chosen.std())
+    low, high = np.percentile(chosen, channel.range or PERCENTILES).tolist()
+    return low, high
+
+
+def _image(
+    channels: Mapping[str, Volume],
+    transforms: Mapping[str, sitk.Transform],
+    study: Study,
+    grid: Geometry,
+    inside: NDArray[np.bool_],
+) -> tuple[NDArray[np.float32], dict[str, dict[str, Any]]]:
+    image = np.zeros((len(study.channels), *grid.shape_zyx), np.float32)
+    records: dict[str, dict[str, Any]] = {}
+    for index, (name, channel) in enumerate(study.channels.items()):
+        transform = transforms.get(name, sitk.Transform())
+        values = resample(_smoothed(channels[name], grid), grid, transform, outside=math.nan).array
+        try:
+            zero, one = normalise(values, inside, channel)
+        except HakkenError as error:
+            raise HakkenError(f"channel {name}: {error}") from None
+        if not one - zero > 1e-6 * max(abs(zero), abs(one)):
+            raise HakkenError(f"channel {name}: all voxels inside the mask are alike; look at the image and the mask")
+        low, high = LIMITS[channel.normalise]
+        scaled = np.clip((values - np.float32(zero)) / np.float32(one - zero), low, high)
+        image[index] = np.where(inside & np.isfinite(values), scaled, 0)
+        records[name] = {"method": channel.normalise, "zero": zero, "one": one, "limits": [low, high]}
+    return image, records
+
+
+def _truth(
+    truth: Volume | Sequence[Lesion] | None, reference: Geometry, grid: Geometry, study: Study
+) -> tuple[Labels | None, tuple[Lesion, ...]]:
+    minimum = study.cohort.minimum_lesion_mm3
+    if truth is None:
+        return None, ()
+    if not isinstance(truth, Volume):
+        lesions = with_minimum(truth, minimum)
+        return draw_spheres(lesions, grid), lesions
+    if not truth.matches(reference, tolerance_mm=0.01 * min(reference.spacing)):
+        raise HakkenError(f"lesion mask on another grid: mask {truth.geometry}; reference {reference}; resample it")
+    labels, lesions = lesions_of_mask(truth, study.cohort.labels, minimum)
+    drawn = resample(Volume.on(reference, labels), grid, sitk.Transform(), nearest=True).array.astype(np.int16)
+    return keep_each(drawn, lesions, grid), lesions
+
+
+def _smoothed(volume: Volume, grid: Geometry) -> Volume:
+    """Blur along axes that become much coarser, so that noise between the sampled points is not folded in."""
+    own = np.abs(np.reshape(volume.direction, (3, 3)))
+    wanted = np.abs(np.reshape(grid.direction, (3, 3))) @ np.asarray(grid.spacing)
+    ratio = (own.T @ wanted) / np.asarray(volume.spacing)
+    sigma = np.where(ratio >= COARSER, 0.5 * np.sqrt(np.maximum(ratio**2 - 1, 0)), 0) * volume.spacing
+    image = sitk.Cast(to_image(volume), sitk.sitkFloat32)
+    if not sigma.any():
+        return from_image(image)
+    return from_image(sitk.DiscreteGaussian(image, (sigma**2 + 1e-9).tolist(), 32, 0.01, True))
+
+
+def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask without voxels that have a neighbour outside along any axis; the image's border counts as outside."""
+    padded = np.pad(mask, 1)
+    result = mask.copy()
+    for axis in range(3):
+        for step in (-1, 1):
+            result &= np.roll(padded, step, axis)[1:-1, 1:-1, 1:-1]
+    return result
+
+
+def _triple(values: NDArray[np.float64]) -> Triple:
+    x, y, z = values.tolist()
+    return (x, y, z)

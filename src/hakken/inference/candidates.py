@@ -1,0 +1,145 @@
+"""From a score map to a ranked list of candidates.
+
+Points above the threshold form 26-connected components; each peak of the map, smoothed by a Gaussian of one lattice
+step, is a candidate of its component, so touching lesions or a lesion on a vessel do not melt into one centroid far
+from both. Peaks are placed between lattice points by mean shift, which climbs to the maximum of that smoothed map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, spatial
+
+from hakken.inference.dense import ScoreMap, at_lattice
+from hakken.volume import Geometry
+
+Floats = NDArray[np.float64]
+SMOOTHING = 1.0  # SD of the Gaussian in lattice steps
+REACH = 3  # lattice steps around a peak that mean shift looks at
+ROUNDS = 30
+TOLERANCE = 1e-3  # lattice steps
+EVERYWHERE = np.ones((3, 3, 3), bool)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Candidates of one case, highest score first.
+
+    ``xyz`` (n, 3) x, y, z in mm, LPS; ``score`` (n,) in [0, 1]; ``volume_mm3`` (n,) of the nearest part of the
+    component; ``voxel`` (n, 3) z, y, x of the image, with fractions.
+    """
+
+    xyz: Floats
+    score: Floats
+    volume_mm3: Floats
+    voxel: Floats
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def labels(self, labels: NDArray[Any]) -> NDArray[np.int64]:
+        """Return for each candidate the label (0 is none) of the nearest voxel of ``labels`` (z, y, x)."""
+        last = np.asarray(labels.shape) - 1
+        z, y, x = np.clip(np.rint(self.voxel).astype(int), 0, last).T
+        return np.asarray(labels[z, y, x], np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Peaks:
+    """Peaks of a map: ``place`` (n, 3) lattice indices with fractions, ``score`` and ``component`` (n,)."""
+
+    place: Floats
+    score: Floats
+    component: NDArray[np.int64]
+
+    def take(self, chosen: NDArray[np.int64]) -> _Peaks:
+        return _Peaks(self.place[chosen], self.score[chosen], self.component[chosen])
+
+
+def extract_candidates(
+    score_map: ScoreMap,
+    geometry: Geometry,
+    mask: NDArray[Any] | None = None,
+    *,
+    threshold: float,
+    suppression_mm: float,
+    maximum: int,
+) -> Candidates:
+    """Return at most ``maximum`` candidates of a score map on the image grid ``geometry``.
+
+    ``mask`` (z, y, x) limits where they may lie; points that score below ``threshold`` are background; of two nearer
+    than ``suppression_mm`` the one with the lower score is dropped. Equal scores are ordered by position, so the result
+    does not depend on the order of anything else.
+    """
+    scores = score_map.array.astype(float)
+    if mask is not None:
+        scores = scores * at_lattice(mask, score_map.origin, score_map.step)
+    found = scores >= threshold
+    components, _ = ndimage.label(found, EVERYWHERE)
+    scores = np.where(found, scores, 0.0)
+    peaks = _find_peaks(scores, components)
+    voxel = score_map.to_voxel(peaks.place)
+    kept = _suppress(geometry.to_world(voxel), peaks.score, suppression_mm, maximum)
+    peaks, voxel = peaks.take(kept), voxel[kept]
+    points = _share(components, peaks)
+    volume = points * float(np.prod(score_map.step)) * geometry.voxel_mm3
+    return Candidates(geometry.to_world(voxel), peaks.score, volume, voxel)
+
+
+def _find_peaks(scores: Floats, components: NDArray[Any]) -> _Peaks:
+    """Return the peaks of a map (z, y, x) of scores, best first, equal ones in the order of their places."""
+    inside = components > 0
+    smooth = np.where(inside, ndimage.gaussian_filter(scores, SMOOTHING, mode="constant"), -1.0)
+    neighbours = ndimage.maximum_filter(smooth, footprint=EVERYWHERE, mode="constant", cval=-1.0)
+    places = np.argwhere(inside & (smooth == neighbours))
+    z, y, x = places.T
+    highest = ndimage.maximum_filter(scores, footprint=EVERYWHERE, mode="constant")[z, y, x]
+    component = np.asarray(components[z, y, x], np.int64)
+    order = np.lexsort((x, y, z, -smooth[z, y, x], -highest))
+    return _Peaks(_mean_shift(scores, places), highest, component).take(order)
+
+
+def _mean_shift(scores: Floats, places: NDArray[np.int64]) -> Floats:
+    """Return where the climbs from ``places`` (n, 3) end on the map smoothed by a Gaussian of `SMOOTHING` steps."""
+    padded = np.pad(scores, REACH)
+    window = np.stack(np.meshgrid(*[np.arange(-REACH, REACH + 1)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    now = places.astype(float)
+    for _ in range(ROUNDS if len(places) else 0):
+        nearest = np.rint(now).astype(int)
+        around = nearest[:, None] + window
+        z, y, x = np.moveaxis(np.clip(around + REACH, 0, np.asarray(padded.shape) - 1), -1, 0)
+        distance = ((around - now[:, None]) ** 2).sum(-1)
+        weight = padded[z, y, x] * np.exp(-distance / (2 * SMOOTHING**2))
+        new = (weight[..., None] * around).sum(1) / weight.sum(1)[:, None]
+        moved, now = np.abs(new - now).max(), new
+        if moved < TOLERANCE:
+            break
+    return now
+
+
+def _suppress(points: Floats, scores: Floats, distance_mm: float, maximum: int) -> NDArray[np.int64]:
+    """Return which points (n, 3), given best first, are kept."""
+    alive = np.ones(len(scores), bool)
+    kept: list[int] = []
+    for number in range(len(scores)):
+        if len(kept) == maximum:
+            break
+        if alive[number]:
+            kept.append(number)
+            alive &= ((points - points[number]) ** 2).sum(1) >= distance_mm**2
+    return np.asarray(kept, np.int64)
+
+
+def _share(components: NDArray[Any], peaks: _Peaks) -> Floats:
+    """Return how many points of its component are nearest to each peak."""
+    shares = np.zeros(len(peaks.score))
+    for component in np.unique(peaks.component):
+        owners = np.flatnonzero(peaks.component == component)
+        members = np.argwhere(components == component)
+        nearest = spatial.KDTree(peaks.place[owners]).query(members)[1]
+        shares[owners] = np.bincount(nearest, minlength=len(owners))
+    return shares

@@ -1,0 +1,58 @@
+"""Every study at every scale with every profile: the plan of jobs stands, and GPUs go to the GPU rules alone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from workflow_project import ROOT, new_project
+
+STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
+PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
+COMBINATIONS = [
+    (path.stem, scale, profile)
+    for path in STUDIES
+    for scale in yaml.safe_load(path.read_text())["scales"]
+    for profile in PROFILES
+]
+
+
+def write_stand_in_table(study: Path, folder: Path) -> None:
+    """Where a study needs images that are not here, a table of files that only have to exist."""
+    content = yaml.safe_load(study.read_text())
+    table = content["cohort"].get("table")
+    if not table:
+        return
+    path = folder / table
+    path.parent.mkdir(parents=True)
+    columns = [*content["channels"], content["cohort"].get("truth", "lesion_mask")]
+    for name in columns:
+        (path.parent / f"{name}.nii.gz").touch()
+    cells = ",".join(f"{name}.nii.gz" for name in columns)
+    rows = [f"case{part},patient{part},{part},{cells}" for part in ("train", "validation", "test")]
+    path.write_text("\n".join([f"case_id,patient,split,{','.join(columns)}", *rows]) + "\n")
+
+
+@pytest.mark.parametrize(("study", "scale", "profile"), COMBINATIONS)
+def test_dry_run(study: str, scale: str, profile: str, tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project", f"studies: {{{study}: {scale}}}\ncases_per_job: 50\n")
+    write_stand_in_table(ROOT / "config" / "studies" / f"{study}.yaml", project.folder)
+    run = project.snakemake("--dry-run", "--profile", f"profiles/{profile}")
+    assert run.returncode == 0, run.stdout[-3000:]
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, flags=re.MULTILINE))
+    trials = yaml.safe_load((ROOT / "config" / "studies" / f"{study}.yaml").read_text())
+    expected = trials["scales"][scale].get("search", {}).get("trials", trials["search"]["trials"]) + 1
+    assert int(jobs["trial"]) == expected
+    blocks = re.findall(r"^rule (\w+):\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE)
+    with_gpu = {rule for rule, text in blocks if re.search(r"\bgpu=[1-9]", text)}
+    assert with_gpu == {"trial", "predict"}
+
+
+def test_lint(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project")
+    shutil.rmtree(project.path("profiles"))
+    run = project.snakemake("--lint")
+    assert "Congratulations" in run.stdout, run.stdout[-3000:]

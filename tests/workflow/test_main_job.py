@@ -1,0 +1,129 @@
+"""The whole chain, from nothing to the report."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from workflow_project import Project
+
+from hakken.report.seal import read_openings
+
+RESULTS = Path("results/smoke/tiny")
+pytestmark = pytest.mark.xdist_group("finished")
+
+
+def test_it_ends_by_saying_what_was_found_and_where(finished: tuple[Project, str]) -> None:
+    _, shown = finished
+    for text in (
+        "Smoke test",
+        "study smoke at scale tiny, data: phantom; research use only",
+        "sensitivity at 1 FPs/case",
+        "sensitivity at 8.4 FPs/case",
+        "partial AUC to 10 FPs/case",
+        "selected: trial",
+        "cost:",
+        "results/smoke/tiny/figures/froc.pdf",
+        "results/smoke/tiny/figures/search.pdf",
+        "results/smoke/tiny/report.html",
+    ):
+        assert text in shown
+    assert re.search(r"\[trial 0\d\] step \d+/12", shown), "long stages show their progress"
+
+
+def test_every_figure_comes_in_three_formats_with_its_provenance(finished: tuple[Project, str]) -> None:
+    project, _ = finished
+    figures = project.path(str(RESULTS / "figures"))
+    for name in ("froc", "search", "learnt", "strata", "overlays", "registration"):
+        for ending in ("pdf", "svg", "png"):
+            assert (figures / f"{name}.{ending}").stat().st_size > 1000
+        provenance = json.loads((figures / f"{name}.json").read_text())
+        assert provenance["scale"] == "tiny"
+        assert provenance["openings"] == 1
+
+
+def test_a_second_call_says_that_nothing_is_to_be_done(finished: tuple[Project, str]) -> None:
+    project, _ = finished
+    start = time.monotonic()
+    run = project.snakemake()
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stdout
+    assert time.monotonic() - start < 15
+
+
+def test_the_test_set_was_opened_once_for_the_frozen_models(finished: tuple[Project, str]) -> None:
+    project, _ = finished
+    openings = read_openings(project.path(str(RESULTS / "openings.jsonl")))
+    freeze = json.loads(project.path(str(RESULTS / "freeze.json")).read_text())
+    assert len(openings) == 1
+    assert openings[0]["models"] == {name: model["sha256"] for name, model in freeze["models"].items()}
+
+
+def test_trials_ran_two_at_once_and_knew_of_each_other(finished: tuple[Project, str]) -> None:
+    project, _ = finished
+    trials = [
+        json.loads(path.read_text()) for path in sorted(project.path(str(RESULTS / "sweeps/search/trials")).iterdir())
+    ]
+    assert [trial["number"] for trial in trials] == [0, 1, 2, 3, 4]
+    events = sorted(
+        event for trial in trials for event in ((trial["start"], 1, trial["number"]), (trial["end"], -1, trial["number"]))
+    )
+    running, most = 0, 0
+    for _, change, _ in events:
+        running += change
+        most = max(most, running)
+    assert most == 2
+    assert any(trial["known"] for trial in trials)
+
+
+def test_the_report_of_the_workflow_engine_builds(finished: tuple[Project, str], tmp_path: Path) -> None:
+    project, _ = finished
+    run = project.snakemake("--report", str(tmp_path / "report.html"))
+    assert run.returncode == 0, run.stdout[-3000:]
+    text = (tmp_path / "report.html").read_text()
+    assert "FROC" in text
+    assert "smoke (tiny)" in text
+
+
+def test_the_report_needs_no_network(finished: tuple[Project, str]) -> None:
+    project, _ = finished
+    page = project.path(str(RESULTS / "report.html")).read_text()
+    assert not re.findall(r"""(?:src|href)\s*=\s*["']https?:""", page)
+    assert page.count("<figure") == 6
+
+
+def test_more_trials_redo_nothing_that_is_finished(finished: tuple[Project, str], tmp_path: Path) -> None:
+    project, _ = finished
+    copy = Project(tmp_path / "copy")
+    shutil.copytree(project.folder, copy.folder, symlinks=True)
+    study = copy.path("config/studies/smoke.yaml")
+    study.write_text(study.read_text().replace("trials: 5", "trials: 7"))
+    run = copy.snakemake("--dry-run")
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert re.search(r"^trial +2$", run.stdout, flags=re.MULTILINE), run.stdout[-3000:]
+
+
+def test_a_changed_study_beside_old_results_stops_and_loses_nothing(
+    finished: tuple[Project, str], tmp_path: Path
+) -> None:
+    project, _ = finished
+    copy = Project(tmp_path / "copy")
+    shutil.copytree(project.folder, copy.folder, symlinks=True)
+    study = copy.path("config/studies/smoke.yaml")
+    study.write_text(study.read_text().replace("steps: 12", "steps: 13"))
+    before = sorted(copy.path("results").rglob("*"))
+    run = copy.snakemake()
+    assert run.returncode != 0
+    assert "study `smoke` has changed since the trainings in results/smoke/tiny:" in run.stdout
+    assert "training.steps: 12 then, 13 now" in run.stdout
+    assert sorted(copy.path("results").rglob("*")) == before
+
+
+def test_nobody_reads_the_package_of_the_workflow_from_a_script(finished: tuple[Project, str]) -> None:
+    project, _ = finished
+    logs = sorted(project.path(str(RESULTS / "logs")).iterdir())
+    assert {folder.name for folder in logs} >= {"trial", "register", "prepare", "evaluate", "report"}

@@ -1,0 +1,65 @@
+"""A copy of the workflow in a folder of its own, for tests that run it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDIES = Path(__file__).parent / "studies"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the workflow in a folder of its own; the package is the installed one."""
+
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def environment(self) -> dict[str, str]:
+        scripts = Path(sys.executable).parent
+        return os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+
+    def snakemake(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """Run the workflow with the project's configuration; both streams come back as one text."""
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def hakken(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one command of the package in the project's folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "hakken.cli", *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+def new_project(folder: Path, config: str = "studies: {smoke: tiny}\ncases_per_job: 8\n") -> Project:
+    """Copy the workflow and the studies into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("workflow", "profiles"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "config", folder / "config")
+    shutil.copy(ROOT / "Snakefile", folder)
+    for study in STUDIES.glob("*.yaml"):
+        shutil.copy(study, folder / "config" / "studies")
+    (folder / "config" / "config.yaml").write_text(config)
+    return Project(folder)

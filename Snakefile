@@ -28,7 +28,7 @@ rule all:
 
 rule figures:
     input:
-        figures,
+        all_figures,
 
 
 rule sweeps:
@@ -37,4 +37,4 @@ rule sweeps:
 
 
 onsuccess:
-    shell("cat {summaries:q}", summaries=everything("results/{study}/{scale}/summary.txt"))
+    print(finished_summaries())

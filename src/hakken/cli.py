@@ -5,30 +5,47 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from hakken import __version__, console
+import hakken
+from hakken import console
 from hakken.commands import check, doctor, init, open_ms, plan, predict, schema
 from hakken.errors import HakkenError
 
 COMMANDS = (doctor, init, check, plan, predict, open_ms, schema)
+INTERRUPTED = 130
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(f"hakken {hakken.__version__}")
+        parser.exit()
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="hakken", description="From a table of annotated medical images to a measured detector. Research use only."
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or what the command returns, or 2 after an error that the user can mend."""
-    parser = argparse.ArgumentParser(
-        prog="hakken", description="From a table of annotated medical images to a measured detector. Research use only."
-    )
-    parser.add_argument("--version", action="version", version=f"hakken {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add(commands)
-    options = parser.parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         with console.console(options.command, None):
             return int(options.run(options) or 0)
     except HakkenError as error:
         print(f"hakken {options.command}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"hakken {options.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

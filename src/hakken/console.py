@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+
+from hakken.files import writing
 
 
 @dataclass(frozen=True)
@@ -26,25 +28,32 @@ _current: ContextVar[Console | None] = ContextVar("console", default=None)
 
 @contextmanager
 def console(name: str, log: Path | None, quiet: bool = False) -> Iterator[None]:
-    """Within the block, lines carry ``name`` and are also appended to the file ``log``."""
+    """Within the block, lines carry ``name`` and are also appended to the file ``log``.
+
+    Raises HakkenError with a remedy when the log cannot be opened. A line that finds no room in it later is dropped:
+    the message that says so must still reach the terminal.
+    """
     stream = None
     if log is not None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        stream = log.open("a", buffering=1)
+        with writing(log):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            stream = log.open("a", buffering=1, encoding="utf-8")
     token = _current.set(Console(name, stream, quiet))
     try:
         yield
     finally:
         _current.reset(token)
         if stream is not None:
-            stream.close()
+            with suppress(OSError):
+                stream.close()
 
 
 def log(text: str) -> None:
     """Write a line to the stage's log file only."""
     current = _current.get()
     if current is not None and current.log is not None:
-        current.log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        with suppress(OSError):
+            current.log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
 
 def progress(text: str) -> None:

@@ -53,14 +53,28 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in REASONS:
-            raise HakkenError(f"{path}: cannot be written: {REASONS[error.errno]}") from error
+            raise _refusal(path, error) from error
+        raise
+
+
+@contextmanager
+def writing_somewhere() -> Iterator[None]:
+    """Turn a full disk or a read-only file system, wherever the block meets it, into an error with a remedy.
+
+    A missing permission passes: it may as well be one to read.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in REASONS and error.errno not in (errno.EACCES, errno.EPERM):
+            raise _refusal(error.filename or "a file", error) from error
         raise
 
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` in one step."""
     with replacing(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -71,7 +85,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file; raises HakkenError naming a missing or broken file."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise HakkenError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -92,6 +106,10 @@ def sha256_file(path: Path) -> str:
 def sha256_json(value: Any) -> str:
     """Return the SHA-256 of a value's canonical JSON, in hexadecimal."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _refusal(path: Path | str, error: OSError) -> HakkenError:
+    return HakkenError(f"{path}: cannot be written: {REASONS[error.errno or 0]}")
 
 
 def _flush(path: Path) -> None:

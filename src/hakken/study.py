@@ -8,6 +8,7 @@ keys are generated from these classes, so a description here is the documentatio
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -18,8 +19,10 @@ PARTS = ("train", "validation", "test")
 Part = Literal["train", "validation", "test"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0)]
+Shrink = Annotated[int, Field(ge=1, le=64)]
 Spacing = tuple[Positive, Positive, Positive]
 Value = bool | int | float | str
+HITS = r"distance|distance-inclusive|inside|fixed:\d+(\.\d+)?"
 
 
 class Section(BaseModel):
@@ -124,7 +127,9 @@ class Registration(Section):
         default="mutual_information", description="Similarity; Mattes mutual information across contrasts."
     )
     sampling: float = Field(default=0.1, gt=0, le=1, description="Fraction of voxels that the metric looks at.")
-    shrink: tuple[int, ...] = Field(default=(4, 2, 1), description="Shrink factor of each resolution level.")
+    shrink: tuple[Shrink, ...] = Field(
+        default=(4, 2, 1), min_length=1, description="Shrink factor of each resolution level."
+    )
     iterations: int = Field(default=100, ge=1, le=2000, description="Most iterations of each level.")
     mesh: int = Field(default=4, ge=1, le=32, description="B-spline mesh elements along each axis.")
     use_mask: bool = Field(default=False, description="Measure similarity inside the head or body mask only.")
@@ -208,6 +213,8 @@ class Parameter(Section):
             raise ValueError(f"a parameter of type {self.type} needs `low` and `high` and no `choices`")
         elif self.low > self.high:
             raise ValueError(f"`low` {self.low:g} is above `high` {self.high:g}")
+        elif self.type == "integer" and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError("an integer parameter needs whole numbers for `low` and `high`")
         elif self.scale == "log" and self.low <= 0:
             raise ValueError("`scale: log` needs `low` above 0")
         return self
@@ -233,7 +240,9 @@ class Search(Section):
             for parent in parameter.when:
                 if parent not in space:
                     raise ValueError(f"`{name}` depends on `{parent}`, which is not searched{nearest(parent, space)}")
-            _check_extremes(name, parameter)
+            _check_values(name, parameter)
+        for name in space:
+            _check_conditions(name, space, ())
         return space
 
 
@@ -266,8 +275,11 @@ class Inference(Section):
 class Evaluation(Section):
     """What is measured on the candidates."""
 
-    hit: Literal["distance", "distance-inclusive", "inside"] | Annotated[str, Field(pattern=r"^fixed:\d+(\.\d+)?$")] = (
-        Field(default="distance", description="When a candidate hits a lesion; `fixed:MM` is a fixed radius.")
+    hit: str = Field(
+        default="distance",
+        description="When a candidate hits a lesion: `distance` to its centre below its radius, `distance-inclusive` "
+        "(or equal), `fixed:MM` (a fixed radius), or `inside` its mask.",
+        json_schema_extra={"pattern": f"^({HITS})$"},
     )
     maximum_fp: float = Field(default=10.0, gt=0, description="Partial AUC up to so many false positives per case.")
     at: tuple[Positive, ...] = Field(default=(1.0, 3.0, 8.4), description="False positives per case to report at.")
@@ -277,6 +289,14 @@ class Evaluation(Section):
     bootstrap: int = Field(default=1000, ge=100, le=100_000, description="Resamples of the patients.")
     diameters_mm: tuple[Positive, ...] = Field(default=(5.0, 10.0), description="Borders of the diameter strata.")
     strata: tuple[Name, ...] = Field(default=("scanner",), description="Columns of the case table to stratify by.")
+
+    @field_validator("hit")
+    @classmethod
+    def _known_rule(cls, hit: str) -> str:
+        if not re.fullmatch(HITS, hit):
+            known = ("distance", "distance-inclusive", "inside", "fixed:5")
+            raise ValueError(f"use distance, distance-inclusive, inside or fixed:MM{nearest(hit, known)}")
+        return hit
 
 
 Figure = Literal["froc", "search", "learnt", "strata", "overlays", "registration"]
@@ -318,11 +338,37 @@ class Study(Section):
         return self
 
 
-def _check_extremes(name: str, parameter: Parameter) -> None:
-    """Every extreme of a searched parameter must be a value that the parameter may have."""
-    for value in parameter.choices or (parameter.low, parameter.high):
-        number = int(value) if parameter.type == "integer" and value is not None else value
+def _check_values(name: str, parameter: Parameter) -> None:
+    """Every choice or extreme of a searched parameter must be a value that the parameter may have."""
+    for value in _some_values(parameter):
         try:
-            Hyperparameters.model_validate({name: number})
+            Hyperparameters.model_validate({name: value})
         except ValidationError as error:
-            raise ValueError(f"`{name}` = {number}: {error.errors()[0]['msg']}") from None
+            message = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ValueError(f"`{name}` = {value}: {message[0].lower()}{message[1:]}") from None
+
+
+def _some_values(parameter: Parameter) -> tuple[Value, ...]:
+    """Return the choices, or both ends of the range (of integers also the second: not every kernel size is one)."""
+    if parameter.choices is not None:
+        return parameter.choices
+    low, high = parameter.low or 0.0, parameter.high or 0.0
+    return (int(low), int(min(low + 1, high)), int(high)) if parameter.type == "integer" else (low, high)
+
+
+def _check_conditions(name: str, space: dict[str, Parameter], below: tuple[str, ...]) -> None:
+    """Conditions must not lead back to the parameter itself, and must be possible."""
+    if name in below:
+        raise ValueError(f"the conditions (`when`) of {', '.join(below)} go round in a circle")
+    for parent, wanted in space[name].when.items():
+        _check_conditions(parent, space, (*below, name))
+        values = wanted if isinstance(wanted, tuple) else (wanted,)
+        if not any(_possible(value, space[parent]) for value in values):
+            raise ValueError(f"`{name}` is never active: `{parent}` cannot be {', '.join(map(str, values))}")
+
+
+def _possible(value: Value, parameter: Parameter) -> bool:
+    """Whether a searched parameter can have this value."""
+    if parameter.choices is not None:
+        return value in parameter.choices
+    return not isinstance(value, str) and (parameter.low or 0.0) <= value <= (parameter.high or 0.0)

@@ -18,28 +18,48 @@ def load_study(path: Path, scale: str) -> Study:
 
     Raises HakkenError naming every unknown or invalid key (with the nearest valid one), or the scales that exist.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        known = sorted(file.stem for file in path.parent.glob("*.yaml"))
-        raise HakkenError(f"{path}: no such study; there are {', '.join(known) or 'none'}") from None
-    except yaml.YAMLError as error:
-        raise HakkenError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise HakkenError(f"{path}: a study file is a mapping of keys to values")
-    scales = content.pop("scales", {"paper": {}})
+    content = read_mapping(path)
+    scales = scales_of(path)
     if scale not in scales:
         raise HakkenError(f"{path}: no scale `{scale}`; there are {', '.join(scales)}{nearest(scale, scales)}")
-    return parse_study(_merge(content, scales[scale] or {}) | {"scale": scale}, source=str(path))
+    content.pop("scales", None)
+    return parse_study(_merge(content, scales[scale]) | {"scale": scale}, source=str(path))
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return the content of a YAML file that maps keys to values; raises HakkenError where it cannot be read."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = sorted(file.stem for file in path.parent.glob("*.yaml"))
+        there = f"there are {', '.join(known)}{nearest(path.stem, known)}" if known else "there is none"
+        raise HakkenError(f"{path}: no such file; {there}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise HakkenError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise HakkenError(f"{path}: this file must be a mapping of keys to values")
+    return content
+
+
+def scales_of(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the scales of a study file by name, each with the keys that differ; `paper` alone where it names none."""
+    scales = read_mapping(path).get("scales") or {"paper": {}}
+    if not isinstance(scales, dict) or not all(isinstance(keys, dict | None) for keys in scales.values()):
+        raise HakkenError(f"{path}: scales: must map the name of each scale to the keys that differ there")
+    return {str(name): keys or {} for name, keys in scales.items()}
 
 
 def parse_study(content: dict[str, Any], source: str = "study") -> Study:
-    """Validate a mapping as a study; raises HakkenError with one line per problem."""
+    """Validate a mapping as a study; raises HakkenError with one line for each wrong key."""
     try:
         return Study.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(problem) for problem in error.errors()]
-        raise HakkenError("\n".join(f"{source}: {line}" for line in lines)) from None
+        lines: dict[str, str] = {}
+        for problem in error.errors():
+            location = _location(problem, content)
+            key = ".".join(location) or "study"
+            lines.setdefault(key, f"{source}: {key}: {_reason(problem, location)}")
+        raise HakkenError("\n".join(lines.values())) from None
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
@@ -51,17 +71,27 @@ def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(problem: Any) -> str:
-    """Say in one line which key is wrong, why, and which valid key is nearest."""
-    location = [str(part) for part in problem["loc"]]
-    key = ".".join(location) or "study"
+def _location(problem: Any, content: Any) -> list[str]:
+    """Return the keys that lead to a problem, without what the validator adds about the types that it tried."""
+    location: list[str] = []
+    for part in problem["loc"]:
+        inside = part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int)
+        if not inside:
+            break
+        location.append(str(part))
+        content = content[part]
+    return [*location, str(problem["loc"][-1])] if problem["type"] == "missing" else location
+
+
+def _reason(problem: Any, location: list[str]) -> str:
+    """Say what is wrong with a key and, where it is misspelt, which valid key is nearest."""
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{nearest(location[-1], _known_keys(location[:-1]))}"
+        return f"unknown key{nearest(location[-1], _known_keys(location[:-1]))}"
     if problem["type"] == "missing":
-        return f"{key}: this key is missing"
+        return "this key is missing"
     message = problem["msg"].removeprefix("Value error, ")
     value = "" if isinstance(problem["input"], dict | list) else f" (found {problem['input']!r})"
-    return f"{key}: {message[0].lower()}{message[1:]}{value}"
+    return f"{message[0].lower()}{message[1:]}{value}"
 
 
 def _known_keys(location: list[str]) -> list[str]:

@@ -40,7 +40,7 @@ def write_stand_in_table(study: Path, folder: Path) -> None:
 def test_dry_run(study: str, scale: str, profile: str, tmp_path: Path) -> None:
     project = new_project(tmp_path / "project", f"studies: {{{study}: {scale}}}\ncases_per_job: 50\n")
     write_stand_in_table(ROOT / "config" / "studies" / f"{study}.yaml", project.folder)
-    run = project.snakemake("--dry-run", "--profile", f"profiles/{profile}")
+    run = project.snakemake("--dry-run", "--profile", f"profiles/{profile}", "--quiet", "host")
     assert run.returncode == 0, run.stdout[-3000:]
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, flags=re.MULTILINE))
     trials = yaml.safe_load((ROOT / "config" / "studies" / f"{study}.yaml").read_text())

@@ -32,7 +32,7 @@ def test_it_ends_by_saying_what_was_found_and_where(finished: tuple[Project, str
         "results/smoke/tiny/report.html",
     ):
         assert text in shown
-    assert re.search(r"\[trial 0\d\] step \d+/12", shown), "long stages show their progress"
+    assert re.search(r"\[trial\] 0\d: step \d+/12", shown), "long stages show their progress"
 
 
 def test_every_figure_comes_in_three_formats_with_its_provenance(finished: tuple[Project, str]) -> None:

@@ -134,6 +134,12 @@ def all_figures(wildcards):
     ]
 
 
+def finished_summaries():
+    """What was found in every study that is finished."""
+    paths = map(Path, everything("results/{study}/{scale}/summary.txt"))
+    return "".join(path.read_text() for path in paths if path.exists())
+
+
 wildcard_constraints:
     study="|".join(PLANS),
     scale="|".join({plan.study.scale for plan in PLANS.values()}),

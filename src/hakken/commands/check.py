@@ -7,23 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hakken.cohort.checks import TRUTHS, check_table, identical_pixels
-from hakken.cohort.rows import read_rows
-from hakken.cohort.split import assign_parts
-from hakken.cohort.table import read_table
 from hakken.commands.configured import STUDIES, first_scale
 from hakken.commands.parser import add_command
 from hakken.console import progress
 from hakken.errors import HakkenError
-from hakken.imaging.checks import check_case, pixel_digest
 from hakken.problems import Problem, listed
-from hakken.study import Channel, Cohort, Study
-from hakken.studyfile import load_study
 
 if TYPE_CHECKING:
+    from hakken.cohort.case import CaseTable
+    from hakken.cohort.rows import Row
     from hakken.commands.parser import Subparsers
+    from hakken.study import Study
 
+TRUTHS = ("lesion_mask", "lesion_table")
 ORDINARY = {"case_id", "patient", "split", "site", "scanner", "sex", "age", "mask", "label", *TRUTHS}
+HEADING = 1
 
 
 def add(commands: Subparsers) -> None:
@@ -42,49 +40,101 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print that all is well, or raise HakkenError that lists every problem."""
+    from hakken.cohort.checks import check_table
+    from hakken.cohort.split import assign_parts
+    from hakken.cohort.table import read_table
+
     study = _named_study(options.study, options.table) if options.study else _study_of(options.table)
     problems = check_table(options.table, study)
-    if not problems and not options.fast:
-        problems = list(_image_problems(options.table, study))
+    if not options.fast:
+        problems += _image_problems(_readable(options.table, study, problems), study)
     if problems:
-        raise HakkenError(listed(problems, str(options.table)))
+        raise HakkenError(listed(sorted(problems, key=lambda problem: problem.row or 0), str(options.table)))
     cohort = assign_parts(read_table(options.table, study), study)
     parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in ("train", "validation", "test"))
     print(f"{options.table}: {len(cohort)} cases ({parts}), channels {', '.join(study.channels)}: no problem found")
 
 
-def _image_problems(table: Path, study: Study) -> Iterator[Problem]:
+def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
+    """Return the cases whose images can be examined: all in a part, or those of sound rows, as they stand."""
+    from hakken.cohort.case import Case, CaseTable
+    from hakken.cohort.rows import read_rows
+    from hakken.cohort.split import assign_parts
+    from hakken.cohort.table import read_table
+
+    if not problems:
+        return assign_parts(read_table(table, study), study)
+    unsound = {problem.row for problem in problems}
+    cases = [
+        Case(
+            row["case_id"],
+            row["patient"],
+            row["split"] or None,  # type: ignore[arg-type] # a sound row names a part
+            {name: table.parent / row[name] for name in study.channels},
+            lesion_mask=_truth(row, "lesion_mask", study, table),
+            lesion_table=_truth(row, "lesion_table", study, table),
+            row=row.number,
+        )
+        for row in read_rows(table).rows
+        if not unsound & {row.number, HEADING}
+    ]
+    return CaseTable(tuple(cases), table)
+
+
+def _truth(row: Row, column: str, study: Study, table: Path) -> Path | None:
+    from hakken.cohort.checks import NO_LESIONS
+
+    known = column == study.cohort.truth and row[column].lower() != NO_LESIONS
+    return table.parent / row[column] if known else None
+
+
+def _image_problems(cohort: CaseTable, study: Study) -> Iterator[Problem]:
     """Yield the problems of every case's images, and images that stand in two parts."""
-    cohort = assign_parts(read_table(table, study), study)
+    from hakken.cohort.checks import identical_pixels
+    from hakken.imaging.checks import examine_case
+
     digests: dict[str, str] = {}
     for number, case in enumerate(cohort.cases, start=1):
-        found = check_case(case, study)
-        yield from found
-        if not found:
-            digests[case.case_id] = pixel_digest(case, study)
-        progress(f"case {number}/{len(cohort)} {case.case_id}: {'read' if not found else f'{len(found)} problems'}")
+        found = examine_case(case, study)
+        yield from found.problems
+        if found.pixel_digest is not None:
+            digests[case.case_id] = found.pixel_digest
+        verdict = f"{len(found.problems)} problems" if found.problems else "read"
+        progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
     yield from identical_pixels(digests, cohort)
 
 
 def _named_study(name: str, table: Path) -> Study:
+    from hakken.studyfile import load_study
+
     path = STUDIES / f"{name}.yaml"
     study = load_study(path, first_scale(path))
     return study.model_copy(update={"cohort": study.cohort.model_copy(update={"table": str(table), "phantom": None})})
 
 
 def _study_of(table: Path) -> Study:
-    """Return a study that fits the table's own columns: whatever is no ordinary column and holds files is a channel."""
+    """Return a study that fits the table's own columns: other columns that hold images are channels."""
+    from hakken.cohort.rows import read_rows
+    from hakken.imaging.files import KNOWN, suffix
+    from hakken.study import Channel, Cohort, Study
+
     rows = read_rows(table)
-    truth = "lesion_table" if "lesion_table" in rows.heading else "lesion_mask"
     channels = [
-        name for name in rows.heading if name and name not in ORDINARY and any("." in row[name] for row in rows.rows)
+        name
+        for name in rows.heading
+        if name
+        and name not in ORDINARY
+        and any(
+            suffix(Path(row[name])) in KNOWN or (table.parent / row[name]).exists() for row in rows.rows if row[name]
+        )
     ]
     if not channels:
         raise HakkenError(f"{table}: no column holds image paths; there are {', '.join(rows.heading)}")
+    truth = "lesion_table" if "lesion_table" in rows.heading else "lesion_mask"
     return Study(
         name="check",
         seed=0,
-        cohort=Cohort(table=str(table), truth="lesion_table" if truth == "lesion_table" else "lesion_mask"),
+        cohort=Cohort(table=str(table), truth=truth),
         channels={name: Channel(modality="mr") for name in channels},
         reference=channels[0],
     )

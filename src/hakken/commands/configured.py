@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from hakken.errors import HakkenError
-from hakken.study import Study
-from hakken.studyfile import load_study
+
+if TYPE_CHECKING:
+    from hakken.study import Study
 
 CONFIG = Path("config/config.yaml")
 STUDIES = Path("config/studies")
@@ -26,12 +25,18 @@ def read_config() -> dict[str, Any]:
     """Return config/config.yaml; raises HakkenError where the working folder is not the project's."""
     if not CONFIG.is_file():
         raise HakkenError(f"{CONFIG}: no such file; run this command in the project's folder")
-    content: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+    from hakken.studyfile import read_mapping
+
+    content = read_mapping(CONFIG)
+    if not isinstance(content.get("studies"), dict) or not content["studies"]:
+        raise HakkenError(f"{CONFIG}: `studies` must name at least one study and its scale, as `name: scale`")
     return content
 
 
 def chosen_studies(options: argparse.Namespace) -> list[Study]:
     """Return the studies that the options name; raises HakkenError for an unknown study or scale."""
+    from hakken.studyfile import load_study
+
     configured: dict[str, str] = read_config()["studies"]
     if options.study is None:
         return [load_study(STUDIES / f"{name}.yaml", options.scale or scale) for name, scale in configured.items()]
@@ -40,6 +45,7 @@ def chosen_studies(options: argparse.Namespace) -> list[Study]:
 
 
 def first_scale(path: Path) -> str:
-    """Return the first scale of a study file (`paper` where it names none)."""
-    content = yaml.safe_load(path.read_text()) if path.is_file() else None
-    return str(next(iter((content or {}).get("scales") or {"paper": {}})))
+    """Return the first scale of a study file (`paper` where it names none, or where there is no such file)."""
+    from hakken.studyfile import scales_of
+
+    return next(iter(scales_of(path))) if path.is_file() else "paper"

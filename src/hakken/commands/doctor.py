@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +66,8 @@ def examine(folder: Path) -> Iterator[Finding]:
 
 
 def _package(name: str) -> Finding:
+    from importlib import metadata
+
     try:
         return Finding(name, metadata.version(name))
     except metadata.PackageNotFoundError:
@@ -76,8 +77,8 @@ def _package(name: str) -> Finding:
 def _gpu() -> Finding:
     try:
         import torch
-    except ImportError:
-        return Finding("GPU", "torch is not installed", False, "run `make setup`")
+    except (ImportError, OSError) as error:  # OSError: a library that torch loads is missing
+        return Finding("GPU", f"torch cannot be loaded ({error})", False, "run `make setup`")
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
         return Finding("GPU", ", ".join(names))

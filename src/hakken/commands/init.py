@@ -5,22 +5,19 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import TYPE_CHECKING
 
 from hakken.commands.configured import STUDIES, first_scale
 from hakken.commands.parser import add_command
 from hakken.errors import HakkenError
 from hakken.files import write_text
-from hakken.report.reference import commented_study
-from hakken.studyfile import load_study
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
 
 HEAD = """# Study {name}, begun from {source}. Change what differs in yours; the reference of all keys is in
 # docs/reference/study.md, and `hakken check {table} --study {name}` examines the case table.
+# `scales` holds, for each scale, the keys that differ there.
 """
 
 
@@ -34,11 +31,19 @@ def add(commands: Subparsers) -> None:
         run,
     )
     parser.add_argument("name", help="name of the new study: letters, digits and underscores")
-    parser.add_argument("--from", dest="source", default="brain_metastasis", metavar="STUDY", help="study to copy")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        default="brain_metastasis",
+        metavar="STUDY",
+        help="study to copy (default: brain_metastasis)",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Write config/studies/NAME.yaml and data/NAME/cases.csv; existing files are never overwritten."""
+    from hakken.studyfile import load_study, scales_of
+
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_]*", options.name):
         raise HakkenError(f"`{options.name}` is no study name; use letters, digits and underscores")
     study_file, table = STUDIES / f"{options.name}.yaml", Path("data") / options.name / "cases.csv"
@@ -52,27 +57,38 @@ def run(options: argparse.Namespace) -> None:
     print(f"{study_file}: the study, every key explained; change what differs in yours")
     print(f"{table}: the case table; one row a case, paths relative to the table")
     print(f"then: hakken check {table} --study {options.name}")
-    print(f"      make demo STUDY={options.name} SCALE=small")
+    print(f"      make demo STUDY={options.name} SCALE={next(iter(scales_of(study_file)))}")
 
 
 def own_study(source: Path, name: str, table: Path) -> str:
     """Return the text of a study like ``source`` on one's own case table."""
-    content = yaml.safe_load(source.read_text())
-    content |= {"name": name, "data": "own data"}
-    cohort: dict[str, Any] = {key: value for key, value in content["cohort"].items() if key != "phantom"}
-    content["cohort"] = {"table": str(table)} | cohort
-    for scale in content.get("scales", {}).values():
-        scale.pop("cohort", None)
-    content.pop("published", None)
-    return HEAD.format(name=name, source=source.stem, table=table) + commented_study(content)
+    from hakken.report.reference import commented_study
+    from hakken.studyfile import read_mapping, scales_of
+
+    content = read_mapping(source)
+    texts = {"name": name, "title": name.replace("_", " "), "description": "", "data": "own data"}
+    cohort = {key: value for key, value in content.get("cohort", {}).items() if key not in ("phantom", "table")}
+    changed = {"cohort": {"table": table.as_posix(), "truth": "lesion_mask", "labels": "instances"} | cohort}
+    scales = {
+        scale: {key: value for key, value in keys.items() if key != "cohort"}
+        for scale, keys in scales_of(source).items()
+    }
+    kept = {key: value for key, value in content.items() if key not in ("published", "scales", *texts, *changed)}
+    return HEAD.format(name=name, source=source.stem, table=table) + commented_study(
+        texts | changed | kept | {"scales": scales}
+    )
 
 
 def case_template(channels: list[str], truth: str) -> str:
-    """Return a case table with the right columns and two example rows."""
+    """Return a case table with the right columns and three example rows, the last a case without lesions."""
     columns = ["case_id", "patient", "split", "scanner", *channels, truth]
     ending = "nii.gz" if truth == "lesion_mask" else "csv"
     rows = [
-        [case, patient, split, "A", *(f"{case}/{channel}.nii.gz" for channel in channels), f"{case}/{truth}.{ending}"]
-        for case, patient, split in (("case001", "patient001", "train"), ("case002", "patient002", "validation"))
+        [case, f"patient{number}", split, "A", *(f"{case}/{channel}.nii.gz" for channel in channels), lesions]
+        for number, case, split, lesions in (
+            (1, "case1", "train", f"case1/{truth}.{ending}"),
+            (2, "case2", "validation", f"case2/{truth}.{ending}"),
+            (3, "case3", "test", "none"),
+        )
     ]
     return "\n".join(",".join(row) for row in [columns, *rows]) + "\n"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+EXAMPLE = "example:\n  "
+
 
 def add_command(
     commands: Subparsers, name: str, summary: str, example: str, run: Callable[[argparse.Namespace], int | None]
@@ -18,7 +20,7 @@ def add_command(
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=f"example:\n  {example}",
+        epilog=f"{EXAMPLE}{example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hakken.cohort.batches import plan_cohort
 from hakken.commands.configured import add_study_options, chosen_studies, read_config
 from hakken.commands.parser import add_command
-from hakken.report.plan import PlannedStage, earlier_costs, earlier_run, plan_stages
-from hakken.study import Study
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
+    from hakken.study import Study
 
 
 def add(commands: Subparsers) -> None:
@@ -35,14 +34,19 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _print_plan(study: Study, cases_per_job: int) -> None:
+    from hakken.cohort.batches import plan_cohort
+    from hakken.report.plan import earlier_costs, earlier_run, plan_stages
+
     plan = plan_cohort(study, cases_per_job)
     folder = earlier_run(Path("results"), study.name, study.scale)
     costs, gpu_seconds = earlier_costs(folder) if folder else ((), None)
     stages = plan_stages(plan, costs, gpu_seconds)
+    rows = [(stage.stage, stage.jobs, stage.cpu_hours, stage.gpu_hours) for stage in stages]
+    rows.append(("all", sum(row[1] for row in rows), _sum(row[2] for row in rows), _sum(row[3] for row in rows)))
     print(f"{study.name} at scale {study.scale}: {len(plan.cohort)} cases, {study.search.slots} trainings at once")
     print(f"{'stage':<24}{'jobs':>6}{'CPU-hours':>12}{'GPU-hours':>12}")
-    for stage in [*stages, _total(stages)]:
-        print(f"{stage.stage:<24}{stage.jobs:>6}{_hours(stage.cpu_hours):>12}{_hours(stage.gpu_hours):>12}")
+    for stage, jobs, cpu_hours, gpu_hours in rows:
+        print(f"{stage:<24}{jobs:>6}{_hours(cpu_hours):>12}{_hours(gpu_hours):>12}")
     if folder is None:
         print("no earlier run here to take timings from; run a study at scale `tiny` first")
     else:
@@ -50,12 +54,10 @@ def _print_plan(study: Study, cases_per_job: int) -> None:
         print(f"timings of {folder}" + ("" if same else ", another study or scale: an order of magnitude at best"))
 
 
-def _total(stages: list[PlannedStage]) -> PlannedStage:
-    cpu = [stage.cpu_hours for stage in stages if stage.cpu_hours is not None]
-    gpu = [stage.gpu_hours for stage in stages if stage.gpu_hours is not None]
-    return PlannedStage(
-        "all", sum(stage.jobs for stage in stages), sum(cpu) if cpu else None, sum(gpu) if gpu else None
-    )
+def _sum(hours: Iterable[float | None]) -> float | None:
+    """Return the sum of what is known, None where nothing is."""
+    known = [value for value in hours if value is not None]
+    return sum(known) if known else None
 
 
 def _hours(value: float | None) -> str:

@@ -2,159 +2,190 @@
 
 Between two operating points at which a lesion is found the curve is a straight line, so the false positives between
 them can be counted together: K points, at most twice the number of detected lesions, hold the whole curve exactly. A
-resample of the patients is a row of counts W (R, patients); its curve is W times the (patients, K) table of events.
-Notation: R resamples, E events (a false positive or a found lesion), K operating points.
+resample is a row of counts W (R, units); its curve is W times the (units, K) table of events.
+Notation: R resamples, U units that are drawn, E events (a false positive or a found lesion), K operating points,
+L lesions, M candidates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from hakken.evaluation.findings import Floats, Ints
+from hakken.evaluation.findings import Flags, Floats, Ints
 from hakken.evaluation.froc import Per, counted_cases
 from hakken.evaluation.matching import Matching
 
 BLOCK = 4_000_000
 """Numbers of four bytes that one block of weighted events may hold."""
 
-LEVEL = 0.95
+TAILS = (0.025, 0.975)
+
+Unit = Literal["patient", "finding"]
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A percentile interval; both None where it is not defined."""
+class Estimate:
+    """A value and its 95 % percentile interval; None where one is not defined."""
 
-    low: float | None
-    high: float | None
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """How often each unit is drawn: counts (R, U), the unit of each lesion (L,) and mark (M,), counted cases (R,)."""
+
+    counts: Ints
+    lesion_unit: Ints
+    mark_unit: Ints
+    cases: Floats
+
+    def lesions(self, chosen: Flags) -> Floats:
+        """Return how many of the ``chosen`` (L,) lesions each resample holds (R,)."""
+        return self._total(self.lesion_unit[chosen])
+
+    def marks(self, chosen: Flags) -> Floats:
+        """Return how many of the ``chosen`` (M,) marks each resample holds (R,)."""
+        return self._total(self.mark_unit[chosen])
+
+    def where(self, keep: Flags) -> Draws:
+        """Return the resamples that are kept (R,)."""
+        return Draws(self.counts[keep], self.lesion_unit, self.mark_unit, self.cases[keep])
+
+    def _total(self, units: Ints) -> Floats:
+        return np.asarray(self.counts @ np.bincount(units, minlength=self.counts.shape[1]), float)
 
 
 @dataclass(frozen=True, eq=False)
 class Resamples:
-    """Curves of R resamples of the patients: x false positives per case and y sensitivity, (R, K + 1), from (0, 0) on.
+    """Curves of R resamples: x false positives per case and y sensitivity, each (R, K + 1), from (0, 0) on.
 
-    ``skipped`` resamples held no lesion (or no counted case) and are not among the R. ``counts`` (R, patients) says how
-    often each patient was drawn.
+    ``skipped`` resamples held no lesion (or no counted case) and are not among the R.
     """
 
     x: Floats
     y: Floats
-    counts: Ints
+    draws: Draws
+    drawn: int
     skipped: int
     seed: int
-
-    @property
-    def drawn(self) -> int:
-        """Resamples drawn, the skipped ones among them."""
-        return len(self.x) + self.skipped
+    unit: Unit
 
 
-def resample(matching: Matching, resamples: int, seed: int, per: Per = "case") -> Resamples:
-    """Draw the patients with replacement ``resamples`` times and return the curve of each draw.
+def resample(matching: Matching, resamples: int, seed: int, *, per: Per = "case", unit: Unit = "patient") -> Resamples:
+    """Draw patients with replacement ``resamples`` times and return the curve of each draw.
 
     The draws depend on ``seed`` and the number of patients alone, so two detectors on the same cohort are compared on
-    the same resamples.
+    the same resamples. ``unit`` `finding` is for a single patient, where no interval over patients exists: lesions are
+    drawn with replacement and every false positive occurs a Poisson number of times; such an interval speaks of that
+    patient's lesions, not of other patients.
     """
-    patient = matching.cases.patient_index
-    counted = counted_cases(matching, per)
-    patients = int(patient.max()) + 1
-    counts = draw(patients, resamples, seed)
-    included = matching.lesions.included
-    lesions = counts @ np.bincount(patient[matching.lesions.case[included]], minlength=patients)
-    cases = counts @ np.bincount(patient[counted], minlength=patients)
-    usable = (lesions > 0) & (cases > 0)
-    counts = counts[usable]
-    events = _events(matching, per)
-    false, right = (_accumulate(counts, events, rights) for rights in (False, True))
+    every = _draw_patients if unit == "patient" else _draw_findings
+    draws = every(matching, resamples, seed, counted_cases(matching, per))
+    usable = (draws.lesions(matching.lesions.included) > 0) & (draws.cases > 0)
+    draws = draws.where(usable)
+    false = matching.false & counted_cases(matching, per)[matching.candidates.case]
+    found = matching.lesions.included & (matching.lesion_mark >= 0)
+    points, false_point, found_point = _operating_points(matching.candidates.score[false], matching.lesion_score[found])
     return Resamples(
-        x=false / cases[usable, None],
-        y=right / lesions[usable, None],
-        counts=counts,
+        x=_accumulate(draws.counts, draws.mark_unit[false], false_point, points) / draws.cases[:, None],
+        y=_accumulate(draws.counts, draws.lesion_unit[found], found_point, points)
+        / draws.lesions(matching.lesions.included)[:, None],
+        draws=draws,
+        drawn=resamples,
         skipped=int(resamples - usable.sum()),
         seed=seed,
+        unit=unit,
     )
 
 
-def draw(patients: int, resamples: int, seed: int) -> Ints:
-    """Return how often each patient is drawn in each resample (resamples, patients); each row sums to ``patients``."""
+def draw(units: int, resamples: int, seed: int) -> Ints:
+    """Return how often each unit is drawn in each resample (resamples, units); each row sums to ``units``."""
     rng = np.random.default_rng(seed)
-    return rng.multinomial(patients, np.full(patients, 1 / patients), size=resamples).astype(np.int64)
+    return rng.multinomial(units, np.full(units, 1 / units), size=resamples).astype(np.int64)
 
 
-def interval(replicates: Floats, level: float = LEVEL) -> Interval:
-    """Return the percentile interval of replicates (R,); infinite ones count as larger than every number.
+def estimate(value: float | None, replicates: Floats) -> Estimate:
+    """Return a value with the percentile interval of its replicates (R,).
 
-    An end that falls among infinite replicates is None, and both are None where there is no replicate.
+    Infinite replicates count as larger than every number; an end of the interval that falls among them is None.
     """
-    if not len(replicates):
-        return Interval(None, None)
-    tail = (1 - level) / 2
-    ends = np.quantile(replicates, [tail, 1 - tail], method="inverted_cdf" if np.isinf(replicates).any() else "linear")
+    if value is None or not len(replicates):
+        return Estimate(value)
+    if np.isinf(replicates).any():
+        ends = np.quantile(replicates, TAILS, method="inverted_cdf")
+    else:
+        ends = np.quantile(replicates, TAILS)
     low, high = (float(end) if np.isfinite(end) else None for end in ends)
-    return Interval(low, high)
+    return Estimate(float(value), low, high)
 
 
-def band(resamples: Resamples, fp_per_case: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """Return the pointwise percentile band (low, high) of the sensitivity at each of ``fp_per_case`` (n,)."""
+def measured(value: float | None, resamples: Resamples, measure: Callable[[Floats, Floats], Floats]) -> Estimate:
+    """Return a value with the interval of the same ``measure`` of curves x, y (R, K), as the `rows_` functions."""
+    return estimate(value, measure(resamples.x, resamples.y) if value is not None else np.empty(0))
+
+
+def band(resamples: Resamples, fp_per_case: Floats) -> tuple[Floats, Floats]:
+    """Return the pointwise 95 % band (low, high) of the sensitivity at each ``fp_per_case`` (n,), NaN if undefined."""
     if not len(resamples.x):
         return np.full(len(fp_per_case), np.nan), np.full(len(fp_per_case), np.nan)
     values = np.array([np.interp(fp_per_case, x, y) for x, y in zip(resamples.x, resamples.y, strict=True)])
-    tail = (1 - level) / 2
-    low, high = np.quantile(values, [tail, 1 - tail], axis=0)
+    low, high = np.quantile(values, TAILS, axis=0)
     return low, high
 
 
-def statistic(resamples: Resamples, measure: Callable[[Floats, Floats], Floats]) -> Interval:
-    """Return the interval of a measure of curves x, y (R, K), one of the `rows_` functions of froc."""
-    return interval(measure(resamples.x, resamples.y))
-
-
-@dataclass(frozen=True, eq=False)
-class _Events:
-    """Each event's patient (E,), operating point (E,), which is rising from 0, and whether it is a found lesion."""
-
-    patient: Ints
-    point: Ints
-    right: np.ndarray
-    points: int
-
-
-def _events(matching: Matching, per: Per) -> _Events:
-    """Return the events of a curve at the fewest operating points that hold it exactly."""
-    false = matching.false & counted_cases(matching, per)[matching.candidates.case]
-    found = matching.lesions.included & (matching.lesion_mark >= 0)
+def _draw_patients(matching: Matching, resamples: int, seed: int, counted: Flags) -> Draws:
     patient = matching.cases.patient_index
-    owner = np.concatenate([patient[matching.candidates.case[false]], patient[matching.lesions.case[found]]])
-    scores = np.concatenate([matching.candidates.score[false], matching.lesion_score[found]])
-    right = np.arange(len(scores)) >= false.sum()
-    levels, level = np.unique(-scores, return_inverse=True)
-    point = _merge(np.bincount(level[right], minlength=len(levels)) > 0)
-    order = np.argsort(point[level], kind="stable")
-    return _Events(owner[order], point[level][order], right[order], int(point.max(initial=-1)) + 1)
+    patients = int(patient.max()) + 1
+    counts = draw(patients, resamples, seed)
+    cases = counts @ np.bincount(patient[counted], minlength=patients)
+    return Draws(counts, patient[matching.lesions.case], patient[matching.candidates.case], cases.astype(float))
 
 
-def _merge(has_lesion: np.ndarray) -> Ints:
-    """Return the operating point of each level: levels with a found lesion stand alone, runs of others are one."""
-    if not len(has_lesion):
-        return np.empty(0, np.int64)
-    starts = has_lesion | np.concatenate([[True], has_lesion[:-1]])
-    return np.asarray(np.cumsum(starts) - 1)
+def _draw_findings(matching: Matching, resamples: int, seed: int, counted: Flags) -> Draws:
+    rng = np.random.default_rng(seed)
+    included, marks = matching.lesions.included, len(matching.candidates)
+    lesions = np.zeros((resamples, len(included)), np.int64)
+    if included.any():
+        lesions[:, included] = draw(int(included.sum()), resamples, seed)
+    return Draws(
+        counts=np.concatenate([lesions, rng.poisson(1.0, (resamples, marks))], axis=1),
+        lesion_unit=np.arange(len(included)),
+        mark_unit=len(included) + np.arange(marks),
+        cases=np.full(resamples, float(counted.sum())),
+    )
 
 
-def _accumulate(counts: Ints, events: _Events, right: bool) -> Floats:
-    """Return the events of one kind at or above each operating point (R, K + 1), weighted by ``counts``."""
-    chosen = events.right == right
-    patient, point = events.patient[chosen], events.point[chosen]
-    totals = np.zeros((len(counts), events.points + 1))
-    if len(patient):
-        pairs, repeats = np.unique(point * counts.shape[1] + patient, return_counts=True)
-        points, patients = np.divmod(pairs, counts.shape[1])
+def _operating_points(false: Floats, found: Floats) -> tuple[int, Ints, Ints]:
+    """Return how many operating points hold the curve exactly, and the point of each false and each found score.
+
+    A score with a found lesion is a point of its own; runs of scores between two of them are one.
+    """
+    levels, level = np.unique(-np.concatenate([false, found]), return_inverse=True)
+    if not len(levels):
+        return 0, np.empty(0, np.int64), np.empty(0, np.int64)
+    alone = np.zeros(len(levels), bool)
+    alone[level[len(false) :]] = True
+    starts = alone | np.concatenate([[True], alone[:-1]])
+    point = (np.cumsum(starts) - 1)[level]
+    return int(starts.sum()), point[: len(false)], point[len(false) :]
+
+
+def _accumulate(counts: Ints, unit: Ints, point: Ints, points: int) -> Floats:
+    """Return the weighted events at or above each operating point (R, points + 1), 0 first."""
+    totals = np.zeros((len(counts), points + 1))
+    if len(unit):
+        pairs, repeats = np.unique(point * counts.shape[1] + unit, return_counts=True)
+        rows, units = np.divmod(pairs, counts.shape[1])
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
         weights = counts.astype(np.int32)
-        step = max(1, BLOCK // max(1, len(pairs)))
-        starts = np.flatnonzero(np.diff(points, prepend=-1))
-        for row in range(0, len(counts), step):
-            drawn = weights[row : row + step, patients] * repeats.astype(np.int32)
-            totals[row : row + step, points[starts] + 1] = np.add.reduceat(drawn, starts, axis=1)
+        step = max(1, BLOCK // len(pairs))
+        for first in range(0, len(counts), step):
+            drawn = weights[first : first + step, units] * repeats.astype(np.int32)
+            totals[first : first + step, rows[starts] + 1] = np.add.reduceat(drawn, starts, axis=1)
     return np.asarray(np.cumsum(totals, axis=1))

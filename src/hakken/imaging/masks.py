@@ -22,10 +22,10 @@ Mask = NDArray[np.bool_]
 
 WORKING_MM = 2.0
 CT_BODY_HU = -400.0
-SCALP_MM = 12.0
-NECK_MM = (3.0, 4.0, 5.0, 6.0, 7.0)
+SCALP_MM = 3.0
+MARROW_MM = 2.0
 CLOSING_MM = 6.0
-RIM_MM = 1.5
+RIM_MM = 1.0
 STRIPPED_ZERO = 0.2
 STRIPPED_BORDER = 0.1
 
@@ -95,41 +95,45 @@ def _body(array: NDArray[np.generic], modality: Modality) -> Mask:
 
 
 def _brain(volume: Volume) -> Mask:
-    """The brain inside a skull, found on voxels of about 2 mm and drawn back onto the grid."""
+    """The brain inside a skull, found on voxels of about 2 mm and drawn back onto the grid.
+
+    Tissue is what is brighter than bone and fluid. The signed distance to its surface is flooded from the middle of
+    the head and from the scalp; the floods meet in the bone, the widest dark gap between the two.
+    """
     coarse = _coarse(volume)
     spacing = coarse.spacing[::-1]
     values = ndimage.gaussian_filter(np.asarray(coarse.array, np.float32), 0.5)
     head = filled(largest(values > 0.6 * _otsu(values)))
-    depth = ndimage.distance_transform_edt(np.pad(head, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    depth = _depth(head, spacing)
     tissue = head & (values > _dark(values, depth))
-    core = _core(tissue, depth, spacing)
-    return _redrawn(Volume.on(coarse.geometry, core), volume.geometry)
-
-
-def _core(tissue: Mask, depth: NDArray[np.float64], spacing: tuple[float, ...]) -> Mask:
-    """The central piece of tissue, cut from the scalp at the narrowest necks that part them."""
     inner = ndimage.distance_transform_edt(tissue, sampling=spacing)
-    piece = tissue
-    for radius in NECK_MM:
-        seed = _central(inner > radius, depth)
-        grown = ndimage.distance_transform_edt(~seed, sampling=spacing) <= radius + RIM_MM
-        piece = grown & (depth > 2.0)
-        outer = float(np.mean(depth[piece] < 0.5 * SCALP_MM)) if piece.any() else 1.0
-        if outer < 0.02:
-            break
-    near = ndimage.distance_transform_edt(~piece, sampling=spacing) <= CLOSING_MM
-    closed = ndimage.distance_transform_edt(np.pad(near, 1), sampling=spacing)[1:-1, 1:-1, 1:-1] > CLOSING_MM
-    return filled(closed | piece)
+    basin = _basin(inner - ndimage.distance_transform_edt(~tissue, sampling=spacing), depth)
+    brain = _thick(basin & tissue, inner)
+    near = ndimage.distance_transform_edt(~brain, sampling=spacing) <= CLOSING_MM
+    closed = _depth(near, spacing) > CLOSING_MM - RIM_MM
+    return _redrawn(Volume.on(coarse.geometry, filled(closed & basin)), volume.geometry)
 
 
-def _central(mask: Mask, depth: NDArray[np.float64]) -> Mask:
-    """The piece that holds most depth, which the brain does and the scalp does not."""
+def _basin(height: NDArray[np.float64], depth: NDArray[np.float64]) -> Mask:
+    """Flood ``height`` (mm, highest first) from the deepest half of the head and from the scalp; return the first."""
+    markers = np.where(depth > 0.5 * depth.max(), 1, np.where(depth < SCALP_MM, 2, 0)).astype(np.uint8)
+    flood = sitk.GetImageFromArray(-height.astype(np.float32))
+    basins = sitk.MorphologicalWatershedFromMarkers(flood, sitk.GetImageFromArray(markers), markWatershedLine=False)
+    return np.asarray(sitk.GetArrayFromImage(basins) == 1)
+
+
+def _thick(mask: Mask, inner: NDArray[np.float64]) -> Mask:
+    """The pieces of the mask that are thick somewhere; a film of marrow is not."""
     labels, count = ndimage.label(mask)
-    if count == 0:
-        return np.asarray(depth > 0.5 * depth.max())
-    weights = np.bincount(labels.ravel(), weights=depth.ravel() ** 2)
-    weights[0] = 0
-    return np.asarray(labels == weights.argmax())
+    reach = np.asarray(ndimage.maximum(inner, labels, np.arange(count + 1)))
+    thick = reach > MARROW_MM
+    thick[0] = False
+    return np.asarray(thick[labels])
+
+
+def _depth(mask: Mask, spacing: tuple[float, ...]) -> NDArray[np.float64]:
+    """Distance in mm of each voxel of the mask to its outside; beyond the image is outside."""
+    return np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1, 1:-1])
 
 
 def _dark(values: NDArray[np.float32], depth: NDArray[np.float64]) -> float:

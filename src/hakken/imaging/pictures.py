@@ -56,7 +56,7 @@ def _plane(geometry: Geometry, across: NDArray[np.float64], down: NDArray[np.flo
 
 
 def _brightness(values: NDArray[np.float32]) -> Picture:
-    """Stretch a plane from its darkest to its 99.5th percentile to 0..255."""
-    low, high = float(values.min()), float(np.percentile(values, 99.5))
+    """Stretch a plane from its 2nd to its 99.5th percentile to 0..255."""
+    low, high = np.percentile(values, (2, 99.5)).tolist()
     scaled = (values - low) / max(high - low, 1e-6)
     return np.asarray(np.clip(scaled, 0, 1) ** 0.8 * 255, np.uint8)

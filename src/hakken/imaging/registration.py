@@ -26,6 +26,7 @@ from hakken.volume import Geometry, Points, Volume
 
 MINIMUM_SAMPLES = 20_000
 MAXIMUM_SAMPLES = 100_000
+BENDING_SAMPLES = 20_000  # a B-spline's derivative is dear
 SMALLEST_AXIS = 12
 HISTOGRAM_BINS = 32
 
@@ -154,16 +155,22 @@ def _bend(
     bending = sitk.BSplineTransformInitializer(levels[-1].fixed, [settings.mesh] * 3)
     iterations = 0
     for level in levels:
-        method = _method(level, settings, seed)
+        method = _method(level, settings, seed, BENDING_SAMPLES)
         method.SetMovingInitialTransform(affine)
-        method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-6, numberOfIterations=settings.iterations)
+        method.SetOptimizerAsLBFGSB(
+            gradientConvergenceTolerance=1e-6,
+            numberOfIterations=settings.iterations,
+            maximumNumberOfFunctionEvaluations=settings.iterations,
+        )
         method.SetInitialTransform(bending, inPlace=True)
         method.Execute(level.fixed, level.moving)
         iterations += method.GetOptimizerIteration()
     return sitk.CompositeTransform([affine, bending]), iterations
 
 
-def _method(level: _Level, settings: Registration, seed: int) -> sitk.ImageRegistrationMethod:
+def _method(
+    level: _Level, settings: Registration, seed: int, most: int = MAXIMUM_SAMPLES
+) -> sitk.ImageRegistrationMethod:
     method = sitk.ImageRegistrationMethod()
     if settings.metric == "mutual_information":
         method.SetMetricAsMattesMutualInformation(HISTOGRAM_BINS)
@@ -172,7 +179,7 @@ def _method(level: _Level, settings: Registration, seed: int) -> sitk.ImageRegis
     else:
         method.SetMetricAsMeanSquares()
     voxels = level.fixed.GetNumberOfPixels()
-    samples = min(max(settings.sampling * voxels, MINIMUM_SAMPLES), MAXIMUM_SAMPLES)
+    samples = min(max(settings.sampling * voxels, MINIMUM_SAMPLES), most)
     if samples < voxels:
         method.SetMetricSamplingStrategy(method.RANDOM)
         method.SetMetricSamplingPercentage(samples / voxels, seed % (2**31) + 1)

@@ -94,10 +94,10 @@ def _find_peaks(scores: Floats, components: NDArray[Any]) -> _Peaks:
     """Return the peaks of a map (z, y, x) of scores, best first, equal ones in the order of their places."""
     inside = components > 0
     smooth = np.where(inside, ndimage.gaussian_filter(scores, SMOOTHING, mode="constant"), -1.0)
-    neighbours = ndimage.maximum_filter(smooth, footprint=EVERYWHERE, mode="constant", cval=-1.0)
+    neighbours = ndimage.maximum_filter(smooth, size=3, mode="constant", cval=-1.0)
     places = np.argwhere(inside & (smooth == neighbours))
     z, y, x = places.T
-    highest = ndimage.maximum_filter(scores, footprint=EVERYWHERE, mode="constant")[z, y, x]
+    highest = ndimage.maximum_filter(scores, size=3, mode="constant")[z, y, x]
     component = np.asarray(components[z, y, x], np.int64)
     order = np.lexsort((x, y, z, -smooth[z, y, x], -highest))
     return _Peaks(_mean_shift(scores, places), highest, component).take(order)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from hakken.inference.fragments import DenseNetwork, Triple, triple
 from hakken.networks.patch_cnn import PatchClassifier
 
 MIB = 2**20
-WORTHWHILE = 0.8  # a box is cut where its parts need less than this fraction of its voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,24 +102,15 @@ def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextMan
 
 
 def boxes(box: Box, inside: NDArray[np.bool_], dense: DenseNetwork, limit: float) -> Iterator[Box]:
-    """Yield boxes that cover all points ``inside`` (z, y, x), each below ``limit`` bytes where it can be cut.
-
-    A box is also cut where two tight ones need clearly fewer voxels, as at the round ends of a head.
-    """
+    """Yield tight boxes that cover all points ``inside`` (z, y, x), each below ``limit`` bytes where it can be cut."""
     tight = _tight(box, inside)
     if tight is None:
         return
-    if max(tight.shape) > 1 and (dense.bytes(tight.shape) > limit or _cutting_pays(tight, inside, dense)):
+    if max(tight.shape) > 1 and dense.bytes(tight.shape) > limit:
         for half in tight.halves():
             yield from boxes(half, inside, dense, limit)
     else:
         yield tight
-
-
-def _cutting_pays(box: Box, inside: NDArray[np.bool_], dense: DenseNetwork) -> bool:
-    parts = [tight for half in box.halves() if (tight := _tight(half, inside))]
-    needed = sum(math.prod(dense.input_shape(part.shape)) for part in parts)
-    return needed < WORTHWHILE * math.prod(dense.input_shape(box.shape))
 
 
 def _tight(box: Box, inside: NDArray[np.bool_]) -> Box | None:

@@ -20,18 +20,25 @@ SCIENCE = (
     "patches",
     "parameters",
     "search.space",
+    "search.startup",
+    "search.sampler",
     "training",
     "inference",
     "evaluation.hit",
     "evaluation.maximum_fp",
     "evaluation.operating_point",
 )
-PRESENTATION = {"title", "data"}
+NO_SCIENCE = ("title", "data", "scale", "name")
+HARDWARE = (("training", "checkpoint_seconds"), ("inference", "memory_mb"))
+NAMED_BY_THE_USER = ("channels", "search.space")
 
 
 def science(study: Study) -> dict[str, Any]:
     """Return all of a study that its results depend on; not its title, its figures, its trials or its slots."""
-    return {key: value for key, value in study_slice(study, SCIENCE).items() if key not in PRESENTATION}
+    chosen = {key: value for key, value in study_slice(study, SCIENCE).items() if key not in NO_SCIENCE}
+    for section, key in HARDWARE:
+        chosen[section] = {name: value for name, value in chosen[section].items() if name != key}
+    return chosen
 
 
 def require_unchanged(study: Study, results: Path) -> None:
@@ -40,8 +47,8 @@ def require_unchanged(study: Study, results: Path) -> None:
     More trials or slots, another title or other figures are no change; whatever the trained networks or the sealed
     measurement depend on is.
     """
-    for path in sorted(results.glob("sweeps/*/study.json")):
-        changes = list(differences(read_json(path), science(study)))
+    for path in sorted(results.glob("sweeps/*/ledger/*/sweep.json")):
+        changes = list(differences(read_json(path)["details"], science(study)))
         if changes:
             listed = "\n".join(f"  {key}: {old!r} then, {new!r} now" for key, old, new in changes[:12])
             raise HakkenError(
@@ -52,9 +59,14 @@ def require_unchanged(study: Study, results: Path) -> None:
 
 
 def differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield (dotted key, old value, new value) wherever two nested mappings differ."""
+    """Yield (dotted key, old value, new value) wherever two nested mappings differ.
+
+    A key that the old mapping does not have came with a newer version of the package and is no difference, except
+    where the user chooses the names.
+    """
     if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted(old.keys() | new.keys()):
+        names = old.keys() | new.keys() if key in NAMED_BY_THE_USER else old.keys()
+        for name in sorted(names):
             yield from differences(old.get(name), new.get(name), f"{key}.{name}" if key else name)
     elif old != new:
         yield key, old, new

@@ -9,8 +9,6 @@ from hakken.cohort.batches import CohortPlan
 from hakken.files import read_json
 from hakken.report.cost import StageCost, read_costs
 
-GPU_STAGES = ("trial", "predict")
-
 
 @dataclass(frozen=True)
 class PlannedStage:

@@ -25,7 +25,8 @@ def study_reference() -> str:
     for title, section in _sections(Study, "study"):
         doc = (section.__doc__ or "").strip().splitlines()[0]
         parts.append(f"\n## `{title}`\n\n{doc}\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |")
-        parts += [_row(name, field) for name, field in section.model_fields.items()]
+        entries = section.model_json_schema()["properties"]
+        parts += [_row(name, field, entries[name]) for name, field in section.model_fields.items()]
     return "\n".join(parts) + "\n"
 
 
@@ -54,19 +55,10 @@ def _sections(section: type[Section], title: str) -> Iterator[tuple[str, type[Se
             yield from _sections(inner, f"{path}.<name>" if _is_mapping(field) else path)
 
 
-def _row(name: str, field: FieldInfo) -> str:
+def _row(name: str, field: FieldInfo, entry: dict[str, Any]) -> str:
+    """Return the line of one key; ``entry`` is what the JSON schema says of it."""
     default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
-    return f"| `{name}` | {_type(field)} | {default} | {field.description} |"
-
-
-def _type(field: FieldInfo) -> str:
-    """Return the type with its bounds in words."""
-    schema = Study.model_json_schema()
-    for part in [schema, *schema["$defs"].values()]:
-        for entry in part.get("properties", {}).values():
-            if entry.get("description") == field.description:
-                return _words(entry)
-    return ""
+    return f"| `{name}` | {_words(entry)} | {default} | {field.description} |"
 
 
 def _words(entry: dict[str, Any]) -> str:
@@ -79,7 +71,9 @@ def _words(entry: dict[str, Any]) -> str:
         return "section" if "$ref" in entry else "mapping"
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = [f"{sign} {entry[key]:g}" for key, sign in bounds.items() if key in entry]
-    words = {"array": "list", "number": "number", "integer": "integer", "string": "text", "boolean": "true or false"}
+    if entry.get("type") == "array":
+        return f"list of {entry['minItems']}" if "minItems" in entry and "maxItems" in entry else "list"
+    words = {"number": "number", "integer": "integer", "string": "text", "boolean": "true or false"}
     return " ".join([words.get(entry.get("type", ""), "value"), ", ".join(limits)]).strip()
 
 
@@ -95,22 +89,27 @@ def _is_mapping(field: FieldInfo) -> bool:
     return "dict" in str(field.annotation)
 
 
-def _commented(content: dict[str, Any], section: type[Section] | None, indent: str) -> Iterator[str]:
+def _commented(content: dict[str, Any], section: type[Section], indent: str) -> Iterator[str]:
+    """Yield the lines of a section's ``content``; what has names of the user's own is written in flow style."""
     for key, value in content.items():
-        field = section.model_fields.get(key) if section else None
+        field = section.model_fields.get(key)
         inner = section_of(field) if field else None
-        if field is not None and field.description:
+        if not indent:
+            yield ""
+        if field is not None:
             yield f"{indent}# {field.description}"
-        if isinstance(value, dict) and (inner is not None or key == "scales" or section is None) and value:
-            yield f"{indent}{key}:"
-            if field is not None and _is_mapping(field):
-                yield from (f"{indent}  {line}" for line in _flow(value))
-            elif inner is None:
-                yield from (f"{indent}  {line}" for line in yaml.safe_dump(value, sort_keys=False).splitlines())
-            else:
-                yield from _commented(value, inner, indent + "  ")
-        else:
+        if not isinstance(value, dict) or not value:
             yield f"{indent}{_flow({key: value})[0]}"
+            continue
+        yield f"{indent}{key}:"
+        if key == "scales" and field is None:
+            for scale, keys in value.items():
+                yield f"  {scale}:{'' if keys else ' {}'}"
+                yield from (f"    {line}" for line in _flow(keys))
+        elif inner is None or (field is not None and _is_mapping(field)):
+            yield from (f"{indent}  {line}" for line in _flow(value))
+        else:
+            yield from _commented(value, inner, indent + "  ")
 
 
 def _flow(value: dict[str, Any]) -> list[str]:

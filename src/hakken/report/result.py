@@ -8,7 +8,7 @@ from typing import Any
 
 from hakken.files import read_json
 from hakken.report.cost import StageCost, read_costs
-from hakken.report.seal import read_openings
+from hakken.report.seal import require_opening
 from hakken.study import Study
 
 Interval = dict[str, Any]
@@ -48,7 +48,10 @@ class StudyResult:
 
 
 def gather(study: Study, folder: Path) -> StudyResult:
-    """Read the files of a finished study from its results ``folder``; raises HakkenError naming a missing one."""
+    """Read the files of a finished study from its results ``folder``.
+
+    Raises HakkenError naming a missing file, or the ledger of test openings when it was tampered with.
+    """
     return StudyResult(
         study=study,
         folder=folder,
@@ -59,7 +62,7 @@ def gather(study: Study, folder: Path) -> StudyResult:
             for part in ("validation", "test")
             for model in ("selected", "default")
         },
-        openings=read_openings(folder / "openings.jsonl"),
+        openings=require_opening(folder / "openings.jsonl", read_json(folder / "test" / "opening.json")),
         costs=read_costs(folder / "benchmarks"),
     )
 

@@ -31,6 +31,20 @@ def read_openings(ledger: Path) -> list[dict[str, Any]]:
     return openings
 
 
+def require_opening(ledger: Path, opening: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all openings; raises HakkenError where ``opening``, which test results rest on, is not among them.
+
+    The chain alone cannot show that its last lines were taken away; an opening that is known from elsewhere can.
+    """
+    openings = read_openings(ledger)
+    if opening not in openings:
+        raise HakkenError(
+            f"{ledger}: opening {opening.get('number')} of the test set is missing, but results of it are here; "
+            f"restore the file from a backup, the test results cannot be trusted without it"
+        )
+    return openings
+
+
 def append_opening(ledger: Path, freeze: str, models: dict[str, str]) -> dict[str, Any]:
     """Record an opening of the test set for a freeze (SHA-256 of its file) and its models (SHA-256 each).
 

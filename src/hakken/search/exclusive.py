@@ -93,7 +93,7 @@ def _place_without_link(temporary: Path, path: Path) -> bool:
         _write_new(path, text)
     except FileExistsError:
         return _mend(temporary, path)
-    return read(path) == json.loads(text)
+    return bool(read(path) == json.loads(text))
 
 
 def _mend(temporary: Path, path: Path) -> bool:

@@ -155,7 +155,11 @@ def _identity() -> dict[str, Any]:
 def _machine() -> str:
     """Return what tells this boot of this machine and its set of process numbers from all others; '' if unknown."""
     with contextlib.suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + "/" + os.readlink("/proc/self/ns/pid")
+        return (
+            Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            + "/"
+            + str(Path("/proc/self/ns/pid").readlink())
+        )
     return ""
 
 
@@ -171,4 +175,4 @@ def _process_is_gone(holder: dict[str, Any]) -> bool:
     """Whether the holder ran on this very machine and has ended; False where that cannot be known."""
     if not holder.get("machine") or holder["machine"] != _machine() or not holder.get("started"):
         return False
-    return _started(int(holder["pid"])) != holder["started"]
+    return bool(_started(int(holder["pid"])) != holder["started"])

@@ -50,8 +50,8 @@ class Proposal:
 class Ledger:
     """The ledger in ``folder``, which is created when something is first written.
 
-    ``stale_after`` is the silence in seconds after which the lease of a trial is free; ``patience`` the longest wait for
-    others who are proposing.
+    ``stale_after`` is the silence in seconds after which the lease of a trial is free; ``patience`` the longest wait
+    for others who are proposing.
     """
 
     folder: Path
@@ -74,8 +74,8 @@ class Ledger:
             more = f" and {len(changes) - MAXIMUM_NAMED} more" if len(changes) > MAXIMUM_NAMED else ""
             raise HakkenError(
                 f"{self.folder}: this sweep was begun with other settings: {', '.join(changes[:MAXIMUM_NAMED])}{more}; "
-                "its trials cannot be mixed with new ones. Nothing is lost: undo the change to go on, or move the folder "
-                "away to begin anew"
+                "its trials cannot be mixed with new ones. Nothing is lost: undo the change to go on, or move the "
+                "folder away to begin anew"
             )
 
     def snapshot(self) -> tuple[Trial, ...]:
@@ -83,9 +83,7 @@ class Ledger:
         found = {number: self._trial(number) for _, number in self._numbers()}
         return tuple(trial for _, trial in sorted(found.items()) if trial is not None)
 
-    def proposal(
-        self, number: int, seed: int, propose: Callable[[tuple[Trial, ...]], Mapping[str, Value]]
-    ) -> Proposal:
+    def proposal(self, number: int, seed: int, propose: Callable[[tuple[Trial, ...]], Mapping[str, Value]]) -> Proposal:
         """Return what trial ``number`` trains: the stored proposal, or a new one made by ``propose``.
 
         ``propose`` receives all other trials. Starters wait for each other, so that each sees the other's proposal. If
@@ -138,9 +136,7 @@ class Ledger:
         """
         return lease(self.folder / f"trial-{number:04d}.lease", self.stale_after)
 
-    def _propose(
-        self, number: int, seed: int, propose: Callable[[tuple[Trial, ...]], Mapping[str, Value]]
-    ) -> Proposal:
+    def _propose(self, number: int, seed: int, propose: Callable[[tuple[Trial, ...]], Mapping[str, Value]]) -> Proposal:
         others = tuple(trial for trial in self.snapshot() if trial.number != number)
         parameters = plain(dict(propose(others)))
         mine = Proposal(

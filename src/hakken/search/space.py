@@ -7,9 +7,9 @@ unit cube becomes parameters stands in `hakken.search.cube`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from hakken.errors import HakkenError
@@ -19,6 +19,7 @@ from hakken.search.trial import Value
 Kind = Literal["real", "integer", "categorical"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SCALES = ("linear", "log")
+Key = tuple[tuple[str, float], ...]
 KEYS = ("type", "low", "high", "scale", "choices", "when", "provenance")
 TOLERANCE = 1e-9  # relative; a real number written as text and read again may leave its range by so much
 
@@ -51,11 +52,8 @@ class Dimension:
         return range(int(self.low), int(self.high) + 1) if self.kind == "integer" else [self.low]
 
     def index(self, value: Value) -> int | None:
-        """Return the position of ``value`` among the choices; a choice of its own type is preferred."""
-        same = [i for i, choice in enumerate(self.choices) if type(choice) is type(value) and choice == value]
-        numbers = [i for i, choice in enumerate(self.choices) if _is_number(choice) and _is_number(value)]
-        alike = same or [i for i in numbers if self.choices[i] == value]
-        return alike[0] if alike else None
+        """Return the position of ``value`` among the choices, or None."""
+        return next((place for place, choice in enumerate(self.choices) if _among(value, (choice,))), None)
 
     def accepts(self, value: Any) -> bool:
         """Whether ``value`` is one that the parameter can take."""
@@ -99,13 +97,13 @@ class Space:
         """Build a space from ``study.search.space``."""
         return cls.from_mapping(parameters)
 
-    def __getitem__(self, name: str) -> Dimension:
-        return next(dimension for dimension in self.dimensions if dimension.name == name)
+    @cached_property
+    def by_name(self) -> dict[str, Dimension]:
+        """The parameters by name, in the order of the study."""
+        return {dimension.name: dimension for dimension in self.dimensions}
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names in the order of the study."""
-        return tuple(dimension.name for dimension in self.dimensions)
+    def __getitem__(self, name: str) -> Dimension:
+        return self.by_name[name]
 
     def active(self, parameters: Mapping[str, Value]) -> tuple[str, ...]:
         """Return the names that are active under ``parameters``, parents first."""
@@ -122,12 +120,12 @@ class Space:
     def check(self, parameters: Mapping[str, Any], where: str = "parameters") -> None:
         """Make sure that ``parameters`` are a point of this space; raises HakkenError naming the first problem."""
         for name, value in parameters.items():
-            if name not in self.names:
-                raise HakkenError(f"{where}: unknown parameter `{name}`{nearest(name, self.names)}")
+            if name not in self.by_name:
+                raise HakkenError(f"{where}: unknown parameter `{name}`{nearest(name, self.by_name)}")
             if not self[name].accepts(value):
                 raise HakkenError(f"{where}: `{name}` = {value!r} is not {self[name].describe()}")
         active = set(self.active(parameters))
-        for name in self.names:
+        for name in self.by_name:
             if name in active and name not in parameters:
                 raise HakkenError(f"{where}: `{name}` is missing; it must be {self[name].describe()}")
             if name in parameters and name not in active:
@@ -151,9 +149,17 @@ class Space:
             return [point]
         return [{**point, name: value} for value in dimension.values()]
 
+    def key(self, parameters: Mapping[str, Value]) -> Key:
+        """Return what is equal for equal points, whatever the types and the order of their values."""
+        return tuple(
+            (name, float(parameters[name]) if (place := self[name].index(parameters[name])) is None else float(place))
+            for name in self.order
+            if name in parameters
+        )
+
     def sorted(self, parameters: Mapping[str, Value]) -> dict[str, Value]:
         """Return ``parameters`` in the order of the study."""
-        return {name: parameters[name] for name in self.names if name in parameters}
+        return {name: parameters[name] for name in self.by_name if name in parameters}
 
 
 def _fields(name: str, entry: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, validate_call
 
 from hakken import console
 from hakken.errors import HakkenError
+from hakken.files import writing_somewhere
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,11 +40,16 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         log = kwargs.pop("log", None)
         label = str(kwargs.pop("label", name))
-        with console.console(label, Path(str(log)) if log else None):
-            try:
-                return validated(*args, **kwargs)
-            except HakkenError as error:
-                console.progress(f"error: {error}")
-                sys.exit(2)
+        try:
+            with console.console(label, Path(str(log)) if log else None):
+                try:
+                    with writing_somewhere():
+                        return validated(*args, **kwargs)
+                except HakkenError as error:
+                    console.progress(f"error: {error}")
+                    sys.exit(2)
+        except HakkenError as error:  # the log itself cannot be opened
+            sys.stderr.write(f"[{label}] error: {error}\n")
+            sys.exit(2)
 
     return run

@@ -21,7 +21,7 @@ from hakken.stages import stage
 from hakken.study import Part, Study
 
 SECONDS_BETWEEN_LINES = 5.0
-SECTIONS = {"name", "seed", "cohort", "channels", "reference", "registration", "preparation", "patches"}
+SECTIONS = {"name", "seed", "cohort", "channels", "reference", "preparation", "patches"}
 
 
 @stage
@@ -96,8 +96,8 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
 def _check_lesions(cases: list[PreparedCase], part: str) -> None:
     if not any(lesion.kind == "included" for case in cases for lesion in case.lesions):
         raise HakkenError(
-            f"the split `{part}` has no lesions: none of its {len(cases)} cases has one that counts, so nothing is there"
-            " to learn from; move patients with lesions into it (column `split` of the case table, or cohort.fractions)"
+            f"the split `{part}` has no lesions: none of its {len(cases)} cases has one that counts; move patients"
+            " with lesions into it (column `split` of the case table, or cohort.fractions)"
         )
 
 
@@ -107,5 +107,6 @@ def _counts(centres: Centres) -> str:
 
 def _summary(store: PatchStore) -> str:
     kinds = ", ".join(f"{count} {name}" for name, count in store.contents.kinds.items())
+    files = len(store.contents.shards)
     size = len(store) * store.layout.patch_bytes / 2**20
-    return f"{len(store)} patches ({kinds}), {size:.0f} MB in {len(store.contents.shards)} shards,"
+    return f"{len(store)} patches ({kinds}), {size:.0f} MB in {files} shard{'' if files == 1 else 's'},"

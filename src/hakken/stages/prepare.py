@@ -24,7 +24,7 @@ from hakken.volume import Volume
 def prepare(*, study: Study, table: Path, cases: list[str], registered: Path, output: Path) -> None:
     """Write the prepared ``cases`` into the folder ``output``, through the transforms in the folder ``registered``."""
     output.mkdir(parents=True, exist_ok=True)
-    for number, case in enumerate(read_table(table, study).select(cases), start=1):
+    for number, case in enumerate(read_table(table, study, files_exist=False).select(cases), start=1):
         try:
             prepared = _prepare_case(study, case, registered)
         except HakkenError as error:

@@ -31,7 +31,7 @@ def register(*, study: Study, table: Path, cases: list[str], output: Path) -> No
     and after, ``<case>.json`` holds metric (lower is better; null where it cannot be measured), iterations and seconds.
     """
     output.mkdir(parents=True, exist_ok=True)
-    for number, case in enumerate(read_table(table, study).select(cases), start=1):
+    for number, case in enumerate(read_table(table, study, files_exist=False).select(cases), start=1):
         try:
             said = _register_case(study, case, output)
         except HakkenError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,17 @@ MAGIC = b"hakken checkpoint "
 class Checkpoints:
     """The checkpoints of one training in ``folder``, due every ``every_seconds``.
 
-    ``identity`` names what is trained (parameters, seed, data); checkpoints of something else are not used.
+    ``identity`` names what is trained (parameters, seed, data); checkpoints of something else are not used. Where
+    ``mine()`` is false another process writes there, and nothing is saved.
     """
 
-    def __init__(self, folder: Path, identity: str, every_seconds: float) -> None:
+    def __init__(
+        self, folder: Path, identity: str, every_seconds: float, mine: Callable[[], bool] = lambda: True
+    ) -> None:
         self.folder = folder
         self.identity = identity
         self.every_seconds = every_seconds
+        self.mine = mine
         self._saved = time.monotonic()
 
     @property
@@ -41,13 +45,15 @@ class Checkpoints:
 
     def save(self, step: int, content: Mapping[str, Any]) -> None:
         """Write the checkpoint of ``step``, delete all but the last two; raises HakkenError when the disk is full."""
+        self._saved = time.monotonic()
+        if not self.mine():
+            return
         buffer = io.BytesIO()
         torch.save({"identity": self.identity, "content": dict(content)}, buffer)
         with replacing(self.folder / f"checkpoint-{step:09d}.pt") as temporary:
             temporary.write_bytes(_sealed(buffer.getvalue()))
         for path in self._files()[:-KEPT]:
             path.unlink(missing_ok=True)
-        self._saved = time.monotonic()
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """Return the content of the newest sound checkpoint of this training, None where there is none."""

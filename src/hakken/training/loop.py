@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -22,6 +22,7 @@ from hakken.study import Hyperparameters, Training
 from hakken.training.checkpoint import Checkpoints
 from hakken.training.optimiser import learning_rate, make_optimizer, set_learning_rate
 
+Network = TypeVar("Network", bound=nn.Module)
 Weights = dict[str, torch.Tensor]
 CHECK_EVERY = 10  # steps between two looks at the loss, which make a GPU wait
 
@@ -84,7 +85,7 @@ class Run:
         """How many measurements there were since the best."""
         return sum(point.step > self.best_step for point in self.curve)
 
-    def record(self, objective: float, network: nn.Module) -> CurvePoint:
+    def record(self, objective: float, network: nn.Module) -> None:
         """Note a measurement, and keep the weights if it is the best."""
         point = CurvePoint(self.step, self.mean_loss(), objective)
         if objective > self.objective:
@@ -92,7 +93,6 @@ class Run:
             self.best = {name: value.detach().clone() for name, value in network.state_dict().items()}
         self.curve.append(point)
         self.losses.clear()
-        return point
 
     def mean_loss(self) -> float:
         """Return the mean loss since the last measurement; raises Diverged when it is not finite."""
@@ -103,10 +103,10 @@ class Run:
 
 
 def train(
-    network: nn.Module,
+    network: Network,
     batches: Batches,
-    loss: Callable[[nn.Module, Any], torch.Tensor],
-    validate: Callable[[nn.Module], float],
+    loss: Callable[[Network, Any], torch.Tensor],
+    validate: Callable[[Network], float],
     *,
     parameters: Hyperparameters,
     training: Training,
@@ -114,13 +114,13 @@ def train(
     precision: torch.dtype = torch.float32,
     checkpoints: Checkpoints | None = None,
     stop: Callable[[], bool] = lambda: False,
-    report: Callable[[CurvePoint, Run], None] = lambda point, run: None,
+    report: Callable[[Run], None] = lambda run: None,
 ) -> TrainingResult:
     """Train ``network`` in place and return the best weights by the objective, which is to be high.
 
     ``loss`` maps the network and a batch to a scalar; ``validate`` maps the network, in evaluation mode, to the
-    objective. Resumes from ``checkpoints``. Raises Diverged when the loss stops being finite, and Interrupted, after
-    saving, when ``stop()`` says so between two steps.
+    objective; ``report`` is called after each step. Resumes from ``checkpoints``. Raises Diverged when the loss stops
+    being finite, and Interrupted, after saving, when ``stop()`` says so between two steps.
     """
     device = next(network.parameters()).device
     optimizer = make_optimizer(network, parameters, training.optimizer)
@@ -143,10 +143,11 @@ def train(
         measured = run.step % training.validate_every == 0 or run.step == training.steps
         if measured:
             network.eval()
-            report(run.record(validate(network), network), run)
+            run.record(validate(network), network)
         elif run.step % CHECK_EVERY == 0:
             run.mean_loss()
         run.seconds = time.monotonic() - started
+        report(run)
         asked = stop()
         if checkpoints and (measured or asked or checkpoints.due):
             checkpoints.save(run.step, _content(run, network, optimizer))

@@ -15,7 +15,7 @@ from hakken.study import Part, Phantom, Study
 
 SCANNERS = ("A", "B", "C")
 LESION_FREE = 0.17
-LESION_COUNTS = (0.24, 0.20, 0.16, 0.12, 0.10, 0.08, 0.06, 0.04)
+LESION_COUNTS = (0.16, 0.16, 0.15, 0.14, 0.12, 0.11, 0.09, 0.07)
 SECOND_VISIT = 9
 
 

@@ -58,13 +58,14 @@ def occupancy(distance: Array, step: float) -> Array:
 
 def ellipsoid(axes: tuple[Array, Array, Array], centre: tuple[float, ...], radii: tuple[float, ...]) -> Array:
     """Return the approximate signed distance in mm to an ellipsoid, negative inside; ``axes`` as of ``Grid.axes``."""
-    first = second = np.float32(0)
+    first: Array = np.zeros(1, np.float32)
+    second: Array = np.full(1, 1e-9, np.float32)
     for axis, middle, radius in zip(axes, centre, radii, strict=True):
         scaled = (axis - np.float32(middle)) / np.float32(radius)
         first = first + scaled**2
         second = second + (scaled / np.float32(radius)) ** 2
     near = np.sqrt(first)
-    distance: Array = near * (near - 1) / np.sqrt(second + np.float32(1e-9))
+    distance: Array = near * (near - 1) / np.sqrt(second)
     return distance
 
 
@@ -83,7 +84,7 @@ def smooth_field(shape: tuple[int, ...], step: float, wavelength: float, random:
 
 
 def paint_balls(
-    target: Array, grid: Grid, points: Points, radii: Points, strength: Points | float = 1.0, tube: bool = False
+    target: Array, grid: Grid, points: Points, radii: Points, strength: Points | float = 1.0, *, tube: bool = False
 ) -> None:
     """Raise ``target`` in place to the occupancy of balls at points (n, 3) mm, times ``strength``.
 
@@ -94,7 +95,7 @@ def paint_balls(
     reach = np.ceil(radii / grid.step + 0.5).astype(int)
     for size in np.unique(reach):
         chosen = reach == size
-        _paint(target, grid, points[chosen], radii[chosen], np.asarray(peak)[chosen], int(size))
+        _paint(target, grid, np.column_stack([points, radii, peak])[chosen], int(size))
 
 
 def polyline(knots: Points, pieces: int) -> Points:
@@ -104,7 +105,9 @@ def polyline(knots: Points, pieces: int) -> Points:
     return np.asarray(PchipInterpolator(place, knots, axis=0)(fine))
 
 
-def _paint(target: Array, grid: Grid, points: Points, radii: Points, peak: Points, reach: int) -> None:
+def _paint(target: Array, grid: Grid, balls: Points, reach: int) -> None:
+    """Paint balls (n, 5), x, y, z, radius and peak, whose occupancy ends within ``reach`` voxels."""
+    points, radii, peak = balls[:, :3], balls[:, 3], balls[:, 4]
     side = np.arange(-reach, reach + 1)
     cube = np.stack(np.meshgrid(side, side, side, indexing="ij"), -1).reshape(-1, 3)
     exact = grid.voxels(points)
@@ -122,4 +125,4 @@ def _spline_basis(size: int, per_sample: float, count: int) -> Array:
     far = np.abs(place)
     inner = 2 / 3 - far**2 + far**3 / 2
     outer = np.clip(2 - far, 0, None) ** 3 / 6
-    return np.where(far < 1, inner, outer).astype(np.float32)
+    return np.asarray(np.where(far < 1, inner, outer), np.float32)

@@ -1,0 +1,55 @@
+"""The operating point: a threshold chosen on one part of the cohort and measured on another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hakken.evaluation.bootstrap import Estimate, Resamples, estimate
+from hakken.evaluation.findings import Flags
+from hakken.evaluation.froc import FrocCurve
+from hakken.evaluation.matching import Matching
+
+
+@dataclass(frozen=True)
+class AtThreshold:
+    """Sensitivity and false positives per case of the candidates with a score of ``threshold`` or more."""
+
+    threshold: float
+    sensitivity: Estimate
+    fp_per_case: Estimate
+
+
+def choose_threshold(curve: FrocCurve, fp_per_case: float) -> float | None:
+    """Return the lowest threshold of a curve with at most ``fp_per_case`` false positives per case.
+
+    Where even the highest score has more, it is the next number above that score, at which nothing is marked. None
+    where the curve is undefined or holds no candidate.
+    """
+    if curve.reason is not None or len(curve.threshold) < 2:
+        return None
+    allowed = curve.threshold[curve.fp_per_case <= fp_per_case]
+    return float(allowed[-1]) if len(allowed) > 1 else float(np.nextafter(curve.threshold[1], np.inf))
+
+
+def at_threshold(matching: Matching, resamples: Resamples, threshold: float) -> AtThreshold:
+    """Measure a matching at a fixed threshold; intervals from the resamples of the same matching, per case."""
+    found, false = found_at(matching, threshold), false_at(matching, threshold)
+    draws, included = resamples.draws, matching.lesions.included
+    sensitivity = float(found.sum() / included.sum()) if included.any() else None
+    return AtThreshold(
+        threshold=threshold,
+        sensitivity=estimate(sensitivity, draws.lesions(found) / draws.lesions(included)),
+        fp_per_case=estimate(float(false.sum() / len(matching.cases)), draws.marks(false) / draws.cases),
+    )
+
+
+def found_at(matching: Matching, threshold: float) -> Flags:
+    """Return which lesions (L,) are included and found by a candidate of ``threshold`` or more."""
+    return np.asarray(matching.lesions.included & (matching.lesion_mark >= 0) & (matching.lesion_score >= threshold))
+
+
+def false_at(matching: Matching, threshold: float) -> Flags:
+    """Return which candidates (M,) are false positives of ``threshold`` or more."""
+    return np.asarray(matching.false & (matching.candidates.score >= threshold))

@@ -1,0 +1,102 @@
+"""Parts of a cohort: lesions by diameter, cases by a column; and proportions of lesions with an interval."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hakken.evaluation.findings import Candidates, Cases, Flags, Ints, Lesions
+
+Z = 1.959963984540054
+"""The 97.5th percentile of the normal distribution."""
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """``found`` of ``total`` lesions, with the clustered Wilson interval; ``value`` is None where there is none."""
+
+    found: int
+    total: int
+    value: float | None
+    low: float | None
+    high: float | None
+    design_effect: float
+
+
+@dataclass(frozen=True)
+class DiameterRange:
+    """Lesions of at least ``low`` and less than ``high`` mm."""
+
+    low: float
+    high: float
+
+    @property
+    def name(self) -> str:
+        """How people say it."""
+        if self.low == 0:
+            return f"below {self.high:g} mm"
+        return f"{self.low:g} mm and more" if math.isinf(self.high) else f"{self.low:g} to {self.high:g} mm"
+
+    def holds(self, lesions: Lesions) -> Flags:
+        """Return which lesions (L,) are of this size."""
+        return np.asarray((lesions.diameter_mm >= self.low) & (lesions.diameter_mm < self.high))
+
+
+def diameter_ranges(borders: Sequence[float]) -> tuple[DiameterRange, ...]:
+    """Return the ranges between 0, the sorted ``borders`` in mm, and infinity."""
+    edges = [0.0, *sorted(borders), math.inf]
+    return tuple(DiameterRange(low, high) for low, high in itertools.pairwise(edges))
+
+
+def of_cases(cases: Cases, lesions: Lesions, candidates: Candidates, keep: Flags) -> tuple[Cases, Lesions, Candidates]:
+    """Return the cases that are kept (cases,), with their lesions and candidates alone."""
+    chosen = np.flatnonzero(keep)
+    number = np.cumsum(keep) - 1
+    right, marked = keep[lesions.case], keep[candidates.case]
+    label = None if candidates.label is None else candidates.label[marked]
+    return (
+        Cases(tuple(cases.case_id[i] for i in chosen), tuple(cases.patient[i] for i in chosen)),
+        Lesions(
+            number[lesions.case[right]],
+            lesions.xyz[right],
+            lesions.diameter_mm[right],
+            lesions.included[right],
+            lesions.label[right],
+        ),
+        Candidates(number[candidates.case[marked]], candidates.xyz[marked], candidates.score[marked], label),
+    )
+
+
+def proportion(found: Flags, patient: Ints) -> Proportion:
+    """Return the share of lesions found, ``found`` (L,), with a Wilson interval over the ``patient`` (L,) of each.
+
+    Lesions of one patient are alike, so the number of lesions is divided by the design effect of Rao and Scott
+    (Biometrics 1992;48:577-585), at least 1; where all or none are found it cannot be estimated and is 1.
+    """
+    total, hits = len(found), int(found.sum())
+    if not total:
+        return Proportion(0, 0, None, None, None, 1.0)
+    _, member = np.unique(patient, return_inverse=True)
+    effect = design_effect(np.bincount(member[found], minlength=int(member.max()) + 1), np.bincount(member))
+    low, high = wilson(hits / total, total / effect)
+    return Proportion(hits, total, hits / total, low, high, effect)
+
+
+def design_effect(found: Ints, total: Ints) -> float:
+    """Return how much clustering inflates the variance of sum(found) / sum(total); one entry a patient, at least 1."""
+    share, patients = found.sum() / total.sum(), len(total)
+    if patients < 2 or share in (0, 1):
+        return 1.0
+    variance = patients / (patients - 1) * ((found - share * total) ** 2).sum() / total.sum() ** 2
+    return max(1.0, float(variance * total.sum() / (share * (1 - share))))
+
+
+def wilson(share: float, number: float) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a ``share`` of ``number`` trials, which need not be whole."""
+    centre = (share + Z**2 / (2 * number)) / (1 + Z**2 / number)
+    half = Z / (1 + Z**2 / number) * math.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
+    return max(0.0, centre - half), min(1.0, centre + half)

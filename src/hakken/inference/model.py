@@ -1,0 +1,113 @@
+"""A trained detector as one file: weights and all that is needed to use them on a new case.
+
+The file is what `torch.save` writes, tensors and plain values only, and is read with ``weights_only=True``.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from hakken.errors import HakkenError
+from hakken.files import replacing
+from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidates import Candidates
+from hakken.inference.detect import detect, detect_prepared
+from hakken.networks.patch_cnn import PatchClassifier
+from hakken.study import Hyperparameters, Study
+from hakken.volume import Geometry
+
+FORMAT = "hakken detector 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """A network in evaluation mode, the study that it was trained for, and where it comes from (``metadata``)."""
+
+    network: PatchClassifier
+    study: Study
+    metadata: Mapping[str, Any]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels, in the order of the network's input."""
+        return tuple(self.study.channels)
+
+
+def save_model(
+    path: Path,
+    weights: Mapping[str, torch.Tensor],
+    *,
+    study: Study,
+    parameters: Hyperparameters,
+    dimensions: int,
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write a detector to ``path``; ``metadata`` holds plain values."""
+    content = {
+        "format": FORMAT,
+        "weights": {name: tensor.cpu() for name, tensor in weights.items()},
+        "parameters": parameters.model_dump(mode="json"),
+        "dimensions": dimensions,
+        "study": study.model_dump(mode="json"),
+        "metadata": dict(metadata),
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def load_model(path: Path, device: torch.device | str = "cpu") -> Detector:
+    """Return the detector of a file; raises HakkenError when it is missing or no detector of this version."""
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise HakkenError(f"{path}: no such model") from None
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise HakkenError(f"{path}: no model that can be read ({str(error).splitlines()[0]})") from None
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise HakkenError(f"{path}: not a model of this version of hakken (found {found!r}, expected {FORMAT!r})")
+    try:
+        study = Study.model_validate(content["study"])
+        parameters = Hyperparameters.model_validate(content["parameters"])
+    except ValidationError as error:
+        raise HakkenError(f"{path}: was written by another version of hakken: {error.errors()[0]['msg']}") from None
+    network = PatchClassifier(len(study.channels), content["dimensions"], parameters)
+    network.load_state_dict(content["weights"])
+    return Detector(network.to(device).eval(), study, content["metadata"])
+
+
+def predict_case(
+    detector: Detector, image: NDArray[Any], mask: NDArray[Any], geometry: Geometry, study: Study | None = None
+) -> Candidates:
+    """Return the candidates of one prepared case: ``image`` (c, z, y, x), ``mask`` (z, y, x) on ``geometry``.
+
+    ``study`` gives other settings of inference than those of the training. Raises HakkenError when the channels do not
+    fit.
+    """
+    _check_channels(detector, len(image))
+    return detect(detector.network, image, mask, geometry, (study or detector.study).inference)
+
+
+def predict_prepared(detector: Detector, case: PreparedCase, study: Study | None = None) -> Candidates:
+    """Return the candidates of a prepared case; raises HakkenError when its channels are not those of the training."""
+    if case.channels != detector.channels:
+        expected, found = ", ".join(detector.channels), ", ".join(case.channels)
+        raise HakkenError(f"case {case.case_id}: has the channels {found}, the model was trained on {expected}")
+    return detect_prepared(detector.network, case, (study or detector.study).inference)
+
+
+def _check_channels(detector: Detector, channels: int) -> None:
+    if channels != len(detector.channels):
+        names = ", ".join(detector.channels)
+        raise HakkenError(f"image with {channels} channels: the model was trained on {len(detector.channels)}: {names}")

@@ -1,0 +1,48 @@
+"""Proposals that ignore the results: random points and a scrambled Sobol sequence, and points not yet tried."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from hakken.search import cube
+from hakken.search.space import Key, Space
+from hakken.search.trial import Value
+from hakken.seeds import derive_seed
+
+ATTEMPTS = 64
+GRID_LIMIT = 4096
+
+
+def random_point(space: Space, number: int, seed: int, seen: Collection[Key] = ()) -> dict[str, Value]:
+    """Return a random point for trial ``number``, one not ``seen`` as long as there is one."""
+    u = np.random.default_rng(derive_seed(seed, "random", number)).random((ATTEMPTS, len(space.dimensions)))
+    points = cube.snap(space, u)
+    for row in range(ATTEMPTS):
+        parameters = cube.decode(space, points, row)
+        if space.key(parameters) not in seen:
+            return parameters
+    unseen = untried(space, seen)
+    if not unseen:
+        return cube.decode(space, points, 0)
+    return unseen[np.random.default_rng(derive_seed(seed, "untried", number)).integers(len(unseen))]
+
+
+def sobol_point(space: Space, number: int, seed: int, seen: Collection[Key] = ()) -> dict[str, Value]:
+    """Return point ``number`` of the scrambled Sobol sequence of ``seed``, or a random one where that was ``seen``."""
+    from scipy.stats import qmc
+
+    if not space.dimensions:
+        return {}
+    sequence = qmc.Sobol(len(space.dimensions), scramble=True, rng=np.random.default_rng(derive_seed(seed, "sobol")))
+    if number:
+        sequence.fast_forward(number)
+    parameters = cube.decode(space, cube.snap(space, sequence.random(1)), 0)
+    return parameters if space.key(parameters) not in seen else random_point(space, number, seed, seen)
+
+
+def untried(space: Space, seen: Collection[Key]) -> list[dict[str, Value]] | None:
+    """Return all points not ``seen`` of a space small enough to list, else None."""
+    grid = space.grid(GRID_LIMIT)
+    return None if grid is None else [point for point in grid if space.key(point) not in seen]

@@ -1,0 +1,128 @@
+"""Detection: a patch is a centred voxel, lesion or not; a case becomes ranked candidates, measured by the FROC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from hakken.evaluation import findings
+from hakken.evaluation.froc import objective
+from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidates import Candidates
+from hakken.inference.detect import detect_prepared
+from hakken.networks.patch_cnn import PatchClassifier
+from hakken.patches.loader import Batch
+from hakken.study import Evaluation, Hyperparameters, Inference, Study, Training
+
+
+@dataclass(frozen=True)
+class DetectionLoss:
+    """The loss of a batch: cross-entropy or focal loss (Lin et al., Focal loss for dense object detection, 2017).
+
+    Lesions and background weigh the same in sum, whatever the ratio of a mini-batch, so that a score is comparable
+    between trainings with different ratios: 0.5 means that a patch is as frequent among lesions as among negatives.
+    """
+
+    training: Training
+    negative_ratio: float
+
+    def __call__(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Return the mean loss (scalar) of a batch."""
+        images = batch.images if batch.images.ndim == 5 else batch.images[:, :, None]
+        return self.of_logits(network(images).flatten(1), batch.targets)
+
+    def of_logits(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the mean loss (scalar) of logits (b, 2) for targets (b,)."""
+        share = 1 / (1 + self.negative_ratio)
+        weights = torch.tensor([0.5 / (1 - share), 0.5 / share], device=logits.device)
+        losses = functional.cross_entropy(logits.float(), targets, reduction="none")
+        if self.training.loss == "focal":
+            losses = losses * (1 - torch.exp(-losses)) ** self.training.focal_gamma
+        return (losses * weights[targets]).mean()
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionTask:
+    """How a network learns to detect, and how well it does, on the cases of ``validation``."""
+
+    channels: int
+    dimensions: int
+    parameters: Hyperparameters
+    training: Training
+    inference: Inference
+    evaluation: Evaluation
+    validation: Sequence[PreparedCase]
+
+    @classmethod
+    def of(
+        cls, study: Study, dimensions: int, parameters: Hyperparameters, validation: Sequence[PreparedCase]
+    ) -> DetectionTask:
+        """Return the task of a study for one set of hyper-parameters; ``dimensions`` are the patches' axes, 2 or 3."""
+        return cls(
+            channels=len(study.channels),
+            dimensions=dimensions,
+            parameters=parameters,
+            training=study.training,
+            inference=study.inference,
+            evaluation=study.evaluation,
+            validation=validation,
+        )
+
+    def network(self) -> PatchClassifier:
+        """Return an untrained network; raises InvalidArchitecture when the parameters describe none."""
+        return PatchClassifier(self.channels, self.dimensions, self.parameters)
+
+    @property
+    def loss(self) -> DetectionLoss:
+        """The loss of a batch."""
+        return DetectionLoss(self.training, self.parameters.negative_ratio)
+
+    def candidates(self, network: PatchClassifier) -> dict[str, Candidates]:
+        """Return the candidates of each validation case, by case id."""
+        return {case.case_id: detect_prepared(network, case, self.inference) for case in self.validation}
+
+    def objective(self, found: Mapping[str, Candidates]) -> float:
+        """Return the partial AUC of the FROC of candidates by case id."""
+        cases = findings.Cases.of([case.case_id for case in self.validation], [c.patient for c in self.validation])
+        marks = marks_of([found[case.case_id] for case in self.validation], self.validation)
+        lesions = lesions_of(self.validation)
+        return objective(marks, lesions, cases, self.evaluation.maximum_fp, self.evaluation.hit)
+
+    def validate(self, network: PatchClassifier) -> float:
+        """Return the objective of a network in evaluation mode."""
+        return self.objective(self.candidates(network))
+
+
+def lesions_of(cases: Sequence[PreparedCase]) -> findings.Lesions:
+    """Return the lesions of prepared cases, by index of the case."""
+    rows = [(number, lesion) for number, case in enumerate(cases) for lesion in case.lesions]
+    return findings.Lesions.of(
+        [number for number, _ in rows],
+        [lesion.centre for _, lesion in rows],
+        [lesion.diameter_mm for _, lesion in rows],
+        [lesion.kind == "included" for _, lesion in rows],
+        label=[lesion.lesion for _, lesion in rows],
+    )
+
+
+def marks_of(found: Sequence[Candidates], cases: Sequence[PreparedCase]) -> findings.Candidates:
+    """Return the candidates of each case as evaluation takes them, with the lesion that each lies in."""
+    labels = [candidate_labels(marks, case) for marks, case in zip(found, cases, strict=True)]
+    known = all(label is not None for label in labels)
+    return findings.Candidates.of(
+        np.repeat(np.arange(len(found)), [len(marks) for marks in found]),
+        np.concatenate([marks.xyz for marks in found]),
+        np.concatenate([marks.score for marks in found]),
+        np.concatenate([label for label in labels if label is not None]) if known else None,
+    )
+
+
+def candidate_labels(found: Candidates, case: PreparedCase) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    """Return the lesion label (n,) that each candidate lies in, None where the case has no truth."""
+    return found.labels(case.labels(mmap=True)) if case.has_truth else None

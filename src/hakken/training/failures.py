@@ -1,0 +1,22 @@
+"""Which errors make a failed trial, and which are the surroundings' fault and worth another try."""
+
+from __future__ import annotations
+
+import torch
+
+from hakken.networks.patch_cnn import InvalidArchitecture
+
+OUT_OF_MEMORY = ("DefaultCPUAllocator", "out of memory", "not enough memory")
+
+
+def failure_reason(error: Exception) -> str | None:
+    """Return `diverged`, `out of memory` or `invalid` for an error of the trial itself, None for any other."""
+    if isinstance(error, InvalidArchitecture):
+        return "invalid"
+    if isinstance(error, FloatingPointError):
+        return "diverged"
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return "out of memory"
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY):
+        return "out of memory"
+    return None

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
+from hakken.patches.sampling import Kind
+from hakken.patches.shards import PatchStore
+from hakken.stages.patches import patches
+from hakken.volume import Geometry
+
+STUDY: dict[str, Any] = {
+    "name": "toy",
+    "title": "Toy",
+    "seed": 3,
+    "cohort": {"table": "cases.csv"},
+    "channels": {"A": {"modality": "mr"}, "B": {"modality": "mr"}},
+    "reference": "B",
+    "preparation": {"spacing_mm": [1, 1, 2], "mask": "none"},
+    "patches": {
+        "size_voxel": 4,
+        "margin_voxel": 1,
+        "positives_per_lesion": 3,
+        "easy_negatives_per_case": 5,
+        "hard_negatives_per_case": 2,
+    },
+    "parameters": {"patch_size": 4},
+    "search": {"space": {"learning_rate": {"type": "real", "low": 0.001, "high": 0.1, "scale": "log"}}},
+}
+GEOMETRY = Geometry((12, 14, 16), (1.0, 1.0, 2.0), (-5.0, 10.0, 20.0), (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
+
+
+def prepare(folder: Path, name: str, lesions: dict[int, tuple[int, int, int]], kind: Any = "included") -> None:
+    """Write a prepared case with lesions of 27 voxels around (z, y, x)."""
+    image = np.random.default_rng(len(name)).random((2, *GEOMETRY.shape_zyx))
+    labels = np.zeros(GEOMETRY.shape_zyx, np.int16)
+    described = []
+    for number, (z, y, x) in lesions.items():
+        labels[z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2] = number
+        described.append(Lesion(number, *GEOMETRY.to_world([(z, y, x)])[0].tolist(), 3.0, 27.0, kind))
+    case = PreparedCase(
+        case_id=name,
+        patient=name,
+        columns={},
+        channels=("A", "B"),
+        geometry=GEOMETRY,
+        source_geometry=GEOMETRY,
+        normalisation={},
+        pixel_digest="",
+        has_truth=True,
+        lesions=tuple(described),
+    )
+    save_prepared(folder, case, image, np.ones(GEOMETRY.shape_zyx), labels)
+
+
+def test_all_cases_of_all_batches_are_cut(tmp_path: Path) -> None:
+    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5), 2: (8, 10, 12)})
+    prepare(tmp_path / "train-1", "b", {})
+    batches = [str(tmp_path / "train-0"), str(tmp_path / "train-1")]
+    patches(study=STUDY, prepared=batches, part="train", output=str(tmp_path / "out"), log=str(tmp_path / "log"))
+    store = PatchStore.open(tmp_path / "out", verify=True)
+    assert store.contents.kinds == {"easy": 10, "hard": 4, "positive": 6}
+    assert sorted(set(store.cases.tolist())) == ["a", "b"]
+    assert (tmp_path / "out" / "preview.png").stat().st_size > 1000
+    log = (tmp_path / "log").read_text()
+    assert "a: 5 easy, 2 hard, 6 positive" in log
+    assert "train: 20 patches (10 easy, 4 hard, 6 positive)" in log
+
+
+def test_the_centre_of_each_patch_is_the_voxel_that_the_index_names(tmp_path: Path) -> None:
+    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
+    patches(study=STUDY, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "out")
+    store = PatchStore.open(tmp_path / "out")
+    image = np.load(tmp_path / "train-0" / "a.npy")
+    centres = store.read(np.arange(len(store)), 1)[:, :, 0, 0, 0]
+    np.testing.assert_array_equal(centres, image[(slice(None), *store.centres.T)].T)
+    line = (tmp_path / "out" / "index.csv").read_text().splitlines()[1].split(",")
+    x, y, z = GEOMETRY.to_world(store.centres[:1])[0]
+    assert line[7:10] == [f"{x:.4f}", f"{y:.4f}", f"{z:.4f}"]
+
+
+def test_a_lesion_lost_in_resampling_still_gives_positives(tmp_path: Path) -> None:
+    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5), 2: (8, 10, 12)})
+    path = tmp_path / "train-0" / "a.labels.npy"
+    labels = np.load(path)
+    np.save(path, np.where(labels == 2, 0, labels))
+    patches(study=STUDY, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "out")
+    store = PatchStore.open(tmp_path / "out")
+    assert store.centres[store.lesions == 2].tolist() == [[8, 10, 12]] * 3
+
+
+def test_the_same_study_gives_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
+    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
+    for name, study in (("one", STUDY), ("two", STUDY), ("other", STUDY | {"seed": 4})):
+        patches(study=study, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / name)
+    first, again, other = ((tmp_path / name / "index.csv").read_bytes() for name in ("one", "two", "other"))
+    assert first == again != other
+    assert (tmp_path / "one" / "shards.json").read_bytes() == (tmp_path / "two" / "shards.json").read_bytes()
+
+
+def test_hard_negatives_follow_the_reference_channel(tmp_path: Path) -> None:
+    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
+    path = tmp_path / "train-0" / "a.npy"
+    image = np.load(path)
+    image[0, 2, 2, 2] = image[1, 9, 11, 3] = 50
+    np.save(path, image)
+    patches(study=STUDY, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "out")
+    store = PatchStore.open(tmp_path / "out")
+    assert [9, 11, 3] in store.centres[store.of_kind(Kind.HARD)].tolist()
+    assert [2, 2, 2] not in store.centres[store.of_kind(Kind.HARD)].tolist()
+
+
+@pytest.mark.parametrize("lesions", [{}, {1: (5, 5, 5)}], ids=["none", "excluded"])
+def test_a_part_without_lesions_is_an_error(
+    tmp_path: Path, lesions: dict[int, tuple[int, int, int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path / "validation-0", "a", lesions, kind="excluded")
+    with pytest.raises(SystemExit) as stopped:
+        patches(study=STUDY, prepared=[tmp_path / "validation-0"], part="validation", output=tmp_path / "out")
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == (
+        "[patches] error: the split `validation` has no lesions: none of its 1 cases has one that counts; move patients"
+        " with lesions into it (column `split` of the case table, or cohort.fractions)\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_image_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
+    path = tmp_path / "train-0" / "a.npy"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(SystemExit):
+        patches(study=STUDY, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "out")
+    assert f"{path}: cannot be read" in capsys.readouterr().err

@@ -137,7 +137,7 @@ OBJECTIVES: dict[str, Callable[[int], Objective]] = {
 
 
 def constant_liar(space: Space, trials: list[Trial], *, number: int, seed: int) -> dict[str, Value]:
-    """scikit-optimize with its default settings; a pending trial is told the best objective so far (its default lie)."""
+    """scikit-optimize with its default settings; pending ones are told the best value so far (its default lie)."""
     import skopt
 
     finished = [-trial.value for trial in trials if trial.value is not None]

@@ -71,6 +71,13 @@ def writing_somewhere() -> Iterator[None]:
         raise
 
 
+def require_writable(folder: Path) -> None:
+    """Raise HakkenError with a remedy where ``folder``, or the folder that it would be made in, cannot be written."""
+    existing = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    with writing(folder), tempfile.TemporaryFile(dir=existing):
+        pass
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` in one step."""
     with replacing(path) as temporary:

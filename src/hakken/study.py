@@ -209,6 +209,8 @@ class Parameter(Section):
         if self.type == "categorical":
             if not self.choices or self.low is not None or self.high is not None:
                 raise ValueError("a categorical parameter needs `choices` and no bounds")
+            if len(set(self.choices)) < len(self.choices):
+                raise ValueError("a choice stands twice in `choices`")
         elif self.low is None or self.high is None or self.choices is not None:
             raise ValueError(f"a parameter of type {self.type} needs `low` and `high` and no `choices`")
         elif self.low > self.high:
@@ -329,7 +331,8 @@ class Study(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.reference not in self.channels:
-            raise ValueError(f"reference `{self.reference}` is no channel{nearest(self.reference, self.channels)}")
+            known = f"only {', '.join(self.channels)}{nearest(self.reference, self.channels)}"
+            raise ValueError(f"reference `{self.reference}` is no channel, {known}")
         largest = max(self.parameters.patch_size, int(getattr(self.search.space.get("patch_size"), "high", None) or 0))
         if largest > self.patches.size_voxel:
             raise ValueError(
@@ -362,13 +365,17 @@ def _check_conditions(name: str, space: dict[str, Parameter], below: tuple[str, 
         raise ValueError(f"the conditions (`when`) of {', '.join(below)} go round in a circle")
     for parent, wanted in space[name].when.items():
         _check_conditions(parent, space, (*below, name))
-        values = wanted if isinstance(wanted, tuple) else (wanted,)
-        if not any(_possible(value, space[parent]) for value in values):
-            raise ValueError(f"`{name}` is never active: `{parent}` cannot be {', '.join(map(str, values))}")
+        if space[parent].type == "real":
+            raise ValueError(
+                f"`{name}` depends on `{parent}`, a real number; only integers and choices can be conditions"
+            )
+        for value in wanted if isinstance(wanted, tuple) else (wanted,):
+            if not _possible(value, space[parent]):
+                raise ValueError(f"`{name}` depends on `{parent}` = {value}, which `{parent}` cannot be")
 
 
 def _possible(value: Value, parameter: Parameter) -> bool:
-    """Whether a searched parameter can have this value."""
+    """Whether a searched integer or choice can have this value."""
     if parameter.choices is not None:
         return value in parameter.choices
     return not isinstance(value, str) and (parameter.low or 0.0) <= value <= (parameter.high or 0.0)

@@ -58,6 +58,8 @@ def parse_study(content: dict[str, Any], source: str = "study") -> Study:
         for problem in error.errors():
             location = _location(problem, content)
             key = ".".join(location) or "study"
+            if any(other.startswith(f"{key}.") for other in lines):
+                continue  # said of the whole because of one of its parts
             lines.setdefault(key, f"{source}: {key}: {_reason(problem, location)}")
         raise HakkenError("\n".join(lines.values())) from None
 
@@ -75,8 +77,8 @@ def _location(problem: Any, content: Any) -> list[str]:
     """Return the keys that lead to a problem, without what the validator adds about the types that it tried."""
     location: list[str] = []
     for part in problem["loc"]:
-        inside = part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int)
-        if not inside:
+        known = range(len(content)) if isinstance(content, list) else content if isinstance(content, dict) else ()
+        if part not in known:
             break
         location.append(str(part))
         content = content[part]

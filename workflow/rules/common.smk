@@ -5,6 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from hakken.errors import HakkenError
+from hakken.files import require_writable
 from hakken.report.guard import SCIENCE, require_unchanged
 from hakken.report.provenance import code_digest
 from hakken.cohort.batches import plan_cohort
@@ -18,6 +19,7 @@ MODELS = ("selected", "default")
 def load_plans():
     """Read every configured study at its scale, and its case table."""
     folder = Path(workflow.basedir) / "config" / "studies"
+    require_writable(Path("results"))
     studies = {name: load_study(folder / f"{name}.yaml", scale) for name, scale in config["studies"].items()}
     for name, study in studies.items():
         require_unchanged(study, Path(f"results/{name}/{study.scale}"))

@@ -140,7 +140,8 @@ def _splits(rows: Rows) -> Iterator[Problem]:
     for row in rows.rows:
         value = row["split"]
         if value and value not in PARTS:
-            reason = f"unknown split `{value}`{nearest(value.lower(), PARTS)}"
+            near = [part for part in PARTS if part.startswith(value.lower()[:3])]
+            reason = f"unknown split `{value}`{nearest(near[0] if near else value.lower(), PARTS)}"
             yield _of_row(row, "split", reason, f"use one of {', '.join(PARTS)}")
         elif filled and not value:
             remedy = "fill in all cells of this column, or none to have the cases split by patient"

@@ -14,7 +14,7 @@ from hakken.errors import HakkenError
 from hakken.problems import Problem, listed
 
 if TYPE_CHECKING:
-    from hakken.cohort.case import CaseTable
+    from hakken.cohort.case import Case, CaseTable
     from hakken.cohort.rows import Row
     from hakken.commands.parser import Subparsers
     from hakken.study import Study
@@ -90,18 +90,31 @@ def _truth(row: Row, column: str, study: Study, table: Path) -> Path | None:
 
 def _image_problems(cohort: CaseTable, study: Study) -> Iterator[Problem]:
     """Yield the problems of every case's images, and images that stand in two parts."""
-    from hakken.cohort.checks import identical_pixels
+    from hakken.cohort.checks import identical_pixels, require_lesions
     from hakken.imaging.checks import examine_case
 
     digests: dict[str, str] = {}
+    lesions = {case.split: 0 for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
         found = examine_case(case, study)
         yield from found.problems
         if found.pixel_digest is not None:
             digests[case.case_id] = found.pixel_digest
+        if case.split is not None:
+            lesions[case.split] += bool(found.problems) or _has_lesions(case)
         verdict = f"{len(found.problems)} problems" if found.problems else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
     yield from identical_pixels(digests, cohort)
+    yield from require_lesions(lesions)
+
+
+def _has_lesions(case: Case) -> bool:
+    from hakken.imaging.files import read_volume
+    from hakken.imaging.lesions import read_lesion_table
+
+    if case.lesion_table is not None:
+        return bool(read_lesion_table(case.lesion_table))
+    return case.lesion_mask is not None and bool(read_volume(case.lesion_mask).array.any())
 
 
 def _named_study(name: str, table: Path) -> Study:

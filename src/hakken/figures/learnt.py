@@ -26,9 +26,9 @@ from hakken.figures.style import (
 )
 
 COLUMNS = 4
-TILE = (1.14, 0.78)
-STEP = (1.36, 1.22)
-LEFT = 2.0
+TILE = (1.06, 0.8)
+STEP = (1.31, 1.22)
+LEFT = 2.08
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class ParameterInput:
     bounds: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
     log: bool = False
+    integer: bool = False
     border: str | None = None
     importance: float | None = None
     importance_low: float | None = None
@@ -81,7 +82,14 @@ def draw_learnt(given: LearntInput) -> Figure:
             _parameter(axes, parameter, values)
             if column:
                 axes.set_yticklabels([])
-        write(figure, LEFT, height - 0.16, f"{given.objective} against each parameter", fontsize=7, weight="bold")
+        write(
+            figure,
+            LEFT,
+            height - 0.16,
+            f"{given.objective} against each parameter; large: the best trial",
+            fontsize=7,
+            weight="bold",
+        )
     return figure
 
 
@@ -118,13 +126,13 @@ def _parameter(axes: Axes, parameter: ParameterInput, every: Sequence[float]) ->
         axes.plot(parameter.best, max(every), "o", ms=5, mfc=color, mec="white", mew=0.6, zorder=4, clip_on=False)
     _horizontal(axes, parameter)
     air = 0.15 * (max(every, default=1) - min(every, default=0)) or 0.1
-    axes.set_ylim(min(every, default=0) - air, max(every, default=1) + air)
+    axes.set_ylim(min(every, default=0) - 2 * air, max(every, default=1) + air)
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.tick_params(labelsize=5.8, pad=1.5)
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.5)
     axes.set_title(parameter.words, fontsize=6.5, pad=3, color=VERMILLION if at_border else INK)
     if at_border:
-        words = f"best at the {parameter.border} value"
+        words = f"best at the {parameter.border} searched"
         axes.annotate(words, (0.5, 0.03), xycoords="axes fraction", ha="center", fontsize=5.2, color=VERMILLION)
 
 
@@ -150,4 +158,4 @@ def _horizontal(axes: Axes, parameter: ParameterInput) -> None:
     else:
         margin = 0.04 * (high - low) or 0.5
         axes.set_xlim(low - margin, high + margin)
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=parameter.integer, min_n_ticks=2))

@@ -37,7 +37,6 @@ class _Slice:
     orientation: tuple[float, ...]
     spacing: tuple[float, float]
     thickness: float
-    inverted: bool
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -95,8 +94,7 @@ def _read_header(path: Path) -> _Slice:
         raise HakkenError(f"{path}: no readable DICOM image; copy the file anew from its source") from None
     if int(_text(reader, FRAMES) or 1) > 1:
         raise HakkenError(f"{path}: holds several frames; convert it to NIfTI, or export one file a slice")
-    photometric = _text(reader, PHOTOMETRIC)
-    if not photometric.startswith("MONOCHROME"):
+    if not _text(reader, PHOTOMETRIC).startswith("MONOCHROME"):  # MONOCHROME1, inverted film, is turned on reading
         raise HakkenError(f"{path}: a colour image; a channel needs one grey value a pixel")
     rows, columns = (_numbers(reader, PIXEL_SPACING) or _numbers(reader, IMAGER_SPACING) or (1.0, 1.0))[:2]
     return _Slice(
@@ -108,7 +106,6 @@ def _read_header(path: Path) -> _Slice:
         orientation=_numbers(reader, ORIENTATION) or IDENTITY[:6],
         spacing=(rows, columns),
         thickness=(_numbers(reader, THICKNESS) or (1.0,))[0] or 1.0,
-        inverted=photometric.startswith("MONOCHROME1"),
     )
 
 
@@ -185,11 +182,10 @@ def _volume(ordered: list[_Slice], step: float) -> Volume:
         array = sitk.GetArrayFromImage(sitk.ReadImage(names, sitk.sitkFloat32, "GDCMImageIO"))
     except RuntimeError:
         raise HakkenError(f"{first.path.parent}: the pixels of the series cannot be read; export it again") from None
-    array = array.reshape(len(ordered), first.rows, first.columns)
     x, y, z = first.position or (0.0, 0.0, 0.0)
     columns = np.array([first.orientation[:3], first.orientation[3:], first.normal]).T
     return Volume(
-        array=array.max() + array.min() - array if first.inverted else array,
+        array=array.reshape(len(ordered), first.rows, first.columns),
         spacing=(first.spacing[1], first.spacing[0], step),
         origin=(x, y, z),
         direction=tuple(columns.ravel().tolist()),

@@ -55,17 +55,13 @@ def read_geometry(path: Path) -> Geometry:
         return read_volume(path).geometry
     _check_exists(path)
     reader = _open(path)
-    size = [*reader.GetSize(), 1][:3]
-    if reader.GetDimension() == 2:
-        return Geometry(
-            (1, int(size[1]), int(size[0])), (*_pair(reader.GetSpacing()), 1.0), (*_pair(reader.GetOrigin()), 0.0)
-        )
-    return Geometry(
-        (int(size[2]), int(size[1]), int(size[0])),
-        triple(reader.GetSpacing()[:3]),
-        triple(reader.GetOrigin()[:3]),
-        _three_by_three(reader.GetDirection(), reader.GetDimension()),
-    )
+    dimension = reader.GetDimension()
+    size, spacing, origin = [*reader.GetSize(), 1], [*reader.GetSpacing(), 1.0], [*reader.GetOrigin(), 0.0]
+    direction = np.eye(3)
+    axes = min(dimension, 3)
+    direction[:axes, :axes] = np.reshape(reader.GetDirection(), (dimension, dimension))[:axes, :axes]
+    shape = (int(size[2]), int(size[1]), int(size[0]))
+    return Geometry(shape, triple(spacing[:3]), triple(origin[:3]), tuple(direction.ravel().tolist()))
 
 
 def write_volume(path: Path, volume: Volume) -> None:
@@ -92,14 +88,15 @@ def _open(path: Path) -> sitk.ImageFileReader:
     """Return a reader that has read the header."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    if suffix(path) in NIFTI:
+        reader.SetImageIO("NiftiImageIO")  # by its name alone, capital letters are not recognised
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
+        reason = "no readable image; copy the file anew from its source, or convert it to NIfTI-1"
         if "orthonormal" in str(error):
-            raise HakkenError(
-                f"{path}: the axes of this image are not orthogonal; resample it onto an orthogonal grid first"
-            ) from None
-        raise HakkenError(f"{path}: no readable image; copy the file anew from its source") from None
+            reason = "the axes of this image are not orthogonal; resample it onto an orthogonal grid first"
+        raise HakkenError(f"{path}: {reason}") from None
     extra = [size for size in reader.GetSize()[3:] if size > 1]
     if extra:
         sizes = "x".join(str(size) for size in reader.GetSize())
@@ -167,23 +164,13 @@ def _check_length(path: Path) -> None:
 
 
 def _promised_bytes(header: bytes) -> int:
-    """Return the bytes of a NIfTI-1 or NIfTI-2 file by its first 348 bytes; EOFError where they are too few."""
+    """Return the bytes that a NIfTI-1 file must have, by its first 348 bytes; EOFError where they are too few."""
     if len(header) < 348:
         raise EOFError
-    order = "<" if struct.unpack_from("<i", header)[0] in (348, 540) else ">"
-    if struct.unpack_from(f"{order}i", header)[0] == 540:
-        dims = struct.unpack_from(f"{order}8q", header, 16)
-        bits, start = struct.unpack_from(f"{order}h", header, 14)[0], struct.unpack_from(f"{order}q", header, 168)[0]
-    else:
-        dims = struct.unpack_from(f"{order}8h", header, 40)
-        bits, start = struct.unpack_from(f"{order}h", header, 72)[0], struct.unpack_from(f"{order}f", header, 108)[0]
+    order = next((order for order in "<>" if struct.unpack_from(f"{order}i", header)[0] == 348), None)
+    if order is None:  # no NIfTI-1: the reader will say so
+        return 0
+    dims = struct.unpack_from(f"{order}8h", header, 40)
+    bits, start = struct.unpack_from(f"{order}h", header, 72)[0], struct.unpack_from(f"{order}f", header, 108)[0]
     voxels = math.prod(max(1, int(size)) for size in dims[1 : 1 + max(0, min(dims[0], 7))])
     return int(start) + voxels * int(bits) // 8
-
-
-def _pair(values: tuple[float, ...]) -> tuple[float, float]:
-    return (float(values[0]), float(values[1]))
-
-
-def _three_by_three(direction: tuple[float, ...], dimension: int) -> tuple[float, ...]:
-    return tuple(np.reshape(direction, (dimension, dimension))[:3, :3].ravel().tolist())

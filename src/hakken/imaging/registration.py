@@ -10,6 +10,7 @@ step is a length in mm. Start: the best of header, centres of the grids and cent
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ MAXIMUM_SAMPLES = 100_000
 BENDING_SAMPLES = 20_000  # a B-spline's derivative is dear
 SMALLEST_AXIS = 12
 HISTOGRAM_BINS = 32
+NO_OVERLAP = 1e300
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,9 @@ def _descend(levels: list[_Level], transform: sitk.Transform, settings: Registra
         method = _method(level, settings, seed)
         method.SetOptimizerAsRegularStepGradientDescent(
             learningRate=level.step_mm,
-            minStep=0.01 * level.step_mm,
+            minStep=0.003 * level.step_mm,
             numberOfIterations=settings.iterations,
-            relaxationFactor=0.6,
+            relaxationFactor=0.7,
             gradientMagnitudeTolerance=1e-8,
         )
         method.SetOptimizerScalesFromPhysicalShift()
@@ -192,8 +194,13 @@ def _method(
 
 
 def _value(method: sitk.ImageRegistrationMethod, level: _Level, transform: sitk.Transform) -> float:
+    """The metric of ``transform``, infinite where the images hardly overlap."""
     method.SetInitialTransform(transform)
-    return float(method.MetricEvaluate(level.fixed, level.moving))
+    try:
+        value = float(method.MetricEvaluate(level.fixed, level.moving))
+    except RuntimeError:
+        return math.inf
+    return value if value < NO_OVERLAP else math.inf
 
 
 def _pyramid(fixed: Volume, moving: Volume, mask: NDArray[np.bool_] | None, settings: Registration) -> list[_Level]:

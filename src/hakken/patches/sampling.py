@@ -93,22 +93,6 @@ def sample_centres(
     )
 
 
-def with_lost_lesions(labels: NDArray[np.int16], centres: dict[int, NDArray[np.float64]]) -> NDArray[np.int16]:
-    """Return ``labels`` in which every lesion has a voxel.
-
-    A lesion smaller than a voxel can vanish when labels are resampled; the voxel nearest to its centre (z, y, x, in
-    voxels) then stands for it, unless another lesion or the outside of the grid is there.
-    """
-    lost = sorted(set(centres) - set(np.unique(labels).tolist()))
-    restored = labels.copy() if lost else labels
-    for lesion in lost:
-        voxel = tuple(np.rint(centres[lesion]).astype(int).tolist())
-        on_grid = all(0 <= index < size for index, size in zip(voxel, labels.shape, strict=True))
-        if on_grid and restored[voxel] == 0:
-            restored[voxel] = lesion
-    return restored
-
-
 def _positives(lesion: Mask, inside: Mask, box: tuple[slice, ...], count: int, rng: np.random.Generator) -> Voxels:
     """Return ``count`` voxels (count, 3) of a lesion: its middle, then others at random, again when it has too few.
 

@@ -59,8 +59,11 @@ def importance(
             drop, error = _shuffled(x, y, drawn, unseen, rng)
             drops.append(drop / y.var())
             errors.append(error / y.var())
-    mean, (low, high) = np.mean(drops, axis=0), np.quantile(drops, [0.16, 0.84], axis=0)
-    return Importance(*(dict(zip(space, row.tolist(), strict=True)) for row in (mean, low, high)), 1 - np.mean(errors))
+    if not drops:
+        return None
+    low, high = np.quantile(drops, [0.16, 0.84], axis=0)
+    value, low, high = (dict(zip(space, row.tolist(), strict=True)) for row in (np.mean(drops, axis=0), low, high))
+    return Importance(value, low, high, float(1 - np.mean(errors)))
 
 
 def position(parameter: Parameter, value: Any) -> float:

@@ -49,13 +49,19 @@ def _imports(module: str) -> tuple[str, ...]:
 
 @functools.cache
 def _meaning(module: str) -> str:
-    """Return a digest of what a module does: its syntax tree without docstrings."""
+    """Return a digest of what a module does: its syntax tree without docstrings, and the templates that it names."""
     tree = _tree(module)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
             body[0] = ast.Pass()
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    meaning = ast.dump(tree)
+    digest = hashlib.sha256(meaning.encode())
+    source = _source(module)
+    for template in sorted(source.parent.glob("templates/*")) if source is not None else ():
+        if template.name in meaning:
+            digest.update(template.read_bytes())
+    return digest.hexdigest()
 
 
 def _is_docstring(node: ast.AST) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hakken.files import writing
-from hakken.search import exclusive
+from hakken.search import publish
 
 BEATS = 6  # signs of life within the time after which a lease is stale
 
@@ -46,7 +46,7 @@ class Lease:
 
     def beat(self) -> bool:
         """Show a sign of life; returns whether the lease is still ours."""
-        content = exclusive.read(self.path)
+        content = publish.read(self.path)
         self._held = content is not None and content.get("token") == self.token
         if self._held:
             with contextlib.suppress(OSError):
@@ -54,9 +54,10 @@ class Lease:
                 self._last = time.monotonic()
         return self._held
 
-    def _take(self) -> None:
-        self._held = exclusive.create(self.path, {"token": self.token, **_identity()})
+    def _take(self) -> bool:
+        self._held = publish.create(self.path, {"token": self.token, **_identity()})
         self._last = time.monotonic()
+        return self._held
 
     def _keep(self) -> None:
         while not self._done.wait(self.stale_after / BEATS):
@@ -93,38 +94,32 @@ def _obtain(mine: Lease, patience: float | None) -> None:
     deadline = time.monotonic() + (patience if patience is not None else 2 * mine.stale_after)
     first: float | None = None
     while True:
-        mine._take()
-        if mine._held:
-            return
+        holder = publish.read(mine.path) or {}  # before the time, so that a lease renewed in between looks alive
         touched = _touched(mine.path)
         if touched is None:
+            if mine._take():
+                return
             continue
         alive = patience is None and first is not None and touched > first
         if alive or time.monotonic() > deadline:
             return
         first = touched if first is None else first
-        if _abandoned(mine, touched):
-            _evict(mine)
+        if _process_is_gone(holder) or _server_time(mine.path) - touched > mine.stale_after:
+            _evict(mine, holder.get("token"))
         else:
             time.sleep(min(mine.stale_after / BEATS / 4, 0.2 if patience is not None else 1.0))
 
 
-def _abandoned(mine: Lease, touched: float) -> bool:
-    holder = exclusive.read(mine.path) or {}
-    return _process_is_gone(holder) or _server_time(mine.path) - touched > mine.stale_after
-
-
-def _evict(mine: Lease) -> None:
-    """Remove a stale lease; one that a quicker rival has renewed meanwhile is put back."""
-    seen = (exclusive.read(mine.path) or {}).get("token")
-    aside = mine.path.with_name(f"{exclusive.TEMPORARY}{mine.token}-{mine.path.name}")
+def _evict(mine: Lease, stale: str | None) -> None:
+    """Remove the lease with the token ``stale``; one that a quicker rival has taken meanwhile is put back."""
+    aside = mine.path.with_name(f"{publish.TEMPORARY}{mine.token}-{mine.path.name}")
     try:
         mine.path.rename(aside)
     except FileNotFoundError:
         return
-    taken = exclusive.read(aside) or {}
-    if taken.get("token") != seen:
-        exclusive.create(mine.path, taken)
+    taken = publish.read(aside) or {}
+    if taken.get("token") != stale:
+        publish.create(mine.path, taken)
     aside.unlink(missing_ok=True)
 
 
@@ -139,7 +134,7 @@ def _touched(path: Path) -> float | None:
 
 def _server_time(path: Path) -> float:
     """Return the time of the file system that holds ``path``; clocks of a cluster's nodes differ."""
-    probe = path.with_name(f"{exclusive.TEMPORARY}{secrets.token_hex(8)}-clock")
+    probe = path.with_name(f"{publish.TEMPORARY}{secrets.token_hex(8)}-clock")
     with writing(probe):
         probe.touch()
         now = probe.stat().st_mtime

@@ -7,7 +7,7 @@
     trial-0007.lease         held by the process that trains it; propose.lease while one proposes
 
 A trial with a proposal and no result is pending. Temporary files begin with a dot and are never read. See
-`hakken.search.exclusive` for why a kill at any instant loses nothing that was published.
+`hakken.search.publish` for why a kill at any instant loses nothing that was published.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import math
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hakken.errors import HakkenError
-from hakken.search import exclusive
+from hakken.search import publish
 from hakken.search.lease import Lease, lease
 from hakken.search.trial import FINISHED, Trial, Value
 
-FILES = re.compile(r"(?P<kind>proposal|trial)-(?P<number>\d{4,})\.json")
+FILES = re.compile(r"(?:proposal|trial)-(?P<number>\d{4,})\.json")
 LEFTOVER_SECONDS = 86_400.0
 MAXIMUM_NAMED = 6
 
@@ -43,7 +43,7 @@ class Proposal:
     known: tuple[int, ...]  # numbers of the finished trials
     pending: tuple[int, ...]  # numbers of the running trials
     proposed_at: str  # UTC, ISO 8601
-    host: str = ""
+    host: str
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Ledger:
         """
         path = self.folder / "sweep.json"
         mine = plain({"context": context, "details": dict(details)})
-        exclusive.create(path, mine)
-        begun = exclusive.read(path) or mine
+        publish.create(path, mine)
+        begun = publish.read(path) or mine
         self._clear_leftovers()
         if begun["context"] != context:
             changes = differences(begun.get("details", {}), mine["details"]) or ["context"]
@@ -80,8 +80,8 @@ class Ledger:
 
     def snapshot(self) -> tuple[Trial, ...]:
         """Return all trials that have a proposal or a result, by number."""
-        found = {number: self._trial(number) for _, number in self._numbers()}
-        return tuple(trial for _, trial in sorted(found.items()) if trial is not None)
+        trials = map(self._trial, sorted(self._numbers()))
+        return tuple(trial for trial in trials if trial is not None)
 
     def proposal(self, number: int, seed: int, propose: Callable[[tuple[Trial, ...]], Mapping[str, Value]]) -> Proposal:
         """Return what trial ``number`` trains: the stored proposal, or a new one made by ``propose``.
@@ -98,10 +98,11 @@ class Ledger:
 
     def stored_proposal(self, number: int) -> Proposal | None:
         """Return the published proposal of trial ``number``, or None."""
-        content = exclusive.read(self._path("proposal", number))
+        content = publish.read(self._path("proposal", number))
         if content is None:
             return None
-        return Proposal(**{**content, "known": tuple(content["known"]), "pending": tuple(content["pending"])})
+        kept = {field.name: content[field.name] for field in fields(Proposal)}
+        return Proposal(**{**kept, "known": tuple(kept["known"]), "pending": tuple(kept["pending"])})
 
     def publish(self, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
         """Publish the result of trial ``number`` and return the one that counts: the first.
@@ -112,21 +113,21 @@ class Ledger:
         """
         mine = _finite(number, plain({**record, "number": number}))
         path = self._path("trial", number)
-        if exclusive.create(path, mine):
+        if publish.create(path, mine):
             return mine
-        first = exclusive.read(path) or mine
+        first = publish.read(path) or mine
         if first != mine:
             self._keep_second(number, mine)
         return first
 
     def result(self, number: int) -> dict[str, Any] | None:
         """Return the published result of trial ``number``, or None."""
-        return exclusive.read(self._path("trial", number))
+        return publish.read(self._path("trial", number))
 
     def later_results(self, number: int) -> list[dict[str, Any]]:
         """Return the results of twins of trial ``number`` that came after the first."""
         paths = sorted(self.folder.glob(f"trial-{number:04d}.second-*.json"))
-        return [record for record in map(exclusive.read, paths) if record is not None]
+        return [record for record in map(publish.read, paths) if record is not None]
 
     def lease(self, number: int) -> AbstractContextManager[Lease]:
         """Hold trial ``number`` within the block; ``.held`` is False where a living twin trains it.
@@ -148,7 +149,7 @@ class Ledger:
             proposed_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             host=socket.gethostname(),
         )
-        exclusive.create(self._path("proposal", number), asdict(mine))
+        publish.create(self._path("proposal", number), asdict(mine))
         return self.stored_proposal(number) or mine
 
     def _trial(self, number: int) -> Trial | None:
@@ -161,21 +162,18 @@ class Ledger:
             return Trial(number, parameters, "running")
         return Trial(number, parameters, record["state"], record.get("objective"))
 
-    def _numbers(self) -> Iterator[tuple[str, int]]:
-        if self.folder.is_dir():
-            for path in self.folder.iterdir():
-                match = FILES.fullmatch(path.name)
-                if match:
-                    yield match["kind"], int(match["number"])
+    def _numbers(self) -> set[int]:
+        names = [path.name for path in self.folder.iterdir()] if self.folder.is_dir() else []
+        return {int(match["number"]) for match in map(FILES.fullmatch, names) if match}
 
     def _keep_second(self, number: int, record: dict[str, Any]) -> None:
         count = 1
-        while not exclusive.create(self.folder / f"trial-{number:04d}.second-{count}.json", record):
+        while not publish.create(self.folder / f"trial-{number:04d}.second-{count}.json", record):
             count += 1
 
     def _clear_leftovers(self) -> None:
         """Remove temporary files that killed writers left long ago."""
-        for path in self.folder.glob(f"{exclusive.TEMPORARY}*"):
+        for path in self.folder.glob(f"{publish.TEMPORARY}*"):
             try:
                 if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
                     path.unlink()

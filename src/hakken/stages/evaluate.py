@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hakken.cohort.checks import require_lesions
 from hakken.console import log, progress
 from hakken.errors import HakkenError
 from hakken.evaluation.findings import Candidates, Cases, Flags, Lesions
@@ -80,6 +81,8 @@ def evaluate(
     """
     cohort = sorted((case for folder in prepared for case in prepared_cases(folder)), key=lambda case: case.case_id)
     cases, truth = cohort_of(cohort)
+    if problems := require_lesions({part: int(truth.included.sum())}):
+        raise HakkenError(str(problems[0]))
     findings = _Findings(cases, truth, read_candidates(candidates, cases))
     settings = _settings(study)
     measurement = measure(findings.match(study), settings)

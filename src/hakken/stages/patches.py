@@ -14,7 +14,7 @@ from hakken.errors import HakkenError
 from hakken.files import sha256_json
 from hakken.imaging.prepared import PreparedCase, prepared_cases
 from hakken.patches.preview import write_preview
-from hakken.patches.sampling import Centres, Kind, sample_centres, with_lost_lesions
+from hakken.patches.sampling import Centres, Kind, sample_centres
 from hakken.patches.shards import CutCase, Layout, PatchStore, write_shards
 from hakken.seeds import derive_seed
 from hakken.stages import stage
@@ -77,12 +77,8 @@ def _cut_all(cases: list[PreparedCase], study: Study, part: str) -> Iterator[Cut
 def _cut(case: PreparedCase, study: Study) -> CutCase:
     """Choose the centres of one case."""
     image = case.image()
-    middles = case.geometry.to_voxel([lesion.centre for lesion in case.lesions])
-    labels = with_lost_lesions(
-        case.labels(), {lesion.lesion: middle for lesion, middle in zip(case.lesions, middles, strict=True)}
-    )
     centres = sample_centres(
-        labels,
+        case.labels(),
         case.mask(),
         np.asarray(image[list(study.channels).index(study.reference)]),
         spacing=case.geometry.spacing,

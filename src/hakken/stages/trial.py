@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from hakken.cohort.checks import require_lesions
 from hakken.console import log, progress
+from hakken.errors import HakkenError
 from hakken.files import sha256_file, sha256_json, write_json, write_text
 from hakken.imaging.prepared import PreparedCase, prepared_cases
-from hakken.inference.model import save_model
 from hakken.inference.table import candidate_rows, candidate_table
+from hakken.inference.candidates import Candidates
+from hakken.inference.model import save_model
 from hakken.networks.patch_cnn import PatchClassifier
 from hakken.patches.loader import PatchLoader
 from hakken.patches.shards import PatchStore
@@ -35,6 +39,7 @@ from hakken.training.checkpoint import Checkpoints
 from hakken.training.device import choose_device, choose_precision, peak_memory_mb
 from hakken.training.failures import failure_reason
 from hakken.training.loop import Interrupted, TrainingResult, train
+from hakken.training.proposal import complete, propose_network
 from hakken.training.reporter import Reporter
 from hakken.training.stopping import REQUEUE, stop_requests
 
@@ -66,6 +71,9 @@ def trial(
     """
     torch.set_num_threads(threads)
     cases = tuple(case for folder in prepared for case in prepared_cases(folder))
+    lesions = sum(lesion.kind == "included" for case in cases for lesion in case.lesions)
+    if problems := require_lesions({"validation": lesions}):
+        raise HakkenError(str(problems[0]))
     job = _Job(study, sweep, number, patches, cases, work, _generation(patches, cases, code))
     book = _open_ledger(job, ledger)
     while True:
@@ -132,24 +140,27 @@ def _obtain(job: _Job, book: Ledger, lease: Lease) -> Record:
 
 def _proposal(job: _Job, book: Ledger) -> Proposal:
     """Return what this trial trains; a retry finds what was proposed before."""
-    search, defaults = job.study.search, job.study.parameters.model_dump()
+    search, defaults = job.study.search, job.study.parameters
 
-    def ask(others: tuple[Trial, ...]) -> Mapping[str, Value]:
-        if job.sweep == DEFAULT:
-            return {name: defaults[name] for name in search.space}
+    def ask(trials: list[Trial]) -> dict[str, Value]:
         space = Space.from_mapping({name: value.model_dump() for name, value in search.space.items()})
         seed = derive_seed(job.study.seed, job.sweep)
         return propose(
-            space, others, number=job.number, seed=seed, maximise=True, sampler=search.sampler, startup=search.startup
+            space, trials, number=job.number, seed=seed, maximise=True, sampler=search.sampler, startup=search.startup
         )
 
-    return book.proposal(job.number, job.seed, ask)
+    def choose(others: tuple[Trial, ...]) -> Mapping[str, Value]:
+        if job.sweep == DEFAULT:
+            return {name: getattr(defaults, name) for name in search.space}
+        return propose_network(others, defaults, ask)
+
+    return book.proposal(job.number, job.seed, choose)
 
 
 def _attempt(job: _Job, proposal: Proposal, lease: Lease) -> Record:
     """Train and return the record, also of a trial that fails by its own parameters."""
     started, device = datetime.now(UTC), choose_device()
-    parameters = Hyperparameters.model_validate(job.study.parameters.model_dump() | proposal.parameters)
+    parameters = complete(proposal.parameters, job.study.parameters)
     outcome: Record
     try:
         outcome = _train(job, parameters, lease, device)
@@ -195,12 +206,13 @@ def _train(job: _Job, parameters: Hyperparameters, lease: Lease, device: torch.d
     log(f"{job.label}: {network.parameter_count} weights, {device.type}, {torch.get_num_threads()} threads")
     identity = sha256_json([job.generation, parameters.model_dump(mode="json"), job.seed, science(job.study)])
     checkpoints = Checkpoints(job.work, identity, training.checkpoint_seconds, mine=lambda: lease.held)
+    validation = _Validation(task)
     with stop_requests() as stop:
         result = train(
             network,
             _loader(store, parameters, job.seed, device),
             task.loss,
-            task.validate,
+            validation,
             parameters=parameters,
             training=training,
             seed=job.seed,
@@ -210,11 +222,29 @@ def _train(job: _Job, parameters: Hyperparameters, lease: Lease, device: torch.d
             report=Reporter(job.label, training.steps),
         )
     network.load_state_dict(result.weights)
+    found = validation.found if validation.best == result.objective else task.candidates(network.eval())
     folder = job.work if lease.held else job.work / f"twin-{os.getpid()}"
-    outcome = _outcome_of(result) | _write_files(job, task, network.eval(), result, folder)
+    outcome = {"parameter_count": network.parameter_count}
+    outcome |= _outcome_of(result) | _write_files(job, task, result, found, folder)
     if lease.held:
         checkpoints.clear()
     return outcome
+
+
+@dataclass
+class _Validation:
+    """Measures a network as the task does, and keeps the candidates of the best one for the trial's table."""
+
+    task: DetectionTask
+    best: float = -math.inf
+    found: Mapping[str, Candidates] = field(default_factory=dict)
+
+    def __call__(self, network: PatchClassifier) -> float:
+        found = self.task.candidates(network)
+        objective = self.task.objective(found)
+        if objective > self.best:
+            self.best, self.found = objective, found
+        return objective
 
 
 def _loader(store: PatchStore, parameters: Hyperparameters, seed: int, device: torch.device) -> PatchLoader:
@@ -243,7 +273,7 @@ def _outcome_of(result: TrainingResult) -> Record:
 
 
 def _write_files(
-    job: _Job, task: DetectionTask, network: PatchClassifier, result: TrainingResult, folder: Path
+    job: _Job, task: DetectionTask, result: TrainingResult, found: Mapping[str, Candidates], folder: Path
 ) -> Record:
     """Write the best network and its candidates on validation; return their paths and hashes for the record."""
     model, table = folder / "model.pt", folder / "candidates.csv"
@@ -263,7 +293,6 @@ def _write_files(
         dimensions=task.dimensions,
         metadata=metadata,
     )
-    found = task.candidates(network)
     rows = [
         row
         for case in job.cases
@@ -271,9 +300,7 @@ def _write_files(
     ]
     write_text(table, candidate_table(rows))
     files = {"model": model, "candidates": table}
-    return {"parameter_count": network.parameter_count} | {
-        name: {"path": path.as_posix(), "sha256": sha256_file(path)} for name, path in files.items()
-    }
+    return {name: {"path": path.as_posix(), "sha256": sha256_file(path)} for name, path in files.items()}
 
 
 def _is_sound(record: Record) -> bool:

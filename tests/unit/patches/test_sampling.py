@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hakken.errors import HakkenError
-from hakken.patches.sampling import SPREAD_MM, Centres, Kind, sample_centres, with_lost_lesions
+from hakken.patches.sampling import SPREAD_MM, Centres, Kind, sample_centres
 from hakken.study import Patches
 
 SHAPE = (20, 24, 28)
@@ -179,20 +179,6 @@ def test_the_seed_decides_and_kinds_do_not_disturb_each_other() -> None:
 def test_volumes_of_different_shape_are_an_error() -> None:
     with pytest.raises(HakkenError, match=r"labels \(20, 24, 28\), mask \(2, 2, 2\) and image .* differ in shape"):
         sample(np.zeros(SHAPE, np.int16), np.zeros((2, 2, 2), np.uint8))
-
-
-def test_a_lost_lesion_comes_back_at_the_voxel_of_its_centre() -> None:
-    labels = lesion(slice(5, 8), slice(6, 9), slice(7, 10))
-    restored = with_lost_lesions(labels, {1: np.array([6.0, 7, 8]), 2: np.array([12.4, 3.6, 20.0])})
-    assert np.argwhere(restored == 2).tolist() == [[12, 4, 20]]
-    assert (labels == 2).sum() == 0
-    np.testing.assert_array_equal(restored == 1, labels == 1)
-
-
-def test_a_lost_lesion_in_another_one_or_off_the_grid_stays_lost() -> None:
-    labels = lesion(slice(5, 8), slice(6, 9), slice(7, 10))
-    restored = with_lost_lesions(labels, {2: np.array([6.0, 7, 8]), 3: np.array([30.0, 0, 0])})
-    np.testing.assert_array_equal(restored, labels)
 
 
 @settings(max_examples=25, deadline=None)

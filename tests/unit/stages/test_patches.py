@@ -82,16 +82,6 @@ def test_the_centre_of_each_patch_is_the_voxel_that_the_index_names(tmp_path: Pa
     assert line[7:10] == [f"{x:.4f}", f"{y:.4f}", f"{z:.4f}"]
 
 
-def test_a_lesion_lost_in_resampling_still_gives_positives(tmp_path: Path) -> None:
-    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5), 2: (8, 10, 12)})
-    path = tmp_path / "train-0" / "a.labels.npy"
-    labels = np.load(path)
-    np.save(path, np.where(labels == 2, 0, labels))
-    patches(study=STUDY, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "out")
-    store = PatchStore.open(tmp_path / "out")
-    assert store.centres[store.lesions == 2].tolist() == [[8, 10, 12]] * 3
-
-
 def test_the_same_study_gives_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
     prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
     for name, study in (("one", STUDY), ("two", STUDY), ("other", STUDY | {"seed": 4})):

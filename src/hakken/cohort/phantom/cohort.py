@@ -80,9 +80,14 @@ def _cases_of(part: Part, count: int, start: int, random: Generator) -> list[Pha
 
 
 def _lesion_counts(count: int, random: Generator) -> list[int]:
-    """Return how many lesions each case has: a fixed fraction is free of them, so that no part is without any."""
+    """Return how many lesions each case has, in random order.
+
+    The numbers are the quantiles of their law and not draws from it: small parts are as hard as large ones, and a
+    fixed fraction of cases is free of lesions, so that no part is without any.
+    """
     free = round(LESION_FREE * count)
-    numbers = 1 + random.choice(len(LESION_COUNTS), size=count - free, p=LESION_COUNTS)
+    levels = (np.arange(count - free) + 0.5) / max(count - free, 1)
+    numbers = 1 + np.searchsorted(np.cumsum(LESION_COUNTS)[:-1], levels)
     return [int(number) for number in random.permutation([0] * free + numbers.tolist())]
 
 

@@ -114,8 +114,8 @@ def paint(lesion: Metastasis, anatomy: Anatomy, enhanced: Array, plain: Array) -
     shape = tuple(part.stop - part.start for part in box)
     distance = blob.distance(offsets)
     rim = np.clip(0.5 - (distance - lesion.edema) / 4, 0, 1).reshape(shape) * anatomy.white[box] * (lesion.edema > 0)
-    body = np.clip(0.5 - distance / grid.step, 0, 1).reshape(shape)
-    body *= min(1.0, 4 / 3 * np.pi * blob.radius**3 / grid.step**3)
+    share = min(1.0, 4 / 3 * np.pi * blob.radius**3 / grid.step**3)
+    body = np.clip(0.5 - distance / grid.step, 0, share).reshape(shape)
     core = np.clip(0.5 - (distance + (1 - lesion.core) * blob.radius) / grid.step, 0, 1).reshape(shape)
     core *= lesion.necrotic
     for image, value, centre in ((enhanced, lesion.enhanced, 0.42), (plain, lesion.plain, 0.45)):

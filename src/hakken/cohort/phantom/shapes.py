@@ -91,11 +91,11 @@ def paint_balls(
     With ``tube`` the balls are the beads of thin tubes: one thinner than a voxel fills only its share of it.
     """
     share = np.pi * radii**2 / grid.step**2 if tube else 4 / 3 * np.pi * radii**3 / grid.step**3
-    peak = np.minimum(share, 1) * strength
+    balls = np.column_stack([points, radii, share, np.broadcast_to(strength, len(points))])
     reach = np.ceil(radii / grid.step + 0.5).astype(int)
     for size in np.unique(reach):
         chosen = reach == size
-        _paint(target, grid, np.column_stack([points, radii, peak])[chosen], int(size))
+        _paint(target, grid, balls[chosen], int(size))
 
 
 def polyline(knots: Points, pieces: int) -> Points:
@@ -106,14 +106,14 @@ def polyline(knots: Points, pieces: int) -> Points:
 
 
 def _paint(target: Array, grid: Grid, balls: Points, reach: int) -> None:
-    """Paint balls (n, 5), x, y, z, radius and peak, whose occupancy ends within ``reach`` voxels."""
-    points, radii, peak = balls[:, :3], balls[:, 3], balls[:, 4]
+    """Paint balls (n, 6), x, y, z, radius, share of a voxel and strength, which end within ``reach`` voxels."""
+    points, (radii, share, strength) = balls[:, :3], balls[:, 3:, None].swapaxes(0, 1)
     side = np.arange(-reach, reach + 1)
     cube = np.stack(np.meshgrid(side, side, side, indexing="ij"), -1).reshape(-1, 3)
     exact = grid.voxels(points)
     voxels = np.round(exact).astype(int)[:, None] + cube
     distance = np.linalg.norm(voxels - exact[:, None], axis=-1)
-    filled = np.clip(radii[:, None] / grid.step + 0.5 - distance, 0, 1) * peak[:, None]
+    filled = np.clip(radii / grid.step + 0.5 - distance, 0, np.minimum(share, 1)) * strength
     inside = ((voxels >= 0) & (voxels < np.asarray(grid.shape))).all(-1) & (filled > 0)
     flat = np.ravel_multi_index(tuple(voxels[inside].T), grid.shape)
     np.maximum.at(target.reshape(-1), flat, filled[inside].astype(np.float32))

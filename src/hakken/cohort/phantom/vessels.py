@@ -87,7 +87,7 @@ def _sulcal_vessels(anatomy: Anatomy, count: int, random: Generator) -> Beads:
 
 
 def _loops(anatomy: Anatomy, count: int, random: Generator) -> Beads:
-    """Return short thick bits of vessel in sulci and cortex, where one loops or swells: seen alone, they are lesions."""
+    """Return short thick bits of vessel in sulci and cortex, where one loops or swells: alone, each is a lesion."""
     sheet = np.flatnonzero((np.abs(anatomy.depth) < 1.5) & (anatomy.hull > 2))
     chosen = random.choice(sheet, count)
     start = anatomy.grid.points(np.stack(np.unravel_index(chosen, anatomy.grid.shape), axis=-1))

@@ -30,8 +30,9 @@ def create(path: Path, value: dict[str, Any]) -> bool:
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _write_temporary(path, text)
+        temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}-{path.name}")
         try:
+            _write_new(temporary, text)
             created = _place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -56,12 +57,6 @@ def flush_folder(folder: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _write_temporary(path: Path, text: str) -> Path:
-    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}-{path.name}")
-    _write_new(temporary, text)
-    return temporary
 
 
 def _write_new(path: Path, text: str) -> None:

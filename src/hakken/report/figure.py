@@ -1,0 +1,107 @@
+"""What a figure was made from, written beside it; and the trials that two of the figures draw."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hakken.errors import HakkenError
+from hakken.files import read_json, sha256_file, sha256_json
+from hakken.study import Study
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One finished trial of a sweep; times in seconds since 1970, ``objective`` None where the trial failed."""
+
+    number: int
+    parameters: dict[str, Any]
+    state: str
+    objective: float | None
+    start: float
+    end: float
+    gpu_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds."""
+        return self.end - self.start
+
+
+def read_trials(paths: Sequence[Path]) -> tuple[TrialRecord, ...]:
+    """Read the trial files of a sweep, by number; raises HakkenError naming one that lacks a key."""
+    return tuple(sorted((_trial(path) for path in paths), key=lambda trial: trial.number))
+
+
+def cost(trials: Sequence[TrialRecord]) -> dict[str, float]:
+    """Return the wall-clock and GPU seconds of trials, summed."""
+    return {
+        "seconds": round(sum(trial.seconds for trial in trials), 3),
+        "gpu_seconds": round(sum(trial.gpu_seconds for trial in trials), 3),
+    }
+
+
+def provenance(
+    study: Study,
+    *,
+    figure: str,
+    inputs: Sequence[Path],
+    code: str,
+    openings: int,
+    trials: Sequence[int] = (),
+    spent: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Return what a figure was made from: hashes of its inputs, study and code, trials, scale, openings and cost."""
+    return {
+        "figure": figure,
+        "study": study.name,
+        "title": study.title or study.name,
+        "scale": study.scale,
+        "data": study.data,
+        "test_openings": openings,
+        "trials": list(trials),
+        "cost": dict(spent or {}),
+        "hashes": {
+            "study": sha256_json(study.model_dump(mode="json")),
+            "code": code,
+            "inputs": {path.as_posix(): digest(path) for path in inputs},
+        },
+    }
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of the JSON files of a folder."""
+    if not path.exists():
+        raise HakkenError(f"{path}: no such file; the figure needs it")
+    if path.is_file():
+        return sha256_file(path)
+    listed = [f"{item.name} {sha256_file(item)}" for item in sorted(path.glob("*.json"))]
+    return hashlib.sha256("\n".join(listed).encode()).hexdigest()
+
+
+def _trial(path: Path) -> TrialRecord:
+    content = read_json(path)
+    try:
+        value = content["objective"]
+        usable = content["state"] == "complete" and value is not None and math.isfinite(value)
+        return TrialRecord(
+            number=int(content["number"]),
+            parameters=dict(content["parameters"] or {}),
+            state=str(content["state"]),
+            objective=float(value) if usable else None,
+            start=_seconds(content["start"]),
+            end=_seconds(content["end"]),
+            gpu_seconds=float(content.get("gpu_seconds") or 0),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise HakkenError(f"{path}: not a finished trial ({error!r}); delete it to redo the trial") from None
+
+
+def _seconds(time: str | float) -> float:
+    """Return seconds since 1970 of an ISO 8601 time, or the number itself."""
+    return datetime.fromisoformat(time).timestamp() if isinstance(time, str) else float(time)

@@ -1,0 +1,42 @@
+"""Stage `figure_search`: the course of the search and the use of its slots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hakken.console import progress
+from hakken.figures.publish import publish
+from hakken.figures.search import SearchInput, TrialBar, draw_search, utilisation
+from hakken.figures.style import Origin
+from hakken.report.figure import cost, provenance, read_trials
+from hakken.report.seal import read_openings
+from hakken.stages import stage
+from hakken.study import Study
+
+
+@stage
+def figure_search(
+    *, study: Study, trials: list[Path], default: Path, table: Path, openings: Path, code: str, output: list[Path]
+) -> None:
+    """Draw all ``trials`` of the search, with the objective of the ``default`` trial as a line."""
+    records, opened = read_trials(trials), len(read_openings(openings))
+    bars = tuple(TrialBar(trial.number, trial.state, trial.objective, trial.start, trial.end) for trial in records)
+    given = SearchInput(
+        trials=bars,
+        slots=study.search.slots,
+        default=read_trials([default])[0].objective,
+        objective=f"Validation objective\n(partial AUC up to {study.evaluation.maximum_fp:g} FP/case)",
+        origin=Origin(study.title or study.name, study.scale, study.data, opened),
+    )
+    facts = provenance(
+        study,
+        figure="search",
+        inputs=[*trials, default, table],
+        code=code,
+        openings=opened,
+        trials=[trial.number for trial in records],
+        spent=cost(records),
+    )
+    publish(draw_search(given), output, facts)
+    busy = utilisation(bars, study.search.slots)
+    progress(f"{len(bars)} trials" + ("" if busy is None else f", slots {100 * busy:.0f} % busy"))

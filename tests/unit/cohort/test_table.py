@@ -1,0 +1,248 @@
+"""The case table: what is read, and what every mistake says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hakken.cohort.case import Case, CaseTable
+from hakken.cohort.checks import check_table
+from hakken.cohort.table import read_table, write_table
+from hakken.errors import HakkenError
+from hakken.study import Study
+
+Writer = Callable[..., Path]
+HEADING = "case_id,patient,split,T1,T2,lesion_mask"
+GOOD = ["c1,p1,train,a.nii,b.nii,c.nii", "c2,p2,validation,a.nii,b.nii,none", "c3,p3,test,a.nii,b.nii,c.nii"]
+
+
+def problems_of(path: Path, study: Study) -> list[str]:
+    return [str(problem) for problem in check_table(path, study)]
+
+
+def test_reads_every_field(table_file: Writer, study: Study, tmp_path: Path) -> None:
+    path = table_file(
+        "case_id,patient,split,scanner,age,T1,T2,lesion_mask", "c1,p1,train,A,61,a.nii,../x/b.nii,None", *[]
+    )
+    (tmp_path.parent / "x").mkdir(exist_ok=True)
+    (tmp_path.parent / "x" / "b.nii").touch()
+    with path.open("a") as stream:
+        stream.write("c2,p2,validation,B,,a.nii,b.nii,c.nii\n\nc3,p3,test,B,9,a.nii,b.nii,c.nii\n")
+    table = read_table(path, study)
+    assert table.cases[0] == Case(
+        case_id="c1",
+        patient="p1",
+        split="train",
+        channels={"T1": tmp_path / "a.nii", "T2": tmp_path.parent / "x" / "b.nii"},
+        columns={"scanner": "A", "age": "61"},
+        row=2,
+    )
+    assert table.cases[1].lesion_mask == tmp_path / "c.nii"
+    assert table.cases[1].files == (tmp_path / "a.nii", tmp_path / "b.nii", tmp_path / "c.nii")
+    assert [case.row for case in table.cases] == [2, 3, 5]
+    assert [case.case_id for case in table.part("test")] == ["c3"]
+    assert table.case("c2") is table.cases[1]
+    assert table.select(["c3", "c1"]) == (table.cases[2], table.cases[0])
+    with pytest.raises(KeyError, match="c9"):
+        table.case("c9")
+
+
+def test_split_is_none_where_the_table_has_no_such_column(table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "c1,p1,a.nii,b.nii,c.nii")
+    assert read_table(path, study).cases[0].split is None
+
+
+def test_lesion_table_as_truth(table_file: Writer, study: Study, tmp_path: Path) -> None:
+    of_tables = study.model_copy(update={"cohort": study.cohort.model_copy(update={"truth": "lesion_table"})})
+    path = table_file("case_id,patient,T1,T2,lesion_table", "c1,p1,a.nii,b.nii,c.nii", "c2,p2,a.nii,b.nii,NONE")
+    first, second = read_table(path, of_tables).cases
+    assert (first.lesion_table, first.lesion_mask) == (tmp_path / "c.nii", None)
+    assert (second.lesion_table, second.lesion_mask) == (None, None)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_spreadsheet_exports(separator: str, study: Study, tmp_path: Path, table_file: Writer) -> None:
+    path = table_file(HEADING, *GOOD)
+    expected = read_table(path, study)
+    text = path.read_text().replace(",", separator).replace("\n", "\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_table(path, study) == expected
+
+
+def test_personal_columns_are_left_unread(table_file: Writer, study: Study) -> None:
+    path = table_file(
+        "case_id,patient,T1,T2,lesion_mask,Patient_Name,birthDate,dob,scanner",
+        "c1,p1,a.nii,b.nii,c.nii,Doe^Jane,19500101,1950,A",
+    )
+    assert read_table(path, study).cases[0].columns == {"scanner": "A"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["case_id,patient,T1,T2,lesion_mask", "c1,p1,a.nii,b.nii,"],
+            "row 2, column lesion_mask: the cell is empty; fill it in, or write `none` where the case has no lesions",
+        ),
+        (
+            ["case_id,patient,T1,T2,lesion_mask", "c1,,a.nii,b.nii,c.nii"],
+            "row 2, column patient: the cell is empty; fill it in, or remove the row",
+        ),
+        (
+            ["case_id,patients,T1,T2,lesion_mask", "c1,p1,a.nii,b.nii,c.nii"],
+            "row 1, column patient: this column is missing; did you mean `patients`?; there are case_id, patients, "
+            "T1, T2, lesion_mask; name a column of the table `patient`",
+        ),
+        (
+            ["case_id,patient,T1,T1,T2,lesion_mask", "c1,p1,a.nii,a.nii,b.nii,c.nii"],
+            "row 1, column T1: this column stands twice in the heading; rename or remove one of the two",
+        ),
+        (
+            [
+                "case_id,patient,T1,T2,lesion_mask",
+                "c1,p1,a.nii,b.nii,c.nii",
+                "c2,p2,a.nii,b.nii,none",
+                "c1,p3,a.nii,b.nii,none",
+            ],
+            "row 4, column case_id: case id `c1` stands in rows 2 and 4; give every case an id of its own, or remove "
+            "one of the rows",
+        ),
+        (
+            ["case_id,patient,T1,T2,lesion_mask", "c/1,p1,a.nii,b.nii,c.nii"],
+            "row 2, column case_id: `c/1` cannot become a file name; use at most 100 letters, digits, `-` and `_`, "
+            "no other characters",
+        ),
+        (
+            [HEADING, *GOOD, "c4,p4,val,a.nii,b.nii,none"],
+            "row 5, column split: unknown split `val`; did you mean `validation`?; use one of train, validation, test",
+        ),
+        (
+            [HEADING, *GOOD, "c4,p4,,a.nii,b.nii,none"],
+            "row 5, column split: the cell is empty while others are filled; fill in all cells of this column, or none "
+            "to have the cases split by patient",
+        ),
+        (
+            [HEADING, *GOOD, "c4,p1,train,a.nii,b.nii,none", "c5,p1,test,a.nii,b.nii,none"],
+            "row 6, column split: patient `p1` is in train (row 2, 5) and test (row 6); put all cases of a patient "
+            "into the same part",
+        ),
+        (
+            [HEADING, *GOOD[:2]],
+            "row 1, column split: no case is in the part `test`; write `test` for some patients, or remove the column "
+            "to have the cases split by patient",
+        ),
+        (
+            [HEADING],
+            "row 1, column case_id: the table has no cases; add one line per case",
+        ),
+        (
+            ["case_id,patient,T1,T2,lesion_mask", "c1,p1,a.nii,b.nii,c.nii,"],
+            "row 2, column all: the row has 6 cells, the heading 5; quote cells that contain the separator, and fill "
+            "every column",
+        ),
+    ],
+)
+def test_each_mistake_is_named(lines: list[str], message: str, table_file: Writer, study: Study) -> None:
+    assert problems_of(table_file(*lines), study) == [message]
+
+
+def test_missing_files_are_named(table_file: Writer, study: Study, tmp_path: Path) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "c1,p1,x.nii,sub\\b.nii,c.nii")
+    assert problems_of(path, study) == [
+        f"row 2, column T1: no such file: {tmp_path}/x.nii; correct the path, which counts from the table's folder, or "
+        "put the file there",
+        f"row 2, column T2: no such file: {tmp_path}/sub\\b.nii; write `/` between folders, and paths relative to the "
+        "table's folder",
+    ]
+    assert len(read_table(path, study, files_exist=False)) == 1
+
+
+def test_all_problems_come_at_once_in_the_order_of_rows(table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "c 1,p1,a.nii,,c.nii", "c2,p2,x.nii,b.nii,none")
+    with pytest.raises(HakkenError) as caught:
+        read_table(path, study)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{path}: 3 problems"
+    assert [line.split(":")[0] for line in lines[1:]] == [
+        "  row 2, column T2",
+        "  row 2, column case_id",
+        "  row 3, column T1",
+    ]
+
+
+def test_no_table(tmp_path: Path, study: Study) -> None:
+    (tmp_path / "cases.csv").touch()
+    with pytest.raises(HakkenError, match=r"case.csv: no such case table; did you mean `cases.csv`\?"):
+        read_table(tmp_path / "case.csv", study)
+    with pytest.raises(HakkenError, match=r"cases.csv: the case table is empty; its first line must name the columns"):
+        read_table(tmp_path / "cases.csv", study)
+    with pytest.raises(HakkenError, match="the case table cannot be read"):
+        read_table(tmp_path, study)
+
+
+@pytest.mark.parametrize("content", ["case_id,naïve".encode("utf-16"), "case_id,né\n".encode("latin-1")])
+def test_not_text(content: bytes, tmp_path: Path, study: Study) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_bytes(content)
+    with pytest.raises(HakkenError, match="not a text file in UTF-8; in a spreadsheet, save it as `CSV UTF-8`"):
+        read_table(path, study)
+
+
+def test_ten_thousand_rows_are_quick(table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", *(f"c{n},p{n},a.nii,b.nii,none" for n in range(10_000)))
+    durations = []
+    for _ in range(3):
+        start = time.process_time()
+        assert len(read_table(path, study)) == 10_000
+        durations.append(time.process_time() - start)
+    assert min(durations) < 0.8
+
+
+def test_reading_a_table_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, hakken.cohort.table, hakken.cohort.split\n"
+        "print(sorted({'torch', 'pandas', 'SimpleITK', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+CELLS = st.text("abcXYZ 0189,;\"'é_-", max_size=8).map(str.strip)
+IDS = st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,8}", fullmatch=True), min_size=1, max_size=6, unique=True)
+
+
+@given(ids=IDS, cells=st.lists(CELLS, min_size=6, max_size=6), free=st.booleans())
+def test_what_is_written_is_read(
+    ids: list[str], cells: list[str], free: bool, study: Study, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("table")
+    cases = tuple(
+        Case(
+            case_id=case_id,
+            patient=f"p{number}",
+            split=None,
+            channels={"T1": folder / "one" / case_id, "T2": folder.parent / "two" / case_id},
+            lesion_mask=None if free else folder / f"{case_id}.nii",
+            columns={"scanner": cells[number], "note": "x" + cells[-1]},
+            row=number + 2,
+        )
+        for number, case_id in enumerate(ids)
+    )
+    table = CaseTable(cases, folder / "cases.csv")
+    write_table(table.source, table)
+    assert read_table(table.source, study, files_exist=False) == table
+
+
+def test_written_tables_are_equal_byte_for_byte(tmp_path: Path, table_file: Writer, study: Study) -> None:
+    table = read_table(table_file(HEADING, *GOOD), study)
+    write_table(tmp_path / "again.csv", table)
+    assert (tmp_path / "again.csv").read_text() == "\n".join([HEADING, *GOOD]) + "\n"
+    assert read_table(tmp_path / "again.csv", study) == replace(table, source=tmp_path / "again.csv")

@@ -1,0 +1,93 @@
+"""The plan of a study: jobs of each stage, and hours from earlier timings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hakken.cohort.batches import plan_cohort
+from hakken.report.cost import StageCost
+from hakken.report.plan import count_jobs, earlier_costs, earlier_run, plan_stages
+from hakken.study import Study
+
+PHANTOM = {"generator": "brain_metastasis", "cases": {"train": 5, "validation": 2, "test": 3}}
+
+
+@pytest.fixture
+def study() -> Study:
+    """A phantom study of 10 cases and 4 trials with two figures."""
+    content: dict[str, Any] = {
+        "name": "example",
+        "seed": 1,
+        "cohort": {"phantom": PHANTOM},
+        "channels": {"T1POST": {"modality": "mr"}},
+        "reference": "T1POST",
+        "search": {"trials": 4},
+        "figures": ["froc", "search"],
+    }
+    return Study.model_validate(content)
+
+
+def test_jobs_of_a_phantom_study(study: Study) -> None:
+    jobs = count_jobs(plan_cohort(study, 2))
+    batches = 3 + 1 + 2
+    assert jobs == {
+        "phantom_table": 1,
+        "phantom": batches,
+        "check": batches,
+        "separate": 2,
+        "register": batches,
+        "prepare": batches,
+        "patches": 1,
+        "trial": 5,
+        "select_trial": 1,
+        "freeze": 1,
+        "unseal": 1,
+        "predict": 2,
+        "evaluate": 4,
+        "figure_froc": 1,
+        "figure_search": 1,
+        "summary": 1,
+        "report": 1,
+    }
+
+
+def test_hours_come_from_a_typical_job(study: Study) -> None:
+    costs = (StageCost("check", (9.0, 9.0, 9.0), (3.0, 6.0, 60.0), 1.0),)
+    stages = {stage.stage: stage for stage in plan_stages(plan_cohort(study, 2), costs, gpu_seconds=720.0)}
+    assert stages["check"].cpu_hours == pytest.approx(6 * 6.0 / 3600)
+    assert stages["check"].gpu_hours is None
+    assert stages["trial"].cpu_hours is None
+    assert stages["trial"].gpu_hours == pytest.approx(5 * 720 / 3600)
+
+
+def test_without_timings_hours_are_unknown(study: Study) -> None:
+    for stage in plan_stages(plan_cohort(study, 2), (), None):
+        assert (stage.cpu_hours, stage.gpu_hours) == (None, None)
+
+
+def test_the_nearest_earlier_run_is_taken(tmp_path: Path) -> None:
+    assert earlier_run(tmp_path, "a", "tiny") is None
+    expected = []
+    for name in ("b/paper", "b/tiny", "a/small", "a/tiny"):
+        (tmp_path / name / "benchmarks").mkdir(parents=True)
+        found = earlier_run(tmp_path, "a", "tiny")
+        assert found is not None
+        expected.append(found.relative_to(tmp_path).as_posix())
+    assert expected == ["b/paper", "b/tiny", "a/small", "a/tiny"]
+
+
+def test_costs_of_an_earlier_run(tmp_path: Path) -> None:
+    for number, seconds in enumerate((100.0, 300.0)):
+        path = tmp_path / "sweeps" / "search" / "trials" / f"{number:04d}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"gpu_seconds": seconds}))
+    (tmp_path / "benchmarks" / "trial").mkdir(parents=True)
+    (tmp_path / "benchmarks" / "trial" / "a.tsv").write_text("s\tmax_rss\tcpu_time\n5\t100\t9\n")
+    costs, gpu_seconds = earlier_costs(tmp_path)
+    assert costs == (StageCost("trial", (5.0,), (9.0,), 100.0),)
+    assert gpu_seconds == 200.0
+    assert earlier_costs(tmp_path / "nowhere") == ((), None)

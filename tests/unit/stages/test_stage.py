@@ -1,0 +1,100 @@
+"""The decorator of all stages: plain values in, one message out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from hakken.console import progress
+from hakken.errors import HakkenError
+from hakken.stages import stage
+from hakken.study import Study
+
+STUDY = {
+    "name": "example",
+    "seed": 1,
+    "cohort": {"table": "cases.csv"},
+    "channels": {"T1": {"modality": "mr"}},
+    "reference": "T1",
+}
+
+
+@stage
+def some_stage(*, study: Study, path: Path, names: list[str], number: int = 0) -> dict[str, Any]:
+    """Return what came in."""
+    progress(f"{len(names)} names")
+    return {"study": study, "path": path, "names": names, "number": number}
+
+
+@stage
+def failing_stage(*, reason: str) -> None:
+    """Fail as a user's input can make it."""
+    raise HakkenError(f"cases.csv: row 3: {reason}; correct it")
+
+
+@stage
+def full_stage() -> None:
+    """Meet a full disk somewhere."""
+    raise OSError(28, "No space left on device", "results/x.npy")
+
+
+def test_plain_values_become_what_the_function_asks_for(capsys: pytest.CaptureFixture[str]) -> None:
+    found = some_stage(study=STUDY, path="a/b.json", names=["x"], number="07")  # type: ignore[arg-type]
+    assert isinstance(found["study"], Study)
+    assert found["path"] == Path("a/b.json")
+    assert (found["names"], found["number"]) == (["x"], 7)
+    assert capsys.readouterr().err == "[some stage] 1 names\n"
+
+
+def test_a_study_is_taken_as_it_is() -> None:
+    study = Study.model_validate(STUDY)
+    assert some_stage(study=study, path=Path("x"), names=[])["study"] == study
+
+
+def test_the_log_is_written_beside(tmp_path: Path) -> None:
+    some_stage(study=STUDY, path="x", names=[], log=tmp_path / "logs" / "a.log")  # type: ignore[arg-type, call-arg]
+    assert (tmp_path / "logs" / "a.log").read_text().endswith(" 0 names\n")
+
+
+def test_a_message_for_the_user_ends_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        failing_stage(reason="bad", log=str(tmp_path / "a.log"))  # type: ignore[call-arg]
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "[failing stage] error: cases.csv: row 3: bad; correct it\n"
+    assert "error: cases.csv: row 3: bad; correct it" in (tmp_path / "a.log").read_text()
+
+
+def test_a_full_disk_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        full_stage()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        "[full stage] error: results/x.npy: cannot be written: no space left on the disk; "
+        "free some, or make `results` a link to a folder on another disk\n"
+    )
+
+
+def test_a_log_that_cannot_be_opened_ends_with_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(SystemExit) as caught:
+        failing_stage(reason="never reached", log=tmp_path / "a.log")  # type: ignore[call-arg]
+    assert caught.value.code == 2
+    assert "a.log: cannot be written: that file system is read-only" in capsys.readouterr().err
+
+
+def test_a_mistake_of_the_caller_is_a_traceback() -> None:
+    with pytest.raises(ValidationError, match="names"):
+        some_stage(study=STUDY, path="x")  # type: ignore[call-arg, arg-type]
+
+
+def test_it_keeps_name_and_words_of_the_function() -> None:
+    assert some_stage.__name__ == "some_stage"
+    assert some_stage.__doc__ == "Return what came in."

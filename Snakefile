@@ -16,6 +16,7 @@ include: "workflow/rules/freeze.smk"
 include: "workflow/rules/test.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/pictures.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -9,8 +9,8 @@ wider crop, gamma, noise; MONAI and hakken also gain and shift). Each library is
 lesion voxels found beforehand where it can, no copy of the cache, as many threads as `--threads` says. TorchIO
 augments either whole volumes, which is its usual way and shares one change among all patches of a volume, or each
 patch. hakken cuts its patches beforehand; what that costs is reported apart. One round measures each contender once,
-in turn, over the same number of patches, and starts and ends at the same phase of a queue; the ratio to hakken is the
-median over the rounds of the ratios within a round. On a busy machine one thread is faster than two.
+in turn, over at least 512 patches and two seconds, and starts and ends at the same phase of a queue; the ratio to
+hakken is the median over the rounds of the ratios within a round. On a busy machine one thread is faster than two.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ WIDE = PATCH + 2 * MARGIN
 BATCH = 32
 PER_VOLUME = 64  # patches that a queue takes from a volume it has loaded
 QUEUE = 256
-MEASURED = 2 * QUEUE  # patches; whole fills of a queue
+MEASURED = 2 * QUEUE  # patches, again until LEAST_SECONDS have passed; whole fills of a queue
+LEAST_SECONDS = 2.0
+MOST = 30_000  # what an epoch of the queue holds
 SPACING = (1.0, 1.0, 1.0)
 GEOMETRY = Augmentation(1.0, elastic_voxel=0.0)
 FULL = Augmentation(1.0)
@@ -260,10 +262,12 @@ def measure(contender: Contender) -> float:
         expected = (BATCH, CHANNELS, PATCH, PATCH, PATCH)
         if tuple(first.shape) != expected or first.dtype != torch.float32:
             sys.exit(f"{contender.name}: gives {first.dtype} {tuple(first.shape)} instead of float32 {expected}")
-        start = time.perf_counter()
-        for _ in range(MEASURED // BATCH):
-            next(batches)
-        return MEASURED / (time.perf_counter() - start)
+        start, patches, seconds = time.perf_counter(), 0, 0.0
+        while seconds < LEAST_SECONDS and patches < MOST:
+            for _ in range(MEASURED // BATCH):
+                next(batches)
+            patches, seconds = patches + MEASURED, time.perf_counter() - start
+        return patches / seconds
     finally:
         batches.close()  # type: ignore[attr-defined]
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from hakken.names import nearest
 
-PARTS = ("train", "validation", "test")
 Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0)]
 Shrink = Annotated[int, Field(ge=1, le=64)]
@@ -333,11 +333,6 @@ class Study(Section):
         if self.reference not in self.channels:
             known = f"only {', '.join(self.channels)}{nearest(self.reference, self.channels)}"
             raise ValueError(f"reference `{self.reference}` is no channel, {known}")
-        largest = max(self.parameters.patch_size, int(getattr(self.search.space.get("patch_size"), "high", None) or 0))
-        if largest > self.patches.size_voxel:
-            raise ValueError(
-                f"patch_size may reach {largest}, above patches.size_voxel {self.patches.size_voxel}; raise the latter"
-            )
         return self
 
 

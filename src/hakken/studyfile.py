@@ -52,7 +52,7 @@ def scales_of(path: Path) -> dict[str, dict[str, Any]]:
 def parse_study(content: dict[str, Any], source: str = "study") -> Study:
     """Validate a mapping as a study; raises HakkenError with one line for each wrong key."""
     try:
-        return Study.model_validate(content)
+        study = Study.model_validate(content)
     except ValidationError as error:
         lines: dict[str, str] = {}
         for problem in error.errors():
@@ -62,6 +62,19 @@ def parse_study(content: dict[str, Any], source: str = "study") -> Study:
                 continue  # said of the whole because of one of its parts
             lines.setdefault(key, f"{source}: {key}: {_reason(problem, location)}")
         raise HakkenError("\n".join(lines.values())) from None
+    _check_sections_fit(study, source)
+    return study
+
+
+def _check_sections_fit(study: Study, source: str) -> None:
+    """What spans sections is checked on whole studies alone: a stage is given the sections that it depends on."""
+    searched = study.search.space.get("patch_size")
+    largest = max(study.parameters.patch_size, int((searched and searched.high) or 0))
+    if largest > study.patches.size_voxel:
+        raise HakkenError(
+            f"{source}: patch_size may reach {largest}, above patches.size_voxel {study.patches.size_voxel}; "
+            f"raise the latter"
+        )
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,6 @@ rule report:
             category="{study} ({scale})",
             subcategory="Report",
         ),
-    params:
-        study=whole_study,
-        folder="results/{study}/{scale}",
-        code=code("report"),
     log:
         "results/{study}/{scale}/logs/report/report.log",
     benchmark:
@@ -25,6 +21,10 @@ rule report:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        study=whole_study,
+        folder="results/{study}/{scale}",
+        code=code("report"),
     script:
         "../scripts/report.py"
 
@@ -40,10 +40,6 @@ rule summary:
         ),
     output:
         summary="results/{study}/{scale}/summary.txt",
-    params:
-        study=whole_study,
-        folder="results/{study}/{scale}",
-        code=code("summary"),
     log:
         "results/{study}/{scale}/logs/summary/summary.log",
     benchmark:
@@ -52,5 +48,9 @@ rule summary:
     resources:
         mem_mb=500,
         runtime=10,
+    params:
+        study=whole_study,
+        folder="results/{study}/{scale}",
+        code=code("summary"),
     script:
         "../scripts/summary.py"

@@ -28,7 +28,7 @@ def plan_cohort(study: Study, cases_per_job: int) -> CohortPlan:
     """Read or derive the case table of a study and divide it into batches; raises HakkenError naming bad rows."""
     if study.cohort.phantom is not None:
         table = Path("results") / study.name / study.scale / "cohort" / "cases.csv"
-        cohort = phantom_table(study, table.parent)
+        cohort = phantom_table(study, table.parent, cases_per_job)
     else:
         table = Path(study.cohort.table or "")
         cohort = assign_parts(read_table(table, study), study)

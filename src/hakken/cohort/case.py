@@ -7,8 +7,6 @@ from pathlib import Path
 
 from hakken.study import Part
 
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
-
 
 @dataclass(frozen=True)
 class Case:

@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hakken.cohort.case import PARTS, CaseTable
+from hakken.cohort.case import CaseTable
 from hakken.cohort.rows import Row, Rows, read_rows
 from hakken.names import nearest
 from hakken.problems import Problem
-from hakken.study import Study
+from hakken.study import PARTS, Study
 
 NO_LESIONS = "none"
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")

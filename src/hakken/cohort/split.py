@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hakken.cohort.case import PARTS, CaseTable
+from hakken.cohort.case import CaseTable
 from hakken.cohort.phantom.cohort import table_of
 from hakken.errors import HakkenError
 from hakken.seeds import derive_seed
-from hakken.study import Part, Study
+from hakken.study import PARTS, Part, Study
 
 
 def assign_parts(table: CaseTable, study: Study) -> CaseTable:

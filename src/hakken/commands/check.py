@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     study = _named_study(options.study, options.table) if options.study else _study_of(options.table)
     problems = check_table(options.table, study)
     if not options.fast:
-        problems += _image_problems(_readable(options.table, study, problems), study)
+        problems += _image_problems(_readable(options.table, study, problems), study, whole=not problems)
     if problems:
         raise HakkenError(listed(sorted(problems, key=lambda problem: problem.row or 0), str(options.table)))
     cohort = assign_parts(read_table(options.table, study), study)
@@ -88,13 +88,13 @@ def _truth(row: Row, column: str, study: Study, table: Path) -> Path | None:
     return table.parent / row[column] if known else None
 
 
-def _image_problems(cohort: CaseTable, study: Study) -> Iterator[Problem]:
-    """Yield the problems of every case's images, and images that stand in two parts."""
+def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Problem]:
+    """Yield the problems of every case's images, images in two parts and, of a ``whole`` cohort, parts of no lesion."""
     from hakken.cohort.checks import identical_pixels, require_lesions
     from hakken.imaging.checks import examine_case
 
     digests: dict[str, str] = {}
-    lesions = {case.split: 0 for case in cohort.cases if case.split is not None}
+    lesions: dict[str, int] = {case.split: 0 for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
         found = examine_case(case, study)
         yield from found.problems
@@ -105,7 +105,7 @@ def _image_problems(cohort: CaseTable, study: Study) -> Iterator[Problem]:
         verdict = f"{len(found.problems)} problems" if found.problems else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
     yield from identical_pixels(digests, cohort)
-    yield from require_lesions(lesions)
+    yield from require_lesions(lesions) if whole else ()
 
 
 def _has_lesions(case: Case) -> bool:

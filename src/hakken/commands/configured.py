@@ -30,6 +30,9 @@ def read_config() -> dict[str, Any]:
     content = read_mapping(CONFIG)
     if not isinstance(content.get("studies"), dict) or not content["studies"]:
         raise HakkenError(f"{CONFIG}: `studies` must name at least one study and its scale, as `name: scale`")
+    cases = content.get("cases_per_job")
+    if type(cases) is not int or cases < 1:
+        raise HakkenError(f"{CONFIG}: `cases_per_job` must be a number of cases, 1 or more")
     return content
 
 

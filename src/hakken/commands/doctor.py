@@ -61,7 +61,8 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield Finding("memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB")
     yield _gpu()
     yield _scheduler()
-    yield _writable("results", folder / "results" if (folder / "results").exists() else folder)
+    results = folder / "results"
+    yield _writable("results", results if results.exists() or results.is_symlink() else folder)
     yield _writable("scratch", Path(tempfile.gettempdir()))
 
 
@@ -97,6 +98,8 @@ def _scheduler() -> Finding:
 
 
 def _writable(what: str, folder: Path) -> Finding:
+    if folder.is_symlink() and not folder.exists():
+        return Finding(what, f"{folder}: a link to {folder.readlink()}, which is not there", False, "make that folder")
     free = shutil.disk_usage(folder).free / 2**30
     try:
         with tempfile.TemporaryFile(dir=folder):

@@ -1,7 +1,7 @@
 """The overlay figure: slices through found lesions, false positives and missed lesions.
 
-Colour and shape say the same, so that the figure reads in print and for colour-blind readers: a found lesion is a
-magenta circle with a cross at the candidate, a false positive a red square, a missed lesion a dashed blue circle.
+Colour and shape say the same, so that the figure reads in print and for colour-blind readers: a found lesion has a
+magenta outline with a cross at the candidate, a false positive a red square, a missed lesion a dashed blue outline.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from hakken.figures.style import GREY, TWO_COLUMNS, Origin, new_figure, place, style, write
@@ -35,17 +36,19 @@ STEP = 1.17
 CAPTION = 0.24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mark:
     """A finding on a tile: its centre x, y in mm from the tile's left upper corner and its radius in mm.
 
-    ``cross`` is the place of the candidate that found a lesion.
+    ``outline`` holds the pixels (rows, columns) of a lesion whose shape is known, drawn instead of a circle; ``cross``
+    is the place of the candidate that found a lesion.
     """
 
     kind: Kind
     x: float
     y: float
     radius: float
+    outline: NDArray[np.bool_] | None = None
     cross: tuple[float, float] | None = None
 
 
@@ -77,7 +80,7 @@ def draw_overlays(given: OverlaysInput) -> Figure:
     kinds: tuple[Kind, ...] = ("false", "missed", "found")
     groups = [(kind, [tile for tile in given.tiles if tile.kind == kind]) for kind in kinds]
     rows = [max(1, math.ceil(len(tiles) / COLUMNS)) if tiles else 0 for _, tiles in groups]
-    height = 0.62 + sum(0.3 + (count * (STEP + CAPTION) if count else 0.2) for count in rows)
+    height = 0.52 + sum(0.3 + (count * (STEP + CAPTION) if count else 0.2) for count in rows)
     with style():
         figure = new_figure(TWO_COLUMNS, height, given.origin)
         top = height - 0.05
@@ -113,23 +116,30 @@ def _tile(axes: Axes, tile: Tile, scale_bar: bool) -> None:
     low, high = tile.window
     axes.imshow(tile.image, extent=extent, vmin=low, vmax=high, interpolation="bilinear", aspect="equal")
     for mark in tile.marks:
-        _mark(axes, mark)
+        _mark(axes, tile, mark)
     if scale_bar:
         left, y = 0.06 * tile.width_mm, 0.94 * tile.height_mm
         axes.plot([left, left + 10], [y, y], color="white", linewidth=1.5)
-        axes.text(left + 5, y - 0.03 * tile.height_mm, "10 mm", color="white", fontsize=5, ha="center", va="bottom")
+        label = axes.text(left + 5, y - 0.03 * tile.height_mm, "10 mm", color="white", fontsize=5, ha="center")
+        label.set_path_effects([withStroke(linewidth=1, foreground="black")])
     axes.set_xlim(0, tile.width_mm)
     axes.set_ylim(tile.height_mm, 0)
     axes.set_axis_off()
 
 
-def _mark(axes: Axes, mark: Mark) -> None:
+def _mark(axes: Axes, tile: Tile, mark: Mark) -> None:
+    """Draw a square for a false positive, and the outline of a lesion, a circle where it is not known."""
     color = COLORS[mark.kind]
+    dashes = "dashed" if mark.kind == "missed" else "solid"
     if mark.kind == "false":
         corner, size = (mark.x - mark.radius, mark.y - mark.radius), 2 * mark.radius
         axes.add_patch(Rectangle(corner, size, size, fill=False, ec=color, lw=1.0))
-    else:
-        dashes = (0, (3, 1.6)) if mark.kind == "missed" else "solid"
+    elif mark.outline is None:
         axes.add_patch(Circle((mark.x, mark.y), mark.radius, fill=False, ec=color, lw=1.0, ls=dashes))
+    else:
+        rows, columns = mark.outline.shape
+        x = (np.arange(columns) + 0.5) * tile.width_mm / columns
+        y = (np.arange(rows) + 0.5) * tile.height_mm / rows
+        axes.contour(x, y, mark.outline, levels=[0.5], colors=[color], linewidths=1.0, linestyles=dashes)
     if mark.cross is not None:
         axes.plot(*mark.cross, "+", color=color, ms=4, mew=0.8)

@@ -40,7 +40,7 @@ def draw_registration(given: RegistrationInput) -> Figure:
     """Draw one row for each case and channel, before on the left and after on the right."""
     width = TWO_COLUMNS - LEFT - RIGHT
     tall = [width * pair.picture.shape[0] / pair.picture.shape[1] for pair in given.pairs]
-    height = 0.62 + 0.3 + sum(inches + 0.27 for inches in tall)
+    height = 0.48 + 0.3 + sum(inches + 0.27 for inches in tall)
     with style():
         figure = new_figure(TWO_COLUMNS, height, given.origin)
         write(figure, LEFT, height - 0.2, "Before", fontsize=8, weight="bold")

@@ -11,6 +11,7 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -28,6 +29,8 @@ FLAT = (".png", ".jpg", ".jpeg")
 DICOM = (".dcm", ".ima")
 KNOWN = (*NIFTI, *META, *FLAT, *DICOM)
 MEGABYTE = 1 << 20
+HEADER = 348  # bytes of a NIfTI-1 header
+FLOATS = (16, 64)  # its codes for float32 and float64
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
@@ -40,13 +43,14 @@ def read_volume(path: Path) -> Volume:
     """
     if path.is_dir() or suffix(path) in DICOM or (suffix(path) not in KNOWN and is_dicom(path)):
         return read_series(path)
-    _check_file(path)
+    missing = _check_file(path)
     reader = _open(path)
     try:
         image = reader.Execute()
     except RuntimeError:
         raise HakkenError(f"{path}: its pixels cannot be read; copy the file anew from its source") from None
-    return _scalar_volume(image, path)
+    volume = _scalar_volume(image, path)
+    return _with_missing(volume, path) if missing else volume
 
 
 def read_geometry(path: Path) -> Geometry:
@@ -134,43 +138,62 @@ def _check_exists(path: Path) -> None:
         raise HakkenError(f"{path}: unknown kind of image; hakken reads {', '.join(KNOWN)} and folders of DICOM files")
 
 
-def _check_file(path: Path) -> None:
-    """Raise HakkenError when the file is missing, of an unknown kind, or a NIfTI file that ends too early."""
+def _check_file(path: Path) -> int:
+    """Return how many pixels of a NIfTI file are NaN or infinite (0 for other kinds, whose reader keeps them).
+
+    Raises HakkenError when the file is missing, of an unknown kind, or a NIfTI file that ends too early.
+    """
     _check_exists(path)
     try:
-        if suffix(path) in NIFTI:
-            _check_length(path)
+        return _check_nifti(path) if suffix(path) in NIFTI else 0
     except PermissionError:
         raise HakkenError(f"{path}: no permission to read it; ask its owner or change its permissions") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise HakkenError(f"{path}: cut off or damaged while copying; copy the file anew from its source") from None
 
 
-def _check_length(path: Path) -> None:
-    """Compare the length that a NIfTI header promises with what the file holds; EOFError where it is short.
+def _check_nifti(path: Path) -> int:
+    """Compare the length that a header promises with what the file holds; EOFError where it is short.
 
-    Reading a compressed file to its end also checks its checksum.
+    Reading a compressed file to its end also checks its checksum. Returns how many pixels are NaN or infinite.
     """
     with path.open("rb") as plain:
         compressed = plain.read(2) == b"\x1f\x8b"
+    missing = 0
     with gzip.open(path) if compressed else path.open("rb") as stream:
-        header = stream.read(348)
-        needed = _promised_bytes(header)
-        length = len(header)
+        header = stream.read(HEADER)
+        needed, start, kind = _promised_bytes(header)
+        length = len(header) + len(stream.read(max(0, start - HEADER)))
         while block := stream.read(MEGABYTE):
             length += len(block)
+            if kind is not None:
+                values = np.frombuffer(block, kind, count=len(block) // kind.itemsize)
+                missing += values.size - int(np.count_nonzero(np.isfinite(values)))
     if length < needed:
         raise EOFError
+    return missing
 
 
-def _promised_bytes(header: bytes) -> int:
-    """Return the bytes that a NIfTI-1 file must have, by its first 348 bytes; EOFError where they are too few."""
-    if len(header) < 348:
+def _with_missing(volume: Volume, path: Path) -> Volume:
+    """Return the volume of a NIfTI file with NaN where it holds no number: the reader puts 0 there without a word."""
+    import nibabel
+
+    values = np.asarray(nibabel.Nifti1Image.from_filename(path).dataobj).T.reshape(volume.array.shape)
+    return Volume.on(volume.geometry, np.where(np.isfinite(values), volume.array, np.nan))
+
+
+def _promised_bytes(header: bytes) -> tuple[int, int, np.dtype[np.floating[Any]] | None]:
+    """Return the bytes that a NIfTI-1 file must have, where its pixels start, and their type if that is a float.
+
+    ``header`` holds its first 348 bytes; raises EOFError where they are too few.
+    """
+    if len(header) < HEADER:
         raise EOFError
-    order = next((order for order in "<>" if struct.unpack_from(f"{order}i", header)[0] == 348), None)
+    order = next((order for order in "<>" if struct.unpack_from(f"{order}i", header)[0] == HEADER), None)
     if order is None:  # no NIfTI-1: the reader will say so
-        return 0
+        return 0, HEADER, None
     dims = struct.unpack_from(f"{order}8h", header, 40)
     bits, start = struct.unpack_from(f"{order}h", header, 72)[0], struct.unpack_from(f"{order}f", header, 108)[0]
     voxels = math.prod(max(1, int(size)) for size in dims[1 : 1 + max(0, min(dims[0], 7))])
-    return int(start) + voxels * int(bits) // 8
+    kind = np.dtype(f"{order}f{bits // 8}") if struct.unpack_from(f"{order}h", header, 70)[0] in FLOATS else None
+    return int(start) + voxels * int(bits) // 8, int(start), kind

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hakken.study import Parameter
 
-FORESTS = 30
+FORESTS = 20
 TREES = 50
 SHUFFLES = 5
 FEWEST = 6

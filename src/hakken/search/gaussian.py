@@ -119,8 +119,7 @@ def fit(x: Floats, y: Floats) -> Model:
     from skopt.learning import GaussianProcessRegressor
     from skopt.learning.gaussian_process.kernels import ConstantKernel, Matern
 
-    length = np.exp(LENGTH[0]) * np.sqrt(x.shape[1])
-    kernel = ConstantKernel(1.0) * Matern(np.full(x.shape[1], length), nu=2.5)
+    kernel = ConstantKernel(1.0) * Matern(np.full(x.shape[1], np.exp(LENGTH[0])), nu=2.5)
     process = GaussianProcessRegressor(kernel, alpha=JITTER, noise="gaussian", optimizer=_maximum_a_posteriori)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -135,7 +134,7 @@ def _maximum_a_posteriori(
 ) -> tuple[Floats, float]:
     """Minimise the negative log likelihood plus the negative log prior of the logarithms (1 + f + 1 of them)."""
     lengths = len(start) - 2
-    centre = np.array([AMPLITUDE[0], *[LENGTH[0] + 0.5 * np.log(lengths)] * lengths, NOISE[0]])
+    centre = np.array([AMPLITUDE[0], *[LENGTH[0]] * lengths, NOISE[0]])
     spread = np.array([AMPLITUDE[1], *[LENGTH[1]] * lengths, NOISE[1]])
 
     def loss(theta: Floats) -> tuple[float, Floats]:

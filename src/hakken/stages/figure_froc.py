@@ -46,7 +46,7 @@ def figure_froc(
     curves = (
         _curve("test", "Test", test_curve, measured["test"]),
         _curve("validation", "Validation", validation_curve, measured["validation"]),
-        _curve("default", "Test,\nuntuned default", default_curve, None),
+        _curve("default", "Test, untuned", default_curve, None),
     )
     opened = len(read_openings(openings))
     given = FrocInput(
@@ -116,9 +116,9 @@ def _notes(study: Study, test: Entry) -> tuple[str, ...]:
     """Return the lines on counts, bands and the publication."""
     counts, bootstrap = test["counts"], test["bootstrap"]
     what = "patients" if bootstrap["unit"] == "patient" else "findings of the one patient"
-    patients = "patient" if counts["patients"] == 1 else "patients"
     notes = [
-        f"Test: {counts['lesions']} lesions in {counts['cases']} cases of {counts['patients']} {patients}; "
+        f"Test: {_count(counts['lesions'], 'lesion')} in {_count(counts['cases'], 'case')} of "
+        f"{_count(counts['patients'], 'patient')}; "
         f"hit rule {test['rules']['hit']}.",
         f"Bands, brackets: 95 %, {what} resampled {bootstrap['resamples']} times. Dotted: beyond the last candidate.",
     ]
@@ -126,3 +126,7 @@ def _notes(study: Study, test: Entry) -> tuple[str, ...]:
         caution = "" if "phantom" not in study.data.lower() else " (patients; a phantom is no comparison)"
         notes.append(f"Published: {study.published.result}{caution}.")
     return tuple(notes)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

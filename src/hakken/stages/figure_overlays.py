@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,15 @@ from hakken.report.seal import read_openings
 from hakken.report.tables import cohort_of, read_candidates
 from hakken.stages import stage
 from hakken.study import Study
+from hakken.volume import Geometry
 
 FIELD_MM = 50.0
 FALSE_RADIUS_MM = 4.0
 SHOWN = 6
-WINDOW = (1.0, 99.5)
+CIRCLE_MM, OUTLINED = 5.0, 12  # lesions up to this radius of fewer pixels are marked by a circle
+PERCENTILES = (1.0, 99.5)
+
+Window = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +69,7 @@ def figure_overlays(
         tiles=tuple(_tile(result, kind, int(row), channel) for kind, rows in _chosen(result).items() for row in rows),
         totals=result.totals,
         reading=f"{channel}, axial slices of {FIELD_MM:.0f} mm through the finding; candidates at the operating point. "
-        f"Circle: lesion; cross: candidate that found it; square: false positive.",
+        "Outline: lesion; cross: candidate that found it; square: false positive.",
         origin=Origin(study.title or study.name, study.scale, study.data, opened),
     )
     inputs = [candidates, evaluation, *prepared, table]
@@ -102,59 +107,74 @@ def _tile(result: _Result, kind: Kind, row: int, channel: str) -> Tile:
     case = result.cohort[number]
     image = case.image()[case.channels.index(channel)]
     place = case.geometry.to_voxel(centre[None])[0]
-    crop, start = _crop(image, place, case.geometry.spacing)
-    high, wide = crop.shape
+    plane = int(np.clip(np.rint(place[0]), 0, len(image) - 1))
+    window = _window_around(place, case.geometry)
+    crop = _crop(image[plane].astype(np.float32), window, float(image[plane].min()))
     sx, sy, _ = case.geometry.spacing
     return Tile(
         kind=kind,
         image=crop,
-        width_mm=wide * sx,
-        height_mm=high * sy,
+        width_mm=crop.shape[1] * sx,
+        height_mm=crop.shape[0] * sy,
         window=_window(image, case.mask()),
-        marks=tuple(_marks(result, number, round(float(place[0])), start)),
+        marks=tuple(_lesion_marks(result, number, plane, window) + _false_marks(result, number, plane, window)),
         caption=(case.case_id[:20], _caption(matching, kind, row)),
     )
 
 
-def _crop(
-    image: NDArray[np.float16], place: NDArray[np.float64], spacing: tuple[float, float, float]
-) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """Return the slice (rows, columns) of FIELD_MM around ``place`` (z, y, x), black outside, and its first (y, x)."""
-    z, y, x = (int(value) for value in np.clip(np.rint(place), 0, np.array(image.shape) - 1))
-    half_y, half_x = (max(1, round(FIELD_MM / 2 / step)) for step in (spacing[1], spacing[0]))
-    low = float(image[z].min())
-    padded = np.pad(image[z].astype(np.float32), ((half_y, half_y), (half_x, half_x)), constant_values=low)
-    return padded[y : y + 2 * half_y + 1, x : x + 2 * half_x + 1], (y - half_y, x - half_x)
+def _window_around(place: NDArray[np.float64], geometry: Geometry) -> Window:
+    """Return the pixels of FIELD_MM around ``place`` (z, y, x): first row, rows, first column, columns."""
+    _, y, x = (int(value) for value in np.clip(np.rint(place), 0, np.array(geometry.shape_zyx) - 1))
+    half_y, half_x = (max(1, round(FIELD_MM / 2 / step)) for step in (geometry.spacing[1], geometry.spacing[0]))
+    return (y - half_y, 2 * half_y + 1, x - half_x, 2 * half_x + 1)
+
+
+def _crop(plane: NDArray[Any], window: Window, outside: float) -> NDArray[Any]:
+    """Return the pixels of ``plane`` (rows, columns) in a window, ``outside`` beyond its edges."""
+    top, rows, left, columns = window
+    padded = np.pad(plane, ((rows, rows), (columns, columns)), constant_values=outside)
+    return padded[top + rows : top + 2 * rows, left + columns : left + 2 * columns]
 
 
 def _window(image: NDArray[np.float16], mask: NDArray[np.uint8]) -> tuple[float, float]:
     inside = image[mask > 0].astype(np.float32)
-    low, high = np.percentile(inside, WINDOW).tolist() if inside.size else (0.0, 1.0)
+    low, high = np.percentile(inside, PERCENTILES).tolist() if inside.size else (0.0, 1.0)
     return (low, high) if high > low else (low, low + 1)
 
 
-def _marks(result: _Result, number: int, plane: int, start: tuple[int, int]) -> list[Mark]:
-    """Return the marks of one case that cut the slice ``plane``, in mm from the upper left corner of a crop."""
-    matching, geometry = result.matching, result.cohort[number].geometry
-    sx, sy, sz = geometry.spacing
+def _on_tile(case: PreparedCase, xyz: NDArray[np.float64], plane: int, window: Window) -> tuple[float, float, float]:
+    """Return x, y in mm from the upper left corner of a window, and the distance in mm from its slice."""
+    sx, sy, sz = case.geometry.spacing
+    z, y, x = case.geometry.to_voxel(xyz[None])[0].tolist()
+    return (x - window[2] + 0.5) * sx, (y - window[0] + 0.5) * sy, abs(z - plane) * sz
+
+
+def _lesion_marks(result: _Result, number: int, plane: int, window: Window) -> list[Mark]:
+    """Return the included lesions of one case that a slice cuts, with their outline there."""
+    matching, case = result.matching, result.cohort[number]
+    labels = _crop(case.labels(mmap=True)[plane], window, 0) if case.has_truth else np.zeros((1, 1))
     marks = []
-
-    def on_tile(xyz: NDArray[np.float64]) -> tuple[float, float, float]:
-        z, y, x = geometry.to_voxel(xyz[None])[0].tolist()
-        return (x - start[1] + 0.5) * sx, (y - start[0] + 0.5) * sy, abs(z - plane) * sz
-
     for row in np.flatnonzero((matching.lesions.case == number) & matching.lesions.included):
-        x, y, off = on_tile(matching.lesions.xyz[row])
+        x, y, off = _on_tile(case, matching.lesions.xyz[row], plane, window)
         radius = float(matching.lesions.diameter_mm[row]) / 2
-        if off <= max(radius, sz / 2):
+        outline = labels == matching.lesions.label[row]
+        if outline.any() or (off < radius <= CIRCLE_MM):
             hit = bool(result.found[row])
-            cross = on_tile(matching.candidates.xyz[matching.lesion_mark[row]])[:2] if hit else None
-            marks.append(Mark("found" if hit else "missed", x, y, radius + 1, cross))
-    for row in np.flatnonzero(result.false & (matching.candidates.case == number)):
-        x, y, off = on_tile(matching.candidates.xyz[row])
-        if off <= FALSE_RADIUS_MM:
-            marks.append(Mark("false", x, y, FALSE_RADIUS_MM))
+            cross = matching.candidates.xyz[matching.lesion_mark[row]] if hit else None
+            place = None if cross is None else _on_tile(case, cross, plane, window)
+            shown = None if place is None or place[2] > FALSE_RADIUS_MM else place[:2]
+            shape = outline if radius > CIRCLE_MM or outline.sum() >= OUTLINED else None
+            marks.append(Mark("found" if hit else "missed", x, y, radius + 1, shape, shown))
     return marks
+
+
+def _false_marks(result: _Result, number: int, plane: int, window: Window) -> list[Mark]:
+    """Return the false positives of one case at or near a slice."""
+    places = [
+        _on_tile(result.cohort[number], result.matching.candidates.xyz[row], plane, window)
+        for row in np.flatnonzero(result.false & (result.matching.candidates.case == number))
+    ]
+    return [Mark("false", x, y, FALSE_RADIUS_MM) for x, y, off in places if off <= FALSE_RADIUS_MM]
 
 
 def _caption(matching: Matching, kind: Kind, row: int) -> str:

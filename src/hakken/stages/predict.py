@@ -10,8 +10,8 @@ import torch
 from hakken.console import log, progress
 from hakken.files import write_text
 from hakken.imaging.prepared import prepared_cases
-from hakken.inference.table import candidate_rows, candidate_table
 from hakken.inference.model import load_model, predict_prepared
+from hakken.inference.table import candidate_rows, candidate_table
 from hakken.stages import stage
 from hakken.study import Study
 from hakken.tasks.detection import candidate_labels

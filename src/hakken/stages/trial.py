@@ -20,9 +20,9 @@ from hakken.console import log, progress
 from hakken.errors import HakkenError
 from hakken.files import sha256_file, sha256_json, write_json, write_text
 from hakken.imaging.prepared import PreparedCase, prepared_cases
-from hakken.inference.table import candidate_rows, candidate_table
 from hakken.inference.candidates import Candidates
 from hakken.inference.model import save_model
+from hakken.inference.table import candidate_rows, candidate_table
 from hakken.networks.patch_cnn import PatchClassifier
 from hakken.patches.loader import PatchLoader
 from hakken.patches.shards import PatchStore

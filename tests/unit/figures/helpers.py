@@ -68,7 +68,15 @@ def strata() -> Figure:
 def overlays() -> Figure:
     image = np.random.default_rng(0).random((20, 20))
     tiles = (
-        Tile("found", image, 50.0, 50.0, (0, 1), (Mark("found", 25, 25, 4, (26, 25)),), ("case", "score 0.90")),
+        Tile(
+            "found",
+            image,
+            50.0,
+            50.0,
+            (0, 1),
+            (Mark("found", 25, 25, 4, image > 0.9, (26, 25)),),
+            ("case", "score 0.90"),
+        ),
         Tile("false", image, 50.0, 50.0, (0, 1), (Mark("false", 25, 25, 4),), ("case", "score 0.80")),
         Tile("missed", image, 50.0, 50.0, (0, 1), (Mark("missed", 25, 25, 4),), ("case", "4.0 mm")),
     )
@@ -76,7 +84,7 @@ def overlays() -> Figure:
 
 
 def registration() -> Figure:
-    picture = np.random.default_rng(0).integers(0, 255, (30, 200, 3), dtype=np.uint8)
+    picture = np.tile(np.arange(200, dtype=np.uint8)[:, None], (30, 1, 3))
     pair = PairInput(picture, "case", "T1", -0.2, None, 1.5)
     return draw_registration(RegistrationInput((pair,), "T1POST", "mutual information", "Green and magenta.", ORIGIN))
 

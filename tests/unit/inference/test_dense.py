@@ -34,7 +34,9 @@ def test_equal_for_other_structures_and_one_slice(values: dict[str, int], dimens
 
 
 def test_the_points_lie_in_the_middle_of_the_image() -> None:
-    found = score_map(lively_network(patch_size=9, convolutions=2), torch.zeros(2, 9, 10, 11), stride_voxel=4, memory_mb=9)
+    found = score_map(
+        lively_network(patch_size=9, convolutions=2), torch.zeros(2, 9, 10, 11), stride_voxel=4, memory_mb=9
+    )
     assert (found.origin, found.array.shape) == ((0, 0, 1), (3, 3, 3))
     np.testing.assert_array_equal(found.to_voxel(np.array([[0, 1, 2.5]])), [[0, 4, 11]])
 

@@ -65,7 +65,7 @@ def test_the_gradient_reaches_every_weight(values: dict[str, Any]) -> None:
 def test_one_batch_is_learnt_by_heart() -> None:
     torch.manual_seed(0)
     network = PatchClassifier(1, parameters=Hyperparameters(patch_size=9, base_features=4, convolutions=2, dropout=0))
-    images, targets = torch.randn(12, 1, 9, 9, 9), torch.arange(12) % 2
+    images, targets = torch.randn(8, 1, 9, 9, 9), torch.arange(8) % 2
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
     for _ in range(40):
         loss = cross_entropy(network(images).flatten(1), targets)
@@ -76,7 +76,8 @@ def test_one_batch_is_learnt_by_heart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layers", "pools", "after"), [(3, 0, ()), (3, 1, (2,)), (4, 1, (2,)), (2, 2, (1, 2)), (6, 2, (2, 4)), (5, 2, (2, 4))]
+    ("layers", "pools", "after"),
+    [(3, 0, ()), (3, 1, (2,)), (4, 1, (2,)), (2, 2, (1, 2)), (6, 2, (2, 4)), (5, 2, (2, 4))],
 )
 def test_poolings_are_spread_evenly(layers: int, pools: int, after: tuple[int, ...]) -> None:
     assert pooling_positions(Hyperparameters(convolutions=layers, poolings=pools)) == after

@@ -195,7 +195,7 @@ def work(folder: Path, worker: int, numbers: list[int], acknowledged: Path) -> N
 
 
 def test_kills_at_any_instant_lose_and_double_nothing(tmp_path: Path) -> None:
-    trials, writers, kills = 30, 4, 60
+    trials, writers, kills = 24, 4, 40
     ledger = Ledger(tmp_path / "ledger")
     chance = random.Random(3)
     first: dict[int, Trial] = {}

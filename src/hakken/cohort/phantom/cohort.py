@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from hakken.cohort.case import PARTS, Case, CaseTable
+from hakken.cohort.case import Case, CaseTable
 from hakken.errors import HakkenError
 from hakken.seeds import derive_seed
-from hakken.study import Part, Phantom, Study
+from hakken.study import PARTS, Part, Phantom, Study
 
 SCANNERS = ("A", "B", "C")
 LESION_FREE = 0.17

@@ -127,13 +127,13 @@ def paint(lesion: Metastasis, anatomy: Anatomy, enhanced: Array, plain: Array) -
 
 def _metastasis(place: Points, diameter: float, at_vessel: bool, random: Generator) -> Metastasis:
     large = diameter > 8
-    faint = bool(random.random() < (0.2 if large else 0.4))
+    faint = bool(random.random() < (0.2 if large else 0.3))
     core = random.uniform(0.5, 0.75) if large and random.random() < 0.6 else 0.0
     bleeding = random.random() < 0.07
     return Metastasis(
         blob=_blob(place, diameter / 2, 0.13 if large else 0.10, random),
         diameter_mm=diameter,
-        enhanced=float(random.uniform(1.10, 1.26) if faint else random.uniform(1.3, 1.85)),
+        enhanced=float(random.uniform(1.12, 1.30) if faint else random.uniform(1.4, 1.95)),
         plain=float(random.uniform(1.1, 1.4) if bleeding else random.uniform(0.62, 0.9)),
         core=float(core),
         edema=float(random.uniform(2, 7)) if large and random.random() < 0.7 else 0.0,

@@ -52,7 +52,7 @@ def draw_vessels(anatomy: Anatomy, random: Generator) -> Vessels:
     veins = _surface_veins(anatomy, round(26 * area), random)
     sulcal = _sulcal_vessels(anatomy, round(60 * area), random)
     deep = _deep_veins(anatomy, round(22 * area), random)
-    loops = _loops(anatomy, round(14 * area), random)
+    loops = _loops(anatomy, round(9 * area), random)
     trunks = _trunks(anatomy, random)
     blood = np.zeros(anatomy.grid.shape, np.float32)
     for bundle in (deep, sulcal, loops, veins, trunks):

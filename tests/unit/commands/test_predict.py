@@ -1,0 +1,313 @@
+"""Candidates of a new case: the same as the study's own, whatever kind of file its images are."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+
+from hakken.cli import main
+from hakken.commands.predict import SHOWN, channel_images, frozen_point
+from hakken.errors import HakkenError
+from hakken.files import sha256_file
+from hakken.imaging.files import write_volume
+from hakken.inference.model import save_model
+from hakken.networks.patch_cnn import PatchClassifier
+from hakken.stages.predict import predict
+from hakken.stages.prepare import prepare
+from hakken.stages.register import register
+from hakken.study import Study
+from hakken.volume import Volume
+
+OBLIQUE = (0.96, -0.28, 0.0, 0.28, 0.96, 0.0, 0.0, 0.0, 1.0)
+CONTENT: dict[str, Any] = {
+    "name": "example",
+    "scale": "tiny",
+    "data": "drawn by a test",
+    "seed": 5,
+    "cohort": {"table": "cases.csv"},
+    "channels": {"T1POST": {"modality": "mr"}, "T1": {"modality": "mr"}},
+    "reference": "T1POST",
+    "registration": {"method": "rigid", "shrink": [2], "iterations": 20, "use_mask": True},
+    "preparation": {"spacing_mm": [2, 2, 2], "mask": "nonzero", "margin_mm": 2},
+    "parameters": {"patch_size": 8, "convolutions": 2, "base_features": 4, "dense_units": 4},
+    "inference": {"threshold": 0.01, "stride_voxel": 2, "suppression_mm": 3},
+}
+
+
+def study_of(**sections: Any) -> Study:
+    return Study.model_validate(CONTENT | sections)
+
+
+def write_model(path: Path, study: Study, dimensions: int = 3) -> Path:
+    """An untrained network: what it finds is meaningless and always the same."""
+    torch.manual_seed(3)
+    network = PatchClassifier(len(study.channels), dimensions, study.parameters)
+    save_model(path, network.state_dict(), study=study, parameters=study.parameters, dimensions=dimensions, metadata={})
+    return path
+
+
+def head(shift: float = 0.0) -> Volume:
+    """A noisy ellipsoid with bright spots, obliquely placed; 0 around it."""
+    z, y, x = np.indices((20, 24, 28)).astype(float)
+    inside = ((z - 10) / 9) ** 2 + ((y - 12) / 11) ** 2 + ((x - 14) / 13) ** 2 < 1
+    pixels = 100 + np.random.default_rng(1).normal(0, 5, inside.shape)
+    for spot in ((8, 10, 10), (12, 14, 18), (10, 8, 20)):
+        pixels += 120 * np.exp(-((np.stack([z, y, x], -1) - spot) ** 2).sum(-1) / 4)
+    array = np.where(inside, pixels, 0).astype(np.float32)
+    return Volume(array, (1.8, 2.0, 2.2), (-20.0 + shift, 30.0, 5.0), OBLIQUE)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model file where a finished study keeps it."""
+    return write_model(tmp_path / "results" / "models" / "selected.pt", study_of())
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[str]:
+    """Two channels on disk, the second displaced, as arguments of the command."""
+    write_volume(tmp_path / "post.nii.gz", head())
+    write_volume(tmp_path / "plain.nii.gz", head(shift=3.0))
+    return ["--image", f"T1POST={tmp_path / 'post.nii.gz'}", "--image", f"T1={tmp_path / 'plain.nii.gz'}"]
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def freeze_beside(model: Path, threshold: float) -> None:
+    point = {"threshold": threshold, "chosen_for": 8.4}
+    entries = {
+        "default": {"sha256": "another", "operating_point": {"threshold": 0.9, "chosen_for": 1}},
+        "selected": {"sha256": sha256_file(model), "operating_point": point},
+    }
+    (model.parents[1] / "freeze.json").write_text(json.dumps({"models": entries}))
+
+
+def test_the_candidates_are_those_of_the_study(
+    model: Path, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "cases.csv"
+    table.write_text("case_id,patient,T1POST,T1,lesion_mask\nnew,p,post.nii.gz,plain.nii.gz,none\n")
+    given: dict[str, Any] = {"study": study_of(), "table": table, "cases": ["new"]}
+    register(**given, output=tmp_path / "registered")
+    prepare(**given, registered=tmp_path / "registered", output=tmp_path / "prepared")
+    predict(study=study_of(), model=model, prepared=[tmp_path / "prepared"], output=tmp_path / "study.csv")
+    output = tmp_path / "own.csv"
+    assert main(["predict", "--model", str(model), *images, "--case-id", "new", "--output", str(output)]) == 0
+    expected, found = rows(tmp_path / "study.csv"), rows(output)
+    assert len(found) > SHOWN
+    for one, other in zip(expected, found, strict=True):
+        assert {key: value for key, value in one.items() if key != "lesion"} == {
+            key: value for key, value in other.items() if key != "lesion"
+        }
+        assert other["lesion"] == "", "nobody knows"
+    scores = [float(row["score"]) for row in found]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_points_are_in_the_scanner_space_of_the_reference(model: Path, images: list[str], tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    assert main(["predict", "--model", str(model), *images, "--output", str(output)]) == 0
+    points = np.array([[float(row[axis]) for axis in "xyz"] for row in rows(output)])
+    grid = head().geometry
+    inside = grid.to_voxel(points)
+    assert (inside > -2).all()
+    assert (inside < np.array(grid.shape_zyx) + 1).all()
+    assert np.abs(points - grid.centre).max() < 45
+
+
+def test_what_is_printed(model: Path, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "out.csv"
+    main(["predict", "--model", str(model), *images, "--output", str(output), "--case-id", "case-7"])
+    found, shown = rows(output), capsys.readouterr()
+    lines = shown.out.splitlines()
+    assert lines[0] == "model of study example at scale tiny, trained on: drawn by a test"
+    assert lines[1] == f"{output}: {len(found)} candidates of case-7; mm, LPS, scanner space of T1POST"
+    assert lines[2].split() == ["candidate", "x", "y", "z", "score", "volume_mm3"]
+    first = found[0]
+    numbers = [f"{float(first[key]):.1f}" for key in "xyz"]
+    assert lines[3].split() == ["1", *numbers, f"{float(first['score']):.4f}", f"{float(first['volume_mm3']):.1f}"]
+    assert lines[3 + SHOWN].strip() == f"…  {len(found) - SHOWN} more in the table"
+    assert lines[-1] == "research use only: no medical device, no basis for a diagnosis"
+    assert "[predict] T1 registered to T1POST: rigid, " in shown.err
+
+
+def test_the_frozen_threshold_is_told(
+    model: Path, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.csv"
+    main(["predict", "--model", str(model), *images, "--output", str(output)])
+    assert "frozen threshold" not in capsys.readouterr().out
+    threshold = float(rows(output)[4]["score"])
+    freeze_beside(model, threshold)
+    main(["predict", "--model", str(model), *images, "--output", str(output)])
+    reached = sum(float(row["score"]) >= threshold for row in rows(output))
+    expected = (
+        f"{reached} reach the frozen threshold {threshold:.4g}, chosen on validation for 8.4 false positives per case"
+    )
+    assert expected in capsys.readouterr().out.splitlines()
+
+
+def test_another_model_beside_a_freeze_has_no_frozen_threshold(model: Path) -> None:
+    freeze_beside(model, 0.5)
+    assert frozen_point(model) is not None
+    model.write_bytes(model.read_bytes() + b" ")
+    assert frozen_point(model) is None
+
+
+def test_one_channel_needs_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = study_of(channels={"T1POST": {"modality": "mr"}})
+    model = write_model(tmp_path / "model.pt", study)
+    write_volume(tmp_path / "a=b.mha", head())
+    monkeypatch.chdir(tmp_path)
+    for image in ("a=b.mha", "T1POST=a=b.mha"):
+        assert main(["predict", "--model", str(model), "--image", image]) == 0
+        assert rows(tmp_path / "candidates.csv")
+        (tmp_path / "candidates.csv").unlink()
+
+
+def test_a_picture_is_one_slice(tmp_path: Path) -> None:
+    study = study_of(channels={"T1POST": {"modality": "xray"}})
+    model = write_model(tmp_path / "model.pt", study, dimensions=2)
+    image = sitk.GetImageFromArray(head().array[10].astype(np.uint8))
+    image.SetSpacing((2.0, 2.0))
+    sitk.WriteImage(image, str(tmp_path / "image.png"))
+    output = tmp_path / "out.csv"
+    arguments = ["predict", "--model", str(model), "--image", str(tmp_path / "image.png"), "--output", str(output)]
+    assert main(arguments) == 0
+    assert {row["z"] for row in rows(output)} == {"0.0"}
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (
+            ["T1PSOT=here", "T1=here"],
+            "--image T1PSOT=here: unknown channel `T1PSOT`; the model's channels are T1POST, T1; did you mean `T1POST`?",
+        ),
+        (["T1POST=here"], "channel `T1` is missing; add --image T1=PATH; the model's channels are T1POST, T1"),
+        (["T1POST=here", "T1POST=here"], "--image T1POST=here: channel `T1POST` is given twice; give it once"),
+        (["here"], "--image here: say which channel it is, as CHANNEL=here; the model's channels are T1POST, T1"),
+        (["T1=gone.nii"], "--image T1=gone.nii: no such file or folder; correct the path"),
+    ],
+)
+def test_channels_that_do_not_fit(
+    given: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HakkenError) as caught:
+        channel_images(given, study_of())
+    assert str(caught.value) == reason
+
+
+def test_the_channels_come_in_any_order(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.touch()
+    other.touch()
+    found = channel_images([f"T1={one}", f"T1POST={other}"], study_of())
+    assert found == {"T1": one, "T1POST": other}
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+def spoil(path: Path) -> None:
+    volume = head(3.0)
+    volume.array[10, 10, 10] = np.inf
+    write_volume(path, volume)
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (cut, "case case, column T1: "),
+        (spoil, "case case, column T1: 1 of 13440 pixels are NaN or infinite; "),
+        (
+            lambda path: write_volume(path, head(500.0)),
+            "case case, column T1: does not overlap the reference channel T1POST",
+        ),
+    ],
+)
+def test_images_that_cannot_be_used(
+    harm: Callable[[Path], None],
+    reason: str,
+    model: Path,
+    images: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    harm(tmp_path / "plain.nii.gz")
+    output = tmp_path / "out.csv"
+    assert main(["predict", "--model", str(model), *images, "--output", str(output)]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"hakken predict: images: 1 problem\n  {reason}")
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"not a model", "no model that can be read ("),
+        (b"", "no model that can be read ("),
+    ],
+)
+def test_files_that_are_no_model(
+    content: bytes, reason: str, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.pt"
+    path.write_bytes(content)
+    assert main(["predict", "--model", str(path), *images]) == 2
+    assert capsys.readouterr().err.startswith(f"hakken predict: {path}: {reason}")
+
+
+def test_a_model_of_something_else(images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "model.pt"
+    torch.save({"weights": torch.zeros(3)}, path)
+    assert main(["predict", "--model", str(path), *images]) == 2
+    assert capsys.readouterr().err.startswith(f"hakken predict: {path}: not a model of this version of hakken")
+
+
+def test_a_model_that_is_not_there_names_those_that_are(
+    model: Path, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", "--model", "model.pt", *images]) == 2
+    assert capsys.readouterr().err == (
+        "hakken predict: model.pt: no such model; a finished study keeps its own in results/…/models\n"
+    )
+    there = tmp_path / "results/example/tiny/models"
+    there.mkdir(parents=True)
+    model.rename(there / "selected.pt")
+    assert main(["predict", "--model", "model.pt", *images]) == 2
+    assert capsys.readouterr().err == (
+        "hakken predict: model.pt: no such model; there are results/example/tiny/models/selected.pt\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--threads", "0"], "--threads 0: use 1 or more"),
+        (
+            ["--case-id", "Jane Doe"],
+            "--case-id Jane Doe: use at most 100 letters, digits, `-` and `_`, no other characters",
+        ),
+    ],
+)
+def test_options_out_of_range(
+    options: list[str], reason: str, model: Path, images: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", "--model", str(model), *images, *options]) == 2
+    assert capsys.readouterr().err == f"hakken predict: {reason}\n"

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hakken.search import Trial
+from hakken.search.bayesian import targets
+
+
+def finished(*values: float | None) -> list[Trial]:
+    return [Trial(number, {}, "failed" if value is None else "complete", value) for number, value in enumerate(values)]
+
+
+def test_targets_are_standardised_and_keep_the_order() -> None:
+    learnt = targets(finished(0.3, 0.9, -5.0, 0.8), maximise=True)
+    assert learnt.mean() == pytest.approx(0)
+    assert learnt.std() == pytest.approx(1)
+    assert np.argsort(learnt).tolist() == [2, 0, 3, 1]
+
+
+def test_the_lowest_is_best_when_minimising() -> None:
+    np.testing.assert_allclose(
+        targets(finished(0.3, 0.9, 0.1), maximise=False), targets(finished(-0.3, -0.9, -0.1), maximise=True)
+    )
+
+
+@pytest.mark.parametrize("bad", [None, float("nan"), float("inf"), float("-inf")])
+def test_a_failed_trial_counts_as_the_worst_measured_one(bad: float | None) -> None:
+    learnt = targets(finished(0.3, bad, 0.9, 0.5), maximise=True)
+    assert np.isfinite(learnt).all()
+    assert learnt[1] == learnt[0] < learnt[3] < learnt[2]
+
+
+def test_equal_values_teach_nothing() -> None:
+    np.testing.assert_array_equal(targets(finished(0.5, 0.5, None), maximise=True), [0, 0, 0])

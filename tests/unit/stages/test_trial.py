@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import csv
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from hakken.evaluation import findings
+from hakken.evaluation.froc import objective
+from hakken.files import read_json, sha256_file
+from hakken.imaging.prepared import prepared_cases
+from hakken.inference.model import load_model
+from hakken.search.ledger import Ledger
+from hakken.stages import trial as stage
+from hakken.stages.patches import patches
+from hakken.stages.predict import predict
+from hakken.tasks.detection import DetectionLoss, lesions_of
+from hakken.training.loop import Run
+from hakken.training.reporter import Reporter
+
+from ..tasks.helpers import prepare_case, study
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Training patches and prepared validation cases of the miniature study."""
+    folder = tmp_path_factory.mktemp("data")
+    for number, places in enumerate([[(8, 9, 10), (14, 18, 16)], [(11, 13, 12)], []]):
+        prepare_case(folder / "prepared" / "train-000", f"t{number}", list(places))
+    prepare_case(folder / "prepared" / "validation-000", "v0", [(9, 9, 9), (13, 17, 15)])
+    prepare_case(folder / "prepared" / "validation-001", "v1", [(7, 16, 8)])
+    patches(
+        study=study(), prepared=[folder / "prepared" / "train-000"], part="train", output=folder / "patches" / "train"
+    )
+    return folder
+
+
+def run(data: Path, results: Path, sweep: str = "search", number: int = 0, **changes: Any) -> dict[str, Any]:
+    """Run a trial as the workflow does, with plain values, and return its record."""
+    code = changes.pop("code", "c0de")
+    output = results / sweep / "trials" / f"{number:04d}.json"
+    stage.trial(
+        study=study(**changes).model_dump(mode="json"),
+        sweep=sweep,
+        number=f"{number:04d}",
+        patches=str(data / "patches" / "train"),
+        prepared=[str(data / "prepared" / "validation-000"), str(data / "prepared" / "validation-001")],
+        ledger=str(results / sweep / "ledger"),
+        work=str(results / sweep / "work" / f"{number:04d}"),
+        output=str(output),
+        threads=1,
+        code=code,
+        log=str(results / "log"),
+    )
+    record: dict[str, Any] = read_json(output)
+    return record
+
+
+def test_a_trial_from_its_proposal_to_its_files(data: Path, tmp_path: Path) -> None:
+    record = run(data, tmp_path)
+    assert (record["sweep"], record["number"], record["state"], record["reason"]) == ("search", 0, "complete", None)
+    assert list(record["parameters"]) == ["learning_rate"]
+    assert record["hyperparameters"]["learning_rate"] == record["parameters"]["learning_rate"]
+    assert record["hyperparameters"]["patch_size"] == 9
+    assert (record["known"], record["pending"], record["gpu_seconds"]) == ([], [], 0.0)
+    assert [point["step"] for point in record["curve"]] == [4, 8, 12]
+    assert record["objective"] == max(point["objective"] for point in record["curve"])
+    assert record["start"] <= record["end"]
+    assert record["seconds"] > 0
+    assert record["peak_memory_mb"] > 50
+    for file in ("model", "candidates"):
+        assert sha256_file(Path(record[file]["path"])) == record[file]["sha256"]
+    detector = load_model(Path(record["model"]["path"]))
+    assert detector.network.hyperparameters.learning_rate == record["parameters"]["learning_rate"]
+    assert detector.metadata["objective"] == record["objective"]
+    assert not list((tmp_path / "search" / "work" / "0000").glob("checkpoint-*"))
+
+
+def test_the_table_of_candidates_gives_the_objective_of_the_record(data: Path, tmp_path: Path) -> None:
+    record = run(data, tmp_path)
+    cases = [case for batch in ("000", "001") for case in prepared_cases(data / "prepared" / f"validation-{batch}")]
+    with Path(record["candidates"]["path"]).open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    cohort = findings.Cases.of([case.case_id for case in cases])
+    marks = findings.Candidates.of(
+        cohort.index([row["case_id"] for row in rows], "candidates"),
+        [[float(row[axis]) for axis in "xyz"] for row in rows],
+        [float(row["score"]) for row in rows],
+    )
+    assert objective(marks, lesions_of(cases), cohort, 10.0) == record["objective"]
+    assert {row["lesion"] for row in rows} <= {"0", "1", "2"}
+    assert [row["candidate"] for row in rows if row["case_id"] == "v0"][:2] == ["1", "2"]
+
+
+def test_predicting_the_same_cases_gives_the_same_table(data: Path, tmp_path: Path) -> None:
+    record = run(data, tmp_path)
+    predict(
+        study=study().model_dump(mode="json"),
+        model=record["model"]["path"],
+        prepared=[str(data / "prepared" / "validation-000"), str(data / "prepared" / "validation-001")],
+        output=str(tmp_path / "again.csv"),
+        threads=1,
+    )
+    assert (tmp_path / "again.csv").read_text() == Path(record["candidates"]["path"]).read_text()
+
+
+def test_the_default_sweep_trains_the_study_s_own_parameters(data: Path, tmp_path: Path) -> None:
+    record = run(data, tmp_path, sweep="default")
+    assert record["parameters"] == {"learning_rate": 0.02}
+    assert record["hyperparameters"] == study().parameters.model_dump(mode="json")
+
+
+def test_the_second_trial_knows_the_first(data: Path, tmp_path: Path) -> None:
+    first, second = run(data, tmp_path), run(data, tmp_path, number=1)
+    assert second["known"] == [0]
+    assert second["parameters"] != first["parameters"]
+    assert second["seed"] != first["seed"]
+
+
+def test_the_same_trial_ends_with_the_same_bytes(data: Path, tmp_path: Path) -> None:
+    records = [run(data, tmp_path / name) for name in ("one", "other")]
+    assert records[0]["model"]["sha256"] == records[1]["model"]["sha256"]
+    assert records[0]["curve"] == records[1]["curve"]
+
+
+def test_told_to_stop_it_saves_exits_for_requeue_and_ends_the_same(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run(data, tmp_path / "uninterrupted")
+
+    def report(self: Reporter, run: Run) -> None:
+        if run.step == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit) as stopped:
+        patched.setattr(Reporter, "__call__", report)
+        run(data, tmp_path)
+    assert stopped.value.code == 75
+    assert not (tmp_path / "search" / "trials").exists()
+    assert "stopped at step 6 of 12; it goes on from there when started again" in (tmp_path / "log").read_text()
+    resumed = run(data, tmp_path)
+    assert resumed["model"]["sha256"] == expected["model"]["sha256"]
+    assert resumed["curve"] == expected["curve"]
+    assert resumed["parameters"] == expected["parameters"]
+
+
+def test_killed_between_measurements_it_ends_the_same(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run(data, tmp_path / "uninterrupted")
+
+    def die(self: Reporter, run: Run) -> None:
+        if run.step == 7:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Reporter, "__call__", die)
+        run(data, tmp_path)
+    steps: list[int] = []
+
+    def watch(self: Reporter, run: Run) -> None:
+        steps.append(run.step)
+
+    monkeypatch.setattr(Reporter, "__call__", watch)
+    assert run(data, tmp_path)["model"]["sha256"] == expected["model"]["sha256"]
+    assert steps[0] == 5  # the checkpoint was that of the measurement at step 4
+
+
+def test_a_finished_trial_is_not_trained_again(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(data, tmp_path)
+    (tmp_path / "search" / "trials" / "0000.json").unlink()
+    monkeypatch.setattr(stage, "train", None)
+    assert run(data, tmp_path) == first
+
+
+def test_a_finished_trial_whose_model_is_lost_is_trained_again(data: Path, tmp_path: Path) -> None:
+    first = run(data, tmp_path)
+    Path(first["model"]["path"]).unlink()
+    again = run(data, tmp_path)
+    assert sha256_file(Path(again["model"]["path"])) == again["model"]["sha256"] == first["model"]["sha256"]
+
+
+def test_other_code_begins_a_new_ledger_beside_the_old(data: Path, tmp_path: Path) -> None:
+    first, second = run(data, tmp_path), run(data, tmp_path, number=1, code="edited")
+    assert second["known"] == []
+    assert first["generation"] != second["generation"]
+    assert len(list((tmp_path / "search" / "ledger").iterdir())) == 2
+
+
+def test_another_study_cannot_continue_a_sweep(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(data, tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        run(data, tmp_path, number=1, training={"steps": 16})
+    assert stopped.value.code == 2
+    assert "this sweep was begun with other settings: `training.steps` (12, now 16)" in capsys.readouterr().err
+
+
+def failed(data: Path, results: Path, **changes: Any) -> dict[str, Any]:
+    """Run a trial that fails, make sure that everybody learns of it, and return its record."""
+    record = run(data, results, **changes)
+    (book,) = (results / "search" / "ledger").iterdir()
+    assert (record["state"], record["objective"]) == ("failed", None)
+    assert Ledger(book).result(0) == record
+    assert "model" not in record
+    return record
+
+
+def test_a_network_that_cannot_be_is_a_failed_trial(data: Path, tmp_path: Path) -> None:
+    space = {"convolutions": {"type": "integer", "low": 6, "high": 6}}
+    record = failed(data, tmp_path, search={"space": space})
+    assert record["reason"] == "invalid"
+    assert record["detail"] == "patch 9 is too small for 6 convolutions of kernel 3 and 1 poolings"
+    assert "trial 00: failed, invalid: patch 9 is too small" in (tmp_path / "log").read_text()
+
+
+def test_a_loss_that_explodes_is_a_failed_trial(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DetectionLoss, "of_logits", lambda self, logits, targets: logits.sum() * torch.nan)
+    record = failed(data, tmp_path)
+    assert (record["reason"], record["detail"]) == ("diverged", "the loss was nan at step 4")
+
+
+def test_too_little_memory_is_a_failed_trial(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(*arguments: Any, **options: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    monkeypatch.setattr(stage, "train", greedy)
+    assert failed(data, tmp_path)["reason"] == "out of memory"
+
+
+def test_a_fault_of_the_surroundings_is_no_result(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: Any, **options: Any) -> None:
+        raise OSError(5, "input/output error")
+
+    monkeypatch.setattr(stage, "train", broken)
+    with pytest.raises(OSError, match="input/output error"):
+        run(data, tmp_path)
+    (book,) = (tmp_path / "search" / "ledger").iterdir()
+    assert Ledger(book).result(0) is None
+
+
+def test_a_twin_leaves_everything_alone_and_takes_the_result(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run(data, tmp_path / "elsewhere")
+    waits: list[int] = []
+
+    @contextmanager
+    def taken(self: Ledger, number: int) -> Iterator[SimpleNamespace]:
+        if waits:  # the first holder publishes while the twin waits
+            self.publish(number, expected)
+        waits.append(number)
+        yield SimpleNamespace(held=False)
+
+    monkeypatch.setattr(Ledger, "lease", taken)
+    monkeypatch.setattr(stage, "WAIT_SECONDS", 0)
+    assert run(data, tmp_path) == expected
+    assert waits == [0, 0]
+    assert not (tmp_path / "search" / "work").exists()
+    assert "trial 00: another process trains it; waiting for its result" in (tmp_path / "log").read_text()
+
+
+def test_who_loses_the_lease_writes_aside_and_the_first_result_counts(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = iter([True])
+
+    class Losing:
+        @property
+        def held(self) -> bool:
+            return next(held, False)
+
+    @contextmanager
+    def losing(self: Ledger, number: int) -> Iterator[Losing]:
+        yield Losing()
+
+    monkeypatch.setattr(Ledger, "lease", losing)
+    record = run(data, tmp_path)
+    folder = tmp_path / "search" / "work" / "0000"
+    assert Path(record["model"]["path"]).parent.name == f"twin-{os.getpid()}"
+    assert [path.name for path in folder.iterdir()] == [f"twin-{os.getpid()}"]

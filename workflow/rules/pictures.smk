@@ -1,0 +1,70 @@
+# Pictures: figures that show images. Need prepared/, registered/, candidates/ and the opening.
+# Makes figures/overlays and figures/registration.
+
+
+rule figure_overlays:
+    """Draw found, false and missed lesions of the test set on their images."""
+    input:
+        candidates="results/{study}/{scale}/candidates/test/selected.csv",
+        prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "test"),
+        evaluation="results/{study}/{scale}/evaluation/test/selected.json",
+        table=table,
+        opening="results/{study}/{scale}/test/opening.json",
+    output:
+        "results/{study}/{scale}/figures/overlays.pdf",
+        "results/{study}/{scale}/figures/overlays.svg",
+        report(
+            "results/{study}/{scale}/figures/overlays.png",
+            caption="../report/overlays.rst",
+            category="{study} ({scale})",
+            subcategory="Figures",
+            labels={"figure": "overlays"},
+        ),
+        "results/{study}/{scale}/figures/overlays.json",
+    log:
+        "results/{study}/{scale}/logs/figure_overlays/overlays.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/figure_overlays/overlays.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        study=study("evaluation"),
+        openings="results/{study}/{scale}/openings.jsonl",
+        code=code("figure_overlays"),
+    script:
+        "../scripts/figure_overlays.py"
+
+
+rule figure_registration:
+    """Draw channels before and after registration."""
+    input:
+        registered=batches("results/{study}/{scale}/registered/{part}-{batch}", *PARTS),
+        table=table,
+        opening="results/{study}/{scale}/test/opening.json",
+    output:
+        "results/{study}/{scale}/figures/registration.pdf",
+        "results/{study}/{scale}/figures/registration.svg",
+        report(
+            "results/{study}/{scale}/figures/registration.png",
+            caption="../report/registration.rst",
+            category="{study} ({scale})",
+            subcategory="Figures",
+            labels={"figure": "registration"},
+        ),
+        "results/{study}/{scale}/figures/registration.json",
+    log:
+        "results/{study}/{scale}/logs/figure_registration/registration.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/figure_registration/registration.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        study=study("registration"),
+        openings="results/{study}/{scale}/openings.jsonl",
+        code=code("figure_registration"),
+    script:
+        "../scripts/figure_registration.py"

@@ -34,7 +34,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage

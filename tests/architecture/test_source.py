@@ -69,7 +69,9 @@ def test_imports_point_one_way(path: Path) -> None:
 
 def test_no_import_cycle() -> None:
     known = {name_of(path): path for path in MODULES}
-    graph = {name: {found for found in imports(path) if found in known and found != name} for name, path in known.items()}
+    graph = {
+        name: {found for found in imports(path) if found in known and found != name} for name, path in known.items()
+    }
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ channels: {T1: {modality: mr}, T2: {modality: mr}}
 reference: T1
 registration: {method: none}
 preparation: {spacing_mm: [2, 2, 2], mask: nonzero}
-patches: {size_voxel: 8, margin_voxel: 1, positives_per_lesion: 2, easy_negatives_per_case: 5, hard_negatives_per_case: 5}
+patches: {size_voxel: 8, margin_voxel: 1, positives_per_lesion: 2, easy_negatives_per_case: 9}
 parameters: {patch_size: 6, convolutions: 1, base_features: 2, batch_size: 4}
 search: {trials: 1, slots: 1, space: {learning_rate: {type: real, low: 1.0e-4, high: 1.0e-1, scale: log}}}
 training: {steps: 2, validate_every: 1}
@@ -234,7 +234,7 @@ def test_an_unknown_study_and_scale(own: Project) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 256 kB; skips where mounting is not allowed."""
     folder = tmp_path / "disk"
     folder.mkdir()

@@ -39,7 +39,8 @@ def run_until(project: Project, reached: list[str], after: float, timeout: float
 
 @pytest.mark.parametrize(("seed", "stage"), [(1, "prepared"), (2, "work/*/checkpoint*"), (3, "trials/000[23].json")])
 def test_killed_and_started_again_it_completes(project: Project, seed: int, stage: str) -> None:
-    run_until(project, [f"{RESULTS}/{stage}*", f"{RESULTS}/sweeps/*/{stage}"], np.random.default_rng(seed).uniform(0, 1))
+    after = np.random.default_rng(seed).uniform(0, 1)
+    run_until(project, [f"{RESULTS}/{stage}*", f"{RESULTS}/sweeps/*/{stage}"], after)
     trials = project.path(str(RESULTS / "sweeps"))
     finished_before = {path: path.read_bytes() for path in trials.glob("*/trials/*.json")}
     project.snakemake("--unlock")

@@ -43,7 +43,7 @@ def test_every_figure_comes_in_three_formats_with_its_provenance(finished: tuple
             assert (figures / f"{name}.{ending}").stat().st_size > 1000
         provenance = json.loads((figures / f"{name}.json").read_text())
         assert provenance["scale"] == "tiny"
-        assert provenance["openings"] == 1
+        assert provenance["test_openings"] == 1
 
 
 def test_a_second_call_says_that_nothing_is_to_be_done(finished: tuple[Project, str]) -> None:
@@ -69,11 +69,9 @@ def test_trials_ran_two_at_once_and_knew_of_each_other(finished: tuple[Project, 
         json.loads(path.read_text()) for path in sorted(project.path(str(RESULTS / "sweeps/search/trials")).iterdir())
     ]
     assert [trial["number"] for trial in trials] == [0, 1, 2, 3, 4]
-    events = sorted(
-        event for trial in trials for event in ((trial["start"], 1, trial["number"]), (trial["end"], -1, trial["number"]))
-    )
+    events = sorted((trial[event], change) for trial in trials for event, change in (("start", 1), ("end", -1)))
     running, most = 0, 0
-    for _, change, _ in events:
+    for _, change in events:
         running += change
         most = max(most, running)
     assert most == 2

@@ -34,7 +34,7 @@ rule figure_froc:
         mem_mb=2000,
         runtime=20,
     params:
-        study=study("evaluation"),
+        study=whole_study,
         openings="results/{study}/{scale}/openings.jsonl",
         code=code("figure_froc"),
     script:
@@ -68,7 +68,7 @@ rule figure_search:
         mem_mb=2000,
         runtime=20,
     params:
-        study=study("search", "evaluation.maximum_fp"),
+        study=whole_study,
         openings="results/{study}/{scale}/openings.jsonl",
         code=code("figure_search"),
     script:
@@ -101,7 +101,7 @@ rule figure_learnt:
         mem_mb=2000,
         runtime=20,
     params:
-        study=study("search", "parameters"),
+        study=whole_study,
         openings="results/{study}/{scale}/openings.jsonl",
         code=code("figure_learnt"),
     script:
@@ -135,7 +135,7 @@ rule figure_strata:
         mem_mb=2000,
         runtime=20,
     params:
-        study=study("evaluation"),
+        study=whole_study,
         openings="results/{study}/{scale}/openings.jsonl",
         code=code("figure_strata"),
     script:

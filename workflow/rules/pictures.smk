@@ -30,7 +30,7 @@ rule figure_overlays:
         mem_mb=2000,
         runtime=20,
     params:
-        study=study("evaluation"),
+        study=whole_study,
         openings="results/{study}/{scale}/openings.jsonl",
         code=code("figure_overlays"),
     script:
@@ -63,7 +63,7 @@ rule figure_registration:
         mem_mb=2000,
         runtime=20,
     params:
-        study=study("registration"),
+        study=whole_study,
         openings="results/{study}/{scale}/openings.jsonl",
         code=code("figure_registration"),
     script:

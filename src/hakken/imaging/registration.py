@@ -1,11 +1,14 @@
 """Registration: bring one channel onto the reference channel.
 
 A transform maps points of the fixed (reference) space to points of the moving space, x, y, z in mm, LPS: what
-SimpleITK's resampling asks for. Rigid, then affine, then B-spline, each starting where the last one ended; each from
-coarse to fine. One thread and a seed: the same images give the same transform, bit for bit.
+SimpleITK's resampling asks for. Rigid, then affine, then B-spline, each starting where the last one ended, each from
+coarse to fine; a step that makes the metric worse is not taken. One thread and a seed: the same images give the same
+transform, bit for bit.
 
-Optimiser: regular-step gradient descent whose parameters are scaled by the physical shift that they cause, so that a
-step is a length in mm. Start: the best of header, centres of the grids and centres of mass, by the metric itself.
+Start: the best of header, centres of the grids and centres of mass, by the metric itself. Rigid: regular-step gradient
+descent. Affine: conjugate gradients on coarse levels, since shears are determined a hundred times worse than shifts
+and plain descent stops early or leaps away, then regular steps. B-spline: L-BFGS-B. Parameters are scaled by the
+physical shift that they cause.
 """
 
 from __future__ import annotations
@@ -103,19 +106,35 @@ def target_registration_error(
 
 def _solve(levels: list[_Level], settings: Registration, seed: int) -> tuple[sitk.Transform, int]:
     """Rigid on all levels, then as the study asks: affine, and B-spline, on the two finest levels."""
-    rigid = _start(levels[0], settings, seed)
-    iterations = _descend(levels, rigid, settings, seed)
+    start = _start(levels[0], settings, seed)
+    rigid = sitk.Euler3DTransform(start)
+    iterations = sum(_step_down(level, rigid, settings, seed) for level in levels)
+    found = _better(levels[-1], start, rigid, settings, seed)
     if settings.method == "rigid":
-        return rigid, iterations
+        return found, iterations
+    affine = _as_affine(found)
+    iterations += sum(_slide_down(level, affine, settings, seed) for level in levels[:-1])
+    iterations += _step_down(levels[-1], affine, settings, seed, 0.5)
+    found = _better(levels[-1], found, affine, settings, seed)
+    if settings.method == "affine":
+        return found, iterations
+    bent, more = _bend(levels[-2:], found, settings, seed)
+    return _better(levels[-1], found, bent, settings, seed), iterations + more
+
+
+def _better(
+    level: _Level, before: sitk.Transform, after: sitk.Transform, settings: Registration, seed: int
+) -> sitk.Transform:
+    method = _method(level, settings, seed)
+    return after if _value(method, level, after) <= _value(method, level, before) else before
+
+
+def _as_affine(rigid: sitk.Euler3DTransform) -> sitk.AffineTransform:
     affine = sitk.AffineTransform(3)
     affine.SetCenter(rigid.GetCenter())
     affine.SetMatrix(rigid.GetMatrix())
     affine.SetTranslation(rigid.GetTranslation())
-    iterations += _descend(levels[-2:], affine, settings, seed)
-    if settings.method == "affine":
-        return affine, iterations
-    bending, more = _bend(levels[-2:], affine, settings, seed)
-    return bending, iterations + more
+    return affine
 
 
 def _start(level: _Level, settings: Registration, seed: int) -> sitk.Euler3DTransform:
@@ -132,23 +151,43 @@ def _centred(level: _Level, mode: int) -> sitk.Euler3DTransform:
     return sitk.Euler3DTransform(start)
 
 
-def _descend(levels: list[_Level], transform: sitk.Transform, settings: Registration, seed: int) -> int:
-    """Optimise ``transform`` in place, level by level; return the iterations."""
-    iterations = 0
-    for level in levels:
-        method = _method(level, settings, seed)
-        method.SetOptimizerAsRegularStepGradientDescent(
-            learningRate=level.step_mm,
-            minStep=0.003 * level.step_mm,
-            numberOfIterations=settings.iterations,
-            relaxationFactor=0.7,
-            gradientMagnitudeTolerance=1e-8,
-        )
-        method.SetOptimizerScalesFromPhysicalShift()
-        method.SetInitialTransform(transform, inPlace=True)
-        method.Execute(level.fixed, level.moving)
-        iterations += method.GetOptimizerIteration()
-    return iterations
+def _step_down(
+    level: _Level, transform: sitk.Transform, settings: Registration, seed: int, first_step: float = 1.0
+) -> int:
+    """Improve ``transform`` in place by regular steps, the first of ``first_step`` voxels; return the iterations."""
+    method = _method(level, settings, seed)
+    method.SetOptimizerAsRegularStepGradientDescent(
+        learningRate=first_step * level.step_mm,
+        minStep=0.003 * level.step_mm,
+        numberOfIterations=settings.iterations,
+        relaxationFactor=0.7,
+        gradientMagnitudeTolerance=1e-8,
+    )
+    return _execute(method, level, transform)
+
+
+def _slide_down(level: _Level, transform: sitk.Transform, settings: Registration, seed: int) -> int:
+    """Improve ``transform`` in place by conjugate gradients with a line search; return the iterations."""
+    method = _method(level, settings, seed, MINIMUM_SAMPLES)
+    method.SetOptimizerAsConjugateGradientLineSearch(
+        learningRate=1.0,
+        numberOfIterations=settings.iterations,
+        convergenceMinimumValue=1e-6,
+        convergenceWindowSize=6,
+        lineSearchLowerLimit=0,
+        lineSearchUpperLimit=5,
+        lineSearchEpsilon=0.1,
+        lineSearchMaximumIterations=8,
+        maximumStepSizeInPhysicalUnits=level.step_mm,
+    )
+    return _execute(method, level, transform)
+
+
+def _execute(method: sitk.ImageRegistrationMethod, level: _Level, transform: sitk.Transform) -> int:
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetInitialTransform(transform, inPlace=True)
+    method.Execute(level.fixed, level.moving)
+    return int(method.GetOptimizerIteration())
 
 
 def _bend(

@@ -82,7 +82,7 @@ def score_map(
     inside = at_lattice(np.ones(shape, bool) if mask is None else mask, origin, dense.step)
     scores = np.zeros(inside.shape, np.float32)
     device = next(network.parameters()).device
-    with torch.inference_mode(), autocast(device, precision):
+    with torch.inference_mode(), exactly(device, precision):
         for box in boxes(Box((0, 0, 0), triple(inside.shape)), inside, dense, memory_mb * MIB):
             block = _block(image, dense, origin, box).to(device, torch.float32)
             logits = dense.logits(block, box.shape).float()
@@ -96,9 +96,11 @@ def at_lattice(array: NDArray[Any], origin: Triple, step: Triple) -> NDArray[np.
     return np.asarray(array[every]) > 0
 
 
-def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[Any]:
-    """Return the context in which a network computes at ``precision``."""
-    return nullcontext() if precision == torch.float32 else torch.autocast(device.type, precision)
+def exactly(device: torch.device, precision: torch.dtype) -> AbstractContextManager[Any]:
+    """Return the context in which a network computes at ``precision``; float32 without a GPU's shortcuts (TF32)."""
+    if precision != torch.float32:
+        return torch.autocast(device.type, precision)
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if device.type == "cuda" else nullcontext()
 
 
 def boxes(box: Box, inside: NDArray[np.bool_], dense: DenseNetwork, limit: float) -> Iterator[Box]:

@@ -73,7 +73,8 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Detector:
     except FileNotFoundError:
         raise HakkenError(f"{path}: no such model") from None
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise HakkenError(f"{path}: no model that can be read ({str(error).splitlines()[0]})") from None
+        reason = next(iter(str(error).splitlines()), "it is empty or cut off")
+        raise HakkenError(f"{path}: no model that can be read ({reason})") from None
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
         raise HakkenError(f"{path}: not a model of this version of hakken (found {found!r}, expected {FORMAT!r})")

@@ -221,6 +221,7 @@ def _train(job: _Job, parameters: Hyperparameters, lease: Lease, device: torch.d
             stop=stop,
             report=Reporter(job.label, training.steps),
         )
+    log(f"{job.label}: {result.seconds:.1f} s of training, of them {validation.seconds:.1f} s measured the objective")
     network.load_state_dict(result.weights)
     found = validation.found if validation.best == result.objective else task.candidates(network.eval())
     folder = job.work if lease.held else job.work / f"twin-{os.getpid()}"
@@ -237,13 +238,16 @@ class _Validation:
 
     task: DetectionTask
     best: float = -math.inf
+    seconds: float = 0.0
     found: Mapping[str, Candidates] = field(default_factory=dict)
 
     def __call__(self, network: PatchClassifier) -> float:
+        start = time.monotonic()
         found = self.task.candidates(network)
         objective = self.task.objective(found)
         if objective > self.best:
             self.best, self.found = objective, found
+        self.seconds += time.monotonic() - start
         return objective
 
 

@@ -141,11 +141,11 @@ def train(
         run.step += 1
 
         measured = run.step % training.validate_every == 0 or run.step == training.steps
+        if measured or run.step % CHECK_EVERY == 0:
+            run.mean_loss()
         if measured:
             network.eval()
             run.record(validate(network), network)
-        elif run.step % CHECK_EVERY == 0:
-            run.mean_loss()
         run.seconds = time.monotonic() - started
         report(run)
         asked = stop()

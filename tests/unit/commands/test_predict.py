@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK
 import torch
 
 from hakken.cli import main
-from hakken.commands.predict import SHOWN, channel_images, frozen_point
+from hakken.commands import predict as command
+from hakken.commands.predict import channel_images, frozen_point
 from hakken.errors import HakkenError
 from hakken.files import sha256_file
 from hakken.imaging.files import write_volume
@@ -105,7 +106,7 @@ def test_the_candidates_are_those_of_the_study(
     output = tmp_path / "own.csv"
     assert main(["predict", "--model", str(model), *images, "--case-id", "new", "--output", str(output)]) == 0
     expected, found = rows(tmp_path / "study.csv"), rows(output)
-    assert len(found) > SHOWN
+    assert len(found) > 3
     for one, other in zip(expected, found, strict=True):
         assert {key: value for key, value in one.items() if key != "lesion"} == {
             key: value for key, value in other.items() if key != "lesion"
@@ -126,7 +127,14 @@ def test_points_are_in_the_scanner_space_of_the_reference(model: Path, images: l
     assert np.abs(points - grid.centre).max() < 45
 
 
-def test_what_is_printed(model: Path, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_printed(
+    model: Path,
+    images: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(command, "SHOWN", 3)
     output = tmp_path / "out.csv"
     main(["predict", "--model", str(model), *images, "--output", str(output), "--case-id", "case-7"])
     found, shown = rows(output), capsys.readouterr()
@@ -137,7 +145,7 @@ def test_what_is_printed(model: Path, images: list[str], tmp_path: Path, capsys:
     first = found[0]
     numbers = [f"{float(first[key]):.1f}" for key in "xyz"]
     assert lines[3].split() == ["1", *numbers, f"{float(first['score']):.4f}", f"{float(first['volume_mm3']):.1f}"]
-    assert lines[3 + SHOWN].strip() == f"…  {len(found) - SHOWN} more in the table"
+    assert lines[6].strip() == f"…  {len(found) - 3} more in the table"
     assert lines[-1] == "research use only: no medical device, no basis for a diagnosis"
     assert "[predict] T1 registered to T1POST: rigid, " in shown.err
 
@@ -179,9 +187,9 @@ def test_one_channel_needs_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_picture_is_one_slice(tmp_path: Path) -> None:
     study = study_of(channels={"T1POST": {"modality": "xray"}})
     model = write_model(tmp_path / "model.pt", study, dimensions=2)
-    image = sitk.GetImageFromArray(head().array[10].astype(np.uint8))
+    image = SimpleITK.GetImageFromArray(head().array[10].astype(np.uint8))
     image.SetSpacing((2.0, 2.0))
-    sitk.WriteImage(image, str(tmp_path / "image.png"))
+    SimpleITK.WriteImage(image, str(tmp_path / "image.png"))
     output = tmp_path / "out.csv"
     arguments = ["predict", "--model", str(model), "--image", str(tmp_path / "image.png"), "--output", str(output)]
     assert main(arguments) == 0
@@ -193,7 +201,8 @@ def test_a_picture_is_one_slice(tmp_path: Path) -> None:
     [
         (
             ["T1PSOT=here", "T1=here"],
-            "--image T1PSOT=here: unknown channel `T1PSOT`; the model's channels are T1POST, T1; did you mean `T1POST`?",
+            "--image T1PSOT=here: unknown channel `T1PSOT`; the model's channels are T1POST, T1; "
+            "did you mean `T1POST`?",
         ),
         (["T1POST=here"], "channel `T1` is missing; add --image T1=PATH; the model's channels are T1POST, T1"),
         (["T1POST=here", "T1POST=here"], "--image T1POST=here: channel `T1POST` is given twice; give it once"),
@@ -229,26 +238,22 @@ def spoil(path: Path) -> None:
     write_volume(path, volume)
 
 
-@pytest.mark.parametrize(
-    ("harm", "reason"),
-    [
-        (cut, "case case, column T1: "),
-        (spoil, "case case, column T1: 1 of 13440 pixels are NaN or infinite; "),
-        (
-            lambda path: write_volume(path, head(500.0)),
-            "case case, column T1: does not overlap the reference channel T1POST",
-        ),
-    ],
-)
+HARMS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "cut off": (cut, "case case, column T1: "),
+    "no number": (spoil, "case case, column T1: 1 of 13440 pixels are NaN or infinite; "),
+    "elsewhere": (
+        lambda path: write_volume(path, head(500.0)),
+        "case case, column T1: does not overlap the reference channel T1POST",
+    ),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
 def test_images_that_cannot_be_used(
-    harm: Callable[[Path], None],
-    reason: str,
-    model: Path,
-    images: list[str],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    harm: str, model: Path, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harm(tmp_path / "plain.nii.gz")
+    spoil_it, reason = HARMS[harm]
+    spoil_it(tmp_path / "plain.nii.gz")
     output = tmp_path / "out.csv"
     assert main(["predict", "--model", str(model), *images, "--output", str(output)]) == 2
     shown = capsys.readouterr().err

@@ -8,7 +8,7 @@ from hakken.imaging.registration import register, resample, target_registration_
 from hakken.study import Registration
 from hakken.volume import Geometry, Volume
 
-QUICK = {"shrink": (2, 1), "iterations": 60}
+QUICK = {"shrink": (4, 2, 1), "iterations": 60}
 
 
 def turned(degrees, shift_mm, centre=(0.0, 0.0, 0.0), stretch=None):
@@ -43,20 +43,20 @@ def brain_points(head, step=37):
         ("rigid", "mean_squares"),
     ],
 )
-def test_a_known_displacement_is_recovered_to_a_third_of_a_voxel(head, method, metric):
+def test_a_known_displacement_is_recovered_to_half_a_voxel(head, method, metric):
     stretch = np.array([[1.06, 0.03, 0], [0, 0.95, 0.02], [0, 0, 1.04]]) if method == "affine" else None
     true = turned(12, 14, stretch=stretch)
     other = head.moving if metric == "mutual_information" else head.fixed
     result = register(head.fixed, displaced(other, true), Registration(method=method, metric=metric, **QUICK), seed=1)
     errors = target_registration_error(result.transform, true, brain_points(head))
-    assert errors.max() < 1.0  # mm; voxels are 3 mm
+    assert errors.max() < 1.5  # mm; voxels are 3 mm
     assert result.metric_after < result.metric_before
     assert result.iterations > 0
 
 
 def test_same_seed_same_transform_to_the_last_bit(head):
     moved = displaced(head.moving, turned(5, 6))
-    settings = Registration(shrink=(4, 2))
+    settings = Registration(**QUICK)
     first, again, other = (register(head.fixed, moved, settings, seed).transform for seed in (1, 1, 2))
     assert first.GetParameters() == again.GetParameters()
     assert first.GetParameters() != other.GetParameters()
@@ -70,7 +70,7 @@ def test_a_bent_image_is_straightened(head):
     parameters = np.random.default_rng(3).normal(0, 6, len(bent.GetParameters()))
     bent.SetParameters(parameters.tolist())
     fixed = resample(head.fixed, grid, bent)
-    settings = Registration(method="bspline", mesh=2, shrink=(2,), iterations=30)
+    settings = Registration(method="bspline", mesh=2, shrink=(4, 2), iterations=30)
     result = register(fixed, head.moving, settings, seed=1)
     points = fixed.to_world(np.argwhere(resample(Volume.on(grid, head.brain), grid, bent).array > 0.5)[::37])
     before = target_registration_error(sitk.Transform(), bent, points)

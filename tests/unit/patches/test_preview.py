@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from hakken.patches.preview import BACKGROUND, FRAMES, compose_preview, write_preview
 from hakken.patches.sampling import Kind

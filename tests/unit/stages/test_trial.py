@@ -217,7 +217,7 @@ def test_a_network_that_cannot_be_is_a_failed_trial(data: Path, tmp_path: Path) 
     record = failed(data, tmp_path, search={"space": space})
     assert record["reason"] == "invalid"
     assert record["detail"] == "patch 9 is too small for 6 convolutions of kernel 3 and 1 poolings"
-    assert "trial 00: failed, invalid: patch 9 is too small" in (tmp_path / "log").read_text()
+    assert "00: failed, invalid: patch 9 is too small" in (tmp_path / "log").read_text()
 
 
 def test_a_loss_that_explodes_is_a_failed_trial(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +263,7 @@ def test_a_twin_leaves_everything_alone_and_takes_the_result(
     assert run(data, tmp_path) == expected
     assert waits == [0, 0]
     assert not (tmp_path / "search" / "work").exists()
-    assert "trial 00: another process trains it; waiting for its result" in (tmp_path / "log").read_text()
+    assert "00: another process trains it; waiting for its result" in (tmp_path / "log").read_text()
 
 
 def test_who_loses_the_lease_writes_aside_and_the_first_result_counts(

@@ -226,7 +226,7 @@ def table(runs: list[Run], at: list[int]) -> str:
     for run in sorted(runs, key=lambda run: run.seed):
         groups[run.objective, run.slots, run.sampler].append(run)
     for (objective, slots, sampler), group in groups.items():
-        means = [f"{geometric_mean([run.regret[count - 1] for run in group]):.4f}" for count in at]
+        means = [f"{geometric_mean([run.regret[count - 1] for run in group]):.2g}" for count in at]
         rivals = groups.get((objective, slots, "random"), [])
         won = sum(run.regret[-1] < rival.regret[-1] for run, rival in zip(group, rivals, strict=False))
         against = f"{won} of {len(rivals)}" if sampler != "random" else ""

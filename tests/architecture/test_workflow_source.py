@@ -28,8 +28,9 @@ def test_the_snakefile_is_a_table_of_contents() -> None:
     text = (ROOT / "Snakefile").read_text()
     assert len(text.splitlines()) < 80
     assert "def " not in text
-    assert [name for name in re.findall(r'include: "workflow/rules/(\w+).smk"', text)][0] == "common"
-    assert set(re.findall(r'include: "workflow/rules/(\w+).smk"', text)) == {path.stem for path in RULE_FILES}
+    included = re.findall(r'include: "workflow/rules/(\w+).smk"', text)
+    assert included[0] == "common"
+    assert set(included) == {path.stem for path in RULE_FILES}
 
 
 @pytest.mark.parametrize("path", STAGE_FILES, ids=lambda path: path.stem)
@@ -49,7 +50,8 @@ def test_a_rule_is_complete(name: str) -> None:
         assert f"    {directive}" in text, directive
     assert "mem_mb=" in text
     assert "runtime=" in text
-    assert "code=code(" in text
+    # An edit of `unseal` itself is no reason to open the test set again; what it opens is named by its input.
+    assert ("code=code(" in text) == (name != "unseal")
 
 
 @pytest.mark.parametrize("name", sorted(RULES))

@@ -192,12 +192,12 @@ PHANTOM = FULL["cohort"]["phantom"]
         (
             ("parameters", "patch_size"),
             25,
-            "study: patch_size may reach 25, above patches.size_voxel 24; raise the latter",
+            "patch_size may reach 25, above patches.size_voxel 24; raise the latter",
         ),
         (
             ("search", "space"),
             {"patch_size": {"type": "integer", "low": 8, "high": 32}},
-            "study: patch_size may reach 32, above patches.size_voxel 24; raise the latter",
+            "patch_size may reach 32, above patches.size_voxel 24; raise the latter",
         ),
         (
             ("evaluation", "hit"),

@@ -45,6 +45,5 @@ rule unseal:
         runtime=10,
     params:
         ledger="results/{study}/{scale}/openings.jsonl",
-        code=code("unseal"),
     script:
         "../scripts/unseal.py"

@@ -94,9 +94,9 @@ def draw_search(given: SearchInput) -> Figure:
     strip = min(1.6, max(0.42, 0.21 * rows))
     with style():
         figure = new_figure(TWO_COLUMNS, 3.55 + strip, given.origin)
-        course = place(figure, 0.62, 1.25 + strip, 5.53, 2.05)
+        course = place(figure, 0.72, 1.25 + strip, 5.43, 2.05)
         _course(course, given)
-        slots = place(figure, 0.62, 0.68, 5.53, strip)
+        slots = place(figure, 0.72, 0.68, 5.43, strip)
         _slots(slots, given, taken, rows)
     return figure
 

@@ -57,12 +57,21 @@ class _Level:
     step_mm: float
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """A transform and its metric on the finest level."""
+
+    transform: sitk.Transform
+    metric: float
+
+
 def register(
     fixed: Volume, moving: Volume, settings: Registration, seed: int, mask: NDArray[np.bool_] | None = None
 ) -> RegistrationResult:
     """Register ``moving`` to ``fixed``; similarity is measured inside ``mask`` (z, y, x on the fixed grid) if given.
 
-    Raises HakkenError for one-slice images and where the images do not overlap enough to compare them.
+    ``metric_before`` is that of the headers as they are, infinite where they hardly overlap. Raises HakkenError for
+    one-slice images and where no start makes the images overlap.
     """
     started = time.perf_counter()
     if settings.method == "none":
@@ -72,13 +81,11 @@ def register(
     try:
         with _one_thread():
             levels = _pyramid(fixed, moving, mask, settings)
-            transform, iterations = _solve(levels, settings, seed)
-            finest = _method(levels[-1], settings, seed)
-            before = _value(finest, levels[-1], sitk.Transform(3, sitk.sitkIdentity))
-            after = _value(finest, levels[-1], transform)
+            before = _judged(levels[-1], sitk.Transform(3, sitk.sitkIdentity), settings, seed)
+            found, iterations = _solve(levels, settings, seed)
     except RuntimeError as error:
         raise HakkenError(f"registration: the images cannot be aligned ({_last_line(error)})") from None
-    return RegistrationResult(transform, before, after, iterations, time.perf_counter() - started)
+    return RegistrationResult(found.transform, before.metric, found.metric, iterations, time.perf_counter() - started)
 
 
 def resample(
@@ -104,29 +111,30 @@ def target_registration_error(
     return np.asarray(np.linalg.norm(difference, axis=1))
 
 
-def _solve(levels: list[_Level], settings: Registration, seed: int) -> tuple[sitk.Transform, int]:
+def _solve(levels: list[_Level], settings: Registration, seed: int) -> tuple[_Judged, int]:
     """Rigid on all levels, then as the study asks: affine, and B-spline, on the two finest levels."""
     start = _start(levels[0], settings, seed)
     rigid = sitk.Euler3DTransform(start)
     iterations = sum(_step_down(level, rigid, settings, seed) for level in levels)
-    found = _better(levels[-1], start, rigid, settings, seed)
+    best = _better(_judged(levels[-1], start, settings, seed), _judged(levels[-1], rigid, settings, seed))
     if settings.method == "rigid":
-        return found, iterations
-    affine = _as_affine(found)
+        return best, iterations
+    affine = _as_affine(sitk.Euler3DTransform(best.transform))
     iterations += sum(_slide_down(level, affine, settings, seed) for level in levels[:-1])
     iterations += _step_down(levels[-1], affine, settings, seed, 0.5)
-    found = _better(levels[-1], found, affine, settings, seed)
+    best = _better(best, _judged(levels[-1], affine, settings, seed))
     if settings.method == "affine":
-        return found, iterations
-    bent, more = _bend(levels[-2:], found, settings, seed)
-    return _better(levels[-1], found, bent, settings, seed), iterations + more
+        return best, iterations
+    bent, more = _bend(levels[-2:], best.transform, settings, seed)
+    return _better(best, _judged(levels[-1], bent, settings, seed)), iterations + more
 
 
-def _better(
-    level: _Level, before: sitk.Transform, after: sitk.Transform, settings: Registration, seed: int
-) -> sitk.Transform:
-    method = _method(level, settings, seed)
-    return after if _value(method, level, after) <= _value(method, level, before) else before
+def _judged(level: _Level, transform: sitk.Transform, settings: Registration, seed: int) -> _Judged:
+    return _Judged(transform, _value(_method(level, settings, seed), level, transform))
+
+
+def _better(before: _Judged, after: _Judged) -> _Judged:
+    return after if after.metric <= before.metric else before
 
 
 def _as_affine(rigid: sitk.Euler3DTransform) -> sitk.AffineTransform:

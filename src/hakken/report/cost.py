@@ -1,11 +1,12 @@
-"""What a run has cost, from the benchmark files that the workflow leaves beside its results."""
+"""What a run has cost, from the files that every stage leaves beside its log."""
 
 from __future__ import annotations
 
-import csv
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
+
+from hakken.files import read_json
 
 
 @dataclass(frozen=True)
@@ -33,27 +34,14 @@ class StageCost:
         return statistics.median(self.cpu_seconds)
 
 
-def read_costs(benchmarks: Path) -> tuple[StageCost, ...]:
-    """Read `<stage>/<job>.tsv` below the folder ``benchmarks``; stages in the order of their names.
-
-    Files that a killed run left empty are passed over.
-    """
+def read_costs(logs: Path) -> tuple[StageCost, ...]:
+    """Read `<stage>/<job>.cost.json` below the folder ``logs``; stages in the order of their names."""
     costs = []
-    for folder in sorted(path for path in benchmarks.glob("*") if path.is_dir()):
-        rows = [row for path in sorted(folder.glob("*.tsv")) for row in _rows(path)]
-        if rows:
-            wall, cpu, memory = (tuple(_number(row.get(key)) for row in rows) for key in ("s", "cpu_time", "max_rss"))
+    for folder in sorted(path for path in logs.glob("*") if path.is_dir()):
+        jobs = [read_json(path) for path in sorted(folder.glob("*.cost.json"))]
+        if jobs:
+            wall, cpu, memory = (
+                tuple(float(job[key]) for job in jobs) for key in ("seconds", "cpu_seconds", "peak_mb")
+            )
             costs.append(StageCost(folder.name, wall, cpu, max(memory)))
     return tuple(costs)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as stream:
-        return [row for row in csv.DictReader(stream, delimiter="\t") if row.get("s")]
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or 0)
-    except ValueError:
-        return 0.0

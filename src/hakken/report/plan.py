@@ -58,7 +58,7 @@ def plan_stages(plan: CohortPlan, costs: tuple[StageCost, ...], gpu_seconds: flo
 
 def earlier_run(results: Path, study: str, scale: str) -> Path | None:
     """Return the results folder whose timings fit best: this study at this scale, at another scale, any study."""
-    folders = [path.parent for path in sorted(results.glob("*/*/benchmarks"))]
+    folders = [path.parent for path in sorted(results.glob("*/*/logs"))]
     ranks = {folder: (folder.parent.name == study, folder.name == scale) for folder in folders}
     return max(folders, key=lambda folder: ranks[folder], default=None)
 
@@ -67,4 +67,4 @@ def earlier_costs(folder: Path) -> tuple[tuple[StageCost, ...], float | None]:
     """Return the costs of an earlier run and the mean GPU-seconds of its trainings."""
     trials = [read_json(path) for path in sorted(folder.glob("sweeps/*/trials/*.json"))]
     seconds = [float(trial["gpu_seconds"]) for trial in trials]
-    return read_costs(folder / "benchmarks"), sum(seconds) / len(seconds) if seconds else None
+    return read_costs(folder / "logs"), sum(seconds) / len(seconds) if seconds else None

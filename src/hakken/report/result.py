@@ -63,7 +63,7 @@ def gather(study: Study, folder: Path) -> StudyResult:
             for model in ("selected", "default")
         },
         openings=require_opening(folder / "openings.jsonl", read_json(folder / "test" / "opening.json")),
-        costs=read_costs(folder / "benchmarks"),
+        costs=read_costs(folder / "logs"),
     )
 
 

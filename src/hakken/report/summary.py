@@ -49,7 +49,7 @@ def _selection(result: StudyResult) -> list[str]:
     lines = [f"selected: trial {best['number']} of {result.trials} ({states}); {gain}"]
     parameters = [f"{name} {plain(value)}" for name, value in best["parameters"].items()]
     for start in range(0, len(parameters), 4):
-        lines.append("  " + "".join(f"{text:<28}" for text in parameters[start : start + 4]).rstrip())
+        lines.append("  " + "".join(f"{text:<32}" for text in parameters[start : start + 4]).rstrip())
     return lines
 
 

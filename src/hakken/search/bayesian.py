@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from scipy.special import ndtri
 
 from hakken.search import cube, samplers
 from hakken.search.acquisition import best_candidates, log_expected_improvement
@@ -16,7 +15,8 @@ from hakken.search.trial import Trial, Value
 from hakken.seeds import derive_seed
 
 STARTS = 5  # best tried points, by posterior mean, that the local search starts from
-SAME = 1e-12  # a smaller spread is none
+REACH = 3.0
+SAME = 1e-12  # values of at most 1 that differ less are equal
 
 
 def bayesian_point(
@@ -51,34 +51,19 @@ def bayesian_point(
 def targets(finished: Sequence[Trial], maximise: bool) -> Floats:
     """Return what the model learns (n,): larger is better, mean 0, variance 1; failed trials get the worst value.
 
-    The mean of a normal score of the ranks, which tames outliers, and of a logarithm of the distance to the best, which
-    keeps good trials apart.
+    A trial that lies further below the median than `REACH` times what the best lies above it counts as lying there:
+    how bad a bad trial is says little of the good ones and would flatten the differences between them.
     """
     sign = 1.0 if maximise else -1.0
-    values = np.array(
-        [sign * trial.value if trial.measured and trial.value is not None else np.nan for trial in finished]
-    )
-    values = np.where(np.isnan(values), np.nanmin(values), values)
-    return _standard(_normal_scores(values) + _compressed(values))
-
-
-def _normal_scores(values: Floats) -> Floats:
-    """Return the normal quantiles of the ranks; equal values share their mean rank."""
-    ordered = np.sort(values)
-    ranks = 0.5 * (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right"))
-    return _standard(ndtri(ranks / len(values)))
-
-
-def _compressed(values: Floats) -> Floats:
-    gap = values.max() - values
-    return _standard(-np.log1p(gap / (np.median(gap) or gap.max() or 1.0)))
-
-
-def _standard(values: Floats) -> Floats:
-    """Return the values with mean 0 and variance 1, or zeros where they are all equal."""
+    measured = np.array([trial.measured for trial in finished])
+    values = np.array([sign * (trial.value or 0.0) if trial.measured else 0.0 for trial in finished])
+    values[~measured] = values[measured].min()
+    values /= np.abs(values).max() or 1.0
+    best, middle = values.max(), np.median(values)
+    if best - middle > SAME:
+        values = np.maximum(values, middle - REACH * (best - middle))
     centred = values - values.mean()
-    spread = centred.std()
-    return centred / spread if spread > SAME else np.zeros_like(values)
+    return centred / centred.std() if np.ptp(values) > SAME else np.zeros_like(values)
 
 
 def _first_untried(space: Space, candidates: Points, seen: Collection[Key]) -> dict[str, Value]:

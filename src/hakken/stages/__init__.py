@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import resource
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -12,11 +14,13 @@ from pydantic import ConfigDict, validate_call
 
 from hakken import console
 from hakken.errors import HakkenError
-from hakken.files import writing_somewhere
+from hakken.files import write_json, writing_somewhere
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+STARTED = time.monotonic()
+COST = ".cost.json"
 
 
 class Stage(Protocol[P, R_co]):
@@ -31,20 +35,25 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
     """Make a function a stage.
 
     Arguments may be plain values (strings, mappings); they are validated into the annotated types. The extra keyword
-    ``log`` names a file for its lines. A HakkenError is shown as its message alone and ends the process with status 2.
+    ``log`` names a file for its lines; what the stage has cost is written beside it. A HakkenError is shown as its
+    message alone and ends the process with status 2.
     """
     validated = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
     name = function.__name__.replace("_", " ")
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        log = kwargs.pop("log", None)
+        given = kwargs.pop("log", None)
+        log = Path(str(given)) if given else None
         label = str(kwargs.pop("label", name))
         try:
-            with console.console(label, Path(str(log)) if log else None):
+            with console.console(label, log):
                 try:
                     with writing_somewhere():
-                        return validated(*args, **kwargs)
+                        result = validated(*args, **kwargs)
+                        if log is not None:
+                            write_json(log.with_suffix(COST), _cost())
+                        return result
                 except HakkenError as error:
                     console.progress(f"error: {error}")
                     sys.exit(2)
@@ -53,3 +62,14 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
             sys.exit(2)
 
     return run
+
+
+def _cost() -> dict[str, float]:
+    """Return what this process has cost so far: seconds since it came here, CPU seconds, largest memory in MB."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return {
+        "seconds": round(time.monotonic() - STARTED, 3),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+        "peak_mb": round(kilobytes / 1024, 1),
+    }

@@ -74,4 +74,4 @@ def _line(prepared: Prepared) -> str:
     places = np.clip(places, 0, np.array(geometry.shape_zyx) - 1)
     missed = int(np.count_nonzero(~prepared.mask[tuple(places.T)]))
     warning = f", {missed} OUTSIDE THE MASK" if missed else ""
-    return f"{x}x{y}x{z} voxels, {len(lesions)} lesions{warning}"
+    return f"{x}x{y}x{z} voxels, lesions: {len(lesions)}{warning}"

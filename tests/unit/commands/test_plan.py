@@ -23,9 +23,9 @@ def earlier(project: Path, scale: str) -> None:
     """An earlier run of two trials: 3600 CPU-seconds and 1800 GPU-seconds each."""
     folder = project / "results" / "brain_metastasis" / scale
     for number in range(2):
-        benchmark = folder / "benchmarks" / "trial" / f"search-{number:04d}.tsv"
-        benchmark.parent.mkdir(parents=True, exist_ok=True)
-        benchmark.write_text("s\tmax_rss\tcpu_time\n1800\t100\t3600\n")
+        cost = folder / "logs" / "trial" / f"search-{number:04d}.cost.json"
+        cost.parent.mkdir(parents=True, exist_ok=True)
+        cost.write_text(json.dumps({"seconds": 1800, "cpu_seconds": 3600, "peak_mb": 100}))
         trial = folder / "sweeps" / "search" / "trials" / f"{number:04d}.json"
         trial.parent.mkdir(parents=True, exist_ok=True)
         trial.write_text(json.dumps({"gpu_seconds": 1800}))

@@ -113,7 +113,7 @@ def test_big_endian_and_capital_letters_are_understood_and_nifti_2_is_refused(tm
     assert np.array_equal(read_volume(tmp_path / "big.nii.gz").array, array.T)
     assert np.array_equal(read_volume((tmp_path / "big.nii.gz").rename(tmp_path / "BIG.NII.GZ")).array, array.T)
     nib.save(nib.Nifti2Image(array, np.eye(4)), tmp_path / "two.nii.gz")
-    with pytest.raises(HakkenError, match="two.nii.gz: no readable image; .* convert it to NIfTI-1"):
+    with pytest.raises(HakkenError, match=r"two.nii.gz: no readable image; .* convert it to NIfTI-1"):
         read_volume(tmp_path / "two.nii.gz")
 
 

@@ -34,8 +34,8 @@ def test_lesions_at_the_surface_and_inside_stay_inside(head):
     array = head.fixed.array.copy()
     depth = ndimage.distance_transform_edt(head.brain, sampling=3.0)
     bright, dark = np.zeros((2, *array.shape), bool)
-    for place, lesion in [((22, 12, 20), bright), ((22, 44, 24), dark), ((30, 30, 10), bright)]:
-        lesion |= ((np.indices(array.shape) - np.reshape(place, (3, 1, 1, 1))) ** 2).sum(axis=0) <= 5
+    for place, kind in [((22, 12, 20), bright), ((22, 44, 24), dark), ((30, 30, 10), bright)]:
+        kind[((np.indices(array.shape) - np.reshape(place, (3, 1, 1, 1))) ** 2).sum(axis=0) <= 5] = True
     array[bright], array[dark] = 1200, 150
     mask = find_mask(Volume.on(head.fixed.geometry, array), "brain")
     assert mask[(bright | dark) & (depth > 3)].all()

@@ -1,12 +1,20 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from hakken.cohort.phantom.cohort import phantom_cases
+from hakken.cohort.phantom.drawing import draw_case
 from hakken.errors import HakkenError
 from hakken.imaging.files import read_volume
+from hakken.imaging.masks import find_mask
 from hakken.imaging.registration import register, resample, target_registration_error, transform_points
 from hakken.study import Registration
+from hakken.studyfile import load_study
 from hakken.volume import Geometry, Volume
+
+ROOT = Path(__file__).resolve().parents[3]
 
 QUICK = {"shrink": (4, 2, 1), "iterations": 60}
 
@@ -75,7 +83,7 @@ def test_a_bent_image_is_straightened(head):
     points = fixed.to_world(np.argwhere(resample(Volume.on(grid, head.brain), grid, bent).array > 0.5)[::37])
     before = target_registration_error(sitk.Transform(), bent, points)
     after = target_registration_error(result.transform, bent, points)
-    assert after.mean() < 0.35 * before.mean()
+    assert after.mean() < 0.4 * before.mean()
     assert after.mean() < 1.5
 
 
@@ -117,7 +125,7 @@ def test_none_leaves_the_image_where_it_is(head):
 def test_one_slice_cannot_be_registered(head):
     flat = Volume(head.fixed.array[:1])
     with pytest.raises(
-        HakkenError, match="one-slice images cannot be registered in 3-D; set registration.method: none"
+        HakkenError, match=r"one-slice images cannot be registered in 3-D; set registration.method: none"
     ):
         register(flat, flat, Registration(), seed=1)
 
@@ -145,6 +153,21 @@ def test_a_displaced_flair_returns_to_its_place_within_one_voxel(shared_data, me
     fixed, flair = (read_volume(folder / f"{name}.nii.gz") for name in ("T1POST", "FLAIR"))
     stretch = np.array([[1.08, 0.04, 0], [0, 0.93, 0.03], [0, 0, 1.05]]) if method == "affine" else None
     true = turned(15, 15, fixed.geometry.centre, stretch)
-    result = register(fixed, displaced(flair, true, 20), Registration(method=method), seed=1)
+    result = register(fixed, displaced(flair, true, 20), Registration(method=method, shrink=(4, 2)), seed=1)
     points = fixed.to_world(np.argwhere(fixed.array != 0)[::997])
     assert target_registration_error(result.transform, true, points).max() < 1
+
+
+@pytest.mark.parametrize("scanner", ["A", "B", "C"])
+def test_every_phantom_case_of_a_scanner_is_registered_within_one_voxel(scanner):
+    study = load_study(ROOT / "config" / "studies" / "brain_metastasis.yaml", "tiny")
+    for case in [one for one in phantom_cases(study) if one.scanner == scanner]:
+        drawing = draw_case(case, study)
+        matrix = np.asarray(drawing.truth["displacement"]["matrix"])
+        true = sitk.AffineTransform(3)
+        true.SetMatrix(matrix[:3, :3].ravel().tolist())
+        true.SetTranslation(matrix[:3, 3].tolist())
+        result = register(drawing.enhanced, drawing.plain, study.registration, seed=case.index)
+        points = drawing.enhanced.to_world(np.argwhere(find_mask(drawing.enhanced, "brain"))[::97])
+        errors = target_registration_error(result.transform, true, points)
+        assert errors.max() < min(drawing.enhanced.spacing), case.case_id

@@ -77,7 +77,7 @@ def results(tmp_path: Path) -> Path:
     (folder / "test").mkdir()
     (folder / "test" / "opening.json").write_text(json.dumps(opening))
     for job, (seconds, cpu, rss) in {"a": (10, 1800, 512), "b": (20, 5400, 1024.4)}.items():
-        path = folder / "benchmarks" / "trial" / f"{job}.tsv"
+        path = folder / "logs" / "trial" / f"{job}.cost.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"s\tmax_rss\tcpu_time\n{seconds}\t{rss}\t{cpu}\n")
+        path.write_text(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_mb": rss}))
     return folder

@@ -73,7 +73,7 @@ def test_the_nearest_earlier_run_is_taken(tmp_path: Path) -> None:
     assert earlier_run(tmp_path, "a", "tiny") is None
     expected = []
     for name in ("b/paper", "b/tiny", "a/small", "a/tiny"):
-        (tmp_path / name / "benchmarks").mkdir(parents=True)
+        (tmp_path / name / "logs").mkdir(parents=True)
         found = earlier_run(tmp_path, "a", "tiny")
         assert found is not None
         expected.append(found.relative_to(tmp_path).as_posix())
@@ -85,8 +85,8 @@ def test_costs_of_an_earlier_run(tmp_path: Path) -> None:
         path = tmp_path / "sweeps" / "search" / "trials" / f"{number:04d}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"gpu_seconds": seconds}))
-    (tmp_path / "benchmarks" / "trial").mkdir(parents=True)
-    (tmp_path / "benchmarks" / "trial" / "a.tsv").write_text("s\tmax_rss\tcpu_time\n5\t100\t9\n")
+    (tmp_path / "logs" / "trial").mkdir(parents=True)
+    (tmp_path / "logs" / "trial" / "a.cost.json").write_text('{"seconds": 5, "cpu_seconds": 9, "peak_mb": 100}')
     costs, gpu_seconds = earlier_costs(tmp_path)
     assert costs == (StageCost("trial", (5.0,), (9.0,), 100.0),)
     assert gpu_seconds == 200.0

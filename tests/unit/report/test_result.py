@@ -25,8 +25,8 @@ def test_everything_is_gathered(study: Study, results: Path) -> None:
     assert found.evaluations["test", "default"]["sensitivity_at"]["1"]["value"] == 0.4
 
 
-def test_without_benchmarks_the_cost_is_nothing(study: Study, results: Path) -> None:
-    for path in results.glob("benchmarks/*/*"):
+def test_without_measured_jobs_the_cost_is_nothing(study: Study, results: Path) -> None:
+    for path in results.glob("logs/*/*"):
         path.unlink()
     found = gather(study, results)
     assert (found.costs, found.cpu_hours, found.peak_mb) == ((), 0, 0.0)

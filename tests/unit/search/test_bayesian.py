@@ -31,5 +31,20 @@ def test_a_failed_trial_counts_as_the_worst_measured_one(bad: float | None) -> N
     assert learnt[1] == learnt[0] < learnt[3] < learnt[2]
 
 
+def test_one_catastrophe_leaves_the_differences_between_good_trials() -> None:
+    mild = targets(finished(0.3, 0.9, 0.5, 0.6, -0.4), maximise=True)
+    wild = targets(finished(0.3, 0.9, 0.5, 0.6, -1e9), maximise=True)
+    # median 0.5, best 0.9: nothing counts as worse than 0.5 - 3 * 0.4 = -0.7
+    np.testing.assert_allclose(wild, targets(finished(0.3, 0.9, 0.5, 0.6, -0.7), maximise=True), atol=1e-12)
+    assert mild[1] - mild[0] == pytest.approx(wild[1] - wild[0], rel=0.3)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_the_size_of_the_values_does_not_matter(size: float) -> None:
+    values = (0.3, 0.9, 0.5)
+    scaled = finished(*(value * size for value in values))
+    np.testing.assert_allclose(targets(scaled, maximise=True), targets(finished(*values), maximise=True))
+
+
 def test_equal_values_teach_nothing() -> None:
-    np.testing.assert_array_equal(targets(finished(0.5, 0.5, None), maximise=True), [0, 0, 0])
+    np.testing.assert_array_equal(targets(finished(0.1, 0.1, None), maximise=True), [0, 0, 0])

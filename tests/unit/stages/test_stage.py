@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,9 @@ def test_a_study_is_taken_as_it_is() -> None:
 def test_the_log_is_written_beside(tmp_path: Path) -> None:
     some_stage(study=STUDY, path="x", names=[], log=tmp_path / "logs" / "a.log")  # type: ignore[arg-type, call-arg]
     assert (tmp_path / "logs" / "a.log").read_text().endswith(" 0 names\n")
+    cost = json.loads((tmp_path / "logs" / "a.cost.json").read_text())
+    assert 0 < cost["cpu_seconds"] < 3600
+    assert 20 < cost["peak_mb"] < 4000
 
 
 def test_a_message_for_the_user_ends_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

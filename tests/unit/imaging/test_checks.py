@@ -1,0 +1,151 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hakken.imaging.checks import check_case, examine_case, pixel_digest
+from hakken.imaging.files import read_volume, write_volume
+from hakken.volume import Volume
+
+
+@dataclass(frozen=True)
+class Row:
+    channels: dict[str, Path]
+    case_id: str = "P1"
+    lesion_mask: Path | None = None
+    lesion_table: Path | None = None
+    row: int | None = 4
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+@pytest.fixture
+def good(tmp_path):
+    """A case of two channels and a mask, each on its own small grid."""
+    array = np.random.default_rng(0).normal(size=(6, 7, 8)).astype(np.float32)
+    write_volume(tmp_path / "a.nii.gz", Volume(array, (1.0, 1.0, 2.0)))
+    write_volume(tmp_path / "b.nii.gz", Volume(array[:4], (1.5, 1.0, 2.0), (1.0, 0.0, 0.0)))
+    write_volume(tmp_path / "m.nii.gz", Volume((array > 1).astype(np.uint8), (1.0, 1.0, 2.0)))
+    return Row({"A": tmp_path / "a.nii.gz", "B": tmp_path / "b.nii.gz"}, lesion_mask=tmp_path / "m.nii.gz")
+
+
+def only(problems):
+    assert len(problems) == 1, problems
+    return str(problems[0])
+
+
+def test_a_good_case_has_no_problems_and_a_digest(good, make_study):
+    found = examine_case(good, make_study())
+    assert found.problems == ()
+    assert found.pixel_digest == pixel_digest(read_volume(good.channels["A"]))
+    assert check_case(Row(good.channels), make_study()) == []
+
+
+def test_missing_and_cut_off_files(good, make_study):
+    content = good.channels["B"].read_bytes()
+    good.channels["B"].write_bytes(content[:-20])
+    assert only(check_case(good, make_study())) == (
+        f"row 4, column B: {good.channels['B']}: cut off or damaged while copying; copy the file anew from its source"
+    )
+    good.channels["A"].unlink()
+    good.channels["B"].write_bytes(content)
+    found = examine_case(good, make_study())
+    assert found.pixel_digest is None
+    assert only(found.problems) == (
+        f"row 4, column A: {good.channels['A']}: no such file; correct the path in the case table"
+    )
+    assert only(check_case(Row({"B": good.channels["B"]}), make_study())) == (
+        "row 4, column A: no image; fill in its path"
+    )
+
+
+def test_nan_and_infinite_pixels_are_counted(good, make_study):
+    array = read_volume(good.channels["B"]).array.copy()
+    array[0, 0, 0], array[1, 1, 1] = np.nan, np.inf
+    write_volume(good.channels["B"], Volume(array))
+    assert only(check_case(good, make_study())) == (
+        "row 4, column B: 2 of 224 pixels are NaN or infinite; replace them or export the image again"
+    )
+
+
+def test_flat_beside_deep_and_images_apart(good, make_study):
+    write_volume(good.channels["B"], Volume(np.ones((1, 7, 8), np.float32)))
+    assert "column B: is one slice, but the reference channel A is a volume; give images of one kind" in only(
+        check_case(good, make_study())
+    )
+    write_volume(good.channels["B"], Volume(np.ones((4, 7, 8), np.float32), origin=(500.0, 0.0, 0.0)))
+    assert only(check_case(good, make_study())) == (
+        "row 4, column B: does not overlap the reference channel A: 8x7x4 voxels of 1 1 1 mm, origin 500 0 0, "
+        "direction 1 0 0 0 1 0 0 0 1; A: 8x7x6 voxels of 1 1 2 mm, origin 0 0 0, direction 1 0 0 0 1 0 0 0 1; "
+        "correct origin and direction in its header"
+    )
+
+
+def test_a_header_with_an_impossible_spacing(good, make_study):
+    (good.channels["B"].parent / "b.mhd").write_text(
+        "ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementSpacing = 0 1 1\nElementType = MET_UCHAR\n"
+        "ElementDataFile = b.raw\n"
+    )
+    (good.channels["B"].parent / "b.raw").write_bytes(b"12345678")
+    channels = good.channels | {"B": good.channels["B"].parent / "b.mhd"}
+    assert "row 4, column B: " in only(check_case(Row(channels), make_study()))
+
+
+def test_a_mask_on_another_grid_shows_both(good, make_study):
+    write_volume(good.lesion_mask, Volume(np.zeros((6, 7, 8), np.uint8), (1.0, 1.0, 2.0), (0.5, 0.0, 0.0)))
+    message = only(check_case(good, make_study()))
+    assert message.startswith(
+        "row 4, column lesion_mask: lies on another grid than the reference channel A: mask 8x7x6"
+    )
+    assert "origin 0.5 0 0" in message
+    assert "A 8x7x6 voxels of 1 1 2 mm, origin 0 0 0" in message
+    assert message.endswith("; resample the mask onto the reference channel by nearest neighbour")
+
+
+@pytest.mark.parametrize(
+    ("labels", "values", "message"),
+    [
+        ("binary", [0, 1, 2], "label values that the study does not know: 2 (`cohort.labels: binary` knows 0 and 1)"),
+        ("instances", [0, -1, 1.5], "label values that the study does not know: -1, 1.5 (0 is background, n = 1, 2,"),
+        ("instances", [0, 1, np.nan], "label values that the study does not know: NaN or infinity ("),
+        ("binary", [0, 3, 4, 5, 6, 7, 8], "does not know: 3, 4, 5, 6, 7 ("),
+    ],
+)
+def test_unknown_label_values_are_named(good, make_study, labels, values, message):
+    array = np.zeros((6, 7, 8), np.float32)
+    array.flat[: len(values)] = values
+    write_volume(good.lesion_mask, Volume(array, (1.0, 1.0, 2.0)))
+    found = check_case(good, make_study(cohort={"table": "c.csv", "labels": labels}))
+    assert message in only(found)
+
+
+def test_lesion_tables_are_read_and_their_points_looked_up(good, make_study, tmp_path):
+    study = make_study(cohort={"table": "c.csv", "truth": "lesion_table"})
+    table = tmp_path / "lesions.csv"
+    case = Row(good.channels, lesion_table=table)
+    table.write_text("lesion,x,y,z,diameter_mm\n1,1,2,3,4\n2,1,2,-90,4\n")
+    assert only(check_case(case, study)) == (
+        f"row 4, column lesion_table: {table}: lesion 2 lies outside the image, at 1, 2, -90 mm; "
+        "give x, y, z in mm in the LPS convention"
+    )
+    table.write_text("lesion,x,y,z,diameter_mm\n1,1,2,x,4\n")
+    assert "row 4, column lesion_table: " in only(check_case(case, study))
+    assert check_case(Row(good.channels), study) == []
+
+
+def test_every_problem_is_found_at_once(good, make_study):
+    for path in (good.channels["B"], good.lesion_mask):
+        path.write_text("nothing")
+    assert [one.column for one in check_case(good, make_study())] == ["B", "lesion_mask"]
+
+
+def test_equal_pixels_have_one_digest_whatever_the_file(tmp_path):
+    array = np.random.default_rng(0).integers(0, 900, (3, 4, 5)).astype(np.int16)
+    write_volume(tmp_path / "a.nii.gz", Volume(array))
+    write_volume(tmp_path / "b.mha", Volume(array.astype(np.float64), (2.0, 2.0, 2.0)))
+    first, second = (pixel_digest(read_volume(tmp_path / name)) for name in ("a.nii.gz", "b.mha"))
+    assert first == second
+    changed = array.copy()
+    changed[0, 0, 0] += 1
+    assert pixel_digest(Volume(changed)) != first
+    assert pixel_digest(Volume(array.reshape(3, 5, 4))) != first

@@ -1,0 +1,23 @@
+import numpy as np
+import SimpleITK as sitk
+
+from hakken.imaging.pictures import registration_picture
+from hakken.volume import Volume
+
+
+def test_aligned_images_are_grey_after_and_coloured_before(head):
+    shift = sitk.TranslationTransform(3, (12.0, 0.0, 6.0))
+    moved = Volume(head.fixed.array, head.fixed.spacing, tuple(np.add(head.fixed.origin, shift.GetOffset())))
+    picture = registration_picture(head.fixed, moved, shift)
+    assert picture.dtype == np.uint8
+    assert picture.shape[0] >= 300
+    assert picture.shape[1] > picture.shape[0]
+    halves = np.array_split(picture.astype(int), 2, axis=1)
+    colour = [np.abs(half[..., 0] - half[..., 1]).mean() for half in halves]
+    assert colour[1] < 0.02 * colour[0]
+    assert np.array_equal(picture[..., 0], picture[..., 2])  # magenta and green, no other hue
+
+
+def test_the_same_images_give_the_same_picture(head):
+    first, second = (registration_picture(head.fixed, head.moving, sitk.Transform()) for _ in range(2))
+    assert np.array_equal(first, second)

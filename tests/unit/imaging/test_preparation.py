@@ -1,0 +1,201 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from hakken.errors import HakkenError
+from hakken.imaging.lesions import measure_lesions
+from hakken.imaging.preparation import common_grid, prepare_case
+from hakken.imaging.prepared import Lesion
+from hakken.study import Channel, Preparation
+from hakken.volume import Geometry, Volume
+
+TILT = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
+
+
+def blob(geometry, centre_mm, radius_mm=12.0):
+    """A volume with a ball of intensities around 100 in air."""
+    points = geometry.to_world(np.indices(geometry.shape_zyx).reshape(3, -1).T)
+    distance = np.linalg.norm(points - centre_mm, axis=1).reshape(geometry.shape_zyx)
+    texture = 100 + points[:, 0].reshape(geometry.shape_zyx)
+    return Volume.on(geometry, np.where(distance < radius_mm, texture, 0).astype(np.float32))
+
+
+@pytest.fixture
+def oblique():
+    geometry = Geometry((20, 34, 40), (0.9, 1.1, 2.5), (-40.0, 25.0, 60.0), TILT)
+    return blob(geometry, geometry.centre)
+
+
+def test_lesions_return_to_where_the_scanner_saw_them(oblique, make_study):
+    """Oblique axes, anisotropic voxels: the centre of the labels on the new grid is the centre on the scanner's."""
+    lesion = blob(oblique.geometry, np.add(oblique.geometry.centre, (3, -2, 4)), 4).array > 0
+    study = make_study(channels={"A": {"modality": "mr"}}, preparation={"spacing_mm": [1, 1, 1], "mask": "nonzero"})
+    prepared = prepare_case(
+        {"A": oblique}, {}, Volume.on(oblique.geometry, lesion.astype(np.uint8)), study, case_id="a", patient="p"
+    )
+    grid = prepared.case.geometry
+    assert grid.direction == (1, 0, 0, 0, 1, 0, 0, 0, 1)
+    assert grid.spacing == (1, 1, 1)
+    native = prepared.case.lesions[0]
+    assert native.volume_mm3 == pytest.approx(np.count_nonzero(lesion) * 0.9 * 1.1 * 2.5)
+    drawn = measure_lesions(prepared.labels, grid)[0]
+    assert drawn.centre == pytest.approx(native.centre, abs=0.3)
+    assert drawn.volume_mm3 == pytest.approx(native.volume_mm3, rel=0.1)
+    assert prepared.case.source_geometry == oblique.geometry
+
+
+@given(
+    st.tuples(*[st.floats(-180, 180)] * 3),
+    st.tuples(*[st.floats(0.5, 4)] * 3),
+    st.tuples(*[st.floats(-300, 300)] * 3),
+    st.tuples(*[st.floats(0.5, 4)] * 3),
+    st.floats(0, 9),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_grid_holds_the_mask_and_its_margin(angles, spacing, origin, wanted, margin):
+    direction = tuple(Rotation.from_euler("xyz", angles, degrees=True).as_matrix().ravel())
+    geometry = Geometry((6, 7, 8), spacing, origin, direction)
+    mask = np.zeros(geometry.shape_zyx, bool)
+    mask[1:4, 2:5, 3:7] = True
+    grid = common_grid(geometry, mask, Preparation(spacing_mm=wanted, margin_mm=margin))
+    inside = geometry.to_world(np.argwhere(mask))
+    low, high = grid.to_world([[0, 0, 0], np.array(grid.shape_zyx) - 1])
+    assert (inside.min(axis=0) - margin >= low - 1e-4).all()
+    assert (inside.max(axis=0) + margin <= high + 1e-4).all()
+    assert (inside.min(axis=0) - margin < low + wanted + 1e-4).all()
+    assert grid.to_voxel(grid.to_world([[1, 2, 3]])) == pytest.approx(np.array([[1, 2, 3]]))
+
+
+def test_an_upright_image_of_the_wanted_spacing_is_not_interpolated(make_study):
+    geometry = Geometry((12, 12, 12), (2.0, 2.0, 2.0), (11.0, 7.5, -3.0), (1, 0, 0, 0, -1, 0, 0, 0, 1))
+    array = np.zeros(geometry.shape_zyx, np.float32)
+    array[3:9, 3:9, 3:9] = np.random.default_rng(0).uniform(1, 1000, (6, 6, 6))
+    study = make_study(channels={"A": {"modality": "mr", "normalise": "window", "range": [0, 1000]}})
+    prepared = prepare_case({"A": Volume.on(geometry, array)}, {}, None, study, case_id="a")
+    assert prepared.image[0][prepared.mask].reshape(6, 6, 6) == pytest.approx(array[3:9, 8:2:-1, 3:9] / 1000)
+    assert prepared.mask.shape == (10, 10, 10)  # 6 voxels and 4 mm on each side
+
+
+def test_each_channel_comes_through_its_own_transform_from_its_own_grid(make_study):
+    reference = blob(Geometry((24, 24, 24), (1.5, 1.5, 1.5)), (17, 17, 17))
+    true = sitk.Euler3DTransform((17.0, 17.0, 17.0), 0.2, -0.1, 0.15, (4.0, -3.0, 2.0))
+    own = Geometry((20, 40, 40), (1.0, 1.1, 2.0), (-4.0, -6.0, -5.0))
+    points = own.to_world(np.indices(own.shape_zyx).reshape(3, -1).T)
+    back = true.GetInverse()
+    seen = np.array([back.TransformPoint(point) for point in points.tolist()])
+    values = np.exp(-(np.linalg.norm(seen - (20, 15, 18), axis=1) ** 2) / 50).reshape(own.shape_zyx)
+    study = make_study(preparation={"spacing_mm": [1, 1, 1], "mask": "nonzero"})
+    channels = {"A": reference, "B": Volume.on(own, values)}
+    prepared = prepare_case(channels, {"B": true}, None, study, case_id="a")
+    brightest = np.unravel_index(prepared.image[1].argmax(), prepared.mask.shape)
+    assert prepared.case.geometry.to_world([brightest])[0] == pytest.approx((20, 15, 18), abs=1)
+
+
+def test_zscore_percentile_and_window_are_what_they_say_and_recorded(make_study, oblique):
+    low = 95 + oblique.geometry.centre[0]
+    high = low + 10
+    channels = {
+        "A": {"modality": "mr"},
+        "B": {"modality": "mr", "normalise": "percentile", "range": [10, 90]},
+        "C": {"modality": "ct", "normalise": "window", "range": [low, high]},
+    }
+    prepared = prepare_case(dict.fromkeys("ABC", oblique), {}, None, make_study(channels=channels), case_id="a")
+    first, second, third = (channel[prepared.mask].astype(float) for channel in prepared.image)
+    assert first.mean() == pytest.approx(0, abs=1e-4)
+    assert first.std() == pytest.approx(1, abs=1e-4)
+    assert np.percentile(second, (10, 90)) == pytest.approx((0, 1), abs=1e-4)
+    assert (third.min(), third.max()) == (0, 1)
+    assert not prepared.image[:, ~prepared.mask].any()
+    records = prepared.case.normalisation
+    assert records["C"] == {"method": "window", "zero": low, "one": high, "limits": [0, 1]}
+    restored = first * (records["A"]["one"] - records["A"]["zero"]) + records["A"]["zero"]
+    assert np.clip((restored - low) / 10, 0, 1) == pytest.approx(third, abs=1e-3)
+
+
+def test_a_part_that_a_channel_did_not_see_is_zero(make_study):
+    reference = blob(Geometry((24, 24, 24)), (12, 12, 12), 9)
+    half = Volume(reference.array[:12] + np.float32(1), (1.0, 1.0, 1.0))
+    prepared = prepare_case(
+        {"A": reference, "B": half}, {}, None, make_study(preparation={"spacing_mm": [1, 1, 1], "mask": "nonzero"}),
+        case_id="a",
+    )  # fmt: skip
+    height = prepared.case.geometry.to_world(np.indices(prepared.mask.shape).reshape(3, -1).T)[:, 2]
+    unseen = (height > 11.6).reshape(prepared.mask.shape) & prepared.mask
+    assert unseen.any()
+    assert not prepared.image[1][unseen].any()
+    assert np.isfinite(prepared.image).all()
+
+
+def test_a_lesion_smaller_than_the_new_voxels_keeps_one(make_study):
+    geometry = Geometry((32, 32, 32))
+    lesion = np.zeros(geometry.shape_zyx, np.int16)
+    lesion[15, 15, 15] = 1
+    study = make_study(preparation={"spacing_mm": [4, 4, 4], "mask": "nonzero"}, channels={"A": {"modality": "mr"}})
+    prepared = prepare_case({"A": blob(geometry, (16, 16, 16))}, {}, Volume(lesion), study, case_id="a")
+    assert np.count_nonzero(prepared.labels == 1) == 1
+
+
+def test_noise_is_averaged_where_voxels_become_coarser(make_study):
+    noise = np.random.default_rng(0).normal(100, 10, (40, 40, 40)).astype(np.float32)
+    study = make_study(preparation={"spacing_mm": [4, 4, 4], "mask": "none"}, channels={"A": {"modality": "mr"}})
+    record = prepare_case({"A": Volume(noise)}, {}, None, study, case_id="a").case.normalisation["A"]
+    assert record["one"] - record["zero"] < 3  # sampling without smoothing would keep an SD of 10
+
+
+def test_one_slice_keeps_its_plane(make_study):
+    geometry = Geometry((1, 30, 40), (0.5, 0.5, 5.0), (1.0, 2.0, 3.0), TILT)
+    array = np.zeros(geometry.shape_zyx, np.float32)
+    array[0, 8:20, 10:30] = np.arange(20)[None] + 50
+    mask = np.zeros(geometry.shape_zyx, np.uint8)
+    mask[0, 12:15, 15:19] = 1
+    study = make_study(
+        channels={"A": {"modality": "xray"}}, cohort={"table": "c.csv", "labels": "binary"},
+        preparation={"spacing_mm": [1, 1, 1], "mask": "nonzero", "margin_mm": 2},
+    )  # fmt: skip
+    prepared = prepare_case({"A": Volume.on(geometry, array)}, {}, Volume.on(geometry, mask), study, case_id="a")
+    grid = prepared.case.geometry
+    assert (grid.shape_zyx[0], grid.spacing) == (1, (1, 1, 5))
+    assert grid.direction == pytest.approx(TILT)
+    assert prepared.image[0][prepared.mask].std() == pytest.approx(1, abs=1e-3)
+    assert measure_lesions(prepared.labels, grid)[0].centre == pytest.approx(prepared.case.lesions[0].centre, abs=0.5)
+
+
+def test_truth_may_be_a_table_none_or_unknown(make_study, oblique):
+    study = make_study(
+        channels={"A": {"modality": "mr"}},
+        cohort={"table": "c.csv", "truth": "lesion_table", "minimum_lesion_mm3": 20},
+    )
+    x, y, z = oblique.geometry.centre
+    table = [Lesion(1, x, y, z, 6, 113.1), Lesion(2, x + 5, y, z, 2, 4.19)]
+    prepared = prepare_case({"A": oblique}, {}, table, study, case_id="a")
+    assert [one.kind for one in prepared.case.lesions] == ["included", "excluded"]
+    assert set(np.unique(prepared.labels).tolist()) == {0, 1, 2}
+    free = prepare_case({"A": oblique}, {}, [], study, case_id="a")
+    assert free.case.has_truth
+    assert not free.labels.any()
+    unknown = prepare_case({"A": oblique}, {}, None, study, case_id="a")
+    assert unknown.labels is None
+    assert not unknown.case.has_truth
+
+
+def test_a_constant_channel_and_a_mask_elsewhere_are_errors(make_study, oblique):
+    study = make_study(channels={"A": {"modality": "mr"}})
+    flat = Volume(np.full((5, 5, 5), 7.0))
+    with pytest.raises(HakkenError, match="channel A: all voxels inside the mask are alike; look at the image"):
+        prepare_case({"A": flat}, {}, None, study, case_id="a")
+    with pytest.raises(HakkenError, match=r"lesion mask on another grid: mask 5x5x5 voxels .*; reference 40x34x20"):
+        prepare_case({"A": oblique}, {}, flat, study, case_id="a")
+    away = Volume(np.random.default_rng(0).normal(size=(5, 5, 5)), origin=(900.0, 0.0, 0.0))
+    with pytest.raises(HakkenError, match="channel B: no voxel of this channel lies inside the mask"):
+        prepare_case({"A": oblique, "B": away}, {}, None, make_study(), case_id="a")
+
+
+def test_bright_outliers_are_limited(make_study):
+    array = np.random.default_rng(0).normal(100, 1, (12, 12, 12))
+    array[6, 6, 6] = 1e6
+    study = make_study(channels={"A": {"modality": "mr"}}, preparation={"spacing_mm": [1, 1, 1], "mask": "none"})
+    assert prepare_case({"A": Volume(array)}, {}, None, study, case_id="a").image.max() == 8
+    assert Channel(modality="mr").normalise == "zscore"

@@ -1,0 +1,162 @@
+import gzip
+import json
+
+import numpy as np
+import pytest
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from hakken.imaging.files import read_volume, write_volume
+from hakken.imaging.prepared import load_prepared
+from hakken.stages.check import check
+from hakken.stages.prepare import prepare
+from hakken.stages.register import register
+from hakken.studyfile import parse_study
+from hakken.volume import Volume
+
+PLANTED = {
+    "PatientName": "Geheim^Gertrud",
+    "PatientID": "ID-4711-XYZ",
+    "PatientBirthDate": "19470813",
+    "PatientAddress": "Verstecktestrasse 12",
+    "ReferringPhysicianName": "Doktor^Niemand",
+    "InstitutionName": "Klinik Unbekannt",
+    "StudyDescription": "Studie Verborgen",
+    "SeriesDescription": "Serie Verborgen",
+    "AccessionNumber": "ACC-998877",
+    "ImageComments": "Bemerkung Vertraulich",
+    "StudyDate": "20170331",
+}
+SECRETS = [word.encode() for text in PLANTED.values() for word in text.replace("^", " ").split() if len(word) > 3]
+
+
+def make_study(**cohort):
+    return parse_study(
+        {
+            "name": "small",
+            "title": "Small",
+            "seed": 1,
+            "cohort": {"table": "cases.csv", "labels": "binary"} | cohort,
+            "channels": {"A": {"modality": "ct", "normalise": "window", "range": [-100, 300]}, "B": {"modality": "ct"}},
+            "reference": "A",
+            "registration": {"shrink": [1], "iterations": 10},
+            "preparation": {"spacing_mm": [2, 2, 2], "mask": "body"},
+            "search": {"space": {}},
+        }
+    )
+
+
+def write_series(folder, seed):
+    """A CT series of an oblique block with personal data in every slice."""
+    folder.mkdir()
+    array = np.full((14, 20, 22), -1000, np.int16)
+    array[2:12, 3:17, 4:18] = np.random.default_rng(seed).integers(-50, 250, (10, 14, 14))
+    uid = generate_uid()
+    for number, pixels in enumerate(array):
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = CTImageStorage, generate_uid()
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+        data.SOPClassUID, data.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
+        data.SeriesInstanceUID, data.Modality = uid, "CT"
+        data.ImagePositionPatient = (np.array([-5.0, 7.0, 9.0]) + np.array([0.48, -0.64, 0.6]) * 3 * number).tolist()
+        data.ImageOrientationPatient, data.PixelSpacing = [0.8, 0.6, 0.0, -0.36, 0.48, 0.8], [1.5, 1.5]
+        data.Rows, data.Columns = pixels.shape
+        data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+        data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 1
+        data.RescaleSlope, data.RescaleIntercept = 1, 0
+        data.PixelData = pixels.astype("<i2").tobytes()
+        for keyword, value in PLANTED.items():
+            setattr(data, keyword, value)
+        data.save_as(folder / f"{number:03d}.dcm", enforce_file_format=True)
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A case of two DICOM series and a lesion mask, and one without lesions."""
+    for seed, name in enumerate(("a", "b")):
+        write_series(tmp_path / name, seed)
+    mask = read_volume(tmp_path / "a")
+    labels = np.zeros(mask.array.shape, np.uint8)
+    labels[5:8, 8:11, 9:12] = 1
+    write_volume(tmp_path / "mask.nii.gz", Volume.on(mask.geometry, labels))
+    path = tmp_path / "cases.csv"
+    path.write_text("case_id,patient,scanner,A,B,lesion_mask\nP1,S1,X,a,b,mask.nii.gz\nP2,S2,Y,b,a,none\n")
+    return path
+
+
+def run(table, study, folder, cases=("P1", "P2")):
+    given = {"study": study, "table": table, "cases": list(cases)}
+    check(**given, output=folder / "checked.json", log=folder / "check.log")
+    register(**given, output=folder / "registered", log=folder / "register.log")
+    prepare(**given, registered=folder / "registered", output=folder / "prepared", log=folder / "prepare.log")
+
+
+def test_from_dicom_to_prepared_cases(table, tmp_path, capsys):
+    run(table, make_study(), tmp_path / "out")
+    first, second = (load_prepared(tmp_path / "out" / "prepared", name) for name in ("P1", "P2"))
+    assert first.image().shape == (2, *first.geometry.shape_zyx)
+    assert first.columns == {"scanner": "X"}
+    assert first.patient == "S1"
+    (lesion,) = first.lesions
+    native = read_volume(table.parent / "a").geometry
+    assert lesion.centre == pytest.approx(native.to_world([[6, 9, 10]])[0])
+    assert lesion.volume_mm3 == pytest.approx(27 * 1.5 * 1.5 * 3)
+    place = tuple(np.rint(first.geometry.to_voxel(lesion.centre)[0]).astype(int))
+    assert first.labels()[place] == 1
+    assert first.mask()[place] == 1
+    assert second.has_truth
+    assert not second.labels().any()
+    digests = json.loads((tmp_path / "out" / "checked.json").read_text())
+    assert {one.case_id: one.pixel_digest for one in (first, second)} == digests
+    said = capsys.readouterr().err
+    assert "[prepare] case 1/2 P1: " in said
+    assert ", lesions: 1\n" in said
+
+
+def test_no_personal_data_reaches_any_output_or_message(table, tmp_path, capsys):
+    out = tmp_path / "out"
+    run(table, make_study(), out)
+    write_volume(out / "copy.nii.gz", read_volume(table.parent / "a"))
+    write_volume(out / "copy.mha", read_volume(table.parent / "a"))
+    (table.parent / "b" / "005.dcm").unlink()
+    with pytest.raises(SystemExit):
+        run(table, make_study(), out)
+    said = capsys.readouterr()
+    written = [path for path in out.rglob("*") if path.is_file()]
+    contents = {path.name: path.read_bytes() for path in written} | {"said": (said.out + said.err).encode()}
+    contents["copy.nii"] = gzip.decompress(contents["copy.nii.gz"])
+    source = b"".join(path.read_bytes() for path in (table.parent / "a").iterdir())
+    assert len(written) > 10
+    assert b"slices missing or uneven: 004.dcm and 006.dcm" in contents["said"]
+    for secret in SECRETS:
+        assert secret in source
+        assert [name for name, content in contents.items() if secret in content] == []
+
+
+def test_a_lesion_outside_the_mask_is_told(table, tmp_path, capsys):
+    mask = read_volume(tmp_path / "mask.nii.gz")
+    labels = np.zeros(mask.array.shape, np.uint8)
+    labels[0, 0, 0] = 1
+    write_volume(tmp_path / "mask.nii.gz", Volume.on(mask.geometry, labels))
+    run(table, make_study(), tmp_path / "out", ["P1"])
+    assert "lesions: 1, 1 OUTSIDE THE MASK" in capsys.readouterr().err
+
+
+def test_a_lesion_table_is_drawn_as_spheres(table, tmp_path):
+    x, y, z = read_volume(tmp_path / "a").geometry.centre
+    (tmp_path / "lesions.csv").write_text(f"lesion,x,y,z,diameter_mm,class\n4,{x},{y},{z},8,solid\n")
+    table.write_text("case_id,patient,A,B,lesion_table\nP1,S1,a,b,lesions.csv\n")
+    run(table, make_study(truth="lesion_table"), tmp_path / "out", ["P1"])
+    case = load_prepared(tmp_path / "out" / "prepared", "P1")
+    assert (case.lesions[0].lesion, case.lesions[0].diameter_mm, case.lesions[0].lesion_class) == (4, 8, "solid")
+    assert np.count_nonzero(case.labels() == 4) * case.geometry.voxel_mm3 == pytest.approx(268, rel=0.15)
+
+
+def test_missing_transforms_name_the_case(table, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        prepare(study=make_study(), table=table, cases=["P1"], registered=tmp_path, output=tmp_path / "out")
+    assert exit_.value.code == 2
+    assert f"error: case P1: {tmp_path / 'P1_B.tfm'}: no readable transform; delete its folder and register again" in (
+        capsys.readouterr().err
+    )

@@ -1,0 +1,79 @@
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from scipy import ndimage
+
+from hakken.imaging.files import write_volume
+from hakken.stages.register import register
+from hakken.studyfile import parse_study
+from hakken.volume import Volume
+
+
+def make_study(channels=("A", "B"), **registration):
+    return parse_study(
+        {
+            "name": "small",
+            "title": "Small",
+            "seed": 1,
+            "cohort": {"table": "cases.csv"},
+            "channels": {name: {"modality": "mr"} for name in channels},
+            "reference": "A",
+            "preparation": {"mask": "nonzero"},
+            "registration": {"shrink": [2, 1]} | registration,
+            "search": {"space": {}},
+        }
+    )
+
+
+@pytest.fixture
+def table(tmp_path):
+    """One case: a smooth pattern, and the same inverted and shifted by (4, -2, 3) mm."""
+    noise = np.random.default_rng(0).normal(size=(24, 26, 28))
+    array = ndimage.gaussian_filter(noise, 2.5)
+    write_volume(tmp_path / "a.nii.gz", Volume(array.astype(np.float32), (2.0, 2.0, 2.0)))
+    write_volume(tmp_path / "b.nii.gz", Volume((1 - array).astype(np.float32), (2.0, 2.0, 2.0), (4.0, -2.0, 3.0)))
+    path = tmp_path / "cases.csv"
+    path.write_text("case_id,patient,A,B,lesion_mask\nP1,S1,a.nii.gz,b.nii.gz,none\n")
+    return path
+
+
+def test_transform_picture_and_record_are_kept(table, tmp_path, capsys):
+    output = tmp_path / "registered" / "train-000"
+    register(study=make_study(), table=table, cases=["P1"], output=output)
+    assert sorted(path.name for path in output.iterdir()) == ["P1.json", "P1_B.png", "P1_B.tfm"]
+    transform = sitk.ReadTransform(str(output / "P1_B.tfm"))
+    assert transform.TransformPoint((20.0, 20.0, 20.0)) == pytest.approx((24, 18, 23), abs=0.2)
+    assert sitk.ReadImage(str(output / "P1_B.png")).GetHeight() >= 300
+    record = json.loads((output / "P1.json").read_text())
+    assert record["reference"] == "A"
+    assert record["channels"]["B"]["metric_after"] < record["channels"]["B"]["metric_before"]
+    assert record["channels"]["B"]["settings"]["method"] == "rigid"
+    said = capsys.readouterr().err
+    assert "[register] case 1/1 P1: B rigid, " in said
+    assert " s, mutual information -" in said
+
+
+def test_the_same_case_gives_the_same_bytes(table, tmp_path):
+    for name in ("one", "two"):
+        register(study=make_study(), table=table, cases=["P1"], output=tmp_path / name)
+    for file in ("P1_B.tfm", "P1_B.png"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_a_reference_alone_and_no_registration(table, tmp_path, capsys):
+    register(study=make_study(["A"]), table=table, cases=["P1"], output=tmp_path / "alone")
+    assert [path.name for path in (tmp_path / "alone").iterdir()] == ["P1.json"]
+    assert "P1: A alone, nothing to register" in capsys.readouterr().err
+    register(study=make_study(method="none"), table=table, cases=["P1"], output=tmp_path / "none")
+    transform = sitk.ReadTransform(str(tmp_path / "none" / "P1_B.tfm"))
+    assert transform.TransformPoint((1.0, 2.0, 3.0)) == (1, 2, 3)
+    assert "P1: B taken as it lies" in capsys.readouterr().err
+
+
+def test_a_case_that_cannot_be_registered_is_named(table, tmp_path, capsys):
+    write_volume(tmp_path / "b.nii.gz", Volume(np.zeros((1, 26, 28), np.float32)))
+    with pytest.raises(SystemExit):
+        register(study=make_study(), table=table, cases=["P1"], output=tmp_path / "out")
+    assert "error: case P1: registration: one-slice images cannot be registered in 3-D" in capsys.readouterr().err

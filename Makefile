@@ -19,12 +19,12 @@ setup: .venv/.installed
 	@touch $@
 
 # A killed run leaves its lock behind. Only one demo runs at a time, so a lock found here is a dead one's.
+demo: export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: setup
-	@flock --nonblock .venv/.running env PATH="$(CURDIR)/$(BIN):$$PATH" sh -c '\
-	  study="studies={\"$(STUDY)\": \"$(SCALE)\"}"; \
-	  [ -z "$$(ls .snakemake/locks 2>/dev/null)" ] || snakemake --quiet all --unlock --config "$$study"; \
-	  snakemake --config "$$study"' \
-	  || { status=$$?; [ -e .snakemake ] || echo "is another demo running?"; exit $$status; }
+	@flock --nonblock --conflict-exit-code 99 .venv/.running sh -c '\
+	  [ -z "$$(ls .snakemake/locks 2>/dev/null)" ] || snakemake --quiet all --unlock; \
+	  snakemake --config study=$(STUDY) scale=$(SCALE)' \
+	  || { status=$$?; [ $$status -ne 99 ] || echo "another \`make demo\` is running in this folder"; exit $$status; }
 
 lint: setup
 	$(BIN)/ruff check .

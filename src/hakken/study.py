@@ -126,7 +126,12 @@ class Registration(Section):
     metric: Literal["mutual_information", "correlation", "mean_squares"] = Field(
         default="mutual_information", description="Similarity; Mattes mutual information across contrasts."
     )
-    sampling: float = Field(default=0.1, gt=0, le=1, description="Fraction of voxels that the metric looks at.")
+    sampling: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Fraction of voxels that the metric looks at: at least 20,000 and at most 100,000 a level.",
+    )
     shrink: tuple[Shrink, ...] = Field(
         default=(4, 2, 1), min_length=1, description="Shrink factor of each resolution level."
     )

@@ -17,10 +17,11 @@ MODELS = ("selected", "default")
 
 
 def load_plans():
-    """Read every configured study at its scale, and its case table."""
+    """Read every configured study at its scale, and its case table; `--config study=NAME scale=SCALE` picks one."""
+    chosen = {config["study"]: config["scale"]} if "study" in config else config["studies"]
     folder = Path(workflow.basedir) / "config" / "studies"
     require_writable(Path("results"))
-    studies = {name: load_study(folder / f"{name}.yaml", scale) for name, scale in config["studies"].items()}
+    studies = {name: load_study(folder / f"{name}.yaml", scale) for name, scale in chosen.items()}
     for name, study in studies.items():
         require_unchanged(study, Path(f"results/{name}/{study.scale}"))
     return {name: plan_cohort(study, config["cases_per_job"]) for name, study in studies.items()}

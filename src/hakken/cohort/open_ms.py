@@ -1,8 +1,8 @@
 """The open MS data set: three patients with multiple sclerosis as a case table.
 
 The folder holds ``patient07``, ``patient19`` and ``patient26``, each with T1, T1POST, FLAIR and a consensus mask of the
-lesions, skull-stripped, at 1 mm. To use it: ``python -m hakken.cohort.open_ms [FOLDER]`` finds the folder and writes
-``data/open_ms/cases.csv``, the table that the study ``white_matter_lesion`` reads.
+lesions, skull-stripped, at 1 mm. ``hakken open-ms`` finds the folder and writes ``data/open_ms/cases.csv``,
+the table that the study ``white_matter_lesion`` reads.
 
 Source: Lesjak et al., A novel public MR image dataset of multiple sclerosis patients with lesion segmentations based on
 multi-rater consensus, Neuroinformatics 16 (2018); CC BY.
@@ -10,7 +10,6 @@ multi-rater consensus, Neuroinformatics 16 (2018); CC BY.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from hakken.cohort.case import Case, CaseTable
@@ -21,7 +20,6 @@ from hakken.study import Part
 PATIENTS: dict[str, Part] = {"patient07": "train", "patient26": "validation", "patient19": "test"}
 CHANNELS = ("T1", "T1POST", "FLAIR")
 PLACES = ("data/open_ms", "../shared/data/open_ms", "shared/data/open_ms", "../data/open_ms")
-TABLE = Path("data/open_ms/cases.csv")
 
 
 def find_open_ms(folder: Path | None = None) -> Path:
@@ -51,18 +49,6 @@ def write_case_table(source: Path, output: Path) -> CaseTable:
     return table
 
 
-def main(arguments: list[str]) -> int:
-    """Write the case table of the folder in ``arguments``, or of the one that is found; return the exit status."""
-    try:
-        source = find_open_ms(Path(arguments[0]) if arguments else None)
-        table = write_case_table(source, TABLE)
-    except HakkenError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{TABLE}: {len(table)} cases of {source}")
-    return 0
-
-
 def _case(source: Path, patient: str, part: Part) -> Case:
     return Case(
         case_id=patient,
@@ -71,7 +57,3 @@ def _case(source: Path, patient: str, part: Part) -> Case:
         channels={channel: source / patient / f"{channel}.nii.gz" for channel in CHANNELS},
         lesion_mask=source / patient / "lesions.nii.gz",
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

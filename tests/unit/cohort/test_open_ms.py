@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hakken.cohort.open_ms import CHANNELS, PATIENTS, find_open_ms, main, write_case_table
+from hakken.cli import main
+from hakken.cohort.open_ms import CHANNELS, PATIENTS, find_open_ms, write_case_table
 from hakken.cohort.table import read_table
 from hakken.errors import HakkenError
 from hakken.studyfile import load_study
@@ -43,8 +44,8 @@ def test_it_is_found_beside_the_working_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert find_open_ms() == Path("data/open_ms")
-    assert main([]) == 0
-    assert capsys.readouterr().out == f"data/open_ms/cases.csv: 3 cases of {Path('data/open_ms')}\n"
+    assert main(["open-ms"]) == 0
+    assert capsys.readouterr().out == "data/open_ms/cases.csv: case table of the images in data/open_ms\n"
     assert (source / "cases.csv").read_text().splitlines()[1] == (
         "patient07,patient07,train,patient07/T1.nii.gz,patient07/T1POST.nii.gz,patient07/FLAIR.nii.gz,"
         "patient07/lesions.nii.gz"
@@ -53,9 +54,9 @@ def test_it_is_found_beside_the_working_folder(
 
 def test_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["nowhere"]) == 2
+    assert main(["open-ms", "--from", "nowhere"]) == 2
     assert capsys.readouterr().err == (
-        "the open MS data set was not found; looked for the folders patient07, patient26, patient19 in "
+        "hakken open-ms: the open MS data set was not found; looked for the folders patient07, patient26, patient19 in "
         f"{tmp_path}/nowhere; give its folder, or link it as data/open_ms\n"
     )
     with pytest.raises(HakkenError, match=r"in .*/data/open_ms, .*/\.\./shared/data/open_ms, "):

@@ -10,12 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hakken.errors import HakkenError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 REASONS = {
     errno.ENOSPC: "no space left on the disk; free some, or make `results` a link to a folder on another disk",
@@ -97,11 +94,6 @@ def read_json(path: Path) -> Any:
         raise HakkenError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise HakkenError(f"{path}: not valid JSON ({error})") from None
-
-
-def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Write a table as CSV without its index; floats keep every digit."""
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
 def sha256_file(path: Path) -> str:

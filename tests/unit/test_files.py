@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from hakken import files
@@ -22,7 +21,6 @@ from hakken.files import (
     replacing,
     sha256_file,
     sha256_json,
-    write_csv,
     write_json,
     write_text,
     writing,
@@ -206,11 +204,6 @@ def test_reading_json_that_is_missing_or_broken(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(HakkenError, match="not valid JSON"):
             read_json(path)
-
-
-def test_a_table_keeps_every_digit(tmp_path: Path) -> None:
-    write_csv(tmp_path / "a.csv", pd.DataFrame({"name": ["a", "b"], "value": [0.1 + 0.2, None]}))
-    assert (tmp_path / "a.csv").read_bytes() == b"name,value\na,0.30000000000000004\nb,\n"
 
 
 def test_digests(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from hakken.commands.parser import add_command
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
 
-PACKAGES = ("torch", "snakemake", "SimpleITK", "nibabel", "numpy", "scipy", "pandas", "scikit-optimize", "matplotlib")
+PACKAGES = ("torch", "snakemake", "SimpleITK", "nibabel", "numpy", "scipy", "scikit-optimize", "matplotlib")
 SCHEDULERS = {"sbatch": "Slurm", "pjsub": "Fujitsu PJM", "qsub": "PBS or Grid Engine"}
 NEEDED_GB = 5
 

@@ -1,4 +1,4 @@
-"""The table of candidates that every part of hakken reads; made without pandas, whose import takes half a second."""
+"""The table of candidates that every part of hakken reads."""
 
 from __future__ import annotations
 

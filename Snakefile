@@ -7,6 +7,10 @@ min_version("9.20")
 configfile: "config/config.yaml"
 
 
+# Used with `--software-deployment-method apptainer` alone; envs/hakken.def is its recipe.
+container: "envs/hakken.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/imaging.smk"

@@ -27,7 +27,7 @@ RULES = {name: text for path in STAGE_FILES for name, text in rules(path).items(
 def test_the_snakefile_is_a_table_of_contents() -> None:
     text = (ROOT / "Snakefile").read_text()
     assert len(text.splitlines()) < 80
-    assert "def " not in text
+    assert not re.search(r"^def ", text, flags=re.MULTILINE)
     included = re.findall(r'include: "workflow/rules/(\w+).smk"', text)
     assert included[0] == "common"
     assert set(included) == {path.stem for path in RULE_FILES}

@@ -17,8 +17,8 @@ from workflow_project import Project
 RESULTS = Path("results/smoke/tiny")
 
 
-def run_until(project: Project, reached: list[str], after: float, timeout: float = 240) -> None:
-    """Start the workflow, wait until one of the ``reached`` patterns exists and ``after`` seconds more, and kill it."""
+def run_until(project: Project, reached: str, after: float, timeout: float = 240) -> None:
+    """Start the workflow, wait until a file matches ``reached`` and ``after`` seconds more, and kill it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "2"],
         cwd=project.folder,
@@ -29,18 +29,21 @@ def run_until(project: Project, reached: list[str], after: float, timeout: float
     )
     deadline = time.monotonic() + timeout
     while process.poll() is None and time.monotonic() < deadline:
-        if any(any(project.folder.glob(pattern)) for pattern in reached):
+        if any(project.folder.glob(reached)):
             break
         time.sleep(0.05)
     time.sleep(after)
+    assert process.poll() is None, "the run ended before it could be killed"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-@pytest.mark.parametrize(("seed", "stage"), [(1, "prepared"), (2, "work/*/checkpoint*"), (3, "trials/000[23].json")])
+@pytest.mark.parametrize(
+    ("seed", "stage"), [(1, "prepared/*"), (2, "sweeps/*/work/*/*"), (3, "sweeps/search/trials/000[23].json")]
+)
 def test_killed_and_started_again_it_completes(project: Project, seed: int, stage: str) -> None:
     after = np.random.default_rng(seed).uniform(0, 1)
-    run_until(project, [f"{RESULTS}/{stage}*", f"{RESULTS}/sweeps/*/{stage}"], after)
+    run_until(project, f"{RESULTS}/{stage}", after)
     trials = project.path(str(RESULTS / "sweeps"))
     finished_before = {path: path.read_bytes() for path in trials.glob("*/trials/*.json")}
     project.snakemake("--unlock")

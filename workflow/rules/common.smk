@@ -1,5 +1,5 @@
-# What all rules share, and the only Python functions of the workflow: which studies run, which cases stand in which
-# batch, which part of a study a rule depends on, and the digest of the code that it runs.
+# What all stages share, and the only Python functions of the workflow: which studies run, which cases stand in which
+# batch, which part of a study a stage depends on, and the digest of the code that it runs.
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -34,8 +34,13 @@ except HakkenError as error:
 
 
 def study(*sections):
-    """The study as plain values, reduced to what a rule depends on: a change elsewhere re-runs nothing."""
+    """The study as plain values, reduced to what a stage depends on: a change elsewhere re-runs nothing."""
     return lambda wildcards: study_slice(PLANS[wildcards.study].study, sections)
+
+
+def folder(wildcards):
+    """The folder of all results of a study at its scale."""
+    return f"results/{wildcards.study}/{wildcards.scale}"
 
 
 def whole_study(wildcards):

@@ -23,7 +23,7 @@ rule report:
         runtime=10,
     params:
         study=whole_study,
-        folder="results/{study}/{scale}",
+        folder=folder,
         code=code("report"),
     script:
         "../scripts/report.py"
@@ -50,7 +50,7 @@ rule summary:
         runtime=10,
     params:
         study=whole_study,
-        folder="results/{study}/{scale}",
+        folder=folder,
         code=code("summary"),
     script:
         "../scripts/summary.py"

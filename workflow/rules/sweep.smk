@@ -52,7 +52,6 @@ rule select_trial:
         mem_mb=1000,
         runtime=10,
     params:
-        sweeps="results/{study}/{scale}/sweeps",
         code=code("select_trial"),
     script:
         "../scripts/select_trial.py"

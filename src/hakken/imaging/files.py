@@ -6,10 +6,14 @@ written. SimpleITK reads a cut-off NIfTI file without a word and fills it with z
 
 from __future__ import annotations
 
+import errno
 import gzip
 import math
+import shutil
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +76,33 @@ def write_volume(path: Path, volume: Volume) -> None:
     """Write a volume as NIfTI or MetaImage, by the name's ending; the header holds geometry and nothing else."""
     if suffix(path) not in (*NIFTI, ".mha"):
         raise HakkenError(f"{path}: volumes are written as .nii.gz, .nii or .mha")
-    with replacing(path) as temporary:
+    with _replacing(path) as temporary:
         sitk.WriteImage(to_image(volume), str(temporary), useCompression=suffix(path) != ".nii")
+        if suffix(path) in NIFTI:
+            _check_nifti(temporary)
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write a colour picture (rows, columns, 3) of bytes as PNG."""
-    with replacing(path) as temporary:
+    with _replacing(path) as temporary:
         sitk.WriteImage(sitk.GetImageFromArray(pixels, isVector=True), str(temporary))
+
+
+def write_transform(path: Path, transform: sitk.Transform) -> None:
+    """Write a transform as text (.tfm)."""
+    with _replacing(path) as temporary:
+        sitk.WriteTransform(transform, str(temporary))
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Like `hakken.files.replacing`, for SimpleITK: it reports a full disk without its number, or not at all."""
+    with replacing(path) as temporary:
+        try:
+            yield temporary
+        except (RuntimeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+            full = shutil.disk_usage(path.parent).free < MEGABYTE
+            raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
 
 
 def suffix(path: Path) -> str:

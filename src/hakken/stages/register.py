@@ -6,13 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-import SimpleITK as sitk
-
 from hakken.cohort.table import Case, read_table
 from hakken.console import progress
 from hakken.errors import HakkenError
-from hakken.files import replacing, write_json
-from hakken.imaging.files import read_volume, write_picture
+from hakken.files import write_json
+from hakken.imaging.files import read_volume, write_picture, write_transform
 from hakken.imaging.masks import find_mask
 from hakken.imaging.pictures import registration_picture
 from hakken.imaging.registration import RegistrationResult
@@ -58,8 +56,7 @@ def _register_case(study: Study, case: Case, output: Path) -> str:
 
 
 def _write(output: Path, name: str, result: RegistrationResult, fixed: Volume, moving: Volume) -> None:
-    with replacing(output / f"{name}.tfm") as temporary:
-        sitk.WriteTransform(result.transform, str(temporary))
+    write_transform(output / f"{name}.tfm", result.transform)
     write_picture(output / f"{name}.png", registration_picture(fixed, moving, result.transform))
 
 

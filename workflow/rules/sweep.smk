@@ -1,6 +1,6 @@
 # The sweep: independent trainings, each of which asks for its parameters when it starts.
 # Needs patches/ and the prepared validation cases. Makes sweeps/<sweep>/trials/; the ledger, the checkpoints and the
-# models stand beside them in sweeps/<sweep>/ledger and sweeps/<sweep>/work, outside the declared outputs, because
+# models stand beside them in sweeps/<sweep>/ledger and sweeps/<sweep>/trainings, outside the declared outputs, because
 # Snakemake deletes those when a job fails.
 
 
@@ -28,7 +28,7 @@ rule trial:
         sweep="{sweep}",
         number="{trial}",
         ledger="results/{study}/{scale}/sweeps/{sweep}/ledger",
-        work="results/{study}/{scale}/sweeps/{sweep}/work/{trial}",
+        work="results/{study}/{scale}/sweeps/{sweep}/trainings/{trial}",
         code=code("trial"),
     script:
         "../scripts/trial.py"

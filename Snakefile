@@ -27,6 +27,7 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
+        all_figures,
         everything("results/{study}/{scale}/report.html"),
         everything("results/{study}/{scale}/summary.txt"),
 

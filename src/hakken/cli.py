@@ -43,6 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HakkenError as error:
         print(f"hakken {options.command}: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None or error.strerror is None:
+            raise
+        print(f"hakken {options.command}: {error.filename}: {error.strerror}; check the path", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"hakken {options.command}: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -109,3 +109,12 @@ def test_it_is_installed_as_a_command() -> None:
     assert run.returncode == 2
     assert run.stderr.startswith("hakken predict: nowhere.pt: no such model; ")
     assert "Traceback" not in run.stderr
+
+
+def test_an_output_that_cannot_be_is_named_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["schema", "--output", str(tmp_path / "file" / "reference")]) == 2
+    said = capsys.readouterr().err
+    assert said == f"hakken schema: {tmp_path / 'file' / 'reference'}: Not a directory; check the path\n"

@@ -236,6 +236,29 @@ def test_an_unknown_study_and_scale(own: Project) -> None:
     assert "no scale `tinny`; there are tiny; did you mean `tiny`?" in run.stdout
 
 
+@pytest.mark.parametrize("given", ["study=own", "scale=tiny"])
+def test_a_study_without_its_scale(given: str, own: Project) -> None:
+    run = own.snakemake("--dry-run", "--config", given)
+    assert run.returncode == 1
+    assert "--config takes the study and its scale together: --config study=NAME scale=SCALE" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("studies: [own]\ncases_per_job: 8\n", "`studies` must name at least one study and its scale"),
+        ("studies: {own: }\ncases_per_job: 8\n", "`studies` must name at least one study and its scale"),
+        ("studies: {own: tiny}\n", "`cases_per_job` must be a number of cases, 1 or more"),
+        ("studies: {own: tiny}\ncases_per_job: 0\n", "`cases_per_job` must be a number of cases, 1 or more"),
+    ],
+)
+def test_a_bad_configuration(text: str, message: str, own: Project) -> None:
+    own.path("config/config.yaml").write_text(text)
+    run = own.snakemake("--dry-run")
+    assert run.returncode == 1
+    assert f"config/config.yaml: {message}" in run.stdout
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 256 kB; skips where mounting is not allowed."""

@@ -39,7 +39,7 @@ def run_until(project: Project, reached: str, after: float, timeout: float = 240
 
 
 @pytest.mark.parametrize(
-    ("seed", "stage"), [(1, "prepared/*"), (2, "sweeps/*/trainings/*/*"), (3, "sweeps/search/trials/000[23].json")]
+    ("seed", "stage"), [(1, "prepared/*"), (2, "sweeps/*/trainings/*/*/*"), (3, "sweeps/search/trials/000[23].json")]
 )
 def test_killed_and_started_again_it_completes(project: Project, seed: int, stage: str) -> None:
     after = np.random.default_rng(seed).uniform(0, 1)

@@ -55,6 +55,20 @@ def test_a_second_call_says_that_nothing_is_to_be_done(finished: tuple[Project, 
     assert time.monotonic() - start < 15
 
 
+@pytest.mark.parametrize("ending", ["svg", "json"])
+def test_a_deleted_figure_is_drawn_again_and_nothing_else(
+    ending: str, finished: tuple[Project, str], tmp_path: Path
+) -> None:
+    project, _ = finished
+    copy = Project(tmp_path / "copy")
+    shutil.copytree(project.folder, copy.folder, symlinks=True)
+    copy.path(str(RESULTS / f"figures/search.{ending}")).unlink()
+    run = copy.snakemake("--dry-run")
+    assert run.returncode == 0, run.stdout[-3000:]
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, flags=re.MULTILINE))  # a dry run prints the table twice
+    assert jobs == {"figure_search": "1", "report": "1", "all": "1", "total": "3"}
+
+
 def test_the_test_set_was_opened_once_for_the_frozen_models(finished: tuple[Project, str]) -> None:
     project, _ = finished
     openings = read_openings(project.path(str(RESULTS / "openings.jsonl")))

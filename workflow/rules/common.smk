@@ -4,9 +4,11 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from hakken.commands.configured import check_config
 from hakken.errors import HakkenError
 from hakken.files import require_writable
 from hakken.report.guard import SCIENCE, require_unchanged
+from hakken.report.guard import science as what_results_depend_on
 from hakken.report.provenance import code_digest
 from hakken.cohort.batches import plan_cohort
 from hakken.studyfile import load_study, study_slice
@@ -18,6 +20,7 @@ MODELS = ("selected", "default")
 
 def load_plans():
     """Read every configured study at its scale, and its case table; `--config study=NAME scale=SCALE` picks one."""
+    check_config(config)
     chosen = {config["study"]: config["scale"]} if "study" in config else config["studies"]
     folder = Path(workflow.basedir) / "config" / "studies"
     require_writable(Path("results"))
@@ -51,6 +54,12 @@ def whole_study(wildcards):
 def science(wildcards):
     """All of the study that its results depend on."""
     return study_slice(PLANS[wildcards.study].study, SCIENCE)
+
+
+def sealed(wildcards):
+    """What the freeze writes down of the study: all that its results depend on, and nothing of the hardware."""
+    chosen = PLANS[wildcards.study].study
+    return {"name": chosen.name, "scale": chosen.scale, **what_results_depend_on(chosen)}
 
 
 def code(stage):
@@ -134,11 +143,12 @@ def study_figures(wildcards):
 
 
 def all_figures(wildcards):
-    """The provenance files of every figure of every configured study."""
+    """Every file of every figure of every configured study, so that a deleted one is drawn again."""
     return [
-        f"results/{name}/{plan.study.scale}/figures/{figure}.json"
+        f"results/{name}/{plan.study.scale}/figures/{figure}.{ending}"
         for name, plan in PLANS.items()
         for figure in plan.study.figures
+        for ending in ("pdf", "svg", "png", "json")
     ]
 
 

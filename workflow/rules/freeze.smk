@@ -22,7 +22,7 @@ rule freeze:
         mem_mb=500,
         runtime=10,
     params:
-        study=science,
+        study=sealed,
         codes={stage: code(stage) for stage in ("register", "prepare", "patches", "trial", "predict", "evaluate")},
         code=code("freeze"),
     script:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 predict(
     study=snakemake.params.study,
     model=snakemake.input.model,
+    freeze=snakemake.input.freeze,
     prepared=snakemake.input.prepared,
     output=snakemake.output.candidates,
     threads=snakemake.threads,

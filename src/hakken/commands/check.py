@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hakken.commands.configured import STUDIES, first_scale
+from hakken.commands.configured import first_scale, study_path
 from hakken.commands.parser import add_command
 from hakken.console import progress
 from hakken.errors import HakkenError
@@ -120,7 +120,7 @@ def _has_lesions(case: Case) -> bool:
 def _named_study(name: str, table: Path) -> Study:
     from hakken.studyfile import load_study
 
-    path = STUDIES / f"{name}.yaml"
+    path = study_path(name)
     study = load_study(path, first_scale(path))
     return study.model_copy(update={"cohort": study.cohort.model_copy(update={"table": str(table), "phantom": None})})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,27 @@ def read_config() -> dict[str, Any]:
     from hakken.studyfile import read_mapping
 
     content = read_mapping(CONFIG)
-    if not isinstance(content.get("studies"), dict) or not content["studies"]:
+    check_config(content)
+    return content
+
+
+def check_config(content: Mapping[str, Any]) -> None:
+    """Raise HakkenError where the configuration names no study, or a study without its scale, or no size of a job."""
+    if ("study" in content) != ("scale" in content):
+        raise HakkenError("--config takes the study and its scale together: --config study=NAME scale=SCALE")
+    studies = content.get("studies")
+    if not isinstance(studies, dict) or not studies or not all(isinstance(scale, str) for scale in studies.values()):
         raise HakkenError(f"{CONFIG}: `studies` must name at least one study and its scale, as `name: scale`")
     cases = content.get("cases_per_job")
     if type(cases) is not int or cases < 1:
         raise HakkenError(f"{CONFIG}: `cases_per_job` must be a number of cases, 1 or more")
-    return content
+
+
+def study_path(name: str) -> Path:
+    """Return the file of a study; raises HakkenError where the working folder is not the project's."""
+    if not STUDIES.is_dir():
+        raise HakkenError(f"{STUDIES}: no such folder; run this command in the project's folder")
+    return STUDIES / f"{name}.yaml"
 
 
 def chosen_studies(options: argparse.Namespace) -> list[Study]:

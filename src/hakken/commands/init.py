@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hakken.commands.configured import STUDIES, first_scale
+from hakken.commands.configured import first_scale, study_path
 from hakken.commands.parser import add_command
 from hakken.errors import HakkenError
 from hakken.files import write_text
@@ -46,11 +46,11 @@ def run(options: argparse.Namespace) -> None:
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_]*", options.name):
         raise HakkenError(f"`{options.name}` is no study name; use letters, digits and underscores")
-    study_file, table = STUDIES / f"{options.name}.yaml", Path("data") / options.name / "cases.csv"
+    study_file, table = study_path(options.name), Path("data") / options.name / "cases.csv"
     for path in (study_file, table):
         if path.exists():
             raise HakkenError(f"{path} exists already; choose another name, or move it away")
-    source = STUDIES / f"{options.source}.yaml"
+    source = study_path(options.source)
     study = load_study(source, first_scale(source))
     write_text(study_file, own_study(source, options.name, table))
     write_text(table, case_template([*study.channels], study.cohort.truth))

@@ -64,7 +64,7 @@ def earlier_run(results: Path, study: str, scale: str) -> Path | None:
 
 
 def earlier_costs(folder: Path) -> tuple[tuple[StageCost, ...], float | None]:
-    """Return the costs of an earlier run and the mean GPU-seconds of its trainings."""
+    """Return the costs of an earlier run and the mean GPU-seconds of its trainings, None where it used no GPU."""
     trials = [read_json(path) for path in sorted(folder.glob("sweeps/*/trials/*.json"))]
     seconds = [float(trial["gpu_seconds"]) for trial in trials]
-    return read_costs(folder / "logs"), sum(seconds) / len(seconds) if seconds else None
+    return read_costs(folder / "logs"), sum(seconds) / len(seconds) if any(seconds) else None

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from hakken.console import log, progress
-from hakken.files import write_text
+from hakken.errors import HakkenError
+from hakken.files import read_json, sha256_file, write_text
 from hakken.imaging.prepared import prepared_cases
 from hakken.inference.model import load_model, predict_prepared
 from hakken.inference.table import candidate_rows, candidate_table
@@ -21,8 +22,15 @@ QUIET_SECONDS = 10.0
 
 
 @stage
-def predict(*, study: Study, model: Path, prepared: list[Path], output: Path, threads: int = 1) -> None:
-    """Write the candidates of all cases in the folders ``prepared`` to the table ``output``."""
+def predict(
+    *, study: Study, model: Path, prepared: list[Path], output: Path, freeze: Path | None = None, threads: int = 1
+) -> None:
+    """Write the candidates of all cases in the folders ``prepared`` to the table ``output``.
+
+    Raises HakkenError where ``model`` is not the network that the file ``freeze`` names.
+    """
+    if freeze is not None:
+        _require_frozen(model, freeze)
     torch.set_num_threads(threads)
     detector = load_model(model, choose_device())
     cases = [case for folder in prepared for case in prepared_cases(folder)]
@@ -37,3 +45,9 @@ def predict(*, study: Study, model: Path, prepared: list[Path], output: Path, th
             spoken = time.monotonic()
     write_text(output, candidate_table(rows))
     progress(f"{len(rows)} candidates in {len(cases)} cases, {time.monotonic() - started:.0f} s")
+
+
+def _require_frozen(model: Path, freeze: Path) -> None:
+    """The test set is measured with what was frozen, and with nothing else."""
+    if sha256_file(model) != read_json(freeze)["models"][model.stem]["sha256"]:
+        raise HakkenError(f"{model}: is not the network that {freeze} names; delete {freeze} to freeze this one")

@@ -35,7 +35,7 @@ from hakken.seeds import derive_seed
 from hakken.stages import stage
 from hakken.study import Hyperparameters, Study
 from hakken.tasks.detection import DetectionTask, candidate_labels
-from hakken.training.checkpoint import Checkpoints
+from hakken.training.checkpoint import Checkpoints, clear_checkpoints
 from hakken.training.device import choose_device, choose_precision, peak_memory_mb
 from hakken.training.failures import failure_reason
 from hakken.training.loop import Interrupted, TrainingResult, train
@@ -45,6 +45,7 @@ from hakken.training.stopping import REQUEUE, stop_requests
 
 DEFAULT = "default"  # the sweep that trains the study's own parameters
 WAIT_SECONDS = 2.0
+SHORT = 12  # characters of a generation that name its folders
 Record = dict[str, Any]
 
 
@@ -74,15 +75,13 @@ def trial(
     lesions = sum(lesion.kind == "included" for case in cases for lesion in case.lesions)
     if problems := require_lesions({"validation": lesions}):
         raise HakkenError(str(problems[0]))
-    job = _Job(study, sweep, number, patches, cases, work, _generation(patches, cases, code))
+    generation = _generation(patches, cases, code)
+    job = _Job(study, sweep, number, patches, cases, work / generation[:SHORT], generation)
     book = _open_ledger(job, ledger)
-    while True:
-        record = book.result(number)
-        if record is not None and _is_sound(record):
-            break
+    while (record := _published(book, number)) is None:
         with book.lease(number) as lease:
-            if lease.held:
-                record = _obtain(job, book, lease)
+            if lease.held:  # perhaps because a twin has just finished
+                record = _published(book, number) or _obtain(job, book, lease)
                 break
         progress(f"{job.label}: another process trains it; waiting for its result")
         time.sleep(WAIT_SECONDS)
@@ -116,25 +115,37 @@ def _generation(patches: Path, cases: tuple[PreparedCase, ...], code: str) -> st
     digests = [sha256_file(patches / "shards.json")]
     for case in cases:
         assert case.folder is not None  # they were loaded from one
-        digests += [sha256_file(case.folder / f"{case.case_id}{suffix}") for suffix in (".json", ".mask.npy")]
+        suffixes = (".json", ".npy", ".mask.npy", *([".labels.npy"] if case.has_truth else []))
+        digests += [sha256_file(case.folder / f"{case.case_id}{suffix}") for suffix in suffixes]
     return sha256_json({"code": code, "data": digests})
 
 
 def _open_ledger(job: _Job, folder: Path) -> Ledger:
     """Return the sweep's ledger; new code or data begin a new one beside the old."""
-    book = Ledger(folder / job.generation[:12])
+    book = Ledger(folder / job.generation[:SHORT])
     details = science(job.study)
     book.join(sha256_json(details), details)
     return book
 
 
+def _published(book: Ledger, number: int) -> Record | None:
+    """Return the published result of a trial whose files are all there, or None."""
+    record = book.result(number)
+    return record if record is not None and _is_sound(record) else None
+
+
 def _obtain(job: _Job, book: Ledger, lease: Lease) -> Record:
-    """Train, publish, and return the record that counts: the first whose files exist."""
+    """Train, publish, and return the record that counts: the first whose files exist.
+
+    The checkpoints stay until the result is published, so that a kill just before does not cost the training.
+    """
     proposal = _proposal(job, book)
     known = f"{len(proposal.known)} finished and {len(proposal.pending)} running trials known"
     log(f"{job.label}: parameters {proposal.parameters}; {known}")
     mine = _attempt(job, proposal, lease)
     published = book.publish(job.number, mine)
+    if lease.held:
+        clear_checkpoints(job.work)
     return published if _is_sound(published) else mine
 
 
@@ -223,21 +234,23 @@ def _train(job: _Job, parameters: Hyperparameters, lease: Lease, device: torch.d
         )
     log(f"{job.label}: {result.seconds:.1f} s of training, of them {validation.seconds:.1f} s measured the objective")
     network.load_state_dict(result.weights)
-    found = validation.found if validation.best == result.objective else task.candidates(network.eval())
+    since = sum(point.step > result.best_step for point in result.curve)
+    found = validation.found if validation.since == since else task.candidates(network.eval())
     folder = job.work if lease.held else job.work / f"twin-{os.getpid()}"
     outcome = {"parameter_count": network.parameter_count}
-    outcome |= _outcome_of(result) | _write_files(job, task, result, found, folder)
-    if lease.held:
-        checkpoints.clear()
-    return outcome
+    return outcome | _outcome_of(result) | _write_files(job, task, result, found, folder)
 
 
 @dataclass
 class _Validation:
-    """Measures a network as the task does, and keeps the candidates of the best one for the trial's table."""
+    """Measures a network as the task does, and keeps the candidates of the best one for the trial's table.
+
+    ``since`` counts the measurements after the best; a resumed training may have had its best before them all.
+    """
 
     task: DetectionTask
     best: float = -math.inf
+    since: int = -1
     seconds: float = 0.0
     found: Mapping[str, Candidates] = field(default_factory=dict)
 
@@ -245,8 +258,9 @@ class _Validation:
         start = time.monotonic()
         found = self.task.candidates(network)
         objective = self.task.objective(found)
+        self.since += 1
         if objective > self.best:
-            self.best, self.found = objective, found
+            self.best, self.found, self.since = objective, found, 0
         self.seconds += time.monotonic() - start
         return objective
 

@@ -44,20 +44,28 @@ class Checkpoints:
         return time.monotonic() - self._saved >= self.every_seconds
 
     def save(self, step: int, content: Mapping[str, Any]) -> None:
-        """Write the checkpoint of ``step``, delete all but the last two; raises HakkenError when the disk is full."""
+        """Write the checkpoint of ``step`` and delete all but it and the one before.
+
+        Later ones are damaged or of another training, for this one went on from an earlier step. Raises HakkenError
+        when the disk is full.
+        """
         self._saved = time.monotonic()
         if not self.mine():
             return
         buffer = io.BytesIO()
         torch.save({"identity": self.identity, "content": dict(content)}, buffer)
-        with replacing(self.folder / f"checkpoint-{step:09d}.pt") as temporary:
+        newest = self.folder / f"checkpoint-{step:09d}.pt"
+        with replacing(newest) as temporary:
             temporary.write_bytes(_sealed(buffer.getvalue()))
-        for path in self._files()[:-KEPT]:
-            path.unlink(missing_ok=True)
+        files = checkpoint_files(self.folder)
+        kept = [path for path in files if path <= newest][-KEPT:]
+        for path in files:
+            if path not in kept:
+                path.unlink(missing_ok=True)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """Return the content of the newest sound checkpoint of this training, None where there is none."""
-        for path in reversed(self._files()):
+        for path in reversed(checkpoint_files(self.folder)):
             found = _read(path, device)
             if found is None:
                 log(f"checkpoint {path.name} is damaged; the one before is used")
@@ -67,14 +75,16 @@ class Checkpoints:
                 return dict(found["content"])
         return None
 
-    def clear(self) -> None:
-        """Delete all checkpoints."""
-        for path in self._files():
-            path.unlink(missing_ok=True)
 
-    def _files(self) -> list[Path]:
-        """Return the checkpoints, oldest first."""
-        return sorted(self.folder.glob("checkpoint-*.pt"))
+def checkpoint_files(folder: Path) -> list[Path]:
+    """Return the checkpoints in ``folder``, by step."""
+    return sorted(folder.glob("checkpoint-*.pt"))
+
+
+def clear_checkpoints(folder: Path) -> None:
+    """Delete all checkpoints in ``folder``."""
+    for path in checkpoint_files(folder):
+        path.unlink(missing_ok=True)
 
 
 def _sealed(payload: bytes) -> bytes:

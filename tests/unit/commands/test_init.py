@@ -84,3 +84,14 @@ def test_an_unknown_source_names_those_that_exist(project: Path, capsys: pytest.
     assert "config/studies/brain_metastases.yaml: no such file; there are brain_metastasis" in shown
     assert shown.endswith("; did you mean `brain_metastasis`?\n")
     assert not (project / "data").exists()
+
+
+@pytest.mark.parametrize("words", [["init", "liver"], ["check", "cases.csv", "--study", "liver"]])
+def test_in_another_folder_it_says_where_to_go(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    said = "config/studies: no such folder; run this command in the project's folder\n"
+    assert capsys.readouterr().err == f"hakken {words[0]}: {said}"
+    assert list(tmp_path.iterdir()) == []

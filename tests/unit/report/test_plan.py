@@ -91,3 +91,10 @@ def test_costs_of_an_earlier_run(tmp_path: Path) -> None:
     assert costs == (StageCost("trial", (5.0,), (9.0,), 100.0),)
     assert gpu_seconds == 200.0
     assert earlier_costs(tmp_path / "nowhere") == ((), None)
+
+
+def test_a_run_without_a_gpu_tells_nothing_of_gpu_hours(tmp_path: Path) -> None:
+    path = tmp_path / "sweeps" / "search" / "trials" / "0000.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"gpu_seconds": 0.0}))
+    assert earlier_costs(tmp_path) == ((), None)

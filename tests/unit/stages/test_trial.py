@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,7 +24,7 @@ from hakken.search.ledger import Ledger
 from hakken.stages import trial as stage
 from hakken.stages.patches import patches
 from hakken.stages.predict import predict
-from hakken.tasks.detection import DetectionLoss, lesions_of
+from hakken.tasks.detection import DetectionLoss, DetectionTask, lesions_of
 from hakken.training.loop import Run
 from hakken.training.reporter import Reporter
 
@@ -80,7 +83,8 @@ def test_a_trial_from_its_proposal_to_its_files(data: Path, tmp_path: Path) -> N
     detector = load_model(Path(record["model"]["path"]))
     assert detector.network.hyperparameters.learning_rate == record["parameters"]["learning_rate"]
     assert detector.metadata["objective"] == record["objective"]
-    assert not list((tmp_path / "search" / "work" / "0000").glob("checkpoint-*"))
+    assert not list((tmp_path / "search" / "work" / "0000").glob("*/checkpoint-*"))
+    assert list((tmp_path / "search" / "work" / "0000").glob("*/model.pt"))
 
 
 def test_the_table_of_candidates_gives_the_objective_of_the_record(data: Path, tmp_path: Path) -> None:
@@ -109,6 +113,22 @@ def test_predicting_the_same_cases_gives_the_same_table(data: Path, tmp_path: Pa
         threads=1,
     )
     assert (tmp_path / "again.csv").read_text() == Path(record["candidates"]["path"]).read_text()
+
+
+def test_only_the_frozen_network_may_see_the_test_set(data: Path, tmp_path: Path) -> None:
+    record = run(data, tmp_path)
+    freeze = tmp_path / "freeze.json"
+    freeze.write_text(json.dumps({"models": {"model": {"sha256": "0" * 64}}}))
+    with pytest.raises(SystemExit) as ended:
+        predict(
+            study=study().model_dump(mode="json"),
+            model=record["model"]["path"],
+            prepared=[str(data / "prepared" / "validation-000")],
+            output=str(tmp_path / "test.csv"),
+            freeze=str(freeze),
+        )
+    assert ended.value.code == 2
+    assert not (tmp_path / "test.csv").exists()
 
 
 def test_the_default_sweep_trains_the_study_s_own_parameters(data: Path, tmp_path: Path) -> None:
@@ -282,6 +302,64 @@ def test_who_loses_the_lease_writes_aside_and_the_first_result_counts(
 
     monkeypatch.setattr(Ledger, "lease", losing)
     record = run(data, tmp_path)
-    folder = tmp_path / "search" / "work" / "0000"
+    (folder,) = (tmp_path / "search" / "work" / "0000").iterdir()
     assert Path(record["model"]["path"]).parent.name == f"twin-{os.getpid()}"
     assert [path.name for path in folder.iterdir()] == [f"twin-{os.getpid()}"]
+
+
+def test_other_validation_images_begin_a_new_ledger(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    first = run(tmp_path / "data", tmp_path)
+    image = tmp_path / "data" / "prepared" / "validation-000" / "v0.npy"
+    np.save(image, np.load(image) + np.float16(0.5))
+    second = run(tmp_path / "data", tmp_path)
+    assert first["generation"] != second["generation"]
+    assert len(list((tmp_path / "search" / "ledger").iterdir())) == 2
+
+
+def test_what_a_twin_published_while_the_lease_was_awaited_is_taken(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run(data, tmp_path / "elsewhere")
+    lease = Ledger.lease
+
+    @contextmanager
+    def freed(self: Ledger, number: int) -> Iterator[Any]:
+        self.publish(number, expected)
+        with lease(self, number) as mine:
+            yield mine
+
+    monkeypatch.setattr(Ledger, "lease", freed)
+    monkeypatch.setattr(stage, "train", None)
+    assert run(data, tmp_path) == expected
+
+
+def test_killed_before_its_result_is_published_it_keeps_its_checkpoints(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(self: Ledger, number: int, record: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Ledger, "publish", die)
+        run(data, tmp_path)
+    assert list((tmp_path / "search" / "work" / "0000").glob("*/checkpoint-000000012.pt"))
+
+
+def test_resumed_after_its_best_the_table_is_that_of_the_best_network(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal objectives before and after a kill: the first network is kept, and so must be its candidates."""
+    monkeypatch.setattr(DetectionTask, "objective", lambda self, found: 0.5)
+    expected = run(data, tmp_path / "uninterrupted")
+
+    def die(self: Reporter, run: Run) -> None:
+        if run.step == 7:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Reporter, "__call__", die)
+        run(data, tmp_path)
+    resumed = run(data, tmp_path)
+    assert resumed["best_step"] == 4
+    assert resumed["candidates"]["sha256"] == expected["candidates"]["sha256"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hakken.console import console
-from hakken.training.checkpoint import Checkpoints
+from hakken.training.checkpoint import Checkpoints, clear_checkpoints
 
 CPU = torch.device("cpu")
 
@@ -113,7 +113,16 @@ def test_the_timer_starts_again_with_each_save(tmp_path: Path, monkeypatch: pyte
 
 
 def test_clearing_removes_them(tmp_path: Path) -> None:
-    store = saved(tmp_path, 5, 10)
+    saved(tmp_path, 5, 10)
     (tmp_path / "model.pt").touch()
-    store.clear()
+    clear_checkpoints(tmp_path)
     assert names(tmp_path) == ["model.pt"]
+
+
+def test_later_ones_of_another_training_do_not_push_out_new_ones(tmp_path: Path) -> None:
+    saved(tmp_path, 800, 900)
+    store = Checkpoints(tmp_path, "another", 1000)
+    for step in (5, 10):
+        store.save(step, content(step))
+    assert loaded_step(store) == 10
+    assert names(tmp_path) == ["checkpoint-000000005.pt", "checkpoint-000000010.pt"]

@@ -169,19 +169,13 @@ def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> Non
 
 def _transforms(volumes: Mapping[str, Volume], study: Study, case_id: str) -> dict[str, Transform]:
     """Register every channel to the reference channel; the same seeds and settings as in the study."""
-    from hakken.imaging.masks import find_mask
-    from hakken.imaging.registration import register
-    from hakken.seeds import derive_seed
+    from hakken.imaging.channels import align_channels
 
-    fixed, kind = volumes[study.reference], study.preparation.mask
-    used = study.registration.use_mask and kind != "none"
-    mask = find_mask(fixed, kind, study.channels[study.reference].modality) if used else None
     found: dict[str, Transform] = {}
-    for channel in (name for name in volumes if name != study.reference):
-        seed = derive_seed(study.seed, "register", case_id, channel)
-        result = register(fixed, volumes[channel], study.registration, seed, mask)
-        found[channel] = result.transform
-        progress(f"{channel} registered to {study.reference}: {study.registration.method}, {result.seconds:.1f} s")
+    for aligned in align_channels(study, case_id, volumes):
+        found[aligned.channel] = aligned.result.transform
+        done = f"{study.registration.method}, {aligned.result.seconds:.1f} s"
+        progress(f"{aligned.channel} registered to {study.reference}: {done}")
     return found
 
 

@@ -92,11 +92,6 @@ class Space:
         dimensions = tuple(_with_checked_parents(dimension, by_name) for dimension in dimensions)
         return cls(dimensions, _parents_first(dimensions))
 
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> Space:
-        """Build a space from ``study.search.space``."""
-        return cls.from_mapping(parameters)
-
     @cached_property
     def by_name(self) -> dict[str, Dimension]:
         """The parameters by name, in the order of the study."""

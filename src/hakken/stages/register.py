@@ -10,12 +10,10 @@ from hakken.cohort.table import Case, read_table
 from hakken.console import progress
 from hakken.errors import HakkenError
 from hakken.files import write_json
+from hakken.imaging.channels import align_channels
 from hakken.imaging.files import read_volume, write_picture, write_transform
-from hakken.imaging.masks import find_mask
 from hakken.imaging.pictures import registration_picture
 from hakken.imaging.registration import RegistrationResult
-from hakken.imaging.registration import register as align
-from hakken.seeds import derive_seed
 from hakken.stages import stage
 from hakken.study import Study
 from hakken.volume import Volume
@@ -38,18 +36,13 @@ def register(*, study: Study, table: Path, cases: list[str], output: Path) -> No
 
 
 def _register_case(study: Study, case: Case, output: Path) -> str:
-    fixed = read_volume(case.channels[study.reference])
-    settings = study.preparation
-    used = study.registration.use_mask and settings.mask != "none"
-    mask = find_mask(fixed, settings.mask, study.channels[study.reference].modality) if used else None
+    volumes = {name: read_volume(case.channels[name]) for name in study.channels}
     record: dict[str, Any] = {}
     said = []
-    for channel in (name for name in study.channels if name != study.reference):
-        moving = read_volume(case.channels[channel])
-        seed = derive_seed(study.seed, "register", case.case_id, channel)
-        result = align(fixed, moving, study.registration, seed, mask)
-        _write(output, f"{case.case_id}_{channel}", result, fixed, moving)
-        record[channel] = _record(study, result, seed)
+    for aligned in align_channels(study, case.case_id, volumes):
+        channel, result = aligned.channel, aligned.result
+        _write(output, f"{case.case_id}_{channel}", result, volumes[study.reference], volumes[channel])
+        record[channel] = _record(study, result, aligned.seed)
         said.append(_line(study, channel, result))
     write_json(output / f"{case.case_id}.json", {"reference": study.reference, "channels": record})
     return "; ".join(said) or f"{study.reference} alone, nothing to register"

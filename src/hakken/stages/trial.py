@@ -154,7 +154,7 @@ def _proposal(job: _Job, book: Ledger) -> Proposal:
     search, defaults = job.study.search, job.study.parameters
 
     def ask(trials: list[Trial]) -> dict[str, Value]:
-        space = Space.from_mapping({name: value.model_dump() for name, value in search.space.items()})
+        space = Space.from_mapping(search.space)
         seed = derive_seed(job.study.seed, job.sweep)
         return propose(
             space, trials, number=job.number, seed=seed, maximise=True, sampler=search.sampler, startup=search.startup
@@ -209,7 +209,7 @@ def _attempt(job: _Job, proposal: Proposal, lease: Lease) -> Record:
 
 def _train(job: _Job, parameters: Hyperparameters, lease: Lease, device: torch.device) -> Record:
     """Train one network, write its files, and return what the record says of them."""
-    store = PatchStore.open(job.patches)
+    store = PatchStore.open(job.patches, verify=True)
     training = job.study.training
     task = DetectionTask.of(job.study, store.layout.axes, parameters, job.cases)
     torch.manual_seed(derive_seed(job.seed, "weights"))

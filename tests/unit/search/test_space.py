@@ -36,7 +36,7 @@ def test_conditions_chain() -> None:
 def test_a_parameter_of_a_study_builds_the_same_space() -> None:
     mapping = {name: entry for name, entry in MIXED.items() if name != "kernel"}
     parameters = {name: Parameter.model_validate(entry) for name, entry in mapping.items()}
-    assert Space.from_parameters(parameters) == Space.from_mapping(mapping)
+    assert Space.from_mapping(parameters) == Space.from_mapping(mapping)
 
 
 def test_any_object_with_the_fields_will_do() -> None:

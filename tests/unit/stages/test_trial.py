@@ -131,6 +131,18 @@ def test_only_the_frozen_network_may_see_the_test_set(data: Path, tmp_path: Path
     assert not (tmp_path / "test.csv").exists()
 
 
+def test_a_damaged_shard_is_never_trained_on(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    (shard,) = (tmp_path / "data").rglob("shard-000.npy")
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(SystemExit) as ended:
+        run(tmp_path / "data", tmp_path)
+    assert ended.value.code == 2
+    assert "shard-000.npy" in capsys.readouterr().err
+
+
 def test_the_default_sweep_trains_the_study_s_own_parameters(data: Path, tmp_path: Path) -> None:
     record = run(data, tmp_path, sweep="default")
     assert record["parameters"] == {"learning_rate": 0.02}

@@ -20,6 +20,7 @@ include: "workflow/rules/freeze.smk"
 include: "workflow/rules/test.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/comparison.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/report.smk"
 
@@ -28,6 +29,7 @@ rule all:
     default_target: True
     input:
         all_figures,
+        everything("results/{study}/{scale}/sweeps/search/trials.csv"),
         everything("results/{study}/{scale}/report.html"),
         everything("results/{study}/{scale}/summary.txt"),
 
@@ -39,7 +41,18 @@ rule figures:
 
 rule sweeps:
     input:
+        everything("results/{study}/{scale}/sweeps/search/trials.csv"),
         everything("results/{study}/{scale}/selected.json"),
+
+
+# Not part of `all`: some hundred trainings for each study with `search.comparison`. It opens no test case.
+rule comparison:
+    input:
+        [
+            f"results/{name}/{plan.study.scale}/figures/comparison.json"
+            for name, plan in PLANS.items()
+            if plan.study.search.comparison
+        ],
 
 
 onsuccess:

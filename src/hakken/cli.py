@@ -9,10 +9,10 @@ from typing import Any
 
 import hakken
 from hakken import console
-from hakken.commands import check, doctor, init, open_ms, plan, predict, schema
+from hakken.commands import check, doctor, init, open_ms, plan, predict, schema, search
 from hakken.errors import HakkenError
 
-COMMANDS = (doctor, init, check, plan, predict, open_ms, schema)
+COMMANDS = (doctor, init, check, plan, search, predict, open_ms, schema)
 INTERRUPTED = 130
 
 

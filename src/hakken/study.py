@@ -11,24 +11,43 @@ import math
 import re
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hakken.names import nearest
+from hakken.study_search import Comparison, Hyperparameters, Parameter, Search, WarmStart
+from hakken.study_section import Name, Positive, Section
+
+__all__ = [
+    "PARTS",
+    "Channel",
+    "Cohort",
+    "Comparison",
+    "Evaluation",
+    "Figure",
+    "Hyperparameters",
+    "Inference",
+    "Parameter",
+    "Part",
+    "PartFractions",
+    "PartSizes",
+    "Patches",
+    "Phantom",
+    "Preparation",
+    "Published",
+    "Registration",
+    "Search",
+    "Section",
+    "Spacing",
+    "Study",
+    "Training",
+    "WarmStart",
+]
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
-Positive = Annotated[float, Field(gt=0)]
 Shrink = Annotated[int, Field(ge=1, le=64)]
 Spacing = tuple[Positive, Positive, Positive]
-Value = bool | int | float | str
 HITS = r"distance|distance-inclusive|inside|fixed:\d+(\.\d+)?"
-
-
-class Section(BaseModel):
-    """Base of all sections: unknown keys are errors, values never change, numbers are finite."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Published(Section):
@@ -162,97 +181,6 @@ class Patches(Section):
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-class Hyperparameters(Section):
-    """Everything that a search may vary; the values in `parameters` are the untuned default."""
-
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Initial learning rate.")
-    learning_rate_decay: float = Field(
-        default=0.1, gt=0, le=1, description="Learning rate at the end, as a fraction of the initial one."
-    )
-    weight_decay: float = Field(default=1e-4, ge=0, le=1, description="Decoupled weight decay.")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD, or beta 1 of AdamW.")
-    batch_size: int = Field(default=32, ge=1, le=4096, description="Patches in a mini-batch.")
-    dropout: float = Field(default=0.2, ge=0, lt=1, description="Dropout before the last layers.")
-    negative_ratio: float = Field(default=3.0, gt=0, le=100, description="Negatives per positive in a mini-batch.")
-    hard_fraction: float = Field(default=0.5, ge=0, le=1, description="Hard ones among the negatives.")
-    patch_size: int = Field(default=16, ge=3, le=128, description="Edge of the network's input in voxels.")
-    augmentation: float = Field(default=0.5, ge=0, le=1, description="Strength of the augmentation, 0 is none.")
-    convolutions: int = Field(default=3, ge=1, le=12, description="Convolution layers.")
-    base_features: int = Field(default=16, ge=1, le=512, description="Feature maps of the first layer.")
-    growth: float = Field(default=2.0, ge=1, le=4, description="Factor of the feature maps at each pooling step.")
-    kernel: int = Field(default=3, ge=1, le=9, description="Edge of the convolution kernels in voxels.")
-    poolings: int = Field(default=1, ge=0, le=5, description="Max-pooling steps, spread over the convolutions.")
-    dense_layers: int = Field(default=1, ge=0, le=4, description="Hidden fully connected layers.")
-    dense_units: int = Field(default=32, ge=1, le=4096, description="Units of each hidden fully connected layer.")
-    batch_norm: bool = Field(default=True, description="Batch normalisation after each convolution.")
-
-    @field_validator("kernel")
-    @classmethod
-    def _odd(cls, kernel: int) -> int:
-        if kernel % 2 == 0:
-            raise ValueError("kernel must be odd")
-        return kernel
-
-
-class Parameter(Section):
-    """One dimension of the search space."""
-
-    type: Literal["real", "integer", "categorical"] = Field(description="Kind of the parameter.")
-    low: float | None = Field(default=None, description="Lowest value (`real`, `integer`).")
-    high: float | None = Field(default=None, description="Highest value (`real`, `integer`).")
-    scale: Literal["linear", "log"] = Field(default="linear", description="Scale on which it is searched.")
-    choices: tuple[Value, ...] | None = Field(default=None, description="The values (`categorical`).")
-    when: dict[str, Value | tuple[Value, ...]] = Field(
-        default={}, description="Active only where the named parameters have this value, or one of these values."
-    )
-    provenance: Literal["publication", "reconstruction"] = Field(
-        default="reconstruction", description="Whether the publication names this range or it is our reconstruction."
-    )
-
-    @model_validator(mode="after")
-    def _bounds_fit(self) -> Self:
-        if self.type == "categorical":
-            if not self.choices or self.low is not None or self.high is not None:
-                raise ValueError("a categorical parameter needs `choices` and no bounds")
-            if len(set(self.choices)) < len(self.choices):
-                raise ValueError("a choice stands twice in `choices`")
-        elif self.low is None or self.high is None or self.choices is not None:
-            raise ValueError(f"a parameter of type {self.type} needs `low` and `high` and no `choices`")
-        elif self.low > self.high:
-            raise ValueError(f"`low` {self.low:g} is above `high` {self.high:g}")
-        elif self.type == "integer" and not (self.low.is_integer() and self.high.is_integer()):
-            raise ValueError("an integer parameter needs whole numbers for `low` and `high`")
-        elif self.scale == "log" and self.low <= 0:
-            raise ValueError("`scale: log` needs `low` above 0")
-        return self
-
-
-class Search(Section):
-    """The sweep: how many trainings, how many at once, over which parameters, for which objective."""
-
-    trials: int = Field(default=50, ge=1, le=100_000, description="Trainings in the sweep.")
-    slots: int = Field(default=8, ge=1, le=1024, description="Trainings at once (N).")
-    startup: int = Field(default=3, ge=1, description="Random parameters until so many trials have finished.")
-    sampler: Literal["bayesian", "random", "sobol"] = Field(default="bayesian", description="Who proposes.")
-    space: dict[str, Parameter] = Field(
-        default={}, description="The searched parameters; the names are those of `parameters`."
-    )
-
-    @field_validator("space")
-    @classmethod
-    def _known(cls, space: dict[str, Parameter]) -> dict[str, Parameter]:
-        for name, parameter in space.items():
-            if name not in Hyperparameters.model_fields:
-                raise ValueError(f"unknown parameter `{name}`{nearest(name, Hyperparameters.model_fields)}")
-            for parent in parameter.when:
-                if parent not in space:
-                    raise ValueError(f"`{name}` depends on `{parent}`, which is not searched{nearest(parent, space)}")
-            _check_values(name, parameter)
-        for name in space:
-            _check_conditions(name, space, ())
-        return space
-
-
 class Training(Section):
     """How one network is trained."""
 
@@ -333,49 +261,17 @@ class Study(Section):
     evaluation: Evaluation = Field(default=Evaluation(), description="Measurements.")
     figures: tuple[Figure, ...] = Field(default=get_args(Figure), description="Figures to draw.")
 
+    @property
+    def source(self) -> tuple[str, str] | None:
+        """Name and scale of the study that the search starts from, None where it starts from none."""
+        start = self.search.warm_start
+        return None if start is None else (start.study, start.scale or self.scale)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.reference not in self.channels:
             known = f"only {', '.join(self.channels)}{nearest(self.reference, self.channels)}"
             raise ValueError(f"reference `{self.reference}` is no channel, {known}")
+        if self.source == (self.name, self.scale):
+            raise ValueError("search.warm_start names this very study and scale; name another study or another scale")
         return self
-
-
-def _check_values(name: str, parameter: Parameter) -> None:
-    """Every choice or extreme of a searched parameter must be a value that the parameter may have."""
-    for value in _some_values(parameter):
-        try:
-            Hyperparameters.model_validate({name: value})
-        except ValidationError as error:
-            message = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise ValueError(f"`{name}` = {value}: {message[0].lower()}{message[1:]}") from None
-
-
-def _some_values(parameter: Parameter) -> tuple[Value, ...]:
-    """Return the choices, or both ends of the range (of integers also the second: not every kernel size is one)."""
-    if parameter.choices is not None:
-        return parameter.choices
-    low, high = parameter.low or 0.0, parameter.high or 0.0
-    return (int(low), int(min(low + 1, high)), int(high)) if parameter.type == "integer" else (low, high)
-
-
-def _check_conditions(name: str, space: dict[str, Parameter], below: tuple[str, ...]) -> None:
-    """Conditions must not lead back to the parameter itself, and must be possible."""
-    if name in below:
-        raise ValueError(f"the conditions (`when`) of {', '.join(below)} go round in a circle")
-    for parent, wanted in space[name].when.items():
-        _check_conditions(parent, space, (*below, name))
-        if space[parent].type == "real":
-            raise ValueError(
-                f"`{name}` depends on `{parent}`, a real number; only integers and choices can be conditions"
-            )
-        for value in wanted if isinstance(wanted, tuple) else (wanted,):
-            if not _possible(value, space[parent]):
-                raise ValueError(f"`{name}` depends on `{parent}` = {value}, which `{parent}` cannot be")
-
-
-def _possible(value: Value, parameter: Parameter) -> bool:
-    """Whether a searched integer or choice can have this value."""
-    if parameter.choices is not None:
-        return value in parameter.choices
-    return not isinstance(value, str) and (parameter.low or 0.0) <= value <= (parameter.high or 0.0)

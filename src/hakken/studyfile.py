@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -105,6 +106,9 @@ def _reason(problem: Any, location: list[str]) -> str:
     if problem["type"] == "missing":
         return "this key is missing"
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+        return f"{message[0].lower()}{message[1:]} (found {problem['input']!r}){nearest(str(problem['input']), known)}"
     value = "" if isinstance(problem["input"], dict | list) else f" (found {problem['input']!r})"
     return f"{message[0].lower()}{message[1:]}{value}"
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
 from hakken.errors import HakkenError
 from hakken.report.reference import section_of
+from hakken.search import SAMPLERS
 from hakken.study import Hyperparameters, Section, Study
+from hakken.study_search import Sampler
 from hakken.studyfile import parse_study
 
 Content = dict[str, Any]
@@ -30,7 +32,11 @@ FULL: Content = Study.model_validate(
     | {
         "published": {"citation": "A, B, 2017", "system": "a network", "result": "70 %"},
         "cohort": {"phantom": {"generator": "brain_metastasis", "cases": PARTS}},
-        "search": {"space": {"learning_rate": {"type": "real", "low": 0.001, "high": 0.1}}},
+        "search": {
+            "space": {"learning_rate": {"type": "real", "low": 0.001, "high": 0.1}},
+            "warm_start": {"study": "small"},
+            "comparison": {},
+        },
     }
 ).model_dump(mode="json")
 OUTSIDE: dict[str, Callable[[float], float]] = {
@@ -298,6 +304,46 @@ def parameter(**keys: Any) -> Content:
 def test_what_must_hold_in_the_search_space(space: Content, expected: str) -> None:
     (line,) = complaints(changed(("search", "space"), space))
     assert line == f"study: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        (
+            ("search", "sampler"),
+            "optuna-tp",
+            "search.sampler: input should be 'bayesian', 'skopt', 'random', 'sobol', 'optuna-tpe' or 'optuna-gp' "
+            "(found 'optuna-tp'); did you mean `optuna-tpe`?",
+        ),
+        (("search", "comparison", "slots"), [1, 4, 4], "search.comparison.slots: 4 stands twice; name each number"),
+        (("search", "comparison", "slots"), [], "search.comparison.slots: tuple should have at least 1 item"),
+        (
+            ("search", "warm_start"),
+            {"study": "example"},
+            "study: search.warm_start names this very study and scale; name another study or another scale",
+        ),
+        (
+            ("search", "warm_start"),
+            {"study": "example", "scale": "paper"},
+            "study: search.warm_start names this very study and scale; name another study or another scale",
+        ),
+        (("search", "warm_start"), {}, "search.warm_start.study: this key is missing"),
+    ],
+)
+def test_what_must_hold_of_the_sweeps(key: Key, value: Any, expected: str) -> None:
+    (line,) = complaints(changed(key, value))
+    assert line.startswith(f"study: {expected}")
+
+
+def test_a_search_may_start_from_the_same_study_at_another_scale() -> None:
+    start = {"study": "example", "scale": "small"}
+    assert parse_study(changed(("search", "warm_start"), start)).source == ("example", "small")
+    assert parse_study(FULL).source == ("small", "paper")
+    assert parse_study(MINIMAL).source is None
+
+
+def test_the_samplers_of_a_study_are_those_of_the_search() -> None:
+    assert get_args(Sampler) == SAMPLERS
 
 
 def test_conditions_may_build_on_each_other() -> None:

@@ -1,5 +1,6 @@
 # What all stages share, and the only Python functions of the workflow: which studies run, which cases stand in which
 # batch, which part of a study a stage depends on, and the digest of the code that it runs.
+from dataclasses import asdict
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -7,11 +8,12 @@ from snakemake.exceptions import WorkflowError
 from hakken.commands.configured import check_config
 from hakken.errors import HakkenError
 from hakken.files import require_writable
-from hakken.report.guard import SCIENCE, require_unchanged
+from hakken.report.guard import SCIENCE, require_source, require_unchanged, source_table
 from hakken.report.guard import science as what_results_depend_on
 from hakken.report.provenance import code_digest
 from hakken.cohort.batches import plan_cohort
 from hakken.studyfile import load_study, study_slice
+from hakken.training.sweep import comparison_sweeps, main_sweeps, sweep_of
 
 PARTS = ("train", "validation", "test")
 DEVELOPMENT = ("train", "validation")
@@ -27,6 +29,7 @@ def load_plans():
     studies = {name: load_study(folder / f"{name}.yaml", scale) for name, scale in chosen.items()}
     for name, study in studies.items():
         require_unchanged(study, Path(f"results/{name}/{study.scale}"))
+        require_source(study, chosen, [path.stem for path in folder.glob("*.yaml")])
     return {name: plan_cohort(study, config["cases_per_job"]) for name, study in studies.items()}
 
 
@@ -112,14 +115,58 @@ def batches(pattern, *parts):
 
 
 def trials(wildcards):
-    """The trial files of the search."""
-    numbers = range(PLANS[wildcards.study].study.search.trials)
+    """The trial files of the wildcard's sweep; of the search where a rule has no such wildcard."""
+    return trial_files(wildcards, sweep_of(PLANS[wildcards.study].study, wildcards.get("sweep", "search")))
+
+
+def comparison_trials(wildcards):
+    """The trial files of all sweeps that compare numbers of slots."""
+    sweeps = comparison_sweeps(PLANS[wildcards.study].study)
+    return [path for sweep in sweeps for path in trial_files(wildcards, sweep)]
+
+
+def trial_files(wildcards, sweep):
+    """The trial files of a sweep."""
     return expand(
-        "results/{study}/{scale}/sweeps/search/trials/{trial:04d}.json",
+        "results/{study}/{scale}/sweeps/{sweep}/trials/{trial:04d}.json",
         study=wildcards.study,
         scale=wildcards.scale,
-        trial=numbers,
+        sweep=sweep.name,
+        trial=range(sweep.trials),
     )
+
+
+def slots_of(study, sweep):
+    """The resource of which each training of a sweep takes one; the search and the untuned default share theirs."""
+    return f"slots_{study}" if sweep in ("search", "default") else f"slots_{study}_{sweep.replace('-', '_')}"
+
+
+def takes(resource):
+    """One of ``resource`` for the trainings of its sweep, none for any other."""
+    return lambda wildcards: 1 if slots_of(wildcards.study, wildcards.sweep) == resource else None
+
+
+def sweep(wildcards, output):
+    """The sweep of a trial. With more trials, other slots or another limit of failures the finished trials stay."""
+    # The argument `output` makes this a derived parameter, and those Snakemake does not compare with the last run's.
+    return asdict(sweep_of(PLANS[wildcards.study].study, wildcards.sweep))
+
+
+def source(wildcards):
+    """The table of the search that this one starts from; no other sweep starts from one."""
+    start = PLANS[wildcards.study].study.source
+    return source_table(*start).as_posix() if start and wildcards.sweep == "search" else None
+
+
+def source_made_here(wildcards):
+    """The same table where this run makes it; otherwise it is there already, and nothing of this run may redo it."""
+    start = PLANS[wildcards.study].study.source
+    return source(wildcards) or [] if start in [(name, plan.study.scale) for name, plan in PLANS.items()] else []
+
+
+def searched(wildcards):
+    """The names of the searched parameters."""
+    return list(PLANS[wildcards.study].study.search.space)
 
 
 def threshold(wildcards):
@@ -163,7 +210,7 @@ wildcard_constraints:
     scale="|".join({plan.study.scale for plan in PLANS.values()}),
     part="train|validation|test",
     batch=r"\d+",
-    sweep="search|default",
+    sweep=r"search|default|n\d+-r\d+|random-r\d+",
     trial=r"\d+",
     model="selected|default",
     scope="development|test",
@@ -171,5 +218,10 @@ wildcard_constraints:
 
 
 # N trainings at once by construction: each sweep has as many slots as its study says, whatever `--jobs` says.
-for name, plan in PLANS.items():
-    workflow.register_resource(f"slots_{name}", plan.study.search.slots)
+SLOTS = {
+    slots_of(name, sweep.name): sweep.slots
+    for name, plan in PLANS.items()
+    for sweep in (*main_sweeps(plan.study), *comparison_sweeps(plan.study))
+}
+for resource, count in SLOTS.items():
+    workflow.register_resource(resource, count)

@@ -1,14 +1,15 @@
-# The sweep: independent trainings, each of which asks for its parameters when it starts.
-# Needs patches/ and the prepared validation cases. Makes sweeps/<sweep>/trials/; the ledger, the checkpoints and the
-# models stand beside them in sweeps/<sweep>/ledger and sweeps/<sweep>/trainings, outside the declared outputs, because
-# Snakemake deletes those when a job fails.
+# The sweeps: independent trainings, each of which asks for its parameters when it starts.
+# Needs patches/ and the prepared validation cases. Makes sweeps/<sweep>/trials/ and, of each sweep, one table; the
+# ledger, the checkpoints and the models stand beside them in sweeps/<sweep>/ledger and sweeps/<sweep>/trainings, outside
+# the declared outputs, because Snakemake deletes those when a job fails.
 
 
 rule trial:
-    """Train one network: of the search, or with the study's untuned default."""
+    """Train one network: of a search, or with the study's untuned default."""
     input:
         store="results/{study}/{scale}/patches/train",
         prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "validation"),
+        source=ancient(source_made_here),
     output:
         trial="results/{study}/{scale}/sweeps/{sweep}/trials/{trial}.json",
     log:
@@ -19,19 +20,42 @@ rule trial:
     retries: 2
     threads: 1
     resources:
-        **{f"slots_{name}": lambda wildcards, name=name: int(wildcards.study == name) for name in PLANS},
+        **{resource: takes(resource) for resource in SLOTS},
         gpu=1,
         mem_mb=8000,
         runtime=720,
     params:
         study=science,
-        sweep="{sweep}",
+        sweep=sweep,
         number="{trial}",
+        source=source,
+        logs="results/{study}/{scale}/logs/trial",
         ledger="results/{study}/{scale}/sweeps/{sweep}/ledger",
         work="results/{study}/{scale}/sweeps/{sweep}/trainings/{trial}",
         code=code("trial"),
     script:
         "../scripts/trial.py"
+
+
+rule sweep_table:
+    """Put the trials of a sweep into one table."""
+    input:
+        trials=trials,
+    output:
+        table="results/{study}/{scale}/sweeps/{sweep}/trials.csv",
+    log:
+        "results/{study}/{scale}/logs/sweep_table/{sweep}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/sweep_table/{sweep}.tsv"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        parameters=searched,
+        code=code("sweep_table"),
+    script:
+        "../scripts/sweep_table.py"
 
 
 rule select_trial:

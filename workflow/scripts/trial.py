@@ -15,6 +15,8 @@ trial(
     prepared=snakemake.input.prepared,
     ledger=snakemake.params.ledger,
     work=snakemake.params.work,
+    logs=snakemake.params.logs,
+    source=snakemake.params.source,
     output=snakemake.output.trial,
     threads=snakemake.threads,
     code=snakemake.params.code,

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _print_plan(study: Study, cases_per_job: int) -> None:
     from hakken.cohort.batches import plan_cohort
-    from hakken.report.plan import earlier_costs, earlier_run, plan_stages
+    from hakken.report.plan import describe_search, earlier_costs, earlier_run, plan_stages
 
     plan = plan_cohort(study, cases_per_job)
     folder = earlier_run(Path("results"), study.name, study.scale)
@@ -43,7 +43,7 @@ def _print_plan(study: Study, cases_per_job: int) -> None:
     stages = plan_stages(plan, costs, gpu_seconds)
     rows = [(stage.stage, stage.jobs, stage.cpu_hours, stage.gpu_hours) for stage in stages]
     rows.append(("all", sum(row[1] for row in rows), _sum(row[2] for row in rows), _sum(row[3] for row in rows)))
-    print(f"{study.name} at scale {study.scale}: {len(plan.cohort)} cases, {study.search.slots} trainings at once")
+    print(f"{study.name} at scale {study.scale}: {len(plan.cohort)} cases", *describe_search(study), sep="\n")
     print(f"{'stage':<24}{'jobs':>6}{'CPU-hours':>12}{'GPU-hours':>12}")
     for stage, jobs, cpu_hours, gpu_hours in rows:
         print(f"{stage:<24}{jobs:>6}{_hours(cpu_hours):>12}{_hours(gpu_hours):>12}")

@@ -1,4 +1,4 @@
-"""The figure of what a search learnt: importance of the parameters, and the objective against each of them."""
+"""The figure of what a search learnt: how much each parameter matters, and the objective against the first of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,6 +16,7 @@ from hakken.figures.style import (
     BLUE,
     GREY,
     INK,
+    PALE,
     SKY,
     TWO_COLUMNS,
     VERMILLION,
@@ -25,115 +27,184 @@ from hakken.figures.style import (
     write,
 )
 
-COLUMNS = 4
-TILE = (1.06, 0.8)
-STEP = (1.31, 1.22)
-LEFT = 2.08
+COLUMNS = 3
+TILES = 9
+"""So many parameters are drawn with their trials, the most important first."""
+
+TILE, STEP, LEFT = (1.22, 0.92), (1.45, 1.36), 2.86
+BAR, BARS, WIDE = 0.17, 1.06, 0.85  # height of a row, left and width of the bars
+HEAD, FOOT, LINE = 0.44, 0.36, 0.115
+ARROWS = {"lowest": "▼", "highest": "▲"}
+
+
+@dataclass(frozen=True)
+class DependenceInput:
+    """The model's mean objective at values of one parameter, with a band."""
+
+    values: tuple[float, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class ParameterInput:
-    """One parameter: its trials' values and objectives, its range or choices, and its importance where known.
+    """One parameter: its trials' values, objectives and whether they are ``complete`` (else pruned); its range or
+    choices, and what the model says of it.
 
     A numerical parameter has ``bounds`` and perhaps a log axis; of a categorical one, ``values`` are places in
-    ``choices``. ``border`` says `lowest` or `highest` where the best value lies at the end of the range.
+    ``choices``. ``border`` says `lowest` or `highest` where the best value lies at the end of the range; ``condition``
+    when the parameter is active. ``alone`` and ``total`` are shares of the model's variance.
     """
 
     name: str
     values: tuple[float, ...]
     objectives: tuple[float, ...]
+    complete: tuple[bool, ...]
     best: float | None
     bounds: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
     log: bool = False
     integer: bool = False
+    condition: str = ""
     border: str | None = None
-    importance: float | None = None
-    importance_low: float | None = None
-    importance_high: float | None = None
+    alone: float | None = None
+    total: float | None = None
+    curve: DependenceInput | None = None
 
     @property
     def words(self) -> str:
         """The name as people read it."""
         return self.name.replace("_", " ")
 
+    @property
+    def colour(self) -> str:
+        """Red where the best value lies at a border."""
+        return INK if self.border is None else VERMILLION
+
 
 @dataclass(frozen=True)
 class LearntInput:
-    """Parameters in the order to draw them, a sentence about the importance, and what the objective is called."""
+    """Parameters, the most important first; a sentence about the model; the best objective and what it is called."""
 
     parameters: tuple[ParameterInput, ...]
     reading: str
+    best: float | None
     objective: str
     origin: Origin
 
 
 def draw_learnt(given: LearntInput) -> Figure:
-    """Draw the importance on the left and a small picture for each parameter on the right."""
-    rows = max(1, math.ceil(len(given.parameters) / COLUMNS))
-    height = max(0.75 + STEP[1] * rows, 2.2 + 0.16 * len(given.parameters))
+    """Draw the shares of all parameters on the left and a picture for each of the first on the right."""
+    drawn = given.parameters[:TILES]
+    words = _words(given)
+    rows = max(1, math.ceil(len(drawn) / COLUMNS))
+    block = max(STEP[1] * rows - 0.2, BAR * len(given.parameters))
+    height = HEAD + block + 0.14 + LINE * len(words) + FOOT
     with style():
         figure = new_figure(TWO_COLUMNS, height, given.origin)
-        _importance(figure, given, height)
-        values = [value for parameter in given.parameters for value in parameter.objectives]
-        for number, parameter in enumerate(given.parameters):
+        write(figure, 0.1, height - 0.17, "Importance", fontsize=7.5, weight="bold")
+        _shares(figure, given.parameters, height - HEAD)
+        for number, line in enumerate(reversed(words)):
+            write(figure, 0.1, 0.27 + LINE * number, line, fontsize=6, color=GREY)
+        write(figure, LEFT, height - 0.17, f"{given.objective} against the parameters", fontsize=7.5, weight="bold")
+        low, high = _range(given)
+        for number, parameter in enumerate(drawn):
             row, column = divmod(number, COLUMNS)
-            axes = place(figure, LEFT + STEP[0] * column, height - 0.42 - TILE[1] - STEP[1] * row, *TILE)
-            _parameter(axes, parameter, values)
-            if column:
-                axes.set_yticklabels([])
-        write(
-            figure,
-            LEFT,
-            height - 0.16,
-            f"{given.objective} against each parameter; large: the best trial",
-            fontsize=7,
-            weight="bold",
-        )
+            axes = place(figure, LEFT + STEP[0] * column, height - HEAD - TILE[1] - STEP[1] * row, *TILE)
+            axes.set_ylim(low, high)
+            _parameter(axes, parameter, given.best)
+            axes.tick_params(labelleft=column == 0)
     return figure
 
 
-def _importance(figure: Figure, given: LearntInput, height: float) -> None:
-    """Draw a bar for each parameter, the most important first, with its range over forests."""
-    write(figure, 0.1, height - 0.16, "Importance", fontsize=7, weight="bold")
-    for number, line in enumerate(textwrap.wrap(given.reading, 34)):
-        write(figure, 0.1, height - 0.32 - 0.11 * number, line, fontsize=5.8, color=GREY)
-    known = [parameter for parameter in given.parameters if parameter.importance is not None]
-    if not known:
-        return
-    lines = len(textwrap.wrap(given.reading, 34))
-    tall = 0.16 * len(known)
-    axes = place(figure, 1.02, height - 0.42 - 0.11 * lines - tall, 0.6, tall)
-    known.sort(key=lambda parameter: -(parameter.importance or 0))
-    for y, parameter in enumerate(known):
-        axes.barh(y, max(0.0, parameter.importance or 0), color=BLUE, height=0.6, zorder=2)
-        axes.plot([parameter.importance_low or 0, parameter.importance_high or 0], [y, y], color=INK, lw=0.7, zorder=3)
-    axes.axvline(0, color=GREY, linewidth=0.6)
-    axes.set_yticks(range(len(known)), [parameter.words for parameter in known], fontsize=6)
-    axes.set_ylim(len(known) - 0.4, -0.6)
-    axes.tick_params(axis="both", length=0)
-    axes.xaxis.set_major_locator(MaxNLocator(2))
-    axes.tick_params(axis="x", labelsize=5.5)
-    axes.spines[["left", "bottom"]].set_visible(False)
+def _words(given: LearntInput) -> list[str]:
+    """Return the lines at the foot."""
+    sentences = [given.reading]
+    if any(parameter.total is not None for parameter in given.parameters):
+        sentences += [
+            "Bars: share of the variance of the search's model over the whole space that a parameter explains alone "
+            "(dark) and with others (pale).",
+            "Lines: mean of the model over all other parameters; bands: its deviation there, averaged.",
+        ]
+    hollow = "; hollow: pruned" if not all(all(parameter.complete) for parameter in given.parameters) else ""
+    sentences.append(f"Points: trainings; large: the best{hollow}.")
+    if any(parameter.border for parameter in given.parameters):
+        sentences.append(
+            "Red: the best value is the lowest (▼) or highest (▲) searched; a wider range may hold better."
+        )
+    return textwrap.wrap(" ".join(sentences), 165)
 
 
-def _parameter(axes: Axes, parameter: ParameterInput, every: Sequence[float]) -> None:
-    """Draw the objective of each trial against one parameter; the best is larger, and red at a border."""
-    at_border = parameter.border is not None
-    axes.plot(parameter.values, parameter.objectives, "o", ms=2.8, mfc=SKY, mec="white", mew=0.4, zorder=3)
-    if parameter.best is not None:
-        color = VERMILLION if at_border else BLUE
-        axes.plot(parameter.best, max(every), "o", ms=5, mfc=color, mec="white", mew=0.6, zorder=4, clip_on=False)
+def _shares(figure: Figure, parameters: Sequence[ParameterInput], top: float) -> None:
+    """Draw a row for each parameter: its name, and its shares where they are known."""
+    tall = BAR * max(1, len(parameters))
+    axes = place(figure, BARS, top - tall, WIDE, tall)
+    longest = max((parameter.total or 0.0 for parameter in parameters), default=0.0) or 1.0
+    for y, parameter in enumerate(parameters):
+        arrow = f" {ARROWS[parameter.border]}" if parameter.border else ""
+        _beside(axes, (0, y), parameter.words + arrow, -4, ha="right", fontsize=6.2, color=parameter.colour)
+        if parameter.total is not None and parameter.alone is not None:
+            axes.barh(y, parameter.total, color=SKY, alpha=0.45, height=0.62, linewidth=0)
+            axes.barh(y, min(parameter.alone, parameter.total), color=BLUE, height=0.62, linewidth=0)
+            _beside(axes, (parameter.total, y), f"{100 * parameter.total:.0f} %", 3, fontsize=5.8, color=GREY)
+    axes.set_xlim(0, 1.02 * longest)
+    axes.set_ylim(max(1, len(parameters)) - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    axes.spines["left"].set_visible(any(parameter.total is not None for parameter in parameters))
+
+
+def _beside(axes: Axes, at: tuple[float, float], text: str, offset: float, **look: Any) -> None:
+    """Write ``text`` so many points beside a place, also where that lies outside the axes."""
+    axes.annotate(text, at, xytext=(offset, 0), textcoords="offset points", va="center", annotation_clip=False, **look)
+
+
+def _parameter(axes: Axes, parameter: ParameterInput, best: float | None) -> None:
+    """Draw the objective of each trial against one parameter, and the model's curve."""
+    _curve(axes, parameter)
+    points = list(zip(parameter.values, parameter.objectives, parameter.complete, strict=True))
+    for state, look in (
+        (True, {"mfc": SKY, "mec": "white", "mew": 0.4}),
+        (False, {"mfc": "white", "mec": SKY, "mew": 0.7}),
+    ):
+        chosen = [point[:2] for point in points if point[2] == state]
+        axes.plot([x for x, _ in chosen], [y for _, y in chosen], "o", ms=3, zorder=3, **look)  # type: ignore[arg-type]
+    if parameter.best is not None and best is not None:
+        fill = VERMILLION if parameter.border else BLUE
+        axes.plot(parameter.best, best, "o", ms=5.5, mfc=fill, mec="white", mew=0.6, zorder=4, clip_on=False)
     _horizontal(axes, parameter)
-    air = 0.15 * (max(every, default=1) - min(every, default=0)) or 0.1
-    axes.set_ylim(min(every, default=0) - 2 * air, max(every, default=1) + air)
-    axes.yaxis.set_major_locator(MaxNLocator(3))
-    axes.tick_params(labelsize=5.8, pad=1.5)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.tick_params(labelsize=6, pad=1.5)
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.5)
-    axes.set_title(parameter.words, fontsize=6.5, pad=3, color=VERMILLION if at_border else INK)
-    if at_border:
-        words = f"best at the {parameter.border} searched"
-        axes.annotate(words, (0.5, 0.03), xycoords="axes fraction", ha="center", fontsize=5.2, color=VERMILLION)
+    axes.set_title(parameter.words, fontsize=6.8, pad=3, color=parameter.colour)
+    note = f"best at the {parameter.border} searched" if parameter.border else parameter.condition
+    color = VERMILLION if parameter.border else GREY
+    axes.annotate(note, (0.5, 0.03), xycoords="axes fraction", ha="center", fontsize=5.4, color=color)
+
+
+def _curve(axes: Axes, parameter: ParameterInput) -> None:
+    """Draw the curve with its band: a line, or a bar for each choice."""
+    curve = parameter.curve
+    if curve is None:
+        return
+    if parameter.bounds is not None:
+        axes.fill_between(curve.values, curve.low, curve.high, color=PALE, alpha=0.6, lw=0, zorder=1)
+        axes.plot(curve.values, curve.mean, color=INK, linewidth=1, zorder=2)
+        return
+    for value, mean, low, high in zip(curve.values, curve.mean, curve.low, curve.high, strict=True):
+        axes.fill_between([value - 0.3, value + 0.3], low, high, color=PALE, alpha=0.6, lw=0, zorder=1)
+        axes.plot([value - 0.3, value + 0.3], [mean, mean], color=INK, linewidth=1, zorder=2)
+
+
+def _range(given: LearntInput) -> tuple[float, float]:
+    """Return the common ends of the objective's axis: all trials and all lines."""
+    known = [value for parameter in given.parameters for value in parameter.objectives]
+    known += [value for one in given.parameters if one.curve is not None for value in one.curve.mean]
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    air = 0.1 * (high - low) or 0.1
+    return low - 2 * air, high + air
 
 
 def _horizontal(axes: Axes, parameter: ParameterInput) -> None:
@@ -144,18 +215,22 @@ def _horizontal(axes: Axes, parameter: ParameterInput) -> None:
         return
     low, high = parameter.bounds
     if parameter.log:
-        axes.set_xscale("log")
-        margin = (high / low) ** 0.04
-        axes.set_xlim(low / margin, high * margin)
-        if high / low >= 100:
-            axes.xaxis.set_major_locator(LogLocator(numticks=4))
-        else:
-            axes.set_xticks(
-                [low, math.sqrt(low * high), high], [f"{x:.2g}" for x in (low, math.sqrt(low * high), high)]
-            )
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        _logarithmic(axes, low, high)
     else:
         margin = 0.04 * (high - low) or 0.5
         axes.set_xlim(low - margin, high + margin)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=parameter.integer, min_n_ticks=2))
+
+
+def _logarithmic(axes: Axes, low: float, high: float) -> None:
+    """Set a logarithmic axis from ``low`` to ``high`` with few round ticks."""
+    margin = (high / low) ** 0.04
+    axes.set_xscale("log")
+    axes.set_xlim(low / margin, high * margin)
+    if high / low >= 100:
+        axes.xaxis.set_major_locator(LogLocator(numticks=4))
+    else:
+        ticks = (low, math.sqrt(low * high), high)
+        axes.set_xticks(ticks, [f"{tick:.2g}" if tick < 100 else f"{tick:.0f}" for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())

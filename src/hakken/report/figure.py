@@ -1,4 +1,4 @@
-"""What a figure was made from, written beside it; and the trials that two of the figures draw."""
+"""What a figure was made from, written beside it; and the trials that some of the figures draw."""
 
 from __future__ import annotations
 
@@ -12,25 +12,51 @@ from typing import Any
 
 from hakken.errors import HakkenError
 from hakken.files import read_json, sha256_file, sha256_json
+from hakken.search.course import TimedTrial
+from hakken.search.trial import FINISHED, State, Trial
 from hakken.study import Study
 
 
 @dataclass(frozen=True)
-class TrialRecord:
-    """One finished trial of a sweep; times in seconds since 1970, ``objective`` None where the trial failed."""
+class Machine:
+    """Where a training ran: host, kind of device (`cpu` or `cuda`) and CPU threads."""
 
+    host: str
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One finished trial of a sweep; times in seconds since 1970.
+
+    ``objective`` is what was measured, also of a pruned training; None where the trial failed.
+    """
+
+    sweep: str
     number: int
     parameters: dict[str, Any]
-    state: str
+    state: State
     objective: float | None
     start: float
     end: float
     gpu_seconds: float
+    machine: Machine
 
     @property
     def seconds(self) -> float:
         """Wall-clock seconds."""
         return self.end - self.start
+
+    @property
+    def timed(self) -> TimedTrial:
+        """The trial on the clock."""
+        return TimedTrial(self.number, self.state, self.objective, self.start, self.end)
+
+    @property
+    def trial(self) -> Trial:
+        """The trial as the search knows it."""
+        return Trial(self.number, self.parameters, self.state, self.objective)
 
 
 def read_trials(paths: Sequence[Path]) -> tuple[TrialRecord, ...]:
@@ -53,10 +79,13 @@ def provenance(
     inputs: Sequence[Path],
     code: str,
     openings: int,
-    trials: Sequence[int] = (),
+    trials: Sequence[int] | Mapping[str, Sequence[int]] = (),
     spent: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Return what a figure was made from: hashes of its inputs, study and code, trials, scale, openings and cost."""
+    """Return what a figure was made from: hashes of its inputs, study and code, trials, scale, openings and cost.
+
+    ``trials`` are the numbers of one sweep, or those of each sweep by name.
+    """
     return {
         "figure": figure,
         "study": study.name,
@@ -64,7 +93,7 @@ def provenance(
         "scale": study.scale,
         "data": study.data,
         "test_openings": openings,
-        "trials": list(trials),
+        "trials": dict(trials) if isinstance(trials, Mapping) else list(trials),
         "cost": dict(spent or {}),
         "hashes": {
             "study": sha256_json(study.model_dump(mode="json")),
@@ -87,19 +116,25 @@ def digest(path: Path) -> str:
 def _trial(path: Path) -> TrialRecord:
     content = read_json(path)
     try:
-        value = content["objective"]
-        usable = content["state"] == "complete" and value is not None and math.isfinite(value)
+        state, value = _state(content["state"]), content["objective"]
+        measured = state != "failed" and value is not None and math.isfinite(value)
         return TrialRecord(
+            sweep=str(content["sweep"]),
             number=int(content["number"]),
             parameters=dict(content["parameters"] or {}),
-            state=str(content["state"]),
-            objective=float(value) if usable else None,
+            state=state,
+            objective=float(value) if measured else None,
             start=_seconds(content["start"]),
             end=_seconds(content["end"]),
-            gpu_seconds=float(content.get("gpu_seconds") or 0),
+            gpu_seconds=float(content["gpu_seconds"]),
+            machine=Machine(str(content["host"]), str(content["device"]), int(content["threads"])),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, StopIteration, TypeError, ValueError) as error:
         raise HakkenError(f"{path}: not a finished trial ({error!r}); delete it to redo the trial") from None
+
+
+def _state(state: str) -> State:
+    return next(known for known in FINISHED if known == state)
 
 
 def _seconds(time: str | float) -> float:

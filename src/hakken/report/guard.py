@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hakken.errors import HakkenError
-from hakken.files import read_json
+from hakken.files import read_json, sha256_json
+from hakken.names import nearest
+from hakken.search.settings import Settings
 from hakken.study import Study
 from hakken.studyfile import study_slice
 
@@ -22,6 +24,9 @@ SCIENCE = (
     "search.space",
     "search.startup",
     "search.sampler",
+    "search.default_first",
+    "search.stopping",
+    "search.warm_start",
     "training",
     "inference",
     "evaluation.hit",
@@ -30,6 +35,8 @@ SCIENCE = (
 )
 NO_SCIENCE = ("title", "data", "scale", "name")
 HARDWARE = (("training", "checkpoint_seconds"), ("inference", "memory_mb"))
+STARTED_FROM = "started_from"
+SHORT = 12
 NAMED_BY_THE_USER = ("channels", "search.space")
 
 
@@ -41,14 +48,45 @@ def science(study: Study) -> dict[str, Any]:
     return chosen
 
 
+def started_from(source: Path | None, settings: Settings) -> dict[str, Any]:
+    """Return, by the ``source`` table of a warm start, a digest of what a sweep took from it; nothing without one."""
+    if source is None:
+        return {}
+    taken = settings.to_json()
+    return {STARTED_FROM: {source.as_posix(): sha256_json([taken["first"], taken["prior"]])[:SHORT]}}
+
+
+def source_table(name: str, scale: str) -> Path:
+    """Return the table that a search starts from: that of the search of the study ``name`` at ``scale``."""
+    return Path("results") / name / scale / "sweeps" / "search" / "trials.csv"
+
+
+def require_source(study: Study, chosen: Mapping[str, str], known: Sequence[str]) -> None:
+    """Raise HakkenError where the table that a search starts from is neither there nor made by this run.
+
+    ``chosen`` maps the studies of this run to their scales, ``known`` names all studies that there are.
+    """
+    if study.source is None or study.source in chosen.items():
+        return
+    name, scale = study.source
+    table = source_table(name, scale)
+    if not table.is_file():
+        remedy = f"run that study first: snakemake --config study={name} scale={scale}"
+        if name not in known:
+            remedy = f"and there is no study `{name}`{nearest(name, known)}"
+        raise HakkenError(f"study `{study.name}` starts from {table}, which does not exist; {remedy}")
+
+
 def require_unchanged(study: Study, results: Path) -> None:
     """Raise HakkenError when trainings of another version of the study stand in the ``results`` folder.
 
     More trials or slots, another title or other figures are no change; whatever the trained networks or the sealed
-    measurement depend on is.
+    measurement depend on is. What a search has started from is no part of this: finished trials stay what they are, and
+    a trial that joins them compares it itself.
     """
     for path in sorted(results.glob("sweeps/*/ledger/*/sweep.json")):
-        changes = list(differences(read_json(path)["details"], science(study)))
+        details = {key: value for key, value in read_json(path)["details"].items() if key != STARTED_FROM}
+        changes = list(differences(details, science(study)))
         if changes:
             listed = "\n".join(f"  {key}: {old!r} then, {new!r} now" for key, old, new in changes[:12])
             raise HakkenError(

@@ -8,6 +8,8 @@ from pathlib import Path
 from hakken.cohort.batches import CohortPlan
 from hakken.files import read_json
 from hakken.report.cost import StageCost, read_costs
+from hakken.study import Study
+from hakken.training.sweep import SEARCH, comparison_sweeps, settings_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
         "prepare": total,
         "patches": 1,
         "trial": plan.study.search.trials + 1,  # the untuned default beside the search
+        "sweep_table": 1,
         "select_trial": 1,
         "freeze": 1,
         "unseal": 1,
@@ -40,6 +43,25 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
         "summary": 1,
         "report": 1,
     }
+
+
+def describe_search(study: Study) -> list[str]:
+    """Return in two or three lines who proposes, what the search begins with, and when it stops."""
+    search, start = study.search, study.search.warm_start
+    begins = ["the study's own parameters"] if settings_of(study, SEARCH).first else []
+    if start is not None and study.source is not None:
+        what = f"the {start.top} best" if start.mode == "first" else "all trials, as a prior,"
+        begins.append(f"{what} of {study.source[0]} at scale {study.source[1]}")
+    begin = f"begins with {' and '.join(begins)}; " if begins else ""
+    early = ", ends trainings below the median of the others" if search.stopping == "median" else ""
+    lines = [
+        f"search: {search.trials} trials, {search.slots} trainings at once, proposed by `{search.sampler}`",
+        f"  {begin}stops after {search.stop_after_failures} failures in a row{early}",
+    ]
+    if sweeps := comparison_sweeps(study):
+        total = sum(sweep.trials for sweep in sweeps)
+        lines.append(f"target `comparison`, not counted here: {total} trials in {len(sweeps)} sweeps")
+    return lines
 
 
 def plan_stages(plan: CohortPlan, costs: tuple[StageCost, ...], gpu_seconds: float | None) -> list[PlannedStage]:

@@ -20,7 +20,7 @@ from hakken.search.space import Space
 
 RANDOM_CANDIDATES = 1024
 LOCAL_CANDIDATES = 256
-LOCAL_ROUNDS = 3
+LOCAL_ROUNDS = 10
 PARENTS = 8
 STEPS = (0.01, 0.3)  # range of a mutation's standard deviation, in units of the axis
 MUTATED = 0.2  # least share of the coordinates that a mutation changes

@@ -2,8 +2,9 @@
 
 The lease is a file that holds a random token. The holder touches it every few seconds from a thread of its own. It is
 free for others when its holder let go, when its process is gone from this machine, or when it was not touched for
-``stale_after`` seconds by the clock of the file server. A holder that was suspended finds another token and knows that
-it has lost the lease. A lease saves work; nothing that must be right depends on it alone.
+``stale_after`` seconds by the clock of the file server. A free lease is replaced by the next holder's own; of several
+who do so at once the last one has it. A holder that was suspended finds another token and knows that it has lost the
+lease. A lease saves work; nothing that must be right depends on it alone.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hakken.files import writing
 from hakken.search import publish
 
 BEATS = 6  # signs of life within the time after which a lease is stale
@@ -42,7 +43,7 @@ class Lease:
         """Whether the lease is ours; asks the file where the last sign of life is long ago (a suspended process)."""
         if self._held and time.monotonic() - self._last > self.stale_after / 2:
             self.beat()
-        return self._held
+        return self._held and not self._done.is_set()
 
     def beat(self) -> bool:
         """Show a sign of life; returns whether the lease is still ours."""
@@ -55,9 +56,19 @@ class Lease:
         return self._held
 
     def _take(self) -> bool:
-        self._held = publish.create(self.path, {"token": self.token, **_identity()})
-        self._last = time.monotonic()
-        return self._held
+        """Take the lease where nobody has it."""
+        return self._begin(publish.create(self.path, self._content()))
+
+    def _evict(self) -> bool:
+        """Take the lease in place of a dead or silent holder."""
+        return self._begin(publish.replace(self.path, self._content()))
+
+    def _begin(self, held: bool) -> bool:
+        self._held, self._last = held, time.monotonic()
+        return held
+
+    def _content(self) -> dict[str, Any]:
+        return {"token": self.token, "since": datetime.now(UTC).isoformat(timespec="seconds"), **_identity()}
 
     def _keep(self) -> None:
         while not self._done.wait(self.stale_after / BEATS):
@@ -66,10 +77,10 @@ class Lease:
                     return
 
     def _release(self) -> None:
+        with contextlib.suppress(OSError):  # what stays behind is stale before long
+            if self.held and self.beat():
+                self.path.unlink(missing_ok=True)
         self._done.set()
-        if self._held and self.beat():
-            self.path.unlink(missing_ok=True)
-        self._held = False
 
 
 @contextmanager
@@ -77,7 +88,7 @@ def lease(path: Path, stale_after: float = 60.0, patience: float | None = None) 
     """Hold the lease ``path`` within the block, or find in ``.held`` that another process does.
 
     Without ``patience`` a holder that shows a sign of life is left alone at once, and a silent one is watched until its
-    lease is stale. With it, wait so many seconds for the lease, whatever its holder does, and go on without.
+    lease is stale. With it, wait so many seconds for each holder in turn, whatever it does, and go on without.
     """
     mine = Lease(path, stale_after)
     _obtain(mine, patience)
@@ -90,56 +101,30 @@ def lease(path: Path, stale_after: float = 60.0, patience: float | None = None) 
 
 
 def _obtain(mine: Lease, patience: float | None) -> None:
-    """Take the lease, or return without it once its holder has shown life or the patience is spent."""
-    deadline = time.monotonic() + (patience if patience is not None else 2 * mine.stale_after)
+    """Take the lease, or return without it once its holder has shown life or the patience with it is spent."""
     first: float | None = None
+    watched: dict[str, Any] = {}
     while True:
         holder = publish.read(mine.path) or {}  # before the time, so that a lease renewed in between looks alive
-        touched = _touched(mine.path)
+        touched = publish.touched(mine.path)
         if touched is None:
             if mine._take():
                 return
             continue
-        alive = patience is None and first is not None and touched > first
-        if alive or time.monotonic() > deadline:
-            return
+        if first is None or holder != watched:
+            watched, deadline = holder, time.monotonic() + (2 * mine.stale_after if patience is None else patience)
         first = touched if first is None else first
-        if _process_is_gone(holder) or _server_time(mine.path) - touched > mine.stale_after:
-            _evict(mine, holder.get("token"))
+        if (patience is None and touched > first) or time.monotonic() > deadline:
+            return
+        if _process_is_gone(holder) or _is_silent(mine, touched):
+            if (publish.read(mine.path) or {}) == holder and mine._evict():
+                return
         else:
             time.sleep(min(mine.stale_after / BEATS / 4, 0.2 if patience is not None else 1.0))
 
 
-def _evict(mine: Lease, stale: str | None) -> None:
-    """Remove the lease with the token ``stale``; one that a quicker rival has taken meanwhile is put back."""
-    aside = mine.path.with_name(f"{publish.TEMPORARY}{mine.token}-{mine.path.name}")
-    try:
-        mine.path.rename(aside)
-    except FileNotFoundError:
-        return
-    taken = publish.read(aside) or {}
-    if taken.get("token") != stale:
-        publish.create(mine.path, taken)
-    aside.unlink(missing_ok=True)
-
-
-def _touched(path: Path) -> float | None:
-    """Return when the file was last touched; opening it makes a network file system ask its server."""
-    try:
-        with path.open("rb") as stream:
-            return os.fstat(stream.fileno()).st_mtime
-    except FileNotFoundError:
-        return None
-
-
-def _server_time(path: Path) -> float:
-    """Return the time of the file system that holds ``path``; clocks of a cluster's nodes differ."""
-    probe = path.with_name(f"{publish.TEMPORARY}{secrets.token_hex(8)}-clock")
-    with writing(probe):
-        probe.touch()
-        now = probe.stat().st_mtime
-        probe.unlink(missing_ok=True)
-    return now
+def _is_silent(mine: Lease, touched: float) -> bool:
+    return abs(publish.server_time(mine.path.parent) - touched) > mine.stale_after
 
 
 def _identity() -> dict[str, Any]:

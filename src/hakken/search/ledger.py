@@ -1,22 +1,22 @@
 """The ledger of a sweep: a folder of small files, each published once; no server, no database.
 
     sweep.json               what the sweep is about; another study cannot continue it
+    settings.json            all that its proposals depend on beside the trials, so that each can be replayed
     proposal-0007.json       what trial 7 trains, and which trials were known and pending when it was proposed
     trial-0007.json          its result, the first that was published
     trial-0007.second-1.json a later result of a twin, kept and not counted
     trial-0007.lease         held by the process that trains it; propose.lease while one proposes
 
-A trial with a proposal and no result is pending. Temporary files begin with a dot and are never read. See
-`hakken.search.publish` for why a kill at any instant loses nothing that was published.
+A trial with a proposal and no result is pending as long as it shows signs of life. Temporary files begin with a dot and
+are never read. See `hakken.search.publish` for why a kill at any instant loses nothing that was published.
 """
 
 from __future__ import annotations
 
-import math
 import re
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -25,25 +25,22 @@ from typing import Any
 
 from hakken.errors import HakkenError
 from hakken.search import publish
+from hakken.search.entry import Entry, Planned, Proposal, duration
 from hakken.search.lease import Lease, lease
+from hakken.search.plain import differences, plain
+from hakken.search.settings import Settings, versions
 from hakken.search.trial import FINISHED, Trial, Value
 
+__all__ = ["Entry", "Ledger", "Planned", "Proposal", "generations"]
+
+BEGUN = "sweep.json"
+SETTINGS = "settings.json"
 FILES = re.compile(r"(?:proposal|trial)-(?P<number>\d{4,})\.json")
 LEFTOVER_SECONDS = 86_400.0
 MAXIMUM_NAMED = 6
+SILENCE = 3.0  # times the longest finished trial
 
-
-@dataclass(frozen=True)
-class Proposal:
-    """What one trial trains, and what was known when that was decided."""
-
-    number: int
-    parameters: dict[str, Value]
-    seed: int
-    known: tuple[int, ...]  # numbers of the finished trials
-    pending: tuple[int, ...]  # numbers of the running trials
-    proposed_at: str  # UTC, ISO 8601
-    host: str
+Propose = Callable[[tuple[Trial, ...]], Mapping[str, Value]]
 
 
 @dataclass(frozen=True)
@@ -51,57 +48,88 @@ class Ledger:
     """The ledger in ``folder``, which is created when something is first written.
 
     ``stale_after`` is the silence in seconds after which the lease of a trial is free; ``patience`` the longest wait
-    for others who are proposing.
+    for each of those who are proposing.
     """
 
     folder: Path
     stale_after: float = 60.0
     patience: float = 60.0
 
-    def join(self, context: str, details: Mapping[str, Any]) -> None:
-        """Begin the sweep ``context``, or make sure that the ledger belongs to it.
+    def join(self, context: str, details: Mapping[str, Any], settings: Settings) -> None:
+        """Begin the sweep ``context``, or make sure that the ledger belongs to it and to the same ``settings``.
 
         ``details`` is what the context stands for (for instance space, seed and sampler); it names the difference.
-        Raises HakkenError where the ledger was begun with another context.
+        Raises HakkenError where the ledger was begun with another context or with other settings.
         """
-        path = self.folder / "sweep.json"
         mine = plain({"context": context, "details": dict(details)})
-        publish.create(path, mine)
-        begun = publish.read(path) or mine
+        begun = self._agree(BEGUN, mine)
         self._clear_leftovers()
         if begun["context"] != context:
-            changes = differences(begun.get("details", {}), mine["details"]) or ["context"]
-            more = f" and {len(changes) - MAXIMUM_NAMED} more" if len(changes) > MAXIMUM_NAMED else ""
-            raise HakkenError(
-                f"{self.folder}: this sweep was begun with other settings: {', '.join(changes[:MAXIMUM_NAMED])}{more}; "
-                "its trials cannot be mixed with new ones. Nothing is lost: undo the change to go on, or move the "
-                "folder away to begin anew"
-            )
+            self._refuse(differences(begun.get("details", {}), mine["details"]) or ["context"])
+        proposing = {"settings": settings.to_json(), "versions": versions()}
+        if changes := differences(self._agree(SETTINGS, proposing)["settings"], proposing["settings"]):
+            self._refuse(changes)
+
+    def settings(self) -> Settings | None:
+        """Return all that the proposals depend on beside the trials, or None where no sweep has begun."""
+        content = publish.read(self.folder / SETTINGS)
+        return None if content is None else Settings.from_json(content["settings"])
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of Python and packages that the sweep was begun with."""
+        return dict((publish.read(self.folder / SETTINGS) or {}).get("versions", {}))
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return what is known of every trial that has a proposal or a result, by number."""
+        return tuple(map(self._entry, sorted(self._numbers())))
+
+    def silent(self, entries: Sequence[Entry]) -> frozenset[int]:
+        """Return the numbers of the pending trials that no longer count as such; their results still would.
+
+        Those are the trials without a sign of life for three times the longest finished trial, and for as long as makes
+        a lease stale. While nothing has finished there is none.
+        """
+        pending = [entry for entry in entries if entry.pending]
+        finished = [entry.result for entry in entries if entry.result is not None]
+        longest = max((seconds for seconds in map(duration, finished) if seconds is not None), default=None)
+        if longest is None or not pending:
+            return frozenset()
+        now, limit = self.now(), max(SILENCE * longest, self.stale_after)
+        return frozenset(entry.number for entry in pending if entry.seen is not None and now - entry.seen > limit)
+
+    def now(self) -> float:
+        """Return the time in seconds by the clock of the file server, or by this machine's where it cannot be asked."""
+        try:
+            return publish.server_time(self.folder)
+        except (HakkenError, OSError):
+            return time.time()
 
     def snapshot(self) -> tuple[Trial, ...]:
-        """Return all trials that have a proposal or a result, by number."""
-        trials = map(self._trial, sorted(self._numbers()))
+        """Return the trials that a proposer knows, by number: the finished, and the pending that are not silent."""
+        entries = self.entries()
+        silent = self.silent(entries)
+        trials = (entry.trial for entry in entries if entry.number not in silent)
         return tuple(trial for trial in trials if trial is not None)
 
-    def proposal(self, number: int, seed: int, propose: Callable[[tuple[Trial, ...]], Mapping[str, Value]]) -> Proposal:
+    def proposal(self, number: int, seed: int, propose: Propose, planned: Planned | None = None) -> Proposal:
         """Return what trial ``number`` trains: the stored proposal, or a new one made by ``propose``.
 
-        ``propose`` receives all other trials. Starters wait for each other, so that each sees the other's proposal. If
-        a twin of this trial publishes first, its proposal is the one returned.
+        ``propose`` receives all other trials that count, finished and pending. Starters wait for each other, so that
+        each sees the other's proposal. If a twin of this trial publishes first, its proposal is the one returned.
+        ``planned`` is kept beside a new proposal.
         """
         stored = self.stored_proposal(number)
         if stored is not None:
             return stored
         with lease(self.folder / "propose.lease", self.stale_after, patience=self.patience):
-            stored = self.stored_proposal(number)
-            return stored or self._propose(number, seed, propose)
+            return self.stored_proposal(number) or self._propose(number, seed, propose, planned)
 
     def stored_proposal(self, number: int) -> Proposal | None:
         """Return the published proposal of trial ``number``, or None."""
         content = publish.read(self._path("proposal", number))
         if content is None:
             return None
-        kept = {field.name: content[field.name] for field in fields(Proposal)}
+        kept = {field.name: content[field.name] for field in fields(Proposal) if field.name in content}
         return Proposal(**{**kept, "known": tuple(kept["known"]), "pending": tuple(kept["pending"])})
 
     def publish(self, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,32 +163,46 @@ class Ledger:
         A lease whose process has ended on this machine is taken over at once, one of another machine after
         ``stale_after`` seconds of silence. ``.held`` turns False if the lease is lost later.
         """
-        return lease(self.folder / f"trial-{number:04d}.lease", self.stale_after)
+        return lease(self._lease_path(number), self.stale_after)
 
-    def _propose(self, number: int, seed: int, propose: Callable[[tuple[Trial, ...]], Mapping[str, Value]]) -> Proposal:
+    def _propose(self, number: int, seed: int, propose: Propose, planned: Planned | None) -> Proposal:
         others = tuple(trial for trial in self.snapshot() if trial.number != number)
-        parameters = plain(dict(propose(others)))
         mine = Proposal(
             number=number,
-            parameters=parameters,
+            parameters=plain(dict(propose(others))),
             seed=seed,
             known=tuple(trial.number for trial in others if not trial.pending),
             pending=tuple(trial.number for trial in others if trial.pending),
             proposed_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             host=socket.gethostname(),
+            trials=planned.trials if planned else None,
+            slots=planned.slots if planned else None,
         )
         publish.create(self._path("proposal", number), asdict(mine))
         return self.stored_proposal(number) or mine
 
-    def _trial(self, number: int) -> Trial | None:
-        record = self.result(number)
-        proposal = self.stored_proposal(number)
-        parameters = proposal.parameters if proposal else (record or {}).get("parameters")
-        if parameters is None:
-            return None
-        if record is None:
-            return Trial(number, parameters, "running")
-        return Trial(number, parameters, record["state"], record.get("objective"))
+    def _entry(self, number: int) -> Entry:
+        proposal, result = self.stored_proposal(number), self.result(number)
+        if proposal is None or result is not None:
+            return Entry(number, proposal, result)
+        held = self._lease_path(number)
+        signs = (publish.touched(path) for path in (self._path("proposal", number), held))
+        seen = max((sign for sign in signs if sign is not None), default=None)
+        holder = publish.read(held) or {}
+        return Entry(number, proposal, None, holder.get("host", proposal.host), holder.get("since"), seen)
+
+    def _agree(self, name: str, mine: dict[str, Any]) -> dict[str, Any]:
+        """Return what the file ``name`` says, which is ``mine`` where there was none."""
+        publish.create(self.folder / name, mine)
+        return publish.read(self.folder / name) or mine
+
+    def _refuse(self, changes: Sequence[str]) -> None:
+        more = f" and {len(changes) - MAXIMUM_NAMED} more" if len(changes) > MAXIMUM_NAMED else ""
+        raise HakkenError(
+            f"{self.folder}: this sweep was begun with other settings: {', '.join(changes[:MAXIMUM_NAMED])}{more}; "
+            "its trials cannot be mixed with new ones. Nothing is lost: undo the change to go on, or move the "
+            "folder away to begin anew"
+        )
 
     def _numbers(self) -> set[int]:
         names = [path.name for path in self.folder.iterdir()] if self.folder.is_dir() else []
@@ -180,35 +222,24 @@ class Ledger:
             except FileNotFoundError:
                 continue
 
+    def _last_published(self) -> float:
+        return max((publish.touched(path) or 0.0 for path in self.folder.glob("*.json")), default=0.0)
+
     def _path(self, kind: str, number: int) -> Path:
         return self.folder / f"{kind}-{number:04d}.json"
 
-
-def plain(value: Any) -> Any:
-    """Return ``value`` as JSON knows it: numpy scalars and paths become plain, NaN and infinity None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):  # numpy scalars and arrays
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
+    def _lease_path(self, number: int) -> Path:
+        return self.folder / f"trial-{number:04d}.lease"
 
 
-def differences(old: Any, new: Any, name: str = "") -> list[str]:
-    """Name the keys in which two nested mappings differ, with both values: `search.slots` (8, now 4)."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        keys = sorted({*old, *new})
-        below = [differences(old.get(key), new.get(key), f"{name}.{key}" if name else key) for key in keys]
-        return [change for changes in below for change in changes]
-    return [] if old == new else [f"`{name}` ({_brief(old)}, now {_brief(new)})"]
+def generations(sweep: Path) -> tuple[Ledger, ...]:
+    """Return the ledgers of the folder of a sweep, or of its folder `ledger`, or the ledger itself; newest first.
 
-
-def _brief(value: Any) -> str:
-    text = "absent" if value is None else str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    The newest is the one to which something was published last.
+    """
+    folders = [sweep, *sweep.glob("*"), *sweep.glob("ledger/*")]
+    ledgers = [Ledger(folder) for folder in folders if (folder / BEGUN).is_file()]
+    return tuple(sorted(ledgers, key=lambda ledger: ledger._last_published(), reverse=True))
 
 
 def _finite(number: int, record: dict[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hakken.errors import HakkenError
 from hakken.names import nearest
 from hakken.search import samplers
-from hakken.search.space import Space
+from hakken.search.optuna_samplers import Kind, optuna_point
+from hakken.search.source import source_points
+from hakken.search.space import Key, Space
 from hakken.search.trial import Trial, Value
 
-SAMPLERS = ("bayesian", "random", "sobol")
+SAMPLERS = ("bayesian", "skopt", "random", "sobol", "optuna-tpe", "optuna-gp")
+OPTUNA: Mapping[str, Kind] = {"optuna-tpe": "tpe", "optuna-gp": "gp"}
 STARTUP = 3
 
 
@@ -23,13 +26,18 @@ def propose(
     maximise: bool = True,
     sampler: str = "bayesian",
     startup: int = STARTUP,
+    first: Sequence[Mapping[str, Value]] = (),
+    prior: Sequence[Trial] = (),
 ) -> dict[str, Value]:
     """Return the parameters of trial ``number`` given all other ``trials``, finished and running.
 
-    The same arguments give the same parameters, in whatever order the trials come. `bayesian` follows the Sobol
-    sequence until ``startup`` trials have an objective. No finished or running point is proposed again unless all have
-    been. Inactive parameters are absent; values are plain booleans, numbers and texts. Raises HakkenError for an
-    unknown sampler, a negative number, and a trial whose parameters are not a point of ``space``.
+    The same arguments give the same parameters, in whatever order the trials come. The points ``first`` come before all
+    others, whatever the sampler. `bayesian` and `skopt` follow the Sobol sequence until ``startup`` trials have an
+    objective. ``prior`` holds the trials of a related study as points of this space; for these two samplers its best
+    points take turns with the Sobol sequence, and its model weighs the acquisition (`hakken.search.source`). No
+    finished or running point is proposed again unless all have been. Inactive parameters are absent; values are plain
+    booleans, numbers and texts. Raises HakkenError for an unknown sampler, a negative number, a sampler that is not
+    installed, and a trial or first point that is not a point of ``space``.
     """
     if sampler not in SAMPLERS:
         raise HakkenError(f"unknown sampler `{sampler}`{nearest(sampler, SAMPLERS)}; known: {', '.join(SAMPLERS)}")
@@ -37,14 +45,32 @@ def propose(
         raise HakkenError(f"trial number {number}: must be 0 or more")
     history = _history(space, trials, number)
     seen = {space.key(trial.parameters) for trial in history}
+    if (waiting := _unseen(space, first, seen)) is not None:
+        return waiting
     if sampler == "random":
         return samplers.random_point(space, number, seed, seen)
-    measured = sum(trial.measured for trial in history)
-    if sampler == "sobol" or measured < max(startup, 1) or _is_point(space):
+    if sampler == "sobol" or _is_point(space):
         return samplers.sobol_point(space, number, seed, seen)
+    if sampler in OPTUNA:
+        kind = OPTUNA[sampler]
+        return optuna_point(space, history, kind=kind, number=number, seed=seed, maximise=maximise, seen=seen)
+    if sum(trial.measured for trial in history) < max(startup, 1):
+        taken = _unseen(space, source_points(space, prior, maximise), seen) if number % 2 else None
+        return taken or samplers.sobol_point(space, number, seed, seen)
     from hakken.search.bayesian import bayesian_point
 
-    return bayesian_point(space, history, number=number, seed=seed, maximise=maximise, seen=seen)
+    return bayesian_point(
+        space, history, number=number, seed=seed, maximise=maximise, seen=seen, model=sampler, prior=prior
+    )
+
+
+def _unseen(space: Space, points: Sequence[Mapping[str, Value]], seen: Collection[Key]) -> dict[str, Value] | None:
+    """Return the first of ``points`` that was not ``seen``, in the order of the space."""
+    for place, point in enumerate(points):
+        space.check(point, f"point {place} to begin with")
+        if space.key(point) not in seen:
+            return space.sorted(point)
+    return None
 
 
 def _history(space: Space, trials: Iterable[Trial], number: int) -> list[Trial]:

@@ -3,7 +3,8 @@
 A file is written beside its place under a temporary name, flushed, and linked into place: `link` fails where the name
 is taken, on every POSIX file system, so of two writers exactly one succeeds and no reader meets half a file. Where
 links are not supported the file itself is created exclusively; then a reader may meet half of it, which is no JSON
-object and counts as absent, and a writer may replace it.
+object and counts as absent. What a killed writer left of it is replaced once it is `TORN_SECONDS` old: no living writer
+needs so long, and one that was suspended finds that another's file stands in its place.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import errno
 import json
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,10 @@ from hakken.files import writing
 
 TEMPORARY = ".tmp-"
 NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES}
+ABSENT = {errno.ENOENT, errno.ESTALE}  # ESTALE: removed or replaced from another node while it was opened
+TORN_SECONDS = 10.0
+SETTLE_SECONDS = 0.1  # far more than the time between a look at a file and its replacement
+POLL_SECONDS = 0.05
 
 
 def create(path: Path, value: dict[str, Any]) -> bool:
@@ -27,36 +33,101 @@ def create(path: Path, value: dict[str, Any]) -> bool:
 
     Raises HakkenError with a remedy where the disk is full or the folder read-only.
     """
-    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    text = _text(value)
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}-{path.name}")
+        _make_folder(path.parent)
+        temporary = _write_beside(path, text)
         try:
-            _write_new(temporary, text)
-            created = _place(temporary, path)
+            while (created := _place(temporary, path)) is None:
+                time.sleep(POLL_SECONDS)
         finally:
             temporary.unlink(missing_ok=True)
         flush_folder(path.parent)
     return created
 
 
+def replace(path: Path, value: dict[str, Any]) -> bool:
+    """Put ``value`` in place of what a dead writer left at ``path``; tell whether it stands there.
+
+    Of several who do so at the same moment the last one's stays, and every other is told False. Raises as `create`.
+    """
+    text = _text(value)
+    with writing(path):
+        return _replace(_write_beside(path, text), path)
+
+
 def read(path: Path) -> dict[str, Any] | None:
     """Return the JSON object at ``path``, or None where there is no file or not yet a whole one."""
     try:
         value = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except ValueError:
+        return None
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
         return None
     return value if isinstance(value, dict) else None
 
 
+def touched(path: Path) -> float | None:
+    """Return when a file was last touched, None where there is none.
+
+    Opening it makes a network file system ask its server.
+    """
+    try:
+        with path.open("rb") as stream:
+            return os.fstat(stream.fileno()).st_mtime
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
+        return None
+
+
+def server_time(folder: Path) -> float:
+    """Return the time of the file system that holds ``folder``; clocks of a cluster's nodes differ.
+
+    Raises HakkenError with a remedy where nothing can be written there.
+    """
+    probe = folder / f"{TEMPORARY}{secrets.token_hex(8)}-clock"
+    with writing(probe):
+        try:
+            probe.touch()
+            return probe.stat().st_mtime
+        finally:
+            probe.unlink(missing_ok=True)
+
+
 def flush_folder(folder: Path) -> None:
     """Make new names in ``folder`` survive a crash of the machine; file systems that cannot are left alone."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(handle)
-    finally:
-        os.close(handle)
+        finally:
+            os.close(handle)
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each of which survives a crash of the machine as well."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush_folder(folder.parent)
+
+
+def _write_beside(path: Path, text: str) -> Path:
+    """Write a temporary file in the folder of ``path`` and return its path."""
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}-{path.name}")
+    try:
+        _write_new(temporary, text)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
 
 
 def _write_new(path: Path, text: str) -> None:
@@ -68,13 +139,13 @@ def _write_new(path: Path, text: str) -> None:
         os.fsync(stream.fileno())
 
 
-def _place(temporary: Path, path: Path) -> bool:
-    """Give the temporary file its name; False where another whole file has it."""
+def _place(temporary: Path, path: Path) -> bool | None:
+    """Give the temporary file its name; False where another whole file has it, None where half a file may yet grow."""
     try:
         os.link(temporary, path)
     except FileExistsError:
         # A repeated request over NFS reports a link that the first one made as already there.
-        return temporary.stat().st_nlink == 2 or _mend(temporary, path)
+        return _same_file(temporary, path) or _mend(temporary, path)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
@@ -82,7 +153,7 @@ def _place(temporary: Path, path: Path) -> bool:
     return True
 
 
-def _place_without_link(temporary: Path, path: Path) -> bool:
+def _place_without_link(temporary: Path, path: Path) -> bool | None:
     text = temporary.read_text()
     try:
         _write_new(path, text)
@@ -91,9 +162,27 @@ def _place_without_link(temporary: Path, path: Path) -> bool:
     return bool(read(path) == json.loads(text))
 
 
-def _mend(temporary: Path, path: Path) -> bool:
-    """Replace what a killed writer left at ``path`` where that is no whole file."""
+def _mend(temporary: Path, path: Path) -> bool | None:
+    """Replace half a file that is too old to be still in the writing; False where there is a whole one."""
     if read(path) is not None:
         return False
+    since = touched(path)
+    if since is None or abs(server_time(path.parent) - since) < TORN_SECONDS or read(path) is not None:
+        return None
+    return _replace(temporary, path)
+
+
+def _replace(temporary: Path, path: Path) -> bool:
+    """Rename ``temporary`` to ``path`` and tell whether it still stands there after a moment."""
+    mine = read(temporary)
     temporary.replace(path)
-    return True
+    flush_folder(path.parent)
+    time.sleep(SETTLE_SECONDS)
+    return read(path) == mine
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether two names are one file; opening them makes a network file system ask its server."""
+    with contextlib.suppress(FileNotFoundError), one.open("rb") as first, other.open("rb") as second:
+        return os.path.samestat(os.fstat(first.fileno()), os.fstat(second.fileno()))
+    return False

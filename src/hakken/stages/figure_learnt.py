@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from hakken.console import progress
-from hakken.figures.learnt import LearntInput, ParameterInput, draw_learnt
+from hakken.figures.learnt import TILES, DependenceInput, LearntInput, ParameterInput, draw_learnt
 from hakken.figures.publish import publish
 from hakken.figures.style import Origin
-from hakken.report.figure import TrialRecord, cost, provenance, read_trials
-from hakken.report.learnt import FEWEST, FORESTS, Importance, border, importance
+from hakken.report.figure import cost, provenance, read_trials
+from hakken.report.learnt import Learnt, border, learn, reading
 from hakken.report.seal import read_openings
+from hakken.search import Dimension, Space, Trial
+from hakken.search.effects import Curve
+from hakken.search.trial import Value
 from hakken.seeds import derive_seed
 from hakken.stages import stage
-from hakken.study import Parameter, Study
+from hakken.study import Study
 
 
 @stage
 def figure_learnt(
     *, study: Study, trials: list[Path], table: Path, openings: Path, code: str, output: list[Path]
 ) -> None:
-    """Draw the importance of every searched parameter and the objective of the ``trials`` against it."""
+    """Draw the importance of every searched parameter and the objective of the ``trials`` against the first of them."""
     records, opened = read_trials(trials), len(read_openings(openings))
-    measured = [trial for trial in records if trial.objective is not None]
-    space = study.search.space
-    found = importance(
-        space,
-        [active(study, trial) for trial in measured],
-        [trial.objective for trial in measured if trial.objective is not None],
-        derive_seed(study.seed, "importance"),
+    space = Space.from_mapping(study.search.space)
+    finished = [record.trial for record in records]
+    measured = [trial for trial in finished if trial.measured]
+    learnt = learn(space, finished, curves=TILES, seed=derive_seed(study.seed, "learnt"))
+    best = max(
+        (trial for trial in measured if trial.state == "complete"), key=lambda trial: trial.value or 0.0, default=None
     )
-    drawn = [_parameter(study, name, parameter, measured, found) for name, parameter in space.items()]
-    drawn.sort(key=lambda parameter: -(parameter.importance or 0))
+    shown = learnt if learnt is not None and learnt.useful else None
+    ranking = shown.shares.ranking if shown else list(space.by_name)
+    drawn = tuple(parameter_input(space[name], measured, best, shown) for name in ranking)
     given = LearntInput(
-        parameters=tuple(drawn),
-        reading=_reading(len(measured), len(space), found),
+        parameters=drawn,
+        reading=reading(len(measured), len(drawn), learnt),
+        best=None if best is None else best.value,
         objective="Validation objective",
         origin=Origin(study.title or study.name, study.scale, study.data, opened),
     )
@@ -54,59 +59,45 @@ def figure_learnt(
     progress("best values inside their ranges" if not ends else f"best value at the border of: {', '.join(ends)}")
 
 
-def active(study: Study, trial: TrialRecord) -> dict[str, Any]:
-    """Return the parameters of a trial whose conditions hold."""
-    kept = {}
-    for name, value in trial.parameters.items():
-        parameter = study.search.space.get(name)
-        if parameter is not None and all(
-            trial.parameters.get(parent) in (wanted if isinstance(wanted, tuple) else (wanted,))
-            for parent, wanted in parameter.when.items()
-        ):
-            kept[name] = value
-    return kept
-
-
-def _parameter(
-    study: Study, name: str, parameter: Parameter, trials: Sequence[TrialRecord], found: Importance | None
+def parameter_input(
+    dimension: Dimension, trials: list[Trial], best: Trial | None, learnt: Learnt | None
 ) -> ParameterInput:
-    """Gather what is drawn of one parameter."""
-    pairs = [(active(study, trial).get(name), trial.objective) for trial in trials]
-    known = [(value, objective) for value, objective in pairs if value is not None and objective is not None]
-    winner = max(trials, key=lambda trial: trial.objective or 0.0, default=None)
-    best = None if winner is None else active(study, winner).get(name)
-    choices = parameter.choices
+    """Gather what is drawn of one parameter; trials in which it was not active do not count."""
+    name = dimension.name
+    known = [trial for trial in trials if name in trial.parameters]
+    value = None if best is None else best.parameters.get(name)
+    curve = learnt.curves.get(name) if learnt else None
     return ParameterInput(
         name=name,
-        values=tuple(_number(parameter, value) for value, _ in known),
-        objectives=tuple(objective for _, objective in known),
-        best=None if best is None else _number(parameter, best),
-        bounds=None if choices is not None else (float(parameter.low or 0), float(parameter.high or 0)),
-        choices=tuple(str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in choices or ()),
-        log=parameter.scale == "log",
-        integer=parameter.type == "integer",
-        border=border(parameter, best),
-        importance=found.value[name] if found else None,
-        importance_low=found.low[name] if found else None,
-        importance_high=found.high[name] if found else None,
+        values=tuple(_number(dimension, trial.parameters[name]) for trial in known),
+        objectives=tuple(trial.value for trial in known if trial.value is not None),
+        complete=tuple(trial.state == "complete" for trial in known),
+        best=None if value is None else _number(dimension, value),
+        bounds=None if dimension.kind == "categorical" else (dimension.low, dimension.high),
+        choices=tuple(str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in dimension.choices),
+        log=dimension.log,
+        integer=dimension.kind == "integer",
+        condition=_condition(dimension.when),
+        border=None if value is None else border(dimension, value),
+        alone=learnt.shares.first[name] if learnt else None,
+        total=learnt.shares.total[name] if learnt else None,
+        curve=_curve(curve) if curve is not None and len(curve.numbers) else None,
     )
 
 
-def _number(parameter: Parameter, value: Any) -> float:
+def _number(dimension: Dimension, value: Value) -> float:
     """Return a value as a place on its axis: the number itself, or the place among the choices."""
-    return float(parameter.choices.index(value)) if parameter.choices is not None else float(value)
+    place = dimension.index(value)
+    return float(value) if place is None else float(place)
 
 
-def _reading(trials: int, parameters: int, found: Importance | None) -> str:
-    """Return how far the importance can be trusted."""
-    if found is None:
-        return f"{trials} finished trials: at least {FEWEST} that differ are needed to model the objective."
-    bars = (
-        f"Bars: rise of a random forest's error on unseen trials when shuffled, in variances; lines: 68 % of {FORESTS}."
-    )
-    if found.r2 <= 0.05:
-        return (
-            f"Read no ranking into this: from {trials} trials a forest predicts others no better than their mean does."
-        )
-    few = f" {trials} trials for {parameters} parameters: uncertain." if trials < 5 * parameters else ""
-    return f"{bars} It explains {100 * found.r2:.0f} % of the variance.{few}"
+def _condition(when: Mapping[str, tuple[Value, ...]]) -> str:
+    """Return in words when a parameter is active; nothing where it always is."""
+    parts = [f"{parent.replace('_', ' ')} {' or '.join(map(str, values))}" for parent, values in when.items()]
+    return f"only with {' and '.join(parts)}" if parts else ""
+
+
+def _curve(curve: Curve) -> DependenceInput:
+    """Return a curve with its band."""
+    columns = (curve.numbers, curve.mean, curve.mean - curve.deviation, curve.mean + curve.deviation)
+    return DependenceInput(*(tuple(np.asarray(column).tolist()) for column in columns))

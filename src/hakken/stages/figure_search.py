@@ -6,10 +6,11 @@ from pathlib import Path
 
 from hakken.console import progress
 from hakken.figures.publish import publish
-from hakken.figures.search import SearchInput, TrialBar, draw_search, utilisation
+from hakken.figures.search import SearchInput, draw_search
 from hakken.figures.style import Origin
 from hakken.report.figure import cost, provenance, read_trials
 from hakken.report.seal import read_openings
+from hakken.search.course import utilisation
 from hakken.stages import stage
 from hakken.study import Study
 
@@ -20,7 +21,7 @@ def figure_search(
 ) -> None:
     """Draw all ``trials`` of the search, with the objective of the ``default`` trial as a line."""
     records, opened = read_trials(trials), len(read_openings(openings))
-    bars = tuple(TrialBar(trial.number, trial.state, trial.objective, trial.start, trial.end) for trial in records)
+    bars = tuple(trial.timed for trial in records)
     given = SearchInput(
         trials=bars,
         slots=study.search.slots,

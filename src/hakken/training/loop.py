@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
@@ -20,10 +20,11 @@ from torch import nn
 from hakken.seeds import derive_seed
 from hakken.study import Hyperparameters, Training
 from hakken.training.checkpoint import Checkpoints
-from hakken.training.optimiser import learning_rate, make_optimizer, set_learning_rate
+from hakken.training.optimiser import Optimiser, learning_rate
 
 Network = TypeVar("Network", bound=nn.Module)
 Weights = dict[str, torch.Tensor]
+Ended = Literal["steps", "patience", "pruned"]
 CHECK_EVERY = 10  # steps between two looks at the loss, which make a GPU wait
 
 
@@ -61,7 +62,8 @@ class TrainingResult:
     weights: Weights
     curve: tuple[CurvePoint, ...]
     seconds: float
-    stopped: Literal["steps", "patience"]
+    stopped: Ended
+    hopeless: str  # why it was pruned
 
 
 @dataclass
@@ -74,6 +76,7 @@ class Run:
     curve: list[CurvePoint] = field(default_factory=list)
     best_step: int = -1
     best: Weights = field(default_factory=dict)
+    hopeless: str = ""
 
     @property
     def objective(self) -> float:
@@ -115,28 +118,30 @@ def train(
     checkpoints: Checkpoints | None = None,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Run], None] = lambda run: None,
+    hopeless: Callable[[Sequence[CurvePoint]], str] = lambda curve: "",
 ) -> TrainingResult:
     """Train ``network`` in place and return the best weights by the objective, which is to be high.
 
     ``loss`` maps the network and a batch to a scalar; ``validate`` maps the network, in evaluation mode, to the
-    objective; ``report`` is called after each step. Resumes from ``checkpoints``. Raises Diverged when the loss stops
-    being finite, and Interrupted, after saving, when ``stop()`` says so between two steps.
+    objective; ``report`` is called after each step; ``hopeless`` is asked after each measurement, and the training ends
+    there as `pruned` when it says why. Resumes from ``checkpoints``. Raises Diverged when the loss stops being finite,
+    and Interrupted, after saving, when ``stop()`` says so between two steps.
     """
     device = next(network.parameters()).device
-    optimizer = make_optimizer(network, parameters, training.optimizer)
-    run = _resume(checkpoints, network, optimizer, device)
+    optimiser = Optimiser(network, parameters, training.optimizer)
+    run = _resume(checkpoints, network, optimiser, device)
     started = time.monotonic() - run.seconds
     stream = batches.iterate(run.step, prefetch=device.type == "cuda")
 
-    while run.step < training.steps and run.misses < training.patience:
+    while (ended := _ended(run, training)) is None:
         network.train()
-        set_learning_rate(optimizer, learning_rate(run.step, training.steps, parameters, training.schedule))
+        optimiser.rate = learning_rate(run.step, training.steps, parameters, training.schedule)
         torch.manual_seed(derive_seed(seed, "step", run.step))
         with autocast(device, precision):
             value = loss(network, next(stream))
-        optimizer.zero_grad(set_to_none=True)
+        optimiser.clear()
         value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        optimiser.step()
         run.losses.append(value.detach())
         run.step += 1
 
@@ -146,16 +151,25 @@ def train(
         if measured:
             network.eval()
             run.record(validate(network), network)
+            run.hopeless = hopeless(run.curve)
         run.seconds = time.monotonic() - started
         report(run)
         asked = stop()
         if checkpoints and (measured or asked or checkpoints.due):
-            checkpoints.save(run.step, _content(run, network, optimizer))
+            checkpoints.save(run.step, _content(run, network, optimiser))
         if asked:
             raise Interrupted(f"stopped at step {run.step} of {training.steps}")
 
-    stopped: Literal["steps", "patience"] = "steps" if run.step >= training.steps else "patience"
-    return TrainingResult(run.objective, run.best_step, run.best, tuple(run.curve), run.seconds, stopped)
+    return TrainingResult(run.objective, run.best_step, run.best, tuple(run.curve), run.seconds, ended, run.hopeless)
+
+
+def _ended(run: Run, training: Training) -> Ended | None:
+    """Return what ended a training, None where it goes on; one that has come to its end is not pruned."""
+    if run.step >= training.steps:
+        return "steps"
+    if run.misses >= training.patience:
+        return "patience"
+    return "pruned" if run.hopeless else None
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[Any]:
@@ -163,29 +177,28 @@ def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextMan
     return nullcontext() if precision == torch.float32 else torch.autocast(device.type, precision)
 
 
-def _content(run: Run, network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def _content(run: Run, network: nn.Module, optimiser: Optimiser) -> dict[str, Any]:
     """Return all that is needed to go on, as tensors and plain values."""
     return {
         "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "optimiser": optimiser.state_dict(),
         "step": run.step,
         "seconds": run.seconds,
         "losses": torch.stack(run.losses) if run.losses else torch.zeros(0),
         "curve": [astuple(point) for point in run.curve],
         "best_step": run.best_step,
         "best": run.best,
+        "hopeless": run.hopeless,
     }
 
 
-def _resume(
-    checkpoints: Checkpoints | None, network: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
-) -> Run:
+def _resume(checkpoints: Checkpoints | None, network: nn.Module, optimiser: Optimiser, device: torch.device) -> Run:
     """Return the run of the last sound checkpoint, network and optimiser set to it, or a fresh one."""
     content = checkpoints.load(device) if checkpoints else None
     if content is None:
         return Run()
     network.load_state_dict(content["network"])
-    optimizer.load_state_dict(content["optimizer"])
+    optimiser.load_state_dict(content["optimiser"])
     return Run(
         step=content["step"],
         seconds=content["seconds"],
@@ -193,4 +206,5 @@ def _resume(
         curve=[CurvePoint(*point) for point in content["curve"]],
         best_step=content["best_step"],
         best=content["best"],
+        hopeless=content["hopeless"],
     )

@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 from hakken.study import Hyperparameters
 
 DROPS = (0.5, 0.75)  # of the steps: where a stepped learning rate falls
 
 
-def make_optimizer(
-    network: nn.Module, parameters: Hyperparameters, kind: Literal["adamw", "sgd"]
-) -> torch.optim.Optimizer:
-    """Return AdamW (``momentum`` is its beta 1) or SGD with momentum, both with the study's weight decay."""
-    rate, decay = parameters.learning_rate, parameters.weight_decay
-    if kind == "adamw":
-        return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, betas=(parameters.momentum, 0.999))
-    return torch.optim.SGD(network.parameters(), lr=rate, weight_decay=decay, momentum=parameters.momentum)
+class Optimiser:
+    """AdamW (``momentum`` is its beta 1) or SGD with momentum, both with the study's weight decay.
+
+    The steps are those of `torch.optim`, through the functions behind its classes: the classes import PyTorch's
+    compiler as soon as one is made, which takes longer than many a short training.
+    """
+
+    def __init__(self, network: nn.Module, parameters: Hyperparameters, kind: Literal["adamw", "sgd"]) -> None:
+        self.rate = parameters.learning_rate
+        self.decay, self.momentum, self.kind = parameters.weight_decay, parameters.momentum, kind
+        self._weights = list(network.parameters())
+        self._steps = [torch.zeros(()) for _ in self._weights]  # on the CPU, where they are read
+        self._means = [torch.zeros_like(weight) for weight in self._weights]
+        self._squares = [torch.zeros_like(weight) for weight in self._weights] if kind == "adamw" else []
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        for weight in self._weights:
+            weight.grad = None
+
+    def step(self) -> None:
+        """Move all weights by their gradients, at the present ``rate``."""
+        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+        assert len(gradients) == len(self._weights), "every weight takes part in the loss"
+        common: dict[str, Any] = {"lr": self.rate, "weight_decay": self.decay, "maximize": False}
+        with torch.no_grad():
+            if self.kind == "sgd":
+                common |= {"momentum": self.momentum, "dampening": 0.0, "nesterov": False}
+                sgd(self._weights, gradients, self._means, **common)
+            else:
+                common |= {"beta1": self.momentum, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}
+                adamw(self._weights, gradients, self._means, self._squares, [], self._steps, **common)
+
+    def state_dict(self) -> dict[str, list[torch.Tensor]]:
+        """Return all that changes from step to step, as tensors."""
+        return {"steps": self._steps, "means": self._means, "squares": self._squares}
+
+    def load_state_dict(self, state: dict[str, list[torch.Tensor]]) -> None:
+        """Go on from what `state_dict` returned, on whatever device it is."""
+        for name, mine in self.state_dict().items():
+            for tensor, stored in zip(mine, state[name], strict=True):
+                tensor.copy_(stored)
 
 
 def learning_rate(step: int, steps: int, parameters: Hyperparameters, course: Literal["cosine", "step"]) -> float:
@@ -40,9 +76,3 @@ def learning_rate(step: int, steps: int, parameters: Hyperparameters, course: Li
     else:
         share = parameters.learning_rate_decay ** (sum(done >= drop for drop in DROPS) / len(DROPS))
     return parameters.learning_rate * share
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Use ``rate`` from the next step on."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate

@@ -1,15 +1,17 @@
-"""Asking for parameters that describe a network at all.
+"""The one way to propose: what a trial trains, asked of the search and known to describe a network.
 
 Whether a patch is large enough for its convolutions is known without training. A proposal that is not is answered at
-once as a failed trial, so the proposer learns from it and proposes again, and no slot is spent on it. The result is as
-replayable as the proposer: it depends on space, trials, number and seed alone.
+once as a failed trial, so the proposer learns from it and proposes again, and no slot is spent on it. A point that the
+settings name to be tried first is trained as it stands. The result is as replayable as the proposer: it depends on
+settings, trials and number alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from hakken.networks.patch_cnn import InvalidArchitecture, remaining_extent
+from hakken.search.settings import Settings
 from hakken.search.trial import Trial, Value
 from hakken.study import Hyperparameters
 
@@ -17,20 +19,18 @@ ATTEMPTS = 32
 FIRST_NUMBER = 1_000_000_000  # numbers of answers that are no trials
 
 
-def propose_network(
-    trials: Iterable[Trial], defaults: Hyperparameters, ask: Callable[[list[Trial]], dict[str, Value]]
-) -> dict[str, Value]:
-    """Return the first proposal of ``ask`` that describes a network, or the last of `ATTEMPTS`.
+def propose_trial(settings: Settings, trials: Iterable[Trial], number: int) -> dict[str, Value]:
+    """Return the parameters of trial ``number`` given all other ``trials``, finished and pending.
 
-    ``ask`` maps the known trials to a proposal; ``defaults`` holds what it leaves out.
+    They are the first proposal that describes a network, or the last of `ATTEMPTS`.
     """
-    known = list(trials)
-    proposal = ask(known)
+    known, defaults = list(trials), Hyperparameters.model_validate(settings.defaults)
+    proposal = settings.propose(known, number)
     for attempt in range(ATTEMPTS):
-        if describes_network(proposal, defaults):
+        if proposal in settings.first or describes_network(proposal, defaults):
             break
         known.append(Trial(FIRST_NUMBER + attempt, proposal, "failed"))
-        proposal = ask(known)
+        proposal = settings.propose(known, number)
     return proposal
 
 

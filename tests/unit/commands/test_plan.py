@@ -42,7 +42,7 @@ def test_before_any_run(project: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_the_published_size(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows, shown = plan(capsys, "--study", "brain_metastasis", "--scale", "paper")
-    assert shown.startswith("brain_metastasis at scale paper: 348 cases, 8 trainings at once\n")
+    assert shown.startswith("brain_metastasis at scale paper: 348 cases\nsearch: 50 trials, 8 trainings at once, ")
     assert rows["trial"][0] == "51"
     assert rows["register"][0] == str(27 + 9 + 9)
 

@@ -7,13 +7,16 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.figure import Figure
 
+from hakken.figures.comparison import ComparisonInput, draw_comparison
 from hakken.figures.froc import CurveInput, FrocInput, draw_froc
-from hakken.figures.learnt import LearntInput, ParameterInput, draw_learnt
+from hakken.figures.learnt import DependenceInput, LearntInput, ParameterInput, draw_learnt
 from hakken.figures.overlays import Mark, OverlaysInput, Tile, draw_overlays
 from hakken.figures.registration import PairInput, RegistrationInput, draw_registration
-from hakken.figures.search import SearchInput, TrialBar, draw_search
+from hakken.figures.search import SearchInput, draw_search
 from hakken.figures.strata import StrataInput, StratumInput, draw_strata
 from hakken.figures.style import Origin
+from hakken.search.comparison import TimedSweep
+from hakken.search.course import TimedTrial
 
 ORIGIN = Origin("A study of dots", "tiny", "phantom", 2)
 
@@ -32,28 +35,65 @@ def froc() -> Figure:
 
 def search() -> Figure:
     trials = (
-        TrialBar(0, "complete", 0.4, 0.0, 5.0),
-        TrialBar(1, "failed", None, 0.5, 2.0),
-        TrialBar(2, "complete", 0.6, 2.5, 6.0),
+        TimedTrial(0, "complete", 0.4, 0.0, 5.0),
+        TimedTrial(1, "failed", None, 0.5, 2.0),
+        TimedTrial(2, "complete", 0.6, 2.5, 6.0),
     )
     return draw_search(SearchInput(trials, 2, 0.3, "Objective", ORIGIN))
 
 
 def learnt() -> Figure:
+    rates, objectives = (1e-4, 1e-2, 1e-1), (0.1, 0.5, 0.6)
     parameters = (
-        ParameterInput("rate", (1e-4, 1e-2, 1e-1), (0.1, 0.5, 0.6), 1e-1, (1e-4, 1e-1), log=True, border="highest"),
+        ParameterInput(
+            "learning_rate",
+            rates,
+            objectives,
+            (True, False, True),
+            1e-1,
+            (1e-4, 1e-1),
+            log=True,
+            border="highest",
+            alone=0.5,
+            total=0.8,
+            curve=DependenceInput(rates, (0.2, 0.3, 0.4), (0.1, 0.2, 0.3), (0.3, 0.4, 0.5)),
+        ),
         ParameterInput(
             "kernel",
             (0, 1, 1),
-            (0.1, 0.5, 0.6),
+            objectives,
+            (True, False, True),
             1,
             choices=("3", "5"),
-            importance=0.2,
-            importance_low=0.1,
-            importance_high=0.4,
+            condition="only with layers 2",
+            alone=0.1,
+            total=0.4,
+            curve=DependenceInput((0, 1), (0.2, 0.3), (0.1, 0.2), (0.3, 0.4)),
         ),
     )
-    return draw_learnt(LearntInput(parameters, "Read nothing into this.", "Objective", ORIGIN))
+    return draw_learnt(LearntInput(parameters, "Trust it.", 0.6, "Objective", ORIGIN))
+
+
+def sweep(slots: int, repeat: int, sampler: str = "bayesian") -> TimedSweep:
+    """A sweep of four trials, each ``slots`` times as fast as one at a time."""
+    trials = tuple(
+        TimedTrial(
+            number,
+            "failed" if number == 1 else "complete",
+            None if number == 1 else 0.2 + 0.1 * number + 0.05 * repeat,
+            20 / slots * number,
+            20 / slots * (number + 1),
+        )
+        for number in range(4)
+    )
+    return TimedSweep(f"{sampler}-{slots}-{repeat}", sampler, slots, repeat, 0.0, trials, frozenset({"host"}))
+
+
+SWEEPS = (sweep(1, 0), sweep(1, 1), sweep(2, 0), sweep(2, 1), sweep(2, 0, "random"))
+
+
+def comparison() -> Figure:
+    return draw_comparison(ComparisonInput(SWEEPS, 0.3, ("Two repeats.", "One machine."), "Objective", ORIGIN))
 
 
 def strata() -> Figure:
@@ -92,6 +132,7 @@ def registration() -> Figure:
 FIGURES: dict[str, Callable[[], Figure]] = {
     "froc": froc,
     "search": search,
+    "comparison": comparison,
     "learnt": learnt,
     "strata": strata,
     "overlays": overlays,

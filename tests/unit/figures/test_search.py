@@ -1,50 +1,57 @@
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from hakken.figures.search import SearchInput, TrialBar, assign_slots, best_so_far, draw_search, utilisation
+from hakken.figures.search import SearchInput, draw_search
+from hakken.figures.style import BLUE, SKY, VERMILLION
+from hakken.search.course import TimedTrial
 
 from .helpers import ORIGIN
 
 
-def bar(number: int, start: float, end: float) -> TrialBar:
-    return TrialBar(number, "complete", 0.5, start, end)
+def bar(number: int, start: float, end: float) -> TimedTrial:
+    return TimedTrial(number, "complete", 0.5, start, end)
 
 
-def test_the_best_so_far_never_falls_and_skips_failed_trials() -> None:
-    best = best_so_far([None, 0.3, 0.1, None, 0.5])
-    assert math.isnan(best[0])
-    assert best[1:] == [0.3, 0.3, 0.3, 0.5]
-    assert best_so_far([]) == []
+def draw(trials: Sequence[TimedTrial], slots: int = 2) -> Figure:
+    return draw_search(SearchInput(tuple(trials), slots, None, "Objective", ORIGIN))
 
 
-def test_a_free_slot_takes_the_next_trial() -> None:
-    trials = [bar(0, 0, 10), bar(1, 0, 4), bar(2, 4, 12), bar(3, 10, 12)]
-    assert assign_slots(trials, 2) == {0: 0, 1: 1, 2: 1, 3: 0}
-
-
-def test_more_trials_at_once_than_slots_open_another_row() -> None:
-    assert assign_slots([bar(0, 0, 10), bar(1, 1, 10), bar(2, 2, 10)], 2) == {0: 0, 1: 1, 2: 2}
-
-
-def test_utilisation_is_the_share_of_slot_seconds_in_use() -> None:
-    assert utilisation([bar(0, 0, 10), bar(1, 0, 5)], 2) == pytest.approx(15 / 20)
-    assert utilisation([], 2) is None
+def words(figure: Figure) -> set[str]:
+    return {text.get_text() for axes in figure.axes for text in axes.texts}
 
 
 @pytest.mark.parametrize(
     "trials",
-    [(), (TrialBar(0, "failed", None, 0.0, 1.0),), (bar(0, 0, 1),)],
+    [(), (TimedTrial(0, "failed", None, 0.0, 1.0),), (bar(0, 0, 1),)],
     ids=["none", "only failed", "one"],
 )
-def test_short_searches_are_drawn(trials: tuple[TrialBar, ...]) -> None:
-    figure = draw_search(SearchInput(trials, 2, None, "Objective", ORIGIN))
-    assert len(figure.axes) == 2
+def test_short_searches_are_drawn(trials: tuple[TimedTrial, ...]) -> None:
+    assert len(draw(trials).axes) == 2
 
 
 @pytest.mark.parametrize(("seconds", "unit"), [(60, "(s)"), (3600, "(min)"), (50_000, "(h)"), (400_000, "(d)")])
 def test_the_time_axis_has_a_fitting_unit(seconds: float, unit: str) -> None:
-    figure = draw_search(SearchInput((bar(0, 0, seconds),), 1, None, "Objective", ORIGIN))
-    assert unit in figure.axes[1].get_xlabel()
+    assert unit in draw([bar(0, 0, seconds)], 1).axes[1].get_xlabel()
+
+
+def test_every_state_has_a_look_and_a_count_of_its_own() -> None:
+    trials = (
+        TimedTrial(0, "complete", 0.4, 0, 4),
+        TimedTrial(1, "pruned", 0.9, 0, 2),
+        TimedTrial(2, "failed", None, 2, 3),
+        TimedTrial(3, "complete", 0.6, 4, 8),
+    )
+    figure = draw(trials)
+    _, *bars = (patch for patch in figure.axes[1].patches if isinstance(patch, Rectangle))
+    assert [to_hex(one.get_facecolor()) for one in bars] == [SKY.lower(), "#ffffff", VERMILLION.lower(), BLUE.lower()]
+    assert {"1 pruned\n(hollow)", "1 failed", "best 0.600", "trial 3"} <= words(figure)
+
+
+def test_the_strip_says_how_many_ran_at_once_and_how_busy_they_were() -> None:
+    assert "2 trials\n2 at once\nslots 75 % busy" in words(draw([bar(0, 0, 10), bar(1, 0, 5)]))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from hakken.figures.comparison import colours_of
 from hakken.figures.style import (
     BLUE,
     GREY,
@@ -21,8 +22,9 @@ from hakken.figures.style import (
     new_figure,
     spread,
 )
+from hakken.search.comparison import groups_of
 
-from .helpers import FIGURES
+from .helpers import FIGURES, sweep
 
 
 def texts(figure: Figure) -> list[str]:
@@ -73,7 +75,8 @@ def linear(color: str) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", BLINDNESS)
 def test_colours_that_stand_together_differ_for_colour_blind_readers(kind: str) -> None:
-    together = [(BLUE, GREY, ORANGE), (BLUE, SKY, VERMILLION, ORANGE)]
+    ramp = colours_of(groups_of([sweep(slots, 0) for slots in (1, 2, 4, 8)]))
+    together = [(BLUE, GREY, ORANGE), (BLUE, SKY, VERMILLION, ORANGE), (*ramp, ORANGE)]
     for colors in together:
         seen = [np.clip(np.array(BLINDNESS[kind]) @ linear(color), 0, 1) ** (1 / 2.2) for color in colors]
         assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(seen, 2)) > 0.2

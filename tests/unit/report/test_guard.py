@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hakken.errors import HakkenError
-from hakken.report.guard import differences, require_unchanged, science
+from hakken.report.guard import differences, require_source, require_unchanged, science, started_from
+from hakken.search.settings import Settings
 from hakken.study import Study
 
 CONTENT: dict[str, Any] = {
@@ -56,7 +58,8 @@ def test_without_results_every_study_passes(tmp_path: Path) -> None:
         changed(data="other words"),
         changed(figures=["froc"]),
         changed(evaluation={"bootstrap": 200, "at": [2], "diameters_mm": [3], "strata": []}),
-        changed(search={"trials": 99, "slots": 3}),
+        changed(search={"trials": 99, "slots": 3, "stop_after_failures": 99}),
+        changed(search={"comparison": {"slots": [1, 2]}}),
         changed(training={"checkpoint_seconds": 1}),
         changed(inference={"memory_mb": 128}),
         changed(published={"citation": "A", "system": "B", "result": "C"}),
@@ -76,6 +79,9 @@ def test_what_results_do_not_depend_on_may_change(study: Study, results: Path) -
         (changed(evaluation={"hit": "inside"}), "evaluation.hit: 'distance' then, 'inside' now"),
         (changed(evaluation={"operating_point": 3}), "evaluation.operating_point: 8.4 then, 3.0 now"),
         (changed(search={"startup": 4}), "search.startup: 3 then, 4 now"),
+        (changed(search={"sampler": "random"}), "search.sampler: 'bayesian' then, 'random' now"),
+        (changed(search={"default_first": False}), "search.default_first: True then, False now"),
+        (changed(search={"stopping": "median"}), "search.stopping: 'none' then, 'median' now"),
         (
             changed(search={"space": {"dropout": {"type": "real", "low": 0.1, "high": 0.6}}}),
             "search.space.dropout.high: 0.5 then, 0.6 now",
@@ -108,6 +114,51 @@ def test_a_key_that_came_with_a_newer_version_is_none(results: Path) -> None:
         del content["details"]["training"]["focal_gamma"]
         path.write_text(json.dumps(content))
     require_unchanged(STUDY, results)
+
+
+def test_what_a_search_started_from_is_left_to_the_trials_that_join_it(results: Path) -> None:
+    for path in results.glob("sweeps/*/ledger/*/sweep.json"):
+        content = json.loads(path.read_text())
+        content["details"] |= started_from(Path("results/small/tiny/sweeps/search/trials.csv"), Settings({}, 0))
+        path.write_text(json.dumps(content))
+    require_unchanged(STUDY, results)
+
+
+def test_what_was_taken_from_a_source_is_named_by_its_table() -> None:
+    table = Path("results/small/tiny/sweeps/search/trials.csv")
+    one, other = Settings({}, 0, first=({"dropout": 0.1},)), Settings({}, 0, first=({"dropout": 0.2},))
+    assert started_from(None, one) == {}
+    assert started_from(table, one) == started_from(table, replace(one, seed=1)) != started_from(table, other)
+    assert list(started_from(table, one)["started_from"]) == [str(table)]
+
+
+STARTING = changed(search={"warm_start": {"study": "small", "scale": "tiny"}})
+TABLE = Path("results/small/tiny/sweeps/search/trials.csv")
+
+
+def test_a_source_that_is_there_or_made_by_this_run_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    require_source(STUDY, {}, [])
+    require_source(STARTING, {"small": "tiny"}, [])
+    TABLE.parent.mkdir(parents=True)
+    TABLE.touch()
+    require_source(STARTING, {"small": "paper"}, [])
+
+
+@pytest.mark.parametrize(
+    ("known", "remedy"),
+    [
+        (["small"], "run that study first: snakemake --config study=small scale=tiny"),
+        (["smal"], "and there is no study `small`; did you mean `smal`?"),
+    ],
+)
+def test_a_missing_source_is_named_with_what_makes_it(
+    known: list[str], remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HakkenError) as caught:
+        require_source(STARTING, {"small": "paper"}, known)
+    assert str(caught.value) == f"study `example` starts from {TABLE}, which does not exist; {remedy}"
 
 
 def test_differences_are_named_by_their_keys() -> None:

@@ -1,35 +1,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from hakken.report.learnt import border, importance, position
-from hakken.study import Parameter
+from hakken.report.learnt import Learnt, border, learn, reading
+from hakken.search import Space, Trial
+from hakken.search.effects import Shares
+from hakken.search.trial import Value
 
-SPACE = {
-    "learning_rate": Parameter(type="real", low=1e-5, high=1e-1, scale="log"),
-    "dropout": Parameter(type="real", low=0, high=1),
-    "convolutions": Parameter(type="integer", low=2, high=6),
-    "kernel": Parameter(type="categorical", choices=(3, 5)),
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "place"),
-    [
-        ("learning_rate", 1e-3, 0.5),
-        ("dropout", 0.25, 0.25),
-        ("convolutions", 3, 0.25),
-        ("kernel", 5, 1.0),
-        ("kernel", None, -0.5),
-        ("dropout", None, -0.5),
-    ],
+SPACE = Space.from_mapping(
+    {
+        "learning_rate": {"type": "real", "low": 1e-5, "high": 1e-1, "scale": "log"},
+        "dropout": {"type": "real", "low": 0, "high": 1},
+        "convolutions": {"type": "integer", "low": 2, "high": 6},
+        "kernel": {"type": "categorical", "choices": [3, 5]},
+    }
 )
-def test_the_position_is_that_on_the_searched_scale(name: str, value: Any, place: float) -> None:
-    assert position(SPACE[name], value) == pytest.approx(place)
 
 
 @pytest.mark.parametrize(
@@ -42,16 +31,21 @@ def test_the_position_is_that_on_the_searched_scale(name: str, value: Any, place
         ("convolutions", 6, "highest"),
         ("convolutions", 5, None),
         ("kernel", 5, None),
-        ("dropout", None, None),
     ],
 )
-def test_a_best_value_at_the_end_of_its_range_is_told(name: str, value: Any, end: str | None) -> None:
+def test_a_best_value_at_the_end_of_its_range_is_told(name: str, value: Value, end: str | None) -> None:
     assert border(SPACE[name], value) == end
 
 
-def trials(count: int) -> tuple[list[dict[str, Any]], list[float]]:
+def test_a_range_of_one_value_has_no_border() -> None:
+    space = Space.from_mapping({"units": {"type": "integer", "low": 3, "high": 3}})
+    assert border(space["units"], 3) is None
+
+
+def trials(count: int, noise: float = 0.0) -> list[Trial]:
+    """Trials whose objective falls with the distance of the learning rate from 1e-3, in powers of ten."""
     rng = np.random.default_rng(0)
-    settings = [
+    settings: list[dict[str, Value]] = [
         {
             "learning_rate": float(10 ** rng.uniform(-5, -1)),
             "dropout": float(rng.random()),
@@ -60,29 +54,64 @@ def trials(count: int) -> tuple[list[dict[str, Any]], list[float]]:
         }
         for _ in range(count)
     ]
-    return settings, [-abs(math.log10(setting["learning_rate"]) + 3) for setting in settings]
+    return [
+        Trial(number, setting, "complete", value if noise == 0 else noise * float(rng.standard_normal()))
+        for number, setting in enumerate(settings)
+        for value in [-abs(math.log10(float(setting["learning_rate"])) + 3)]
+    ]
 
 
 def test_the_parameter_that_matters_is_found_and_the_others_are_not() -> None:
-    found = importance(SPACE, *trials(40), seed=1)
+    found = learn(SPACE, trials(40), curves=2, seed=1)
     assert found is not None
-    assert found.r2 > 0.5
-    assert found.low["learning_rate"] > 0.5
-    assert all(abs(found.value[name]) < 0.1 for name in ("dropout", "convolutions", "kernel"))
+    assert found.useful
+    assert found.r2 > 0.7
+    assert found.shares.ranking[0] == "learning_rate"
+    assert found.shares.first["learning_rate"] > 0.9
+    assert all(found.shares.total[name] < 0.1 for name in ("dropout", "convolutions", "kernel"))
 
 
-def test_the_same_seed_gives_the_same_importance() -> None:
-    assert importance(SPACE, *trials(12), seed=1) == importance(SPACE, *trials(12), seed=1)
-
-
-def test_noise_has_no_predictive_value() -> None:
-    settings, _ = trials(20)
-    found = importance(SPACE, settings, np.random.default_rng(3).random(20).tolist(), seed=1)
+def test_the_curve_of_the_parameter_that_matters_is_in_units_of_the_objective() -> None:
+    found = learn(SPACE, trials(40), curves=2, seed=1)
     assert found is not None
-    assert found.r2 < 0.1
+    assert len(found.curves) == 2
+    curve = found.curves["learning_rate"]
+    middle, ends = curve.mean[len(curve.mean) // 2], curve.mean[[0, -1]]
+    assert middle == pytest.approx(0, abs=0.4)
+    assert ends == pytest.approx(-2, abs=0.5)
+    assert np.all(curve.deviation > 0)
+
+
+def test_the_same_trials_and_seed_give_the_same_answer() -> None:
+    one, other = (learn(SPACE, trials(12), curves=1, seed=1) for _ in range(2))
+    assert one is not None
+    assert other is not None
+    assert (one.shares, one.r2) == (other.shares, other.r2)
+
+
+def test_of_noise_nothing_is_learnt() -> None:
+    found = learn(SPACE, trials(25, noise=1.0), curves=1, seed=1)
+    assert found is None or not found.useful
 
 
 def test_few_or_equal_trials_are_not_modelled() -> None:
-    settings, objectives = trials(8)
-    assert importance(SPACE, settings[:5], objectives[:5], seed=1) is None
-    assert importance(SPACE, settings, [0.5] * 8, seed=1) is None
+    assert learn(SPACE, trials(5), curves=1, seed=1) is None
+    assert learn(SPACE, [replace(trial, value=0.5) for trial in trials(8)], curves=1, seed=1) is None
+    failed = [Trial(trial.number, trial.parameters, "failed") for trial in trials(8)]
+    assert learn(SPACE, [*trials(5), *failed], curves=1, seed=1) is None
+    assert learn(Space.from_mapping({}), [Trial(n, {}, "complete", n / 10) for n in range(8)], curves=1, seed=1) is None
+
+
+@pytest.mark.parametrize(
+    ("measured", "r2", "words"),
+    [
+        (4, None, "4 trainings with an objective: at least 6 that differ are needed to model it."),
+        (40, -0.2, "Each training predicted from the others: R² = -0.20, no better than their mean, so that no ranking "
+                   "is shown."),
+        (19, 0.5, "Each training predicted from the others: R² = 0.50, uncertain with 19 trainings for 4 parameters."),
+        (20, 0.5, "Each training predicted from the others: R² = 0.50."),
+    ],
+)  # fmt: skip
+def test_the_reading_says_how_far_to_trust_the_model(measured: int, r2: float | None, words: str) -> None:
+    learnt = None if r2 is None else Learnt(Shares({}, {}), {}, r2)
+    assert reading(measured, 4, learnt) == words

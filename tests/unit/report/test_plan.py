@@ -10,7 +10,7 @@ import pytest
 
 from hakken.cohort.batches import plan_cohort
 from hakken.report.cost import StageCost
-from hakken.report.plan import count_jobs, earlier_costs, earlier_run, plan_stages
+from hakken.report.plan import count_jobs, describe_search, earlier_costs, earlier_run, plan_stages
 from hakken.study import Study
 
 PHANTOM = {"generator": "brain_metastasis", "cases": {"train": 5, "validation": 2, "test": 3}}
@@ -43,6 +43,7 @@ def test_jobs_of_a_phantom_study(study: Study) -> None:
         "prepare": batches,
         "patches": 1,
         "trial": 5,
+        "sweep_table": 1,
         "select_trial": 1,
         "freeze": 1,
         "unseal": 1,
@@ -53,6 +54,36 @@ def test_jobs_of_a_phantom_study(study: Study) -> None:
         "summary": 1,
         "report": 1,
     }
+
+
+def searching(study: Study, **keys: Any) -> Study:
+    content = study.model_dump(mode="json")
+    return Study.model_validate(content | {"search": content["search"] | keys})
+
+
+def test_how_the_search_goes(study: Study) -> None:
+    assert describe_search(study) == [
+        "search: 4 trials, 8 trainings at once, proposed by `bayesian`",
+        "  begins with the study's own parameters; stops after 10 failures in a row",
+    ]
+    plain = searching(study, default_first=False, sampler="sobol", stopping="median", stop_after_failures=3)
+    assert describe_search(plain) == [
+        "search: 4 trials, 8 trainings at once, proposed by `sobol`",
+        "  stops after 3 failures in a row, ends trainings below the median of the others",
+    ]
+
+
+def test_what_the_search_starts_from_and_what_is_not_counted(study: Study) -> None:
+    chosen = searching(study, warm_start={"study": "small", "scale": "tiny", "top": 5}, comparison={"repeats": 2})
+    assert describe_search(chosen)[1:] == [
+        "  begins with the study's own parameters and the 5 best of small at scale tiny; "
+        "stops after 10 failures in a row",
+        "target `comparison`, not counted here: 500 trials in 10 sweeps",
+    ]
+    assert (
+        "all trials, as a prior, of small at scale paper"
+        in describe_search(searching(study, warm_start={"study": "small", "mode": "prior"}))[1]
+    )
 
 
 def test_hours_come_from_a_typical_job(study: Study) -> None:

@@ -119,6 +119,49 @@ def test_patience_ends(path: Path) -> None:
         assert not impatient.held
 
 
+def test_patience_is_for_each_holder_in_turn(path: Path) -> None:
+    """Three holders keep the lease for 0.4 s each; who has 0.7 s of patience with each waits for all of them."""
+    ready = threading.Event()
+
+    def in_turn() -> None:
+        for _ in range(3):
+            with lease(path, stale_after=5, patience=5):
+                ready.set()
+                time.sleep(0.4)
+
+    thread = threading.Thread(target=in_turn)
+    thread.start()
+    ready.wait()
+    with lease(path, stale_after=5, patience=0.7) as mine:
+        assert mine.held
+    thread.join()
+
+
+def test_a_stalled_holder_does_not_keep_those_who_propose_waiting(path: Path) -> None:
+    ready = FORK.Event()
+    process = FORK.Process(target=hold, args=(path, ready))
+    process.start()
+    assert ready.wait(10)
+    os.kill(process.pid or 0, signal.SIGSTOP)
+    begin = time.monotonic()
+    try:
+        with lease(path, stale_after=60, patience=0.5) as mine:
+            assert not mine.held
+        assert time.monotonic() - begin < 5
+    finally:
+        process.kill()
+        process.join()
+
+
+def test_a_lease_that_cannot_be_removed_is_no_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("not now")
+
+    with lease(path, stale_after=5) as mine:
+        monkeypatch.setattr(Path, "unlink", refuse)
+    assert not mine.held
+
+
 def test_a_lost_lease_is_left_to_its_new_holder(path: Path) -> None:
     with lease(path, stale_after=0.6) as mine:
         path.unlink()

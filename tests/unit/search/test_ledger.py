@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import random
 import re
-import signal
 import threading
 import time
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,13 @@ import numpy as np
 import pytest
 
 from hakken.errors import HakkenError
-from hakken.search import Trial
-from hakken.search.ledger import Ledger, differences, plain
+from hakken.search import Trial, publish
+from hakken.search.ledger import Ledger, Planned, generations
+from hakken.search.settings import Settings, versions
 
-FORK = multiprocessing.get_context("fork")
+SPACE = {"x": {"type": "real", "low": 0, "high": 1}}
 DETAILS = {"seed": 7, "space": {"x": {"low": 0, "high": 1}}, "slots": 2}
+SETTINGS = Settings(SPACE, seed=7)
 
 
 @pytest.fixture
@@ -126,7 +126,6 @@ def test_numpy_values_become_plain_ones(ledger: Ledger) -> None:
     assert record == {"state": "complete", "objective": 0.5, "curve": [1.0, None], "count": 3, "ok": True, "number": 1}
     assert [type(record[key]) for key in ("objective", "count", "ok")] == [float, int, bool]
     assert ledger.result(1) == record
-    assert plain({"a": (Path("x"), {1: None})}) == {"a": ["x", {"1": None}]}
 
 
 def test_a_result_needs_a_final_state(ledger: Ledger) -> None:
@@ -135,13 +134,13 @@ def test_a_result_needs_a_final_state(ledger: Ledger) -> None:
 
 
 def test_the_same_sweep_goes_on(ledger: Ledger) -> None:
-    ledger.join("abc", DETAILS)
-    ledger.join("abc", {**DETAILS, "slots": 8})
+    ledger.join("abc", DETAILS, SETTINGS)
+    ledger.join("abc", {**DETAILS, "slots": 8}, SETTINGS)
     assert json.loads((ledger.folder / "sweep.json").read_text()) == {"context": "abc", "details": DETAILS}
 
 
 def test_another_sweep_names_what_differs(ledger: Ledger) -> None:
-    ledger.join("abc", DETAILS)
+    ledger.join("abc", DETAILS, SETTINGS)
     changed = {"seed": 7, "space": {"x": {"low": 0, "high": 2}}, "slots": 2, "sampler": "sobol"}
     message = (
         f"{ledger.folder}: this sweep was begun with other settings: `sampler` (absent, now sobol), "
@@ -149,13 +148,33 @@ def test_another_sweep_names_what_differs(ledger: Ledger) -> None:
         "on, or move the folder away to begin anew"
     )
     with pytest.raises(HakkenError, match=re.escape(message)):
-        ledger.join("def", changed)
+        ledger.join("def", changed, SETTINGS)
     assert json.loads((ledger.folder / "sweep.json").read_text())["context"] == "abc"
 
 
-def test_differences_of_equal_details_are_none() -> None:
-    assert differences(DETAILS, json.loads(json.dumps(DETAILS))) == []
-    assert differences({"a": "x" * 50}, {"a": 1}) == [f"`a` ({'x' * 37}..., now 1)"]
+def test_what_proposals_depend_on_is_kept(ledger: Ledger) -> None:
+    assert ledger.settings() is None
+    assert ledger.versions() == {}
+    ledger.join("abc", DETAILS, SETTINGS)
+    assert ledger.settings() == SETTINGS
+    assert ledger.versions() == versions()
+    content = json.loads((ledger.folder / "settings.json").read_text())
+    assert content == {"settings": SETTINGS.to_json(), "versions": versions()}
+
+
+def test_other_settings_are_refused_even_for_the_same_study(ledger: Ledger) -> None:
+    ledger.join("abc", DETAILS, SETTINGS)
+    message = "begun with other settings: `first` ([], now [{'x': 0.5}]), `sampler` (bayesian, now sobol); its trials"
+    with pytest.raises(HakkenError, match=re.escape(message)):
+        ledger.join("abc", DETAILS, Settings(SPACE, seed=7, sampler="sobol", first=({"x": 0.5},)))
+    assert ledger.settings() == SETTINGS
+
+
+def test_a_sweep_whose_beginning_was_killed_halfway_begins_anew(ledger: Ledger) -> None:
+    ledger.join("abc", DETAILS, SETTINGS)
+    (ledger.folder / "settings.json").unlink()
+    ledger.join("abc", DETAILS, SETTINGS)
+    assert ledger.settings() == SETTINGS
 
 
 def test_temporary_and_torn_files_are_not_read(ledger: Ledger) -> None:
@@ -164,18 +183,19 @@ def test_temporary_and_torn_files_are_not_read(ledger: Ledger) -> None:
     (ledger.folder / "trial-0001.json").write_text('{"state": "compl')
     (ledger.folder / "proposal-0002.json").write_text("")
     (ledger.folder / "notes.txt").write_text("mine")
+    os.utime(ledger.folder / "trial-0001.json", (1.0, 1.0))  # whoever wrote it is long dead
     assert ledger.snapshot() == (Trial(1, {"x": 0.5}, "running"),)
     assert ledger.publish(1, result(0.25))["objective"] == 0.25
     assert ledger.snapshot() == (Trial(1, {"x": 0.5}, "complete", 0.25),)
 
 
 def test_leftovers_of_killed_writers_are_cleared_after_a_day(ledger: Ledger) -> None:
-    ledger.join("abc", {})
+    ledger.join("abc", {}, SETTINGS)
     old, new = ledger.folder / ".tmp-1-trial-0001.json", ledger.folder / ".tmp-2-trial-0001.json"
     for path in (old, new):
         path.write_text("{")
     os.utime(old, (1.0, 1.0))
-    ledger.join("abc", {})
+    ledger.join("abc", {}, SETTINGS)
     assert (old.exists(), new.exists()) == (False, True)
 
 
@@ -184,52 +204,142 @@ def test_a_twin_does_not_get_the_lease(ledger: Ledger) -> None:
         assert (first.held, twin.held, other.held) == (True, False, True)
 
 
-def work(folder: Path, worker: int, numbers: list[int], acknowledged: Path) -> None:
-    """Propose and publish every trial; note in ``acknowledged`` what was published for good."""
-    ledger = Ledger(folder, stale_after=5, patience=5)
-    for number in numbers:
-        ledger.proposal(number, 0, lambda trials: {"worker": worker, "of": len(trials)})
-        record = ledger.publish(number, {"state": "complete", "objective": random.random(), "padding": "x" * 5000})
-        with acknowledged.open("a") as stream:
-            stream.write(f"{number} {record['objective']!r}\n")
+def test_a_proposal_keeps_the_plan_of_its_time(ledger: Ledger) -> None:
+    assert ledger.proposal(1, 0, lambda trials: {"x": 0.5}).trials is None
+    planned = ledger.proposal(2, 0, lambda trials: {"x": 0.5}, Planned(trials=50, slots=8))
+    assert (planned.trials, planned.slots) == (50, 8)
+    assert ledger.stored_proposal(2) == planned
+    path = ledger.folder / "proposal-0002.json"
+    older = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("trials", "slots")}
+    path.write_text(json.dumps(older))
+    stored = ledger.stored_proposal(2)
+    assert stored is not None
+    assert (stored.parameters, stored.trials, stored.slots) == ({"x": 0.5}, None, None)
 
 
-def test_kills_at_any_instant_lose_and_double_nothing(tmp_path: Path) -> None:
-    trials, writers, kills = 24, 4, 40
-    ledger = Ledger(tmp_path / "ledger")
-    chance = random.Random(3)
-    first: dict[int, Trial] = {}
+class TestSilence:
+    """Trial 1 is pending; trial 2 took 100 s, so silence is counted from 300 s on."""
 
-    def start(worker: int) -> BaseProcess:
-        numbers = chance.sample(range(trials), trials)
-        arguments = (ledger.folder, worker, numbers, tmp_path / f"{worker}.txt")
-        process = FORK.Process(target=work, args=arguments)
-        process.start()
-        return process
+    @pytest.fixture
+    def aged(self, ledger: Ledger) -> Callable[[float, str], None]:
+        ledger.proposal(1, 0, lambda trials: {"x": 0.25})
 
-    def look() -> None:
-        for trial in ledger.snapshot():
-            seen = first.setdefault(trial.number, trial)
-            assert seen.parameters == trial.parameters
-            assert seen.pending or seen == trial
-            first[trial.number] = trial
+        def age(seconds: float, name: str = "proposal-0001.json") -> None:
+            moment = time.time() - seconds
+            os.utime(ledger.folder / name, (moment, moment))
 
-    running = [start(worker) for worker in range(writers)]
-    while kills:
-        time.sleep(chance.uniform(0.0, 0.05))
-        victim = chance.randrange(writers)
-        running[victim].kill()
-        running[victim].join()
-        kills -= running[victim].exitcode == -signal.SIGKILL
-        look()
-        running[victim] = start(victim)
-    for process in running:
-        process.join(60)
-        assert process.exitcode == 0
-    look()
-    assert [trial.number for trial in ledger.snapshot()] == list(range(trials))
-    assert all(trial.state == "complete" for trial in first.values())
-    for worker in range(writers):
-        for line in (tmp_path / f"{worker}.txt").read_text().splitlines():
-            number, objective = line.split(" ")
-            assert first[int(number)].value == float(objective)
+        return age
+
+    def finish(self, ledger: Ledger, **more: Any) -> None:
+        ledger.proposal(2, 0, lambda trials: {"x": 0.75})
+        ledger.publish(2, result(0.5, **more))
+
+    def pending(self, ledger: Ledger) -> list[int]:
+        return [trial.number for trial in ledger.snapshot() if trial.pending]
+
+    @pytest.mark.parametrize(("silence", "pending"), [(290, [1]), (310, [])])
+    def test_counts_from_three_times_the_longest_finished_trial(
+        self, silence: float, pending: list[int], ledger: Ledger, aged: Callable[..., None]
+    ) -> None:
+        self.finish(ledger, seconds=100.0)
+        ledger.publish(3, result(0.5, seconds=1.0, parameters={"x": 0.1}))
+        aged(silence)
+        assert self.pending(ledger) == pending
+
+    @pytest.mark.parametrize(("silence", "pending"), [(290, [1]), (310, [])])
+    def test_the_length_may_stand_in_start_and_end(
+        self, silence: float, pending: list[int], ledger: Ledger, aged: Callable[..., None]
+    ) -> None:
+        self.finish(ledger, seconds=2.0, start="2026-01-01T00:00:00.000+00:00", end="2026-01-01T00:01:40.000+00:00")
+        aged(silence)
+        assert self.pending(ledger) == pending
+
+    def test_a_lease_that_is_touched_is_a_sign_of_life(self, ledger: Ledger, aged: Callable[..., None]) -> None:
+        self.finish(ledger, seconds=100.0)
+        aged(1e6)
+        with ledger.lease(1):
+            assert self.pending(ledger) == [1]
+            aged(310, "trial-0001.lease")
+            assert self.pending(ledger) == []
+            aged(290, "trial-0001.lease")
+            assert self.pending(ledger) == [1]
+
+    def test_never_counts_before_a_trial_has_finished(self, ledger: Ledger, aged: Callable[..., None]) -> None:
+        aged(1e9)
+        assert self.pending(ledger) == [1]
+
+    def test_never_counts_before_a_lease_is_stale(self, ledger: Ledger, aged: Callable[..., None]) -> None:
+        self.finish(ledger, seconds=0.001)
+        patient = Ledger(ledger.folder, stale_after=60)
+        aged(50)
+        assert self.pending(patient) == [1]
+        aged(70)
+        assert self.pending(patient) == []
+
+    def test_is_told_by_the_clock_of_the_file_system(
+        self, ledger: Ledger, aged: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.finish(ledger, seconds=100.0)
+        aged(290)
+        monkeypatch.setattr(time, "time", lambda: 4e9)  # this node's clock is decades ahead
+        assert self.pending(ledger) == [1]
+
+    def test_in_a_folder_that_is_read_only_this_machine_s_clock_is_asked(
+        self, ledger: Ledger, aged: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(_: Path) -> float:
+            raise HakkenError("read-only")
+
+        self.finish(ledger, seconds=100.0)
+        aged(310)
+        monkeypatch.setattr(publish, "server_time", refuse)
+        assert self.pending(ledger) == []
+
+    def test_the_proposal_says_what_was_passed_and_a_late_result_counts(
+        self, ledger: Ledger, aged: Callable[..., None]
+    ) -> None:
+        self.finish(ledger, seconds=100.0)
+        aged(310)
+        passed: list[Trial] = []
+
+        def ask(trials: tuple[Trial, ...]) -> dict[str, Any]:
+            passed.extend(trials)
+            return {"x": 1.0}
+
+        proposal = ledger.proposal(3, 0, ask)
+        assert (proposal.known, proposal.pending) == ((2,), ())
+        assert [trial.number for trial in passed] == [2]
+        assert ledger.publish(1, result(0.875))["objective"] == 0.875
+        assert ledger.snapshot()[0] == Trial(1, {"x": 0.25}, "complete", 0.875)
+
+
+def test_an_entry_says_who_trains_and_since_when(ledger: Ledger) -> None:
+    ledger.proposal(1, 0, lambda trials: {"x": 0.5})
+    (waiting,) = ledger.entries()
+    assert (waiting.pending, waiting.since) == (True, None)
+    before = datetime.now(UTC).replace(microsecond=0)
+    with ledger.lease(1):
+        (running,) = ledger.entries()
+    assert running.host == os.uname().nodename
+    assert running.since is not None
+    assert before <= datetime.fromisoformat(running.since) <= datetime.now(UTC)
+    assert running.seen is not None
+    assert abs(time.time() - running.seen) < 60
+    ledger.publish(1, result(0.5))
+    (finished,) = ledger.entries()
+    assert (finished.pending, finished.host, finished.since, finished.seen) == (False, None, None, None)
+
+
+def test_the_newest_ledger_is_the_one_to_which_something_was_published_last(tmp_path: Path) -> None:
+    older, newer = (Ledger(tmp_path / "search" / "ledger" / name) for name in ("bbbb", "aaaa"))
+    for seconds, ledger in ((200, older), (100, newer)):
+        ledger.join("abc", {}, SETTINGS)
+        for path in ledger.folder.glob("*.json"):
+            os.utime(path, (time.time() - seconds,) * 2)
+    (tmp_path / "search" / "ledger" / "notes").mkdir()
+    folders = [ledger.folder.name for ledger in generations(tmp_path / "search")]
+    assert folders == ["aaaa", "bbbb"]
+    older.publish(1, result(0.5))
+    assert [ledger.folder.name for ledger in generations(tmp_path / "search" / "ledger")] == ["bbbb", "aaaa"]
+    assert generations(newer.folder) == (Ledger(newer.folder),)
+    assert generations(tmp_path) == generations(tmp_path / "nowhere") == ()

@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from hakken.figures.comparison import draw_comparison
+from hakken.figures.publish import save_one
 from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
+from hakken.search import Space
 from hakken.stages.evaluate import evaluate
+from hakken.stages.figure_comparison import comparison_input, figure_comparison
 from hakken.stages.figure_froc import figure_froc
 from hakken.stages.figure_learnt import figure_learnt
 from hakken.stages.figure_overlays import figure_overlays
@@ -237,19 +241,22 @@ def test_froc_strata_and_overlays_are_drawn_from_the_results(study: Study, files
     unchanged(figure_overlays, overlays)
 
 
-def write_trial(files: Files, study: Study, number: int) -> Path:
-    path = files.folder / "trials" / f"{number:04d}.json"
+def write_trial(files: Files, study: Study, number: int, sweep: str = "search", **more: Any) -> Path:
+    path = files.folder / sweep / f"{number:04d}.json"
     path.parent.mkdir(exist_ok=True)
     rng = np.random.default_rng(number)
-    parameters = study.parameters.model_dump() | {"learning_rate": float(10 ** rng.uniform(-5, -1))}
+    space = Space.from_mapping(study.search.space)
+    defaults = study.parameters.model_dump()
+    parameters = {name: defaults[name] for name in space.active(defaults)}
+    parameters["learning_rate"] = float(10 ** rng.uniform(-5, -1))
     failed = number == 2
-    start = f"2026-01-01T00:{number:02d}:00.000+00:00"
     content = {
-        "number": number, "parameters": parameters, "state": "failed" if failed else "complete",
-        "objective": None if failed else float(rng.random()), "start": start,
-        "end": f"2026-01-01T00:{number + 1:02d}:30.000+00:00", "gpu_seconds": 2.0,
+        "sweep": sweep, "number": number, "parameters": parameters,
+        "state": "failed" if failed else "complete", "objective": None if failed else float(rng.random()),
+        "start": f"2026-01-01T00:{number:02d}:00.000+00:00", "end": f"2026-01-01T00:{number + 1:02d}:30.000+00:00",
+        "gpu_seconds": 2.0, "host": "host", "device": "cpu", "threads": 1,
     }  # fmt: skip
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content | more))
     return path
 
 
@@ -263,6 +270,78 @@ def test_search_and_learnt_are_drawn_from_the_trials(study: Study, files: Files)
     learnt = common(files, study, "learnt") | {"trials": trials}
     figure_learnt(**learnt)
     assert check(learnt["output"], learnt)["trials"] == [0, 1, 3, 4, 5, 6, 7]
+    unchanged(figure_learnt, learnt)
+
+
+def test_the_best_value_at_a_border_is_told(study: Study, files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    best = write_trial(files, study, 0, objective=1.5)
+    inside = [write_trial(files, study, number) for number in (1, 3)]
+    figure_learnt(**common(files, study, "learnt"), trials=[best, *inside])
+    assert "best value at the border of: convolutions, base features, growth\n" in capsys.readouterr().err
+
+
+def test_a_pruned_trial_is_not_the_best(study: Study, files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    at_borders = json.loads(write_trial(files, study, 1, state="pruned", objective=1.5).read_text())
+    inside = at_borders["parameters"] | {"learning_rate": 0.001, "convolutions": 3, "base_features": 8, "growth": 1.5}
+    write_trial(files, study, 0, parameters=inside)
+    trials = sorted((files.folder / "search").iterdir())
+    figure_learnt(**common(files, study, "learnt"), trials=trials)
+    assert "best values inside their ranges\n" in capsys.readouterr().err
+
+
+SWEEPS = ("n1-r0", "n1-r1", "random-r0", "random-r1")
+
+
+def compared(study: Study, files: Files) -> tuple[Study, dict[str, Any]]:
+    """The study with four sweeps of four trials, and what their comparison is drawn from."""
+    comparison = {"slots": [1], "repeats": 2, "trials": 4}
+    study = Study.model_validate(
+        study.model_dump() | {"search": study.search.model_dump() | {"comparison": comparison}}
+    )
+    trials = [write_trial(files, study, number, sweep) for sweep in SWEEPS for number in range(4)]
+    default, table = write_trial(files, study, 0, "default"), files.folder / "compared.csv"
+    given = common(files, study, "comparison")
+    return study, given | {"trials": trials, "default": default, "comparison": table}
+
+
+def test_the_comparison_is_drawn_from_its_table(study: Study, files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    _, arguments = compared(study, files)
+    figure_comparison(**arguments)
+    facts = check(arguments["output"], arguments)
+    assert facts["trials"] == {name: [0, 1, 2, 3] for name in SWEEPS}
+    assert facts["cost"] == {"seconds": 17 * 90.0, "gpu_seconds": 34.0}
+    assert "reached after: bayesian N = 1: " in capsys.readouterr().err
+    table = rows(arguments["comparison"])
+    assert [row["sweep"] for row in table[::4]] == [*SWEEPS, "default"]
+    assert [row["repeat"] for row in table[::4]] == ["0", "1", "0", "1", "0"]
+    unchanged(figure_comparison, arguments)
+
+
+def test_the_table_alone_draws_the_same_picture(study: Study, files: Files) -> None:
+    study, arguments = compared(study, files)
+    figure_comparison(**arguments)
+    again = files.folder / "again.svg"
+    save_one(draw_comparison(comparison_input(study, arguments["comparison"], 0)), again)
+    assert again.read_bytes() == arguments["output"][1].read_bytes()
+
+
+def test_without_the_default_the_comparison_is_drawn_without_its_line(study: Study, files: Files) -> None:
+    study, arguments = compared(study, files)
+    figure_comparison(**arguments | {"default": None})
+    assert {row["sweep"] for row in rows(arguments["comparison"])} == set(SWEEPS)
+    assert comparison_input(study, arguments["comparison"], 0).default is None
+
+
+def test_a_study_that_compares_nothing_is_told(study: Study, files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    study = Study.model_validate(study.model_dump() | {"search": study.search.model_dump() | {"comparison": None}})
+    arguments = common(files, study, "comparison") | {
+        "trials": [],
+        "default": None,
+        "comparison": files.folder / "c.csv",
+    }
+    with pytest.raises(SystemExit):
+        figure_comparison(**arguments)
+    assert "study `brain_metastasis` compares no sweeps: give it the key `search.comparison`" in capsys.readouterr().err
 
 
 def test_a_broken_trial_file_is_named(study: Study, files: Files, capsys: pytest.CaptureFixture[str]) -> None:

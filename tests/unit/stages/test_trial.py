@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,12 +22,15 @@ from hakken.files import read_json, sha256_file
 from hakken.imaging.prepared import prepared_cases
 from hakken.inference.model import load_model
 from hakken.search.ledger import Ledger
+from hakken.search.table import sweep_table
 from hakken.stages import trial as stage
 from hakken.stages.patches import patches
 from hakken.stages.predict import predict
 from hakken.tasks.detection import DetectionLoss, DetectionTask, lesions_of
+from hakken.training import fit as training
 from hakken.training.loop import Run
 from hakken.training.reporter import Reporter
+from hakken.training.sweep import sweep_of
 
 from ..tasks.helpers import prepare_case, study
 
@@ -47,17 +51,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(data: Path, results: Path, sweep: str = "search", number: int = 0, **changes: Any) -> dict[str, Any]:
     """Run a trial as the workflow does, with plain values, and return its record."""
-    code = changes.pop("code", "c0de")
+    code, source = changes.pop("code", "c0de"), changes.pop("source", None)
+    chosen = study(**changes)
     output = results / sweep / "trials" / f"{number:04d}.json"
     stage.trial(
-        study=study(**changes).model_dump(mode="json"),
-        sweep=sweep,
+        study=chosen.model_dump(mode="json"),
+        sweep=asdict(sweep_of(chosen, sweep)),
         number=f"{number:04d}",
         patches=str(data / "patches" / "train"),
         prepared=[str(data / "prepared" / "validation-000"), str(data / "prepared" / "validation-001")],
         ledger=str(results / sweep / "ledger"),
         work=str(results / sweep / "work" / f"{number:04d}"),
+        logs=str(results / "logs"),
         output=str(output),
+        source=source,
         threads=1,
         code=code,
         log=str(results / "log"),
@@ -149,6 +156,21 @@ def test_the_default_sweep_trains_the_study_s_own_parameters(data: Path, tmp_pat
     assert record["hyperparameters"] == study().parameters.model_dump(mode="json")
 
 
+def test_the_search_begins_with_the_very_network_of_the_default(data: Path, tmp_path: Path) -> None:
+    """So that it cannot end below the untuned default, whichever trial asks first."""
+    default, first = run(data, tmp_path, sweep="default"), run(data, tmp_path, number=3)
+    weights = [load_model(Path(record["model"]["path"])).network.state_dict() for record in (default, first)]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    assert (first["curve"], first["objective"], first["seed"]) == (
+        default["curve"],
+        default["objective"],
+        default["seed"],
+    )
+    second = run(data, tmp_path, number=0)
+    assert second["parameters"] != first["parameters"]
+    assert second["seed"] != first["seed"]
+
+
 def test_the_second_trial_knows_the_first(data: Path, tmp_path: Path) -> None:
     first, second = run(data, tmp_path), run(data, tmp_path, number=1)
     assert second["known"] == [0]
@@ -208,7 +230,7 @@ def test_killed_between_measurements_it_ends_the_same(
 def test_a_finished_trial_is_not_trained_again(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(data, tmp_path)
     (tmp_path / "search" / "trials" / "0000.json").unlink()
-    monkeypatch.setattr(stage, "train", None)
+    monkeypatch.setattr(training, "train", None)
     assert run(data, tmp_path) == first
 
 
@@ -262,15 +284,96 @@ def test_too_little_memory_is_a_failed_trial(data: Path, tmp_path: Path, monkeyp
     def greedy(*arguments: Any, **options: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
-    monkeypatch.setattr(stage, "train", greedy)
+    monkeypatch.setattr(training, "train", greedy)
     assert failed(data, tmp_path)["reason"] == "out of memory"
+
+
+def test_too_many_failures_in_a_row_stop_the_sweep_and_a_higher_limit_lets_it_go_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(DetectionLoss, "of_logits", lambda self, logits, targets: logits.sum() * torch.nan)
+        records = [run(data, tmp_path, number=number, search={"stop_after_failures": 2}) for number in range(2)]
+    before = {path: path.read_bytes() for path in (tmp_path / "search").rglob("*.json")}
+    with pytest.raises(SystemExit) as stopped:
+        run(data, tmp_path, number=2, search={"stop_after_failures": 2})
+    assert stopped.value.code == 2
+    shown = capsys.readouterr().err
+    assert "the last 2 trials of the sweep `search` failed, so no other is started:" in shown
+    assert "2 diverged (trial 0, 1): lower the highest `learning_rate`" in shown
+    assert f"the last of them in {tmp_path}/logs/search-0001.log" in shown
+    assert {path: path.read_bytes() for path in (tmp_path / "search").rglob("*.json")} == before
+    assert run(data, tmp_path, number=1, search={"stop_after_failures": 2}) == records[1], "results stay results"
+    assert run(data, tmp_path, number=2, search={"stop_after_failures": 3})["state"] == "complete"
+
+
+def finish(book: Path, numbers: range, objective: float) -> None:
+    """Let other trials finish whose objective was the same at every measurement."""
+    for number in numbers:
+        curve = [{"step": step, "loss": 1.0, "objective": objective} for step in (4, 8, 12)]
+        record = {"state": "complete", "objective": objective, "parameters": {"learning_rate": 0.01 + number / 1e4}}
+        files = {name: {"path": "gone", "sha256": ""} for name in ("model", "candidates")}
+        Ledger(book).publish(number, record | files | {"curve": curve, "end": f"2026-01-01T00:00:{number:02d}+00:00"})
+
+
+def test_what_is_worse_than_the_median_of_the_others_stops_early(data: Path, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"search": {"stopping": "median"}}
+    assert run(data, tmp_path, **changes)["state"] == "complete"
+    (book,) = (tmp_path / "search" / "ledger").iterdir()
+    finish(book, range(10, 15), objective=2.0)
+    record = run(data, tmp_path, number=1, **changes)
+    assert (record["state"], record["reason"], record["stopped"]) == ("pruned", "median rule", "pruned")
+    assert "below 2.000, the median of the running averages of 6 finished trials" in record["detail"]
+    assert [point["step"] for point in record["curve"]] == [4]
+    assert record["objective"] == record["curve"][0]["objective"]
+    assert "model" not in record
+    assert not list((tmp_path / "search" / "work" / "0001").rglob("*.pt"))
+    assert "01: stopped early, partial AUC" in (tmp_path / "log").read_text()
+    (known,) = [trial for trial in Ledger(book).snapshot() if trial.number == 1]
+    assert (known.state, known.value) == ("pruned", record["objective"])
+
+
+def test_the_study_s_own_parameters_are_never_stopped_early(data: Path, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"search": {"stopping": "median", "startup": 9}}
+    run(data, tmp_path, number=1, **changes | {"search": changes["search"] | {"default_first": False}})
+    (book,) = (tmp_path / "search" / "ledger").iterdir()
+    shutil.rmtree(book)
+    finish(book, range(10, 15), objective=2.0)
+    record = run(data, tmp_path, **changes)
+    assert (record["parameters"], record["state"]) == ({"learning_rate": 0.02}, "complete")
+
+
+def test_a_search_starts_from_the_best_of_another(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "trials.csv"
+
+    def write(*rates: float) -> None:
+        records = [
+            {"number": number, "state": "complete", "objective": 1 - number / 10, "parameters": {"learning_rate": rate}}
+            for number, rate in enumerate(rates)
+        ]
+        table.write_text(sweep_table(records, ["learning_rate"]))
+
+    changes: dict[str, Any] = {"search": {"warm_start": {"study": "small", "top": 1}}, "source": str(table)}
+    write(0.03, 0.04)
+    assert run(data, tmp_path, **changes)["parameters"] == {"learning_rate": 0.02}
+    assert run(data, tmp_path, number=1, **changes)["parameters"] == {"learning_rate": 0.03}
+    write(0.03, 0.01)
+    assert run(data, tmp_path, number=2, **changes)["state"] == "complete", "what was taken from it is the same"
+    write(0.01)
+    with pytest.raises(SystemExit) as stopped:
+        run(data, tmp_path, number=3, **changes)
+    assert stopped.value.code == 2
+    assert f"this sweep was begun with other settings: `started_from.{table}` (" in capsys.readouterr().err
+    assert run(data, tmp_path, sweep="default", **changes | {"source": None})["state"] == "complete"
 
 
 def test_a_fault_of_the_surroundings_is_no_result(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: Any, **options: Any) -> None:
         raise OSError(5, "input/output error")
 
-    monkeypatch.setattr(stage, "train", broken)
+    monkeypatch.setattr(training, "train", broken)
     with pytest.raises(OSError, match="input/output error"):
         run(data, tmp_path)
     (book,) = (tmp_path / "search" / "ledger").iterdir()
@@ -342,7 +445,7 @@ def test_what_a_twin_published_while_the_lease_was_awaited_is_taken(
             yield mine
 
     monkeypatch.setattr(Ledger, "lease", freed)
-    monkeypatch.setattr(stage, "train", None)
+    monkeypatch.setattr(training, "train", None)
     assert run(data, tmp_path) == expected
 
 

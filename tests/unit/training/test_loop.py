@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from hakken.training.checkpoint import Checkpoints
-from hakken.training.loop import Diverged, Interrupted, Run, TrainingResult
+from hakken.training.loop import CurvePoint, Diverged, Interrupted, Run, TrainingResult
 
 from .helpers import PlaneBatches, plane_accuracy, plane_loss, plane_network, train_plane
 
@@ -68,6 +69,42 @@ def test_it_stops_after_so_many_measurements_without_improvement() -> None:
     result = train_plane(validate=lambda network: next(objectives), settings={"steps": 100, "patience": 2})
     assert [point.objective for point in result.curve] == [0.5, 0.6, 0.6, 0.1]
     assert result.stopped == "patience"
+
+
+def test_it_stops_where_it_is_called_hopeless() -> None:
+    objectives = iter([0.5, 0.4, 0.3, 0.2])
+    asked: list[list[tuple[int, float]]] = []
+
+    def hopeless(curve: Sequence[CurvePoint]) -> str:
+        asked.append([(point.step, point.objective) for point in curve])
+        return "no hope" if len(curve) == 2 else ""
+
+    result = train_plane(
+        validate=lambda network: next(objectives), settings={"steps": 40, "patience": 9}, hopeless=hopeless
+    )
+    assert (result.stopped, result.hopeless) == ("pruned", "no hope")
+    assert asked == [[(10, 0.5)], [(10, 0.5), (20, 0.4)]]
+    assert (result.objective, result.best_step, len(result.curve)) == (0.5, 10, 2)
+
+
+@pytest.mark.parametrize(("settings", "ended"), [({"steps": 20}, "steps"), ({"steps": 90, "patience": 1}, "patience")])
+def test_what_has_come_to_its_end_is_not_called_hopeless(settings: dict[str, int], ended: str) -> None:
+    objectives = iter([0.5, 0.4, 0.3])
+
+    def at_the_second(curve: Sequence[CurvePoint]) -> str:
+        return "no hope" if len(curve) == 2 else ""
+
+    result = train_plane(validate=lambda network: next(objectives), settings=settings, hopeless=at_the_second)
+    assert (result.stopped, len(result.curve)) == (ended, 2)
+
+
+def test_a_hopeless_training_stays_so_when_it_is_resumed(tmp_path: Path) -> None:
+    first = train_plane(checkpoints=Checkpoints(tmp_path, "a", 1000), hopeless=lambda curve: "no hope")
+    batches = PlaneBatches()
+    again = train_plane(batches=batches, checkpoints=Checkpoints(tmp_path, "a", 1000))
+    assert batches.asked == []
+    assert (again.stopped, again.hopeless) == ("pruned", "no hope")
+    assert equal(again, first)
 
 
 def test_the_last_step_is_measured_whatever_the_interval() -> None:

@@ -1,0 +1,89 @@
+"""What the ledger knows of one trial: its proposal, its result, its last sign of life."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hakken.search.trial import Trial, Value
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a sweep is planned with: so many trials, so many at once."""
+
+    trials: int
+    slots: int
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What one trial trains, and what was known when that was decided."""
+
+    number: int
+    parameters: dict[str, Value]
+    seed: int
+    known: tuple[int, ...]  # numbers of the finished trials
+    pending: tuple[int, ...]  # numbers of the running trials
+    proposed_at: str  # UTC, ISO 8601
+    host: str
+    trials: int | None = None  # what the sweep was planned with at that time
+    slots: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """All that the ledger holds of a trial, except later results of twins.
+
+    Of a pending trial, ``host`` is where it was last seen, ``since`` when the process there began with it (UTC, ISO
+    8601; None while nobody has it), and ``seen`` the last sign of life in seconds by the clock of the file server.
+    """
+
+    number: int
+    proposal: Proposal | None
+    result: Mapping[str, Any] | None
+    host: str | None = None
+    since: str | None = None
+    seen: float | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Value] | None:
+        """What the trial trains, None where no whole file says it."""
+        if self.proposal is not None:
+            return self.proposal.parameters
+        return None if self.result is None else self.result.get("parameters")
+
+    @property
+    def pending(self) -> bool:
+        """Whether the trial was proposed and has no result."""
+        return self.result is None and self.proposal is not None
+
+    @property
+    def trial(self) -> Trial | None:
+        """The trial as the proposer sees it, None where its parameters are unknown."""
+        if self.parameters is None:
+            return None
+        if self.result is None:
+            return Trial(self.number, self.parameters, "running")
+        return Trial(self.number, self.parameters, self.result["state"], self.result.get("objective"))
+
+
+def known_to(proposal: Proposal, entries: Mapping[int, Entry]) -> tuple[Trial, ...]:
+    """Return the trials as ``proposal`` knew them, finished and pending; those that ``entries`` lack are left out."""
+    finished = [entries[number].trial for number in proposal.known if number in entries]
+    pending = [(number, entries[number].parameters) for number in proposal.pending if number in entries]
+    running = [Trial(number, parameters, "running") for number, parameters in pending if parameters is not None]
+    return (*(trial for trial in finished if trial is not None and not trial.pending), *running)
+
+
+def duration(record: Mapping[str, Any]) -> float | None:
+    """Return how many seconds a finished trial took, by its `seconds` or its `start` and `end`; the longer of the two.
+
+    None where the record says neither.
+    """
+    known = [float(record["seconds"])] if record.get("seconds") is not None else []
+    if record.get("start") and record.get("end"):
+        known.append((datetime.fromisoformat(record["end"]) - datetime.fromisoformat(record["start"])).total_seconds())
+    return max(known, default=None)

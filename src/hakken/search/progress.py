@@ -1,0 +1,156 @@
+"""The numbers of a sweep's status: how far it is, what is best so far, and how long it still takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import fmean
+from typing import Any
+
+from hakken.search.course import TimedTrial, utilisation
+from hakken.search.entry import Entry, Planned, duration
+from hakken.search.trial import FINISHED, Value
+
+
+@dataclass(frozen=True)
+class Running:
+    """A trial without a result: where it was last seen, for how many seconds it runs there, seconds since that sign."""
+
+    number: int
+    host: str | None
+    seconds: float | None  # None while nobody has it
+    unseen: float
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best complete trial."""
+
+    number: int
+    objective: float
+    parameters: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Twins:
+    """A trial with more than one result: the objective that counts, and those that came later."""
+
+    number: int
+    objective: float | None
+    later: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep is; times in seconds, None for what cannot be known yet."""
+
+    trials: int | None  # as planned
+    slots: int | None
+    states: Mapping[str, int]  # complete, failed, pruned, running, silent
+    reasons: Mapping[str, int]  # of failures, the most frequent first
+    best: Best | None
+    running: tuple[Running, ...]
+    silent: tuple[Running, ...]  # no longer count as pending
+    mean_seconds: float | None  # of a finished trial
+    utilisation: float | None  # share of the slot-seconds in use, from the first start to the last sign of life
+    remaining_seconds: float | None
+    twins: tuple[Twins, ...]
+
+    @property
+    def finished(self) -> int:
+        """How many trials have a result."""
+        return sum(self.states[state] for state in FINISHED)
+
+
+def progress_of(
+    entries: Sequence[Entry],
+    silent: Collection[int],
+    later: Mapping[int, Sequence[Mapping[str, Any]]],
+    *,
+    now: float,
+    maximise: bool = True,
+) -> Progress:
+    """Return how far the sweep with these ``entries`` is at the time ``now``, in seconds by the file server's clock.
+
+    ``silent`` are the pending trials that no longer count, ``later`` the further results of each trial.
+    """
+    results = [entry.result for entry in entries if entry.result is not None]
+    pending = [_running(entry, now) for entry in entries if entry.pending]
+    running = tuple(trial for trial in pending if trial.number not in silent)
+    lost = tuple(trial for trial in pending if trial.number in silent)
+    states: dict[str, int] = {state: sum(result["state"] == state for result in results) for state in FINISHED}
+    reasons = Counter(str(result.get("reason")) for result in results if result["state"] == "failed")
+    seconds = [took for took in map(duration, results) if took is not None]
+    mean, planned = (fmean(seconds) if seconds else None), _planned(entries)
+    timed = _timed(entries)
+    return Progress(
+        trials=planned.trials if planned else None,
+        slots=planned.slots if planned else None,
+        states={**states, "running": len(running), "silent": len(lost)},
+        reasons=dict(reasons.most_common()),
+        best=_best(entries, maximise),
+        running=running,
+        silent=lost,
+        mean_seconds=mean,
+        utilisation=utilisation(timed, planned.slots) if planned else None,
+        remaining_seconds=_remaining(mean, planned, len(results), running) if planned and mean is not None else None,
+        twins=tuple(_twins(entry, later[entry.number]) for entry in entries if later.get(entry.number)),
+    )
+
+
+def _running(entry: Entry, now: float) -> Running:
+    unseen = max(now - entry.seen, 0.0) if entry.seen is not None else 0.0
+    seconds = max(now - unseen - _seconds(entry.since), 0.0) if entry.since else None
+    return Running(entry.number, entry.host, seconds, unseen)
+
+
+def _planned(entries: Sequence[Entry]) -> Planned | None:
+    """Return what the sweep was planned with when the newest proposal that says it was made."""
+    known = [entry.proposal for entry in entries if entry.proposal is not None]
+    newest_first = sorted(known, key=lambda proposal: proposal.proposed_at, reverse=True)
+    plans = (Planned(each.trials, each.slots) for each in newest_first if each.trials is not None and each.slots)
+    return next(plans, None)
+
+
+def _best(entries: Sequence[Entry], maximise: bool) -> Best | None:
+    """Return the best complete trial, the lowest number of equals."""
+    trials = [entry.trial for entry in entries]
+    complete = [trial for trial in trials if trial is not None and trial.state == "complete" and trial.measured]
+    if not complete:
+        return None
+    best = min(complete, key=lambda trial: (-(trial.value or 0.0) if maximise else trial.value or 0.0, trial.number))
+    return Best(best.number, best.value or 0.0, best.parameters)
+
+
+def _timed(entries: Sequence[Entry]) -> list[TimedTrial]:
+    """Return the trials on the clock: the finished, and the pending until they were last seen."""
+    timed = []
+    for entry in entries:
+        result = entry.result or {}
+        if result.get("start") and result.get("end"):
+            start, end = _seconds(result["start"]), _seconds(result["end"])
+        elif entry.since and entry.seen is not None:
+            start, end = _seconds(entry.since), entry.seen
+        else:
+            continue
+        timed.append(TimedTrial(entry.number, result.get("state", "running"), None, start, max(start, end)))
+    return timed
+
+
+def _remaining(mean: float, planned: Planned, finished: int, running: Sequence[Running]) -> float:
+    """Return how long the sweep takes from now, if every trial takes the mean: all slots share what is left."""
+    left = [max(mean - (trial.seconds or 0.0), 0.0) for trial in running]
+    to_come = max(planned.trials - finished - len(running), 0)
+    longest = mean if to_come else max(left, default=0.0)
+    return max((mean * to_come + sum(left)) / planned.slots, longest)
+
+
+def _twins(entry: Entry, later: Sequence[Mapping[str, Any]]) -> Twins:
+    counted = (entry.result or {}).get("objective")
+    return Twins(entry.number, counted, tuple(record.get("objective") for record in later))
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()

@@ -1,0 +1,79 @@
+"""What a related, finished study says of a new one: a weight on the acquisition, switched off where they disagree.
+
+The logarithm of the acquisition gains w μ(x), where μ is the posterior mean of a model of the source's trials
+(standardised) and w = `STRENGTH` / (1 + measured trials): the prior-weighted acquisition of Hvarfner et al. 2022
+(πBO), with a prior that falls off exponentially below the source's best. It fades as results of the new study come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from hakken.search import cube
+from hakken.search.cube import Floats, Points
+from hakken.search.gaussian import Encoder, fit
+from hakken.search.space import Space
+from hakken.search.trial import Trial, Value
+
+STRENGTH = 20.0
+FEWEST = 4  # measured trials of a source that are worth a model
+JUDGED = 8  # the first measured trials of the new study, by number, that judge the source
+AGREEMENT = 0.2  # least rank correlation between the source's model and the new study's results
+
+Weight = Callable[[Points], Floats]
+
+
+def source_weight(
+    space: Space,
+    prior: Sequence[Trial],
+    finished: Sequence[Trial],
+    maximise: bool,
+    targets: Callable[[Sequence[Trial]], Floats],
+) -> Weight:
+    """Return what the finished trials ``prior`` of a related study add to the log acquisition of points (m,).
+
+    Nothing is added where the source has too few trials, or where the new study contradicts it (`agree`).
+    """
+    measured = [trial for trial in finished if trial.measured]
+    source = _source(space, prior, targets)
+    if source is None:
+        return _nothing
+    judged = sorted(measured, key=lambda trial: trial.number)[:JUDGED]
+    if len(judged) == JUDGED:
+        expected = source(cube.encode(space, [trial.parameters for trial in judged]))
+        values = np.array([trial.value or 0.0 for trial in judged])
+        if not agree(expected, values if maximise else -values):
+            return _nothing
+    strength = STRENGTH / (1 + len(measured))
+    return lambda points: strength * source(points)
+
+
+def agree(expected: Floats, values: Floats) -> bool:
+    """Whether the source ranks trials as their results do: a rank correlation of at least `AGREEMENT`."""
+    if np.ptp(expected) == 0 or np.ptp(values) == 0:
+        return False
+    return bool(spearmanr(expected, values).statistic >= AGREEMENT)
+
+
+def source_points(space: Space, prior: Sequence[Trial], maximise: bool) -> list[Mapping[str, Value]]:
+    """Return the source's measured points, best first, the lowest number first among equals."""
+    sign = -1.0 if maximise else 1.0
+    measured = [trial for trial in prior if trial.measured]
+    return [trial.parameters for trial in sorted(measured, key=lambda t: (sign * (t.value or 0.0), t.number))]
+
+
+def _nothing(points: Points) -> Floats:
+    return np.zeros(len(points))
+
+
+def _source(space: Space, prior: Sequence[Trial], targets: Callable[[Sequence[Trial]], Floats]) -> Weight | None:
+    """Return the posterior mean of the source's model, or None where it has too few trials."""
+    known = sorted((trial for trial in prior if not trial.pending), key=lambda trial: trial.number)
+    if sum(trial.measured for trial in known) < FEWEST:
+        return None
+    encoder = Encoder.of(space)
+    model = fit(encoder, encoder.features(cube.encode(space, [trial.parameters for trial in known])), targets(known))
+    return lambda points: np.asarray(model.predict(encoder.features(points)).means[0])

@@ -1,0 +1,47 @@
+"""The one table of a sweep: a row for each trial, a column for each searched parameter."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+COLUMNS = (
+    "number",
+    "state",
+    "objective",
+    "reason",
+    "start",
+    "end",
+    "seconds",
+    "gpu_seconds",
+    "host",
+    "known",
+    "pending",
+    "later_results",
+)
+
+
+def sweep_table(records: Sequence[Mapping[str, Any]], parameters: Sequence[str]) -> str:
+    """Return the trials ``records`` as CSV, by number; the ``parameters`` name the columns after `COLUMNS`.
+
+    A record is what `trials/<trial>.json` holds; its `known` and `pending` become counts. Numbers keep every digit,
+    booleans are `true` and `false`, and what is not known or inactive is empty.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*COLUMNS, *parameters])
+    for record in sorted(records, key=lambda record: record["number"]):
+        values = record.get("parameters", {})
+        cells = [record.get(column) for column in COLUMNS] + [values.get(name) for name in parameters]
+        writer.writerow([_cell(cell) for cell in cells])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return str(len(value))
+    return "" if value is None else str(value)

@@ -1,0 +1,15 @@
+"""Stage `sweep_table`: the trials of a sweep as one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hakken.files import read_json, write_text
+from hakken.search import table
+from hakken.stages import stage
+
+
+@stage
+def sweep_table(*, trials: list[Path], parameters: list[str], output: Path) -> None:
+    """Write one row for each of ``trials`` and one column for each of the searched ``parameters``."""
+    write_text(output, table.sweep_table([read_json(path) for path in trials], parameters))

@@ -1,0 +1,96 @@
+"""The sweeps of a study: its search, its untuned default, and those that compare numbers of slots.
+
+Each has a folder `results/<study>/<scale>/sweeps/<name>`. The search proposes over the study's space; `default` trains
+the study's own parameters once; `n4-r1` is a search of its own with four trainings at once, repeat 1 of the comparison,
+and `random-r0` is random search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hakken.errors import HakkenError
+from hakken.names import nearest
+from hakken.search import Space
+from hakken.search.settings import Settings
+from hakken.seeds import derive_seed
+from hakken.study import Search, Study
+from hakken.training.warm_start import SourceTrial, best_points, own_point, prior_trials
+
+SEARCH = "search"
+DEFAULT = "default"
+RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep: its name, how many trainings it has, how many run at once, who proposes, and when it gives up."""
+
+    name: str
+    trials: int
+    slots: int
+    sampler: str
+    stop_after_failures: int = 10
+
+
+def sweep_of(study: Study, name: str) -> Sweep:
+    """Return the sweep ``name`` of a study; raises HakkenError naming the sweeps that there are."""
+    sweeps = {sweep.name: sweep for sweep in (*main_sweeps(study), *comparison_sweeps(study))}
+    if name not in sweeps:
+        raise HakkenError(
+            f"study `{study.name}` has no sweep `{name}`{nearest(name, sweeps)}; there are {', '.join(sweeps)} "
+            "(key `search.comparison` adds those that compare numbers of slots)"
+        )
+    return sweeps[name]
+
+
+def main_sweeps(study: Study) -> tuple[Sweep, Sweep]:
+    """Return the search and the sweep that trains the untuned default; they share the slots of the search."""
+    search = study.search
+    untuned = Sweep(DEFAULT, 1, search.slots, RANDOM, search.stop_after_failures)
+    return Sweep(SEARCH, search.trials, search.slots, search.sampler, search.stop_after_failures), untuned
+
+
+def comparison_sweeps(study: Study) -> tuple[Sweep, ...]:
+    """Return all sweeps of `search.comparison`, those of random search last; none where the study has no such key.
+
+    Random search has as many slots as the widest of the others: how many run at once changes nothing but its time.
+    """
+    wanted, limit = study.search.comparison, study.search.stop_after_failures
+    if wanted is None:
+        return ()
+    widest = max(wanted.slots)
+    sweeps = [(f"n{slots}", slots, study.search.sampler) for slots in wanted.slots] + [(RANDOM, widest, RANDOM)]
+    return tuple(
+        Sweep(f"{name}-r{repeat}", wanted.trials, slots, sampler, limit)
+        for name, slots, sampler in sweeps
+        for repeat in range(wanted.repeats)
+    )
+
+
+def settings_of(study: Study, name: str, source: Sequence[SourceTrial] = ()) -> Settings:
+    """Return all that the proposals of a sweep depend on; ``source`` are the trials of the study that it starts from.
+
+    `default` has nothing to search. Only `search` begins with the study's own parameters and with the ``source``: the
+    sweeps of the comparison are to show what N trainings at once do to the search alone.
+    """
+    searched, defaults = study.search, study.parameters.model_dump(mode="json")
+    seed = derive_seed(study.seed, name)
+    if name == DEFAULT:
+        return Settings({}, seed, RANDOM, first=({key: defaults[key] for key in searched.space},), defaults=defaults)
+    keys = {key: parameter.model_dump(mode="json", exclude_defaults=True) for key, parameter in searched.space.items()}
+    sampler = RANDOM if name.startswith(f"{RANDOM}-") else searched.sampler
+    settings = Settings(keys, seed, sampler, searched.startup, defaults=defaults)
+    return _begun(settings, searched, source) if name == SEARCH else settings
+
+
+def _begun(settings: Settings, searched: Search, source: Sequence[SourceTrial]) -> Settings:
+    """Return the settings of a search with what it begins with."""
+    space, defaults, start = Space.from_mapping(settings.space), settings.defaults, searched.warm_start
+    own = own_point(space, defaults) if searched.default_first else None
+    first = [] if own is None else [own]
+    if start is not None and start.mode == "first":
+        first += [point for point in best_points(source, space, defaults, start.top) if point != own]
+    prior = prior_trials(source, space, defaults) if start is not None and start.mode == "prior" else []
+    return replace(settings, first=tuple(first), prior=tuple(prior))

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hakken.errors import HakkenError
+from hakken.search.settings import Settings
+from hakken.search.trial import Trial
+from hakken.seeds import derive_seed
+from hakken.training.proposal import propose_trial
+from hakken.training.sweep import Sweep, comparison_sweeps, settings_of, sweep_of
+from hakken.training.warm_start import SourceTrial
+
+from ..tasks.helpers import study
+
+COMPARISON = {"slots": [1, 4], "repeats": 2, "trials": 6}
+OWN = {"learning_rate": 0.02}
+
+
+def searching(**keys: Any) -> Any:
+    return study(search={"trials": 9, "slots": 3, "stop_after_failures": 4, **keys})
+
+
+def source(number: int, objective: float, rate: float) -> SourceTrial:
+    return SourceTrial(number, "complete", objective, {"learning_rate": rate})
+
+
+def test_the_search_and_the_default() -> None:
+    assert sweep_of(searching(sampler="sobol"), "search") == Sweep("search", 9, 3, "sobol", 4)
+    assert sweep_of(searching(), "default") == Sweep("default", 1, 3, "random", 4)
+
+
+def test_the_sweeps_of_a_comparison() -> None:
+    chosen = searching(comparison=COMPARISON)
+    assert comparison_sweeps(chosen) == (
+        Sweep("n1-r0", 6, 1, "bayesian", 4),
+        Sweep("n1-r1", 6, 1, "bayesian", 4),
+        Sweep("n4-r0", 6, 4, "bayesian", 4),
+        Sweep("n4-r1", 6, 4, "bayesian", 4),
+        Sweep("random-r0", 6, 4, "random", 4),
+        Sweep("random-r1", 6, 4, "random", 4),
+    )
+    assert sweep_of(chosen, "n4-r1").slots == 4
+    assert comparison_sweeps(searching()) == ()
+
+
+def test_an_unknown_sweep_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(HakkenError) as caught:
+        sweep_of(searching(comparison=COMPARISON | {"repeats": 1}), "n4-r1")
+    assert str(caught.value) == (
+        "study `balls` has no sweep `n4-r1`; did you mean `n4-r0`?; there are search, default, n1-r0, n4-r0, random-r0 "
+        "(key `search.comparison` adds those that compare numbers of slots)"
+    )
+
+
+def test_each_sweep_has_a_seed_of_its_own() -> None:
+    names = ("search", "default", "n1-r0", "n1-r1", "n4-r0", "random-r0")
+    seeds = {name: settings_of(searching(comparison=COMPARISON), name).seed for name in names}
+    assert seeds["search"] == derive_seed(5, "search")
+    assert len(set(seeds.values())) == len(names)
+
+
+def test_the_search_begins_with_the_study_s_own_parameters_and_no_other_sweep_does() -> None:
+    assert settings_of(searching(), "search").first == (OWN,)
+    assert settings_of(searching(default_first=False), "search").first == ()
+    assert settings_of(searching(comparison=COMPARISON), "n1-r0").first == ()
+    outside = study(parameters={"learning_rate": 0.5}, search={"trials": 9})
+    assert settings_of(outside, "search").first == ()
+
+
+def test_the_default_proposes_the_study_s_own_parameters() -> None:
+    assert propose_trial(settings_of(searching(), "default"), (), 0) == OWN
+    outside = study(parameters={"learning_rate": 0.5})
+    assert propose_trial(settings_of(outside, "default"), (), 0) == {"learning_rate": 0.5}
+
+
+def test_the_first_trial_of_a_search_trains_them_whoever_asks_first() -> None:
+    settings = settings_of(searching(), "search")
+    assert propose_trial(settings, (), 1) == OWN
+    assert propose_trial(settings, (Trial(1, OWN, "running"),), 0) != OWN
+
+
+def test_a_warm_start_tries_the_best_of_the_source_after_the_own_parameters() -> None:
+    found = [
+        source(0, 0.1, 0.03),
+        source(1, 0.9, 0.02),
+        source(2, 0.8, 0.01),
+        source(3, 0.7, 0.9),
+        source(4, 0.6, 0.04),
+    ]
+    chosen = searching(warm_start={"study": "small", "top": 3})
+    assert settings_of(chosen, "search", found).first == (OWN, {"learning_rate": 0.01}, {"learning_rate": 0.05})
+    assert settings_of(chosen, "search", found).prior == ()
+
+
+def test_a_prior_is_the_source_at_points_of_this_space() -> None:
+    chosen = searching(warm_start={"study": "small", "mode": "prior"})
+    settings = settings_of(chosen, "search", [source(4, 0.6, 0.9)])
+    assert settings.first == (OWN,)
+    assert settings.prior == (Trial(4, {"learning_rate": 0.05}, "complete", 0.6),)
+
+
+@pytest.mark.parametrize("name", ["search", "default", "n1-r0", "random-r0"])
+def test_settings_are_plain_values(name: str) -> None:
+    settings = settings_of(searching(warm_start={"study": "small"}), name, [source(0, 0.3, 0.04)])
+    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+    assert settings.sampler == ("random" if name in ("default", "random-r0") else "bayesian")

@@ -35,7 +35,7 @@ COLOURS = {
 }
 COLUMNS = 3
 WIDTH, HEIGHT = 1.2, 1.25  # of a panel's frame, inches
-LEFT, BOTTOM, RIGHT, TOP = 0.48, 0.28, 0.72, 0.26  # around a frame, inches
+LEFT, BOTTOM, RIGHT, TOP = 0.52, 0.28, 0.72, 0.26  # around a frame, inches
 UNITS = 0.14  # below the panels, for the label of the axis, inches
 LINE = 0.098  # of a label, inches
 
@@ -77,9 +77,14 @@ def _panel(axes: Axes, results: Results, objective: str, slots: int) -> None:
     axes.set_xticks([1, *range(10, len(mean) + 1, 10)])
     decades = np.ptp(np.log10(axes.get_ylim()))
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2 else (1.0, 2.0, 5.0), numticks=8))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("e-0", "e-")))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+    axes.yaxis.set_label_coords(-0.42 / WIDTH, 0.5)
     axes.yaxis.set_minor_locator(NullLocator())
     _label(axes, ends)
+
+
+def _tick(value: float) -> str:
+    return f"{value:g}" if value > 5e-3 else f"{value:.0e}".replace("e-0", "e-")
 
 
 def _label(axes: Axes, ends: dict[str, float]) -> None:

@@ -125,7 +125,7 @@ def _words(given: LearntInput) -> list[str]:
         sentences += [
             "Bars: share of the variance of the search's model over the whole space that a parameter explains alone "
             "(dark) and with others (pale).",
-            "Lines: mean of the model over all other parameters; bands: its deviation there, averaged.",
+            "Lines: the model averaged over all other parameters; bands: one deviation of that average.",
         ]
     hollow = "; hollow: pruned" if not all(all(parameter.complete) for parameter in given.parameters) else ""
     sentences.append(f"Points: trainings; large: the best{hollow}.")

@@ -9,17 +9,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from hakken.search import Dimension, Space, Trial, cube
+from hakken.search.cube import Points
 from hakken.search.effects import Curve, Shares, partial_dependence, variance_shares
+from hakken.search.surrogate import Surrogate, surrogate
 from hakken.search.trial import Value
 from hakken.seeds import derive_seed
 
 FEWEST = 6
 """Fewer measured trials than this are not modelled."""
 
-USELESS = 0.05
-"""A model that explains no more than this share of left-out trials says nothing of the parameters."""
+FOLDS = 5
+USELESS = 0.1
+"""A model that explains no more than this share of left-out trials says nothing of the parameters.
+
+From 50 trials of pure noise and 17 parameters it explains less in 19 of 20 cases.
+"""
 
 BORDER = 0.02
 """A best value within this share of a range of its end counts as lying at the border."""
@@ -29,7 +36,8 @@ BORDER = 0.02
 class Learnt:
     """Shares of the variance, the curves of the most important parameters, and how well left-out trials are predicted.
 
-    ``r2`` is the share of the variance of the trials that the model explains when each is predicted from all others.
+    ``r2`` is the share of the trials' variance that the model explains when a fifth of them is predicted from the
+    others, the kernel fitted anew each time. (With a kernel that has seen all trials even noise would seem explained.)
     """
 
     shares: Shares
@@ -42,23 +50,51 @@ class Learnt:
         return self.r2 > USELESS
 
 
-def learn(space: Space, trials: Sequence[Trial], *, curves: int, seed: int, maximise: bool = True) -> Learnt | None:
+def learn(space: Space, trials: Sequence[Trial], *, curves: int, seed: int) -> Learnt | None:
     """Return what the model of finished ``trials`` says, with the ``curves`` of so many parameters.
 
     None where fewer than `FEWEST` trials have an objective, or all have the same, or the model is flat.
     """
-    values = [trial.value for trial in trials if trial.measured and trial.value is not None]
-    if len(values) < FEWEST or min(values) == max(values) or not space.dimensions:
+    measured = [trial for trial in trials if trial.measured]
+    if len(measured) < FEWEST or len({trial.value for trial in measured}) == 1 or not space.dimensions:
         return None
-    from hakken.search.surrogate import surrogate
-
-    model = surrogate(space, trials, maximise=maximise)
+    model = surrogate(space, measured)
     shares = variance_shares(space, lambda points: model.predict(points)[0], derive_seed(seed, "shares"))
     if shares is None:
         return None
+
+    def average(points: Points) -> tuple[float, float]:
+        return average_over(model, points)
+
     chosen = shares.ranking[:curves]
-    drawn = {name: partial_dependence(space, name, model.predict, derive_seed(seed, "curves")) for name in chosen}
-    return Learnt(shares, drawn, model.r2)
+    drawn = {name: partial_dependence(space, name, average, derive_seed(seed, "curves")) for name in chosen}
+    return Learnt(shares, drawn, cross_validated(space, measured))
+
+
+def average_over(model: Surrogate, points: Points) -> tuple[float, float]:
+    """Return mean and deviation of the posterior of the objective averaged over ``points`` (m,).
+
+    With k̄ the mean covariance of the trials with the points, the variance is the mean of k(points, points) less
+    k̄ᵀ K⁻¹ k̄: smaller than that of a point, because the points' own errors average out.
+    """
+    process, features = model.model, model.encoder.features(points)
+    known = solve_triangular(process.lower, process.kernel(process.x, features).mean(axis=1), lower=True)
+    variance = float(process.kernel(features, features).mean() - known @ known)
+    return float(model.predict(points)[0].mean()), abs(model.scale) * float(np.sqrt(max(variance, 0.0)))
+
+
+def cross_validated(space: Space, trials: Sequence[Trial]) -> float:
+    """Return R² of predicting each fifth of the ``trials`` from the others; 0 where their mean would do as well."""
+    errors, spread = 0.0, 0.0
+    for fold in range(FOLDS):
+        kept = [trial for place, trial in enumerate(trials) if place % FOLDS != fold]
+        left = [trial for place, trial in enumerate(trials) if place % FOLDS == fold]
+        values = np.array([trial.value for trial in left], float)
+        expected, _ = surrogate(space, kept).predict(cube.encode(space, [trial.parameters for trial in left]))
+        mean = np.mean([trial.value for trial in kept if trial.value is not None])
+        errors += float(((values - expected) ** 2).sum())
+        spread += float(((values - mean) ** 2).sum())
+    return 1 - errors / spread
 
 
 def border(dimension: Dimension, value: Value) -> str | None:
@@ -78,7 +114,7 @@ def reading(measured: int, parameters: int, learnt: Learnt | None) -> str:
     """Return how far the model can be trusted."""
     if learnt is None:
         return f"{measured} trainings with an objective: at least {FEWEST} that differ are needed to model it."
-    fit = f"Each training predicted from the others: R² = {learnt.r2:.2f}"
+    fit = f"Left-out trainings predicted from the others: R² = {learnt.r2:.2f}"
     if not learnt.useful:
         return f"{fit}, no better than their mean, so that no ranking is shown."
     few = f", uncertain with {measured} trainings for {parameters} parameters" if measured < 5 * parameters else ""

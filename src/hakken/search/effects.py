@@ -22,12 +22,13 @@ from hakken.search.cube import Floats, Points
 from hakken.search.space import Dimension, Space
 
 SAMPLES = 12  # 2^12 points in each of the two samples
-OTHERS = 8  # 2^8 settings of the other parameters, over which a curve is averaged
+OTHERS = 7  # 2^7 settings of the other parameters, over which a curve is averaged
 GRID = 25  # places of a curve
 FLAT = 1e-12  # a variance below this share of the squared mean is rounding
 
 Means = Callable[[Points], Floats]
-Predict = Callable[[Points], tuple[Floats, Floats]]
+Average = Callable[[Points], tuple[float, float]]
+"""What the model believes of the objective averaged over points: mean and deviation of that average."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,9 @@ class Shares:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Partial dependence: the model's mean (n,) at ``numbers`` (n,) of one parameter, averaged over all others.
+    """Partial dependence: mean and deviation (n,) of the objective averaged over all other parameters, at ``numbers``.
 
-    ``numbers`` are values, or places among the choices. ``deviation`` (n,) is the model's deviation averaged over the
-    others: never less than the deviation of the averaged mean itself.
+    ``numbers`` (n,) are values of the parameter, or places among its choices.
     """
 
     numbers: Floats
@@ -79,8 +79,8 @@ def variance_shares(space: Space, mean: Means, seed: int) -> Shares | None:
     return Shares(first, total)
 
 
-def partial_dependence(space: Space, name: str, predict: Predict, seed: int) -> Curve:
-    """Return the model against parameter ``name``, averaged over valid settings of all others.
+def partial_dependence(space: Space, name: str, average: Average, seed: int) -> Curve:
+    """Return what the model believes of the objective against parameter ``name``, averaged over valid other settings.
 
     Settings under which the parameter is not active do not count; where none is active the curve is empty.
     """
@@ -90,12 +90,11 @@ def partial_dependence(space: Space, name: str, predict: Predict, seed: int) -> 
     if not len(others):
         return Curve(*[np.empty(0)] * 3)
     numbers = _places(space[name])
-    moments = []
+    believed = []
     for place in cube.to_unit(space[name], numbers):
         others[:, column] = place
-        mean, deviation = predict(cube.snap(space, others))
-        moments.append((mean.mean(), deviation.mean()))
-    mean, deviation = np.array(moments).T
+        believed.append(average(cube.snap(space, others)))
+    mean, deviation = np.array(believed).T
     return Curve(numbers, mean, deviation)
 
 

@@ -27,7 +27,7 @@ def sweep_table(records: Sequence[Mapping[str, Any]], parameters: Sequence[str])
     """Return the trials ``records`` as CSV, by number; the ``parameters`` name the columns after `COLUMNS`.
 
     A record is what `trials/<trial>.json` holds; its `known` and `pending` become counts. Numbers keep every digit,
-    booleans are `true` and `false`, and what is not known or inactive is empty.
+    booleans are `true` and `false`, a text stands on one line, and what is not known or inactive is empty.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -44,4 +44,4 @@ def _cell(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return str(len(value))
-    return "" if value is None else str(value)
+    return "" if value is None else " ".join(str(value).splitlines())

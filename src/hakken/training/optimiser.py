@@ -25,7 +25,7 @@ class Optimiser:
     def __init__(self, network: nn.Module, parameters: Hyperparameters, kind: Literal["adamw", "sgd"]) -> None:
         self.rate = parameters.learning_rate
         self.decay, self.momentum, self.kind = parameters.weight_decay, parameters.momentum, kind
-        self._weights = list(network.parameters())
+        self._weights: list[torch.Tensor] = list(network.parameters())
         self._steps = [torch.zeros(()) for _ in self._weights]  # on the CPU, where they are read
         self._means = [torch.zeros_like(weight) for weight in self._weights]
         self._squares = [torch.zeros_like(weight) for weight in self._weights] if kind == "adamw" else []
@@ -43,7 +43,7 @@ class Optimiser:
         with torch.no_grad():
             if self.kind == "sgd":
                 common |= {"momentum": self.momentum, "dampening": 0.0, "nesterov": False}
-                sgd(self._weights, gradients, self._means, **common)
+                sgd(self._weights, gradients, [*self._means], **common)
             else:
                 common |= {"beta1": self.momentum, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}
                 adamw(self._weights, gradients, self._means, self._squares, [], self._steps, **common)

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hakken.report.learnt import Learnt, border, learn, reading
-from hakken.search import Space, Trial
+from hakken.report.learnt import Learnt, average_over, border, cross_validated, learn, reading
+from hakken.search import Space, Trial, cube
 from hakken.search.effects import Shares
+from hakken.search.surrogate import surrogate
 from hakken.search.trial import Value
 
 SPACE = Space.from_mapping(
@@ -94,6 +95,23 @@ def test_of_noise_nothing_is_learnt() -> None:
     assert found is None or not found.useful
 
 
+def test_left_out_trials_are_predicted_where_there_is_something_to_learn() -> None:
+    assert cross_validated(SPACE, trials(40)) > 0.8
+    assert cross_validated(SPACE, trials(40, noise=1.0)) < 0.1
+
+
+def test_the_average_over_points_by_hand() -> None:
+    # Averaged over one point it is the prediction there; over one point twice it is the same; over two it is less sure.
+    model = surrogate(SPACE, trials(10))
+    points = cube.snap(SPACE, np.random.default_rng(0).random((2, 4)))
+    means, deviations = model.predict(points)
+    assert average_over(model, points.take(slice(0, 1))) == pytest.approx((means[0], deviations[0]))
+    assert average_over(model, points.take(np.array([0, 0]))) == pytest.approx((means[0], deviations[0]))
+    mean, deviation = average_over(model, points)
+    assert mean == pytest.approx(means.mean())
+    assert deviation < deviations.mean()
+
+
 def test_few_or_equal_trials_are_not_modelled() -> None:
     assert learn(SPACE, trials(5), curves=1, seed=1) is None
     assert learn(SPACE, [replace(trial, value=0.5) for trial in trials(8)], curves=1, seed=1) is None
@@ -106,10 +124,10 @@ def test_few_or_equal_trials_are_not_modelled() -> None:
     ("measured", "r2", "words"),
     [
         (4, None, "4 trainings with an objective: at least 6 that differ are needed to model it."),
-        (40, -0.2, "Each training predicted from the others: R² = -0.20, no better than their mean, so that no ranking "
+        (40, -0.2, "Left-out trainings predicted from the others: R² = -0.20, no better than their mean, so that no ranking "
                    "is shown."),
-        (19, 0.5, "Each training predicted from the others: R² = 0.50, uncertain with 19 trainings for 4 parameters."),
-        (20, 0.5, "Each training predicted from the others: R² = 0.50."),
+        (19, 0.5, "Left-out trainings predicted from the others: R² = 0.50, uncertain with 19 trainings for 4 parameters."),
+        (20, 0.5, "Left-out trainings predicted from the others: R² = 0.50."),
     ],
 )  # fmt: skip
 def test_the_reading_says_how_far_to_trust_the_model(measured: int, r2: float | None, words: str) -> None:

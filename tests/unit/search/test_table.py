@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hakken.search.table import COLUMNS, sweep_table
@@ -51,11 +51,14 @@ def test_a_sweep_without_trials_or_parameters() -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5), st.text(max_size=20))
-def test_every_digit_and_every_text_survive(numbers: list[float], reason: str) -> None:
+@example([0.5], 'a "b", c\r\nd\re')
+def test_every_digit_survives_and_every_trial_is_one_line(numbers: list[float], reason: str) -> None:
     records = [
         {"number": place, "state": "complete", "objective": value, "reason": reason, "parameters": {"x": value}}
         for place, value in enumerate(numbers)
     ]
-    rows = list(csv.DictReader(io.StringIO(sweep_table(records, ["x"]), newline="")))
+    text = sweep_table(records, ["x"])
+    assert len(text.splitlines()) == 1 + len(numbers)
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [float(row["objective"]) for row in rows] == numbers == [float(row["x"]) for row in rows]
-    assert {row["reason"] for row in rows} == {reason}
+    assert {row["reason"] for row in rows} == {" ".join(reason.splitlines())}

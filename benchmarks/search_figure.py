@@ -78,7 +78,7 @@ def _panel(axes: Axes, results: Results, objective: str, slots: int) -> None:
     decades = np.ptp(np.log10(axes.get_ylim()))
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2 else (1.0, 2.0, 5.0), numticks=8))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
-    axes.yaxis.set_label_coords(-0.42 / WIDTH, 0.5)
+    axes.yaxis.set_label_coords(-0.38 / WIDTH, 0.5)
     axes.yaxis.set_minor_locator(NullLocator())
     _label(axes, ends)
 

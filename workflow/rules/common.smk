@@ -136,6 +136,15 @@ def trial_files(wildcards, sweep):
     )
 
 
+def earlier_sweep(wildcards):
+    """The trials of the compared sweep before this one: one at a time, so that each has the machine to itself."""
+    study = PLANS[wildcards.study].study
+    names = [sweep.name for sweep in comparison_sweeps(study)]
+    names.sort(key=lambda name: int(name.rpartition("r")[2]))  # all first repeats first
+    place = names.index(wildcards.sweep) if wildcards.sweep in names else 0
+    return trial_files(wildcards, sweep_of(study, names[place - 1])) if place else []
+
+
 def slots_of(study, sweep):
     """The resource of which each training of a sweep takes one; the search and the untuned default share theirs."""
     return f"slots_{study}" if sweep in ("search", "default") else f"slots_{study}_{sweep.replace('-', '_')}"
@@ -161,7 +170,8 @@ def source(wildcards):
 def source_made_here(wildcards):
     """The same table where this run makes it; otherwise it is there already, and nothing of this run may redo it."""
     start = PLANS[wildcards.study].study.source
-    return source(wildcards) or [] if start in [(name, plan.study.scale) for name, plan in PLANS.items()] else []
+    made = start in [(name, plan.study.scale) for name, plan in PLANS.items()]
+    return (source(wildcards) if made else None) or []
 
 
 def searched(wildcards):

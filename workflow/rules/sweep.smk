@@ -7,6 +7,7 @@
 rule trial:
     """Train one network: of a search, or with the study's untuned default."""
     input:
+        earlier=ancient(earlier_sweep),
         store="results/{study}/{scale}/patches/train",
         prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "validation"),
         source=ancient(source_made_here),

@@ -18,9 +18,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from hakken.figures.slots import draw_slots, rows_of, time_text, unit_of
+from hakken.figures.slots import coarsest_unit, draw_slots, rows_of, time_text
 from hakken.figures.style import (
     DARK_ORANGE,
     GREY,
@@ -37,7 +37,7 @@ from hakken.figures.style import (
 from hakken.search.comparison import Group, TimedSweep, common_level, groups_of, speeds
 from hakken.search.course import Average, duration, utilisation
 
-LEFT, PANEL, BETWEEN = 0.66, (2.33, 2.1), 0.2
+LEFT, PANEL, BETWEEN = 0.7, (2.3, 2.1), 0.2
 TABLE = LEFT + 2 * PANEL[0] + BETWEEN + 0.12
 HEAD, MIDDLE = 0.3, 0.84  # above the courses, and between them and the strips
 ROW, LOWEST, HIGHEST = 0.05, 0.12, 0.6  # of a slot, and of the least and the tallest strip
@@ -48,8 +48,18 @@ Dashes = Literal["-"] | tuple[float, tuple[float, ...]]
 DASHED: Dashes = (0, (4, 2))
 DOTTED: Dashes = (0, (1, 1))
 BROKEN: Dashes = (0, (3, 1))  # samplers that ignore the results: also apart for readers who cannot tell the colours
-TICKS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18_000, 36_000, 86_400, 172_800, 432_000)
-"""Seconds that a logarithmic time axis may mark."""
+TICKS = [
+    (number * seconds, f"{number} {unit}")
+    for seconds, unit, numbers in (
+        (1, "s", (1, 2, 5, 10, 20, 30)),
+        (60, "min", (1, 2, 5, 10, 20, 30)),
+        (3600, "h", (1, 2, 5, 10)),
+        (86_400, "d", (1, 2, 5, 10, 20, 50)),
+    )
+    for number in numbers
+]
+TICK_WIDTH = 0.42
+"""What the logarithmic time axis may mark, and the inches that a label needs."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +148,14 @@ def _time_axis(axes: Axes, groups: Sequence[Group]) -> None:
     low, high = 0.9 * (min(starts, default=0) or 1.0), 1.1 * _longest(groups)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(FixedLocator([time for time in TICKS if low <= time <= high]))
+    inch = math.log(high / low) / PANEL[0]
+    marked: list[tuple[float, str]] = []
+    for seconds, label in TICKS:
+        if low <= seconds <= high and (not marked or math.log(seconds / marked[-1][0]) >= TICK_WIDTH * inch):
+            marked.append((seconds, label))
+    axes.set_xticks([seconds for seconds, _ in marked], [label for _, label in marked])
     axes.xaxis.set_minor_locator(NullLocator())
-    seconds, unit = unit_of(high)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: f"{time / seconds:g}"))
-    axes.set_xlabel(f"Time since the start of the sweep ({unit})")
+    axes.set_xlabel("Time since the start of the sweep")
 
 
 def _ends(axes: Axes, groups: Sequence[Group], colours: Sequence[str]) -> None:
@@ -174,11 +187,13 @@ def _table(figure: Figure, given: ComparisonInput, colours: Sequence[str], top: 
     if level is not None:
         _swatch(figure, y, INK, DOTTED)
         write(figure, TABLE + 0.3, y, f"{level:.3f} reached after", fontsize=7)
-        seconds, unit = unit_of(_longest(given.groups))
-        for group, colour, speed in zip(given.groups, colours, speeds(given.groups, level), strict=True):
+        times = [group.by_time.reaches(level) or 0.0 for group in given.groups]
+        length, unit = coarsest_unit(min(times))
+        for row in zip(given.groups, colours, times, speeds(given.groups, level), strict=True):
+            group, colour, seconds, speed = row
             y -= STEP
             _swatch(figure, y, colour, _dashes(group))
-            time = (group.by_time.reaches(level) or 0) / seconds
+            time = seconds / length
             write(figure, TABLE + 0.3, y, short_name(group), fontsize=7, color=colour, weight="bold")
             write(figure, TABLE + 1.15, y, f"{time:.{time < 10:d}f} {unit}", fontsize=7, ha="right")
             write(figure, TABLE + 1.49, y, "" if speed is None else f"{speed:.1f} {TIMES_SIGN}", fontsize=7, ha="right")
@@ -218,7 +233,7 @@ def _strips(figure: Figure, groups: Sequence[Group], colours: Sequence[str], top
 
 def _places(group: Group, top: float) -> Iterator[tuple[float, float, float]]:
     """Yield left, bottom and width of each repeat's strip, row by row below ``top``."""
-    columns = min(COLUMNS, len(group.repeats))
+    columns = math.ceil(len(group.repeats) / _lines(group))
     step = (TWO_COLUMNS - LEFT) / columns
     for number in range(len(group.repeats)):
         line, column = divmod(number, columns)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +84,7 @@ class ParameterInput:
 
 @dataclass(frozen=True)
 class LearntInput:
-    """Parameters, the most important first; a sentence about the model; the best objective and what it is called."""
+    """Parameters in the order to draw them; a sentence about the model; the best objective and what it is called."""
 
     parameters: tuple[ParameterInput, ...]
     reading: str
@@ -103,8 +102,9 @@ def draw_learnt(given: LearntInput) -> Figure:
     height = HEAD + block + 0.14 + LINE * len(words) + FOOT
     with style():
         figure = new_figure(TWO_COLUMNS, height, given.origin)
-        write(figure, 0.1, height - 0.17, "Importance", fontsize=7.5, weight="bold")
-        _shares(figure, given.parameters, height - HEAD)
+        title = "Importance" if _ranked(given) else "Parameters"
+        write(figure, 0.1, height - 0.17, title, fontsize=7.5, weight="bold")
+        _shares(figure, given, height - HEAD)
         for number, line in enumerate(reversed(words)):
             write(figure, 0.1, 0.27 + LINE * number, line, fontsize=6, color=GREY)
         write(figure, LEFT, height - 0.17, f"{given.objective} against the parameters", fontsize=7.5, weight="bold")
@@ -118,10 +118,14 @@ def draw_learnt(given: LearntInput) -> Figure:
     return figure
 
 
+def _ranked(given: LearntInput) -> bool:
+    return any(parameter.total is not None for parameter in given.parameters)
+
+
 def _words(given: LearntInput) -> list[str]:
     """Return the lines at the foot."""
     sentences = [given.reading]
-    if any(parameter.total is not None for parameter in given.parameters):
+    if _ranked(given):
         sentences += [
             "Bars: share of the variance of the search's model over the whole space that a parameter explains alone "
             "(dark) and with others (pale).",
@@ -136,8 +140,9 @@ def _words(given: LearntInput) -> list[str]:
     return textwrap.wrap(" ".join(sentences), 165)
 
 
-def _shares(figure: Figure, parameters: Sequence[ParameterInput], top: float) -> None:
+def _shares(figure: Figure, given: LearntInput, top: float) -> None:
     """Draw a row for each parameter: its name, and its shares where they are known."""
+    parameters = given.parameters
     tall = BAR * max(1, len(parameters))
     axes = place(figure, BARS, top - tall, WIDE, tall)
     longest = max((parameter.total or 0.0 for parameter in parameters), default=0.0) or 1.0
@@ -153,7 +158,7 @@ def _shares(figure: Figure, parameters: Sequence[ParameterInput], top: float) ->
     axes.set_yticks([])
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
-    axes.spines["left"].set_visible(any(parameter.total is not None for parameter in parameters))
+    axes.spines["left"].set_visible(_ranked(given))
 
 
 def _beside(axes: Axes, at: tuple[float, float], text: str, offset: float, **look: Any) -> None:

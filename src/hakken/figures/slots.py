@@ -17,6 +17,10 @@ from hakken.search.course import TimedTrial, assign_slots, duration
 UNITS = ((1.0, "s", 300.0), (60.0, "min", 7200.0), (3600.0, "h", 172_800.0), (86_400.0, "d", math.inf))
 """Seconds of a unit, its name, and up to which span it is used."""
 
+EDGE = 0.5
+FINE = 0.03
+"""Width of a bar's edge in points, and below how many inches a row has no room for it."""
+
 NUMBERED_ROWS = 8
 NUMBERED_SHARE = 0.025
 """Bars carry their numbers in strips of so many rows at most, and where a bar has this share of the width."""
@@ -25,6 +29,11 @@ NUMBERED_SHARE = 0.025
 def unit_of(span: float) -> tuple[float, str]:
     """Return the seconds and the name of the unit in which ``span`` seconds read well."""
     return next((seconds, name) for seconds, name, longest in UNITS if span <= longest)
+
+
+def coarsest_unit(shortest: float) -> tuple[float, str]:
+    """Return the seconds and the name of the largest unit that still counts ``shortest`` seconds as 1 or more."""
+    return next(((seconds, name) for seconds, name, _ in reversed(UNITS) if seconds <= shortest), UNITS[0][:2])
 
 
 def time_text(seconds: float) -> str:
@@ -47,10 +56,11 @@ def draw_slots(
     began = min((trial.start for trial in trials), default=0.0)
     axes.axvspan(0, duration(trials) / unit, color=PALE, linewidth=0)
     best = max((trial.objective for trial in trials if trial.counts and trial.objective is not None), default=None)
+    edge_width = EDGE if axes.bbox.height / axes.figure.dpi >= FINE * rows else 0.0
     for trial in trials:
         left, width = (trial.start - began) / unit, (trial.end - trial.start) / unit
         fill, edge, text = _look(trial, best)
-        axes.add_patch(Rectangle((left, taken[trial.number] - 0.4), width, 0.8, fc=fill, ec=edge, lw=0.5))
+        axes.add_patch(Rectangle((left, taken[trial.number] - 0.4), width, 0.8, fc=fill, ec=edge, lw=edge_width))
         if numbered and rows <= NUMBERED_ROWS and width * unit > NUMBERED_SHARE * span:
             middle = (left + width / 2, taken[trial.number])
             axes.text(*middle, str(trial.number), ha="center", va="center", fontsize=5.5, color=text)

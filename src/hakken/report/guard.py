@@ -71,7 +71,7 @@ def require_source(study: Study, chosen: Mapping[str, str], known: Sequence[str]
     name, scale = study.source
     table = source_table(name, scale)
     if not table.is_file():
-        remedy = f"run that study first: snakemake --config study={name} scale={scale}"
+        remedy = f"run that study first, with --config study={name} scale={scale}"
         if name not in known:
             remedy = f"and there is no study `{name}`{nearest(name, known)}"
         raise HakkenError(f"study `{study.name}` starts from {table}, which does not exist; {remedy}")

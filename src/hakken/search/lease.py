@@ -59,9 +59,9 @@ class Lease:
         """Take the lease where nobody has it."""
         return self._begin(publish.create(self.path, self._content()))
 
-    def _evict(self) -> bool:
+    def _evict(self, holder: dict[str, Any]) -> bool:
         """Take the lease in place of a dead or silent holder."""
-        return self._begin(publish.replace(self.path, self._content()))
+        return self._begin(publish.replace(self.path, holder, self._content()))
 
     def _begin(self, held: bool) -> bool:
         self._held, self._last = held, time.monotonic()
@@ -117,7 +117,7 @@ def _obtain(mine: Lease, patience: float | None) -> None:
         if (patience is None and touched > first) or time.monotonic() > deadline:
             return
         if _process_is_gone(holder) or _is_silent(mine, touched):
-            if (publish.read(mine.path) or {}) == holder and mine._evict():
+            if mine._evict(holder):
                 return
         else:
             time.sleep(min(mine.stale_after / BEATS / 4, 0.2 if patience is not None else 1.0))

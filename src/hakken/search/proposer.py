@@ -8,7 +8,6 @@ from hakken.errors import HakkenError
 from hakken.names import nearest
 from hakken.search import samplers
 from hakken.search.optuna_samplers import Kind, optuna_point
-from hakken.search.source import source_points
 from hakken.search.space import Key, Space
 from hakken.search.trial import Trial, Value
 
@@ -55,7 +54,7 @@ def propose(
         kind = OPTUNA[sampler]
         return optuna_point(space, history, kind=kind, number=number, seed=seed, maximise=maximise, seen=seen)
     if sum(trial.measured for trial in history) < max(startup, 1):
-        taken = _unseen(space, source_points(space, prior, maximise), seen) if number % 2 else None
+        taken = _unseen(space, _best_points(prior, maximise), seen) if number % 2 else None
         return taken or samplers.sobol_point(space, number, seed, seen)
     from hakken.search.bayesian import bayesian_point
 
@@ -71,6 +70,13 @@ def _unseen(space: Space, points: Sequence[Mapping[str, Value]], seen: Collectio
         if space.key(point) not in seen:
             return space.sorted(point)
     return None
+
+
+def _best_points(prior: Sequence[Trial], maximise: bool) -> list[Mapping[str, Value]]:
+    """Return the source's measured points, best first, the lowest number first among equals."""
+    sign = -1.0 if maximise else 1.0
+    measured = [trial for trial in prior if trial.measured]
+    return [trial.parameters for trial in sorted(measured, key=lambda t: (sign * (t.value or 0.0), t.number))]
 
 
 def _history(space: Space, trials: Iterable[Trial], number: int) -> list[Trial]:

@@ -46,14 +46,19 @@ def create(path: Path, value: dict[str, Any]) -> bool:
     return created
 
 
-def replace(path: Path, value: dict[str, Any]) -> bool:
-    """Put ``value`` in place of what a dead writer left at ``path``; tell whether it stands there.
+def replace(path: Path, dead: dict[str, Any], value: dict[str, Any]) -> bool:
+    """Put ``value`` in place of ``dead``, which a dead writer left at ``path``; tell whether it stands there.
 
-    Of several who do so at the same moment the last one's stays, and every other is told False. Raises as `create`.
+    Half a file is read as {}. Of several who do so at the same moment the last one's stays, and every other is told
+    False. Raises as `create`.
     """
     text = _text(value)
     with writing(path):
-        return _replace(_write_beside(path, text), path)
+        temporary = _write_beside(path, text)
+        try:
+            return (read(path) or {}) == dead and _replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ The logarithm of the acquisition gains w μ(x), where μ is the posterior mean o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -16,7 +16,7 @@ from hakken.search import cube
 from hakken.search.cube import Floats, Points
 from hakken.search.gaussian import Encoder, fit
 from hakken.search.space import Space
-from hakken.search.trial import Trial, Value
+from hakken.search.trial import Trial
 
 STRENGTH = 20.0
 FEWEST = 4  # measured trials of a source that are worth a model
@@ -56,13 +56,6 @@ def agree(expected: Floats, values: Floats) -> bool:
     if np.ptp(expected) == 0 or np.ptp(values) == 0:
         return False
     return bool(spearmanr(expected, values).statistic >= AGREEMENT)
-
-
-def source_points(space: Space, prior: Sequence[Trial], maximise: bool) -> list[Mapping[str, Value]]:
-    """Return the source's measured points, best first, the lowest number first among equals."""
-    sign = -1.0 if maximise else 1.0
-    measured = [trial for trial in prior if trial.measured]
-    return [trial.parameters for trial in sorted(measured, key=lambda t: (sign * (t.value or 0.0), t.number))]
 
 
 def _nothing(points: Points) -> Floats:

@@ -36,10 +36,10 @@ def figure_learnt(
         (trial for trial in measured if trial.state == "complete"), key=lambda trial: trial.value or 0.0, default=None
     )
     shown = learnt if learnt is not None and learnt.useful else None
-    ranking = shown.shares.ranking if shown else list(space.by_name)
-    drawn = tuple(parameter_input(space[name], measured, best, shown) for name in ranking)
+    drawn = [parameter_input(dimension, measured, best, shown) for dimension in space.dimensions]
+    drawn.sort(key=lambda parameter: (-(parameter.total or 0.0), parameter.border is None))
     given = LearntInput(
-        parameters=drawn,
+        parameters=tuple(drawn),
         reading=reading(len(measured), len(drawn), learnt),
         best=None if best is None else best.value,
         objective="Validation objective",

@@ -42,9 +42,9 @@ def require_progress(sweep: Sweep, records: Sequence[Record], logs: Path) -> Non
     raise HakkenError(
         f"the last {len(streak)} trials of the sweep `{sweep.name}` failed, so no other is started:\n"
         + "\n".join(lines)
-        + f"\nTheir logs stand in {logs}, the last of them in {last}. Nothing is lost. Mend the cause, then raise "
-        f"search.stop_after_failures (now {sweep.stop_after_failures}) and start again: the sweep goes on; or copy the "
-        "study to a new name and change its space there."
+        + f"\nTheir logs stand in {logs}, the last of them in {last}.\n"
+        f"Nothing is lost. Mend the cause, then raise search.stop_after_failures (now {sweep.stop_after_failures}) and "
+        "start again: the sweep goes on.\nOr copy the study to a new name and change its space there."
     )
 
 

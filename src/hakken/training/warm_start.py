@@ -33,7 +33,10 @@ class SourceTrial:
 
 
 def read_source(table: Path) -> tuple[SourceTrial, ...]:
-    """Read the trials of the table `trials.csv` of a sweep; raises HakkenError naming the line that is none."""
+    """Read the trials of the table `trials.csv` of a sweep.
+
+    Raises HakkenError naming the line that is none, or the table where no trial of it is complete.
+    """
     trials = []
     with table.open(newline="", encoding="utf-8") as stream:
         for line, row in enumerate(csv.DictReader(stream), start=2):
@@ -41,6 +44,8 @@ def read_source(table: Path) -> tuple[SourceTrial, ...]:
                 trials.append(_source_trial(row))
             except (KeyError, TypeError, ValueError):
                 raise HakkenError(f"{table}: line {line} is no trial; delete the table to have it made again") from None
+    if not any(trial.state == "complete" for trial in trials):
+        raise HakkenError(f"{table}: no trial of it is complete; train more there, or remove search.warm_start here")
     return tuple(trials)
 
 

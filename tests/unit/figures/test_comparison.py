@@ -79,3 +79,21 @@ def test_sweeps_with_little_to_show_are_drawn(trials: tuple[TimedTrial, ...]) ->
     figure = draw([TimedSweep("n1-r0", "bayesian", 1, 0, 0.0, trials)])
     figure.canvas.draw()
     assert len(figure.axes) == 3
+
+
+@pytest.mark.parametrize("span", [30, 300, 3000, 50_000, 2_000_000])
+def test_the_time_axis_has_some_labels_and_none_runs_into_another(span: float) -> None:
+    trials = tuple(
+        TimedTrial(number, "complete", 0.1 * number, 0.0, span * 200 ** (number / 4 - 1)) for number in range(5)
+    )
+    figure = draw([TimedSweep("n1-r0", "bayesian", 1, 0, 0.0, trials)])
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in figure.axes[1].get_xticklabels() if label.get_text()]
+    assert len(boxes) >= 3
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
+def test_repeats_that_need_several_lines_are_spread_evenly() -> None:
+    figure = draw([sweep(1, repeat) for repeat in range(5)])
+    rows = [round(axes.get_position().y0, 3) for axes in figure.axes[2:]]
+    assert [rows.count(row) for row in sorted(set(rows), reverse=True)] == [3, 2]

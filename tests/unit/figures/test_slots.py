@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from hakken.figures.slots import draw_slots, rows_of, time_text, unit_of
+from hakken.figures.slots import coarsest_unit, draw_slots, rows_of, time_text, unit_of
 from hakken.search.course import TimedTrial
 
 TRIALS = (
@@ -69,3 +69,18 @@ def test_a_duration_is_told_in_the_unit_in_which_it_reads_well(seconds: float, t
 
 def test_units_change_with_the_span() -> None:
     assert [unit_of(span)[1] for span in (300, 301, 7200, 7201, 172_800, 172_801)] == ["s", "min", "min", "h", "h", "d"]
+
+
+def test_the_coarsest_unit_counts_the_shortest_time_as_one_or_more() -> None:
+    units = [coarsest_unit(shortest)[1] for shortest in (0, 0.5, 59, 60, 3599, 3600, 86_400)]
+    assert units == ["s", "s", "s", "min", "min", "h", "d"]
+
+
+def test_bars_of_fine_rows_have_no_edges_that_would_cover_them() -> None:
+    def edges(inches: float) -> set[float]:
+        axes = Figure(figsize=(1, inches), dpi=100).add_axes((0, 0, 1, 1))
+        draw_slots(axes, TRIALS, 2, 40)
+        return {patch.get_linewidth() for patch in axes.patches if isinstance(patch, Rectangle)}
+
+    assert max(edges(0.06)) == 0.5
+    assert max(edges(0.05)) == 0

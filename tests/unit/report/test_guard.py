@@ -148,7 +148,7 @@ def test_a_source_that_is_there_or_made_by_this_run_passes(tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("known", "remedy"),
     [
-        (["small"], "run that study first: snakemake --config study=small scale=tiny"),
+        (["small"], "run that study first, with --config study=small scale=tiny"),
         (["smal"], "and there is no study `small`; did you mean `smal`?"),
     ],
 )

@@ -12,6 +12,7 @@ from hakken.search.effects import Shares
 from hakken.search.surrogate import surrogate
 from hakken.search.trial import Value
 
+FIT = "Left-out trainings predicted from the others: R² ="
 SPACE = Space.from_mapping(
     {
         "learning_rate": {"type": "real", "low": 1e-5, "high": 1e-1, "scale": "log"},
@@ -124,12 +125,11 @@ def test_few_or_equal_trials_are_not_modelled() -> None:
     ("measured", "r2", "words"),
     [
         (4, None, "4 trainings with an objective: at least 6 that differ are needed to model it."),
-        (40, -0.2, "Left-out trainings predicted from the others: R² = -0.20, no better than their mean, so that no ranking "
-                   "is shown."),
-        (19, 0.5, "Left-out trainings predicted from the others: R² = 0.50, uncertain with 19 trainings for 4 parameters."),
-        (20, 0.5, "Left-out trainings predicted from the others: R² = 0.50."),
+        (40, -0.2, f"{FIT} -0.20, too little for a ranking (0: no better than their mean)."),
+        (19, 0.5, f"{FIT} 0.50, uncertain with 19 trainings for 4 parameters."),
+        (20, 0.5, f"{FIT} 0.50."),
     ],
-)  # fmt: skip
+)
 def test_the_reading_says_how_far_to_trust_the_model(measured: int, r2: float | None, words: str) -> None:
     learnt = None if r2 is None else Learnt(Shares({}, {}), {}, r2)
     assert reading(measured, 4, learnt) == words

@@ -23,20 +23,31 @@ from hakken.cli import main
 from hakken.search import Trial, publish
 from hakken.search.ledger import Ledger, Planned
 from hakken.search.settings import Settings
+from hakken.search.trial import Value
 from hakken.training.proposal import propose_trial
 
 FORK = multiprocessing.get_context("fork")
 STALE = 6.0
-# 256 points, so that proposers who do not see each other would soon meet in one
-SPACE = {name: {"type": "integer", "low": 1, "high": 16} for name in ("batch_size", "dense_units")}
-SETTINGS = Settings(SPACE, seed=3, sampler="random")
+
+
+def settings_of(trials: int) -> Settings:
+    """Return a search over as many points as trials, half of them in a given order.
+
+    Two that do not see each other propose the same point, and what a proposal did not know shows in its replay.
+    """
+    space = {"batch_size": {"type": "integer", "low": 1, "high": trials}}
+    return Settings(space, 3, "random", first=tuple({"batch_size": size} for size in range(2, trials, 2)))
+
+
+def ask(others: tuple[Trial, ...], number: int, trials: int) -> dict[str, Value]:
+    time.sleep(0.005)  # as a model that is fitted
+    return propose_trial(settings_of(trials), others, number)
 
 
 def train(ledger: Ledger, number: int, trials: int, chance: random.Random) -> None:
-    """One job of the sweep: ask, train a few milliseconds, publish."""
-    planned = Planned(trials, 4)
-    proposal = ledger.proposal(number, number, lambda others: propose_trial(SETTINGS, others, number), planned)
-    seconds = chance.uniform(0.001, 0.005)
+    """One job of the sweep: ask, train some milliseconds, publish."""
+    proposal = ledger.proposal(number, number, lambda others: ask(others, number, trials), Planned(trials, 4))
+    seconds = chance.uniform(0.001, 0.02)
     time.sleep(seconds)
     outcome = {"state": "complete", "objective": chance.random(), "reason": None, "seconds": seconds}
     mine = outcome | {"parameters": proposal.parameters, "writer": f"{os.getpid()} {time.time_ns()}"}
@@ -48,14 +59,14 @@ def train(ledger: Ledger, number: int, trials: int, chance: random.Random) -> No
 def write(ledger: Ledger, share: list[int], released: Any, trials: int) -> None:
     """Train what is not yet published of a share of the trials, as a scheduler that retries its jobs.
 
-    One in five asks for no lease, as an orphan that has lost it, and trains beside a living twin.
+    Every other one asks for no lease, as an orphan that has lost it, and trains beside a living twin.
     """
     chance = random.Random(os.getpid())
     while waiting := [number for number in share if ledger.result(number) is None]:
         number = waiting[0]
         if number >= released.value:
             time.sleep(0.002)
-        elif chance.random() < 0.2:
+        elif chance.random() < 0.5:
             train(ledger, number, trials, chance)
         else:
             with ledger.lease(number) as lease:
@@ -78,24 +89,20 @@ class Supervisor:
     def __post_init__(self) -> None:
         self.released = FORK.RawValue("i", 2 * self.writers)
 
-    def start(self, writer: int) -> BaseProcess:
-        share = list(range(writer, self.trials, self.writers))
-        process = FORK.Process(target=write, args=(self.ledger, share, self.released, self.trials))
-        process.start()
-        return process
+    def start(self, writer: int) -> None:
+        """Start a writer; two at a time train the same share of the trials."""
+        shares = self.writers // 2
+        share = list(range(writer % shares, self.trials, shares))
+        self.running[writer] = FORK.Process(target=write, args=(self.ledger, share, self.released, self.trials))
+        self.running[writer].start()
 
     def kill_one(self) -> None:
-        """Kill a writer; the next one of its share starts before or after its end."""
         writer = self.chance.randrange(self.writers)
-        victim, beside = self.running[writer], self.chance.random() < 0.5
-        if beside:
-            self.running[writer] = self.start(writer)
-            time.sleep(self.chance.uniform(0, 0.2))
+        victim = self.running[writer]
         victim.kill()
         victim.join()
         self.kills += victim.exitcode == -signal.SIGKILL
-        if not beside:
-            self.running[writer] = self.start(writer)
+        self.start(writer)
 
     def look(self) -> None:
         """Make sure that nothing that was ever seen has changed or gone."""
@@ -107,7 +114,8 @@ class Supervisor:
 
     def sweep(self, kills: int) -> None:
         """Run the whole sweep; trials are set free as kills go on, so that no kill comes after the last trial."""
-        self.running = {writer: self.start(writer) for writer in range(self.writers)}
+        for writer in range(self.writers):
+            self.start(writer)
         while self.kills < kills:
             time.sleep(self.chance.uniform(0, 0.03))
             self.kill_one()
@@ -144,7 +152,7 @@ def check(supervisor: Supervisor, capsys: pytest.CaptureFixture[str]) -> None:
 
 def run(folder: Path, writers: int, trials: int, kills: int, seed: int) -> Supervisor:
     ledger = Ledger(folder / "sweep" / "ledger", stale_after=STALE)
-    ledger.join("kill", {}, SETTINGS)
+    ledger.join("kill", {}, settings_of(trials))
     supervisor = Supervisor(ledger, writers, trials, random.Random(seed))
     supervisor.sweep(kills)
     return supervisor
@@ -154,6 +162,7 @@ def test_kills_at_any_instant_lose_and_double_nothing(tmp_path: Path, capsys: py
     supervisor = run(tmp_path, writers=4, trials=20, kills=30, seed=1)
     assert supervisor.kills == 30
     check(supervisor, capsys)
+    print("LATER", sum(len(supervisor.ledger.later_results(n)) for n in range(20)))
 
 
 @pytest.mark.slow
@@ -170,6 +179,7 @@ def test_two_hundred_kills(
     begin = time.monotonic()
     supervisor = run(tmp_path, writers=8, trials=100, kills=200, seed=2)
     check(supervisor, capsys)
+    print("LATER", sum(len(supervisor.ledger.later_results(n)) for n in range(20)))
     ledger = supervisor.ledger
     halves = [path for path in ledger.folder.glob(f"{publish.TEMPORARY}*") if publish.read(path) is None]
     left = len(list(ledger.folder.glob(f"{publish.TEMPORARY}*")))

@@ -199,7 +199,8 @@ def test_sobol_points_spread_evenly() -> None:
     [
         (
             {"sampler": "bayesain"},
-            "unknown sampler `bayesain`; did you mean `bayesian`?; known: bayesian, random, sobol",
+            "unknown sampler `bayesain`; did you mean `bayesian`?; "
+            "known: bayesian, skopt, random, sobol, optuna-tpe, optuna-gp",
         ),
         ({"number": -1}, "trial number -1: must be 0 or more"),
     ],
@@ -228,3 +229,26 @@ def test_the_heavy_library_is_loaded_for_the_model_only() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_first_points_come_before_all_others() -> None:
+    space = Space.from_mapping({"x": {"type": "real", "low": 0, "high": 1}})
+    first = ({"x": 0.25}, {"x": 0.75})
+    assert propose(space, [], number=5, seed=0, first=first) == {"x": 0.25}
+    running = [Trial(0, {"x": 0.25}, "running")]
+    assert propose(space, running, number=1, seed=0, sampler="random", first=first) == {"x": 0.75}
+    done = [*running, Trial(1, {"x": 0.75}, "complete", 0.5)]
+    assert propose(space, done, number=2, seed=0, first=first) not in first
+    with pytest.raises(HakkenError, match="point 0 to begin with: `x` = 2 is not a real number from 0 to 1"):
+        propose(space, [], number=0, seed=0, first=({"x": 2},))
+
+
+def test_a_related_source_is_followed_and_a_contradicted_one_dropped() -> None:
+    space = Space.from_mapping({name: {"type": "real", "low": 0, "high": 1} for name in ("x", "y")})
+    points = [{"x": (7 * n % 20) / 20, "y": (3 * n % 20) / 20} for n in range(20)]
+    prior = [Trial(n, point, "complete", -((point["x"] - 0.8) ** 2)) for n, point in enumerate(points)]
+    few = [Trial(n, points[5 * n], "complete", -((points[5 * n]["x"] - 0.8) ** 2)) for n in range(3)]
+    assert abs(float(propose(space, few, number=4, seed=0, prior=prior)["x"]) - 0.8) < 0.15
+    opposed = [Trial(n, points[n], "complete", (points[n]["x"] - 0.8) ** 2) for n in range(8)]
+    alone = propose(space, opposed, number=8, seed=0)
+    assert propose(space, opposed, number=8, seed=0, prior=prior) == alone

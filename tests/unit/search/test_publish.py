@@ -90,7 +90,9 @@ class TestOnEveryFileSystem:
     def test_a_dead_one_s_file_is_replaced(self, tmp_path: Path) -> None:
         path = tmp_path / "a.json"
         publish.create(path, {"x": 1})
-        assert publish.replace(path, {"x": 2})
+        assert publish.replace(path, {"x": 1}, {"x": 2})
+        assert publish.read(path) == {"x": 2}
+        assert not publish.replace(path, {"x": 1}, {"x": 3})
         assert publish.read(path) == {"x": 2}
         assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 

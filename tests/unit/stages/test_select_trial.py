@@ -84,6 +84,12 @@ def test_the_default_is_never_selected(record: Any, select: Any) -> None:
     assert found["models"]["selected"]["sweep"] == "search"
 
 
+def test_a_pruned_trial_is_counted_and_never_selected(record: Any, select: Any) -> None:
+    found = select([record(0, 0.3), record(1, 0.9, state="pruned")], record(0, 0.2, "default"))
+    assert found["models"]["selected"]["number"] == 0
+    assert found["trials"] == {"complete": 1, "pruned": 1}
+
+
 def test_when_all_failed_the_reasons_are_named(record: Any, select: Any, capsys: pytest.CaptureFixture[str]) -> None:
     trials = [record(0, None), record(1, None, reason="out of memory"), record(2, None)]
     with pytest.raises(SystemExit) as caught:

@@ -55,7 +55,7 @@ def test_at_the_limit_reasons_trials_logs_and_remedies_are_named() -> None:
         "larger machine\n"
         "  1 strange (trial 4): see the logs\n"
         "Their logs stand in results/a/tiny/logs/trial, the last of them in "
-        "results/a/tiny/logs/trial/search-0004.log. Nothing is lost. Mend the cause, then raise "
-        "search.stop_after_failures (now 4) and start again: the sweep goes on; or copy the study to a new name and "
-        "change its space there."
+        "results/a/tiny/logs/trial/search-0004.log.\n"
+        "Nothing is lost. Mend the cause, then raise search.stop_after_failures (now 4) and start again: the sweep "
+        "goes on.\nOr copy the study to a new name and change its space there."
     )

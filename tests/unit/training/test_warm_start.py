@@ -77,6 +77,17 @@ def test_a_line_that_is_no_trial_is_named(text: str, tmp_path: Path) -> None:
         read_source(table)
 
 
+@pytest.mark.parametrize("rows", ["", "0,failed,\n", "0,pruned,0.3\n"])
+def test_a_table_without_a_complete_trial_is_nothing_to_start_from(rows: str, tmp_path: Path) -> None:
+    table = tmp_path / "trials.csv"
+    table.write_text(f"number,state,objective\n{rows}")
+    with pytest.raises(HakkenError) as caught:
+        read_source(table)
+    assert (
+        str(caught.value) == f"{table}: no trial of it is complete; train more there, or remove search.warm_start here"
+    )
+
+
 def test_the_best_come_first_and_no_point_twice() -> None:
     trials = [
         source(0, 0.2),

@@ -15,7 +15,7 @@ from hakken import cli
 from hakken.cli import build_parser, main
 from hakken.errors import HakkenError
 
-COMMANDS = ("doctor", "init", "check", "plan", "predict", "search", "open-ms", "schema")
+COMMANDS = ("doctor", "init", "check", "plan", "search", "predict", "open-ms", "schema")
 HEAVY = ("torch", "numpy", "pandas", "SimpleITK", "pydantic", "scipy", "yaml", "jinja2")
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SWEEPS = "results/*/*/sweeps/*"
 EXAMPLE_SWEEP = "results/brain_metastasis/tiny/sweeps/search"
 NAMED = 6
+WIDTH = 100  # characters of a line
 QUIET_SECONDS = 60.0  # a living trial is seen more often
 
 
@@ -65,7 +67,7 @@ def run_status(options: argparse.Namespace) -> None:
         return
     print(options.sweep)
     for heading, line in _status(book, ledgers[1:], found):
-        print(f"{heading:<10}{line}")
+        print(fill(f"{heading:<10}{line}", WIDTH, subsequent_indent=" " * 10, break_on_hyphens=False))
 
 
 def run_replay(options: argparse.Namespace) -> int:

@@ -120,12 +120,13 @@ def hartmann(constants: tuple[Floats, Floats, float], seed: int) -> Problem:
     return _function(f"hartmann{dimensions}", dimensions, value, best, seed)
 
 
-def training(name: str, mapping: Mapping[str, object], seed: int) -> Problem:
+def training(name: str, mapping: Mapping[str, object], seed: int, drift: float = 0.0) -> Problem:
     """Something like a validation score: a few parameters matter, some interact, high learning rates diverge.
 
     The weights of the parameters fall geometrically in an order that depends on the seed, with the learning rate first;
     the optimum lies anywhere in the inner 80 % of each axis. A parameter that is active here and not at the optimum, or
-    the reverse, costs a fixed share of its weight.
+    the reverse, costs a fixed share of its weight. A related problem has its optimum moved by a normal ``drift`` of
+    each axis, and errors and durations of its own.
     """
     space = Space.from_mapping(mapping)
     rng = np.random.default_rng(derive_seed(seed, "training"))
@@ -135,6 +136,9 @@ def training(name: str, mapping: Mapping[str, object], seed: int) -> Problem:
     weights[order] = 0.8 ** np.arange(count)
     optimum = cube.snap(space, rng.uniform(0.1, 0.9, (1, count)))
     pairs = rng.permutation(count)[: 2 * (count // 3)].reshape(-1, 2)
+    if drift:
+        moved = optimum.u + drift * np.random.default_rng(derive_seed(seed, "drift")).standard_normal((1, count))
+        optimum, name = cube.snap(space, np.clip(moved, 0.0, 1.0)), f"related {name}"
 
     def value(parameters: Mapping[str, Value]) -> float:
         point = cube.encode(space, [parameters])

@@ -7,8 +7,9 @@ import heapq
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from search_objectives import OBJECTIVES, Problem
 from search_peers import PEERS
 
 from hakken.search import Trial, cube
+from hakken.search.trial import Value
 from hakken.seeds import derive_seed
 
 
@@ -31,21 +33,27 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Run:
+class Course:
     """What a sweep of n trials gave, in the order in which they finished or asked.
 
     ``regret`` (n) of the trial with the best measured value so far, ``times`` (n) at which trials finished, in virtual
-    seconds, ``known`` (n) results when trial i asked and ``asking`` (n) CPU seconds of its proposal, the share of
-    the slots' time that was ``busy``, and the sampler's ``version``.
+    seconds, ``known`` (n) results when trial i asked and ``asking`` (n) CPU seconds of its proposal, and the share of
+    the slots' time that was ``busy``.
     """
 
-    case: Case
-    version: str
     regret: list[float]
     times: list[float]
     known: list[int]
     asking: list[float]
     busy: float
+
+
+@dataclass(frozen=True)
+class Run(Course):
+    """The course of a ``case``, by one ``version`` of its sampler."""
+
+    case: Case
+    version: str
 
 
 @cache
@@ -55,36 +63,47 @@ def warm_up(sampler: str) -> None:
 
 
 def simulate(case: Case) -> Run:
-    """Run one sweep: a trial asks when it starts, and starts when a slot is free."""
+    """Run one sweep of a sampler on an objective."""
     problem, peer = OBJECTIVES[case.objective].problem(case.seed), PEERS[case.sampler]
+    ask = partial(peer.propose, seed=case.seed, maximise=problem.maximise)
+    course, _ = sweep(problem, ask, case.slots, case.trials)
+    return Run(**vars(course), case=case, version=peer.version)
+
+
+def sweep(
+    problem: Problem, propose: Callable[..., dict[str, Value]], slots: int, count: int
+) -> tuple[Course, list[Trial]]:
+    """Run ``count`` trials: a trial asks when it starts, and starts when a slot is free.
+
+    ``propose`` is called with the space, the trials so far and the ``number``. Returns the course and the trials.
+    """
     trials: dict[int, Trial] = {}
     running: list[tuple[float, int]] = []
-    run = Run(case, peer.version, [], [], [], [], 0.0)
+    course = Course([], [], [], [], 0.0)
 
     def finish() -> float:
         now, number = heapq.heappop(running)
         parameters = trials[number].parameters
         value = problem.measure(parameters, number)
         trials[number] = Trial(number, parameters, "failed" if value is None else "complete", value)
-        run.times.append(now)
-        run.regret.append(_regret(problem, trials))
+        course.times.append(now)
+        course.regret.append(_regret(problem, trials))
         return now
 
     occupied = 0.0
-    for number in range(case.trials):
-        now = finish() if len(running) == case.slots else 0.0
+    for number in range(count):
+        now = finish() if len(running) == slots else 0.0
         begin = time.process_time()
-        history = list(trials.values())
-        parameters = peer.propose(problem.space, history, number=number, seed=case.seed, maximise=problem.maximise)
-        run.asking.append(time.process_time() - begin)
-        run.known.append(len(run.times))
+        parameters = propose(problem.space, list(trials.values()), number=number)
+        course.asking.append(time.process_time() - begin)
+        course.known.append(len(course.times))
         trials[number] = Trial(number, parameters, "running")
         duration = problem.duration(parameters, number)
         occupied += duration
         heapq.heappush(running, (now + duration, number))
     while running:
         finish()
-    return Run(**{**vars(run), "busy": occupied / (case.slots * run.times[-1])})
+    return replace(course, busy=occupied / (slots * course.times[-1])), list(trials.values())
 
 
 def _regret(problem: Problem, trials: dict[int, Trial]) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from hakken.search import propose
 
@@ -87,7 +88,7 @@ def test_ratios_and_verdicts_by_hand(benchmark: Any) -> None:
 
     def sweep(sampler: str, seed: int, regret: float) -> Any:
         case = simulation.Case("branin", sampler, 8, seed, 1)
-        return simulation.Run(case, "", [regret], [1.0], [0], [0.0], 0.9)
+        return simulation.Run([regret], [1.0], [0], [0.0], 0.9, case, "")
 
     finals = {"random": (1.0, 1.0), "hakken": (1e-6, 0.004), "optuna-tpe": (0.002, 0.004), "optuna-gp": (0.002,)}
     runs = [sweep(sampler, seed, regret) for sampler, found in finals.items() for seed, regret in enumerate(found)]
@@ -121,3 +122,23 @@ def test_a_comment_leaves_a_version_as_it_is_and_code_does_not(benchmark: Any, t
     ours = {path.name for path in peers.PEERS["hakken"].sources}
     assert {"proposer.py", "bayesian.py", "cube.py"} <= ours
     assert not {"ledger.py", "optuna_samplers.py"} & ours
+
+
+def test_a_related_source_ranks_points_as_the_target_does_and_an_unrelated_one_otherwise(benchmark: Any) -> None:
+    warm: ModuleType = benchmark("search_warm_start")
+    objectives: ModuleType = benchmark("search_objectives")
+    target = objectives.OBJECTIVES["training9"].problem(3)
+    points = [propose(target.space, [], number=number, seed=0, sampler="sobol") for number in range(64)]
+    near, far = (warm.source("training9", relation, 3) for relation in warm.RELATIONS)
+    values = [[problem.value(point) for point in points] for problem in (target, near, far)]
+    assert spearmanr(values[0], values[1]).statistic > 0.9
+    assert abs(spearmanr(values[0], values[2]).statistic) < 0.6
+    assert near.measure(points[0], 0) - near.value(points[0]) != target.measure(points[0], 0) - values[0][0]
+
+
+def test_ratios_of_warm_starts_by_hand(benchmark: Any) -> None:
+    warm: ModuleType = benchmark("search_warm_start")
+    runs = [{"cold": [0.4] * 50, "first": [0.1] * 50}, {"cold": [0.1] * 50, "first": [0.4] * 10 + [0.0] * 40}]
+    assert warm.ratios(runs, "first", 10)[0] == pytest.approx(1.0)
+    # after 50: 0.1 / 0.4, and a thousandth of the cold start's mean 0.2 over 0.1
+    assert warm.ratios(runs, "first", 50)[0] == pytest.approx((0.25 * 0.002) ** 0.5)

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from hakken.search import Dimension, Space, Trial, cube
-from hakken.search.cube import Points
 from hakken.search.effects import Curve, Shares, partial_dependence, variance_shares
-from hakken.search.surrogate import Surrogate, surrogate
+from hakken.search.surrogate import surrogate
 from hakken.search.trial import Value
 from hakken.seeds import derive_seed
 
@@ -62,25 +60,9 @@ def learn(space: Space, trials: Sequence[Trial], *, curves: int, seed: int) -> L
     shares = variance_shares(space, lambda points: model.predict(points)[0], derive_seed(seed, "shares"))
     if shares is None:
         return None
-
-    def average(points: Points) -> tuple[float, float]:
-        return average_over(model, points)
-
     chosen = shares.ranking[:curves]
-    drawn = {name: partial_dependence(space, name, average, derive_seed(seed, "curves")) for name in chosen}
+    drawn = {name: partial_dependence(space, name, model.average, derive_seed(seed, "curves")) for name in chosen}
     return Learnt(shares, drawn, cross_validated(space, measured))
-
-
-def average_over(model: Surrogate, points: Points) -> tuple[float, float]:
-    """Return mean and deviation of the posterior of the objective averaged over ``points`` (m,).
-
-    With k̄ the mean covariance of the trials with the points, the variance is the mean of k(points, points) less
-    k̄ᵀ K⁻¹ k̄: smaller than that of a point, because the points' own errors average out.
-    """
-    process, features = model.model, model.encoder.features(points)
-    known = solve_triangular(process.lower, process.kernel(process.x, features).mean(axis=1), lower=True)
-    variance = float(process.kernel(features, features).mean() - known @ known)
-    return float(model.predict(points)[0].mean()), abs(model.scale) * float(np.sqrt(max(variance, 0.0)))
 
 
 def cross_validated(space: Space, trials: Sequence[Trial]) -> float:

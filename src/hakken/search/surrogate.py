@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from hakken.errors import HakkenError
 from hakken.search import cube
@@ -17,21 +18,28 @@ from hakken.search.trial import Trial
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
-    """A fitted model; ``r2`` is the R² of leaving each trial out in turn, with the kernel kept.
-
-    R² (1 where every left-out trial is predicted exactly, 0 where the mean would do as well) may be negative.
-    """
+    """A fitted model, and ``mean`` and ``scale`` by which its predictions become objectives."""
 
     encoder: Encoder
     model: Model
     mean: float
     scale: float
-    r2: float
 
     def predict(self, points: Points) -> tuple[Floats, Floats]:
         """Return posterior mean and deviation (m,) at ``points``, in units of the objective."""
         found = self.model.predict(self.encoder.features(points))
         return self.mean + self.scale * found.means[0], abs(self.scale) * found.deviation
+
+    def average(self, points: Points) -> tuple[float, float]:
+        """Return mean and deviation of the posterior of the objective averaged over ``points`` (m,).
+
+        With k̄ the mean covariance of the trials with the points, the variance is the mean of k(points, points) less
+        k̄ᵀ K⁻¹ k̄: smaller than that of a point, because the points' own errors average out.
+        """
+        process, features = self.model, self.encoder.features(points)
+        known = solve_triangular(process.lower, process.kernel(process.x, features).mean(axis=1), lower=True)
+        variance = float(process.kernel(features, features).mean() - known @ known)
+        return float(self.predict(points)[0].mean()), abs(self.scale) * float(np.sqrt(max(variance, 0.0)))
 
 
 def surrogate(space: Space, trials: Sequence[Trial], *, maximise: bool = True) -> Surrogate:
@@ -48,12 +56,4 @@ def surrogate(space: Space, trials: Sequence[Trial], *, maximise: bool = True) -
     y = sign * (values - values.mean()) / scale
     encoder = Encoder.of(space)
     model = fit(encoder, encoder.features(cube.encode(space, [trial.parameters for trial in measured])), y)
-    return Surrogate(encoder, model, float(values.mean()), sign * scale, _left_out(model, y))
-
-
-def _left_out(model: Model, y: Floats) -> float:
-    """Return R² of leave-one-out predictions (Rasmussen & Williams 2006, equation 5.12)."""
-    inverse = np.linalg.inv(model.lower @ model.lower.T)
-    errors = model.alpha / np.diag(inverse)
-    total = float(((y - y.mean()) ** 2).sum())
-    return 1.0 - float(errors @ errors) / total if total > 0 else 0.0
+    return Surrogate(encoder, model, float(values.mean()), sign * scale)

@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hakken.report.learnt import Learnt, average_over, border, cross_validated, learn, reading
-from hakken.search import Space, Trial, cube
+from hakken.report.learnt import Learnt, border, cross_validated, learn, reading
+from hakken.search import Space, Trial
 from hakken.search.effects import Shares
-from hakken.search.surrogate import surrogate
 from hakken.search.trial import Value
 
 FIT = "Left-out trainings predicted from the others: R² ="
@@ -99,18 +98,6 @@ def test_of_noise_nothing_is_learnt() -> None:
 def test_left_out_trials_are_predicted_where_there_is_something_to_learn() -> None:
     assert cross_validated(SPACE, trials(40)) > 0.8
     assert cross_validated(SPACE, trials(40, noise=1.0)) < 0.1
-
-
-def test_the_average_over_points_by_hand() -> None:
-    # Averaged over one point it is the prediction there; over one point twice it is the same; over two it is less sure.
-    model = surrogate(SPACE, trials(10))
-    points = cube.snap(SPACE, np.random.default_rng(0).random((2, 4)))
-    means, deviations = model.predict(points)
-    assert average_over(model, points.take(slice(0, 1))) == pytest.approx((means[0], deviations[0]))
-    assert average_over(model, points.take(np.array([0, 0]))) == pytest.approx((means[0], deviations[0]))
-    mean, deviation = average_over(model, points)
-    assert mean == pytest.approx(means.mean())
-    assert deviation < deviations.mean()
 
 
 def test_few_or_equal_trials_are_not_modelled() -> None:

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src" / "hakken"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # Rooms may import from rooms further left or from their own; lower rooms know nothing of higher ones.
 ORDER = [
-    {"errors", "names", "seeds", "files", "problems", "console", "volume", "study", "studyfile"},
+    {"errors", "names", "seeds", "files", "columns", "problems", "console", "volume", "study", "studyfile"},
     {"imaging"},
     {"cohort", "search", "evaluation", "patches"},
     {"networks"},

@@ -13,15 +13,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hakken.columns import FIRST_ROW
 from hakken.errors import HakkenError
 from hakken.names import nearest
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-
-FIRST_ROW = 2
-"""The row of a table that holds its first entry; the heading is row 1."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hakken.columns import FIRST_ROW
 from hakken.errors import HakkenError
-from hakken.evaluation.findings import FIRST_ROW, Candidates, Cases, Flags, Floats, Ints, Lesions
+from hakken.evaluation.findings import Candidates, Cases, Flags, Floats, Ints, Lesions
 
 HITS = r"distance|distance-inclusive|inside|fixed:\d+(\.\d+)?"
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hakken.columns import FIRST_ROW
 from hakken.errors import HakkenError
-from hakken.evaluation.findings import FIRST_ROW, Candidates, Cases, Floats, Lesions
+from hakken.evaluation.findings import Candidates, Cases, Floats, Lesions
 from hakken.files import write_text
 from hakken.imaging.prepared import PreparedCase
 

@@ -104,8 +104,11 @@ def resample(matching: Matching, resamples: int, seed: int, *, per: Per = "case"
     )
 
 
-def draw(units: int, resamples: int, seed: int) -> Ints:
-    """Return how often each unit is drawn in each resample (resamples, units); each row sums to ``units``."""
+def draw(units: int, resamples: int, seed: int | np.random.Generator) -> Ints:
+    """Return how often each unit is drawn in each resample (resamples, units); each row sums to ``units``.
+
+    A generator in place of the ``seed`` goes on where it stopped: blocks of rows are the rows of one large draw.
+    """
     rng = np.random.default_rng(seed)
     return rng.multinomial(units, np.full(units, 1 / units), size=resamples).astype(np.int64)
 

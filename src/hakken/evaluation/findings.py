@@ -108,11 +108,15 @@ class Lesions:
         )
         _check_lengths("lesions", len(cases), lesions.xyz, diameters, lesions.included, lesions.label)
         _check_points("lesions", lesions.xyz)
-        _check_diameters(diameters)
+        _check_diameters("lesions", diameters)
         return lesions
 
     def __len__(self) -> int:
         return len(self.case)
+
+    def where(self, keep: Flags) -> Lesions:
+        """Return the lesions that are kept (n,)."""
+        return Lesions(self.case[keep], self.xyz[keep], self.diameter_mm[keep], self.included[keep], self.label[keep])
 
     def including(self, included: Flags) -> Lesions:
         """Return the same lesions of which only ``included`` (n,) ones count; the others are excluded findings."""
@@ -121,25 +125,36 @@ class Lesions:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """A detector's marks: case index (n,), point (n, 3) x, y, z in mm, score, and the lesion label each lies in.
+    """A detector's marks: case index (n,), point (n, 3) x, y, z in mm, score, lesion label and diameter in mm of each.
 
-    ``label`` is 0 outside all lesions, and None where it is not known; only the hit rule `inside` needs it.
+    ``label`` is that of the lesion whose mask the point lies in, 0 outside all; only the hit rule `inside` needs it.
+    ``diameter_mm`` is needed by the rule `overlap` alone. Both are None where they are not known.
     """
 
     case: Ints
     xyz: Floats
     score: Floats
     label: Ints | None = None
+    diameter_mm: Floats | None = None
 
     @classmethod
-    def of(cls, case: ArrayLike, xyz: ArrayLike, score: ArrayLike, label: ArrayLike | None = None) -> Self:
-        """Return candidates from array-likes; raises HakkenError naming the row with a value that is not finite."""
+    def of(
+        cls,
+        case: ArrayLike,
+        xyz: ArrayLike,
+        score: ArrayLike,
+        label: ArrayLike | None = None,
+        *,
+        diameter_mm: ArrayLike | None = None,
+    ) -> Self:
+        """Return candidates from array-likes; raises HakkenError naming the row with a value that cannot be used."""
         cases = np.asarray(case, np.int64).reshape(-1)
         labels = None if label is None else np.asarray(label, np.int64).reshape(-1)
-        candidates = cls(cases, np.asarray(xyz, float).reshape(-1, 3), np.asarray(score, float).reshape(-1), labels)
-        _check_lengths(
-            "candidates", len(cases), candidates.xyz, candidates.score, *([] if labels is None else [labels])
-        )
+        diameters = None if diameter_mm is None else np.asarray(diameter_mm, float).reshape(-1)
+        points, scores = np.asarray(xyz, float).reshape(-1, 3), np.asarray(score, float).reshape(-1)
+        candidates = cls(cases, points, scores, labels, diameters)
+        given = [column for column in (labels, diameters) if column is not None]
+        _check_lengths("candidates", len(cases), points, scores, *given)
         _check_points("candidates", candidates.xyz)
         bad = np.flatnonzero(~np.isfinite(candidates.score))
         if bad.size:
@@ -147,10 +162,64 @@ class Candidates:
             raise HakkenError(
                 f"candidates, row {bad[0] + FIRST_ROW}, column score: {value} cannot be ranked; give a finite number"
             )
+        if diameters is not None:
+            _check_diameters("candidates", diameters)
         return candidates
 
     def __len__(self) -> int:
         return len(self.case)
+
+    def where(self, keep: Flags) -> Candidates:
+        """Return the candidates that are kept (n,)."""
+        label = None if self.label is None else self.label[keep]
+        diameter = None if self.diameter_mm is None else self.diameter_mm[keep]
+        return Candidates(self.case[keep], self.xyz[keep], self.score[keep], label, diameter)
+
+
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """Pairs of a candidate and a lesion of its case that overlap: rows of both (P,) and their IoU (P,) in (0, 1]."""
+
+    mark: Ints
+    lesion: Ints
+    iou: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What is compared: cases, lesions, candidates, and where extents were compared elsewhere, their overlaps."""
+
+    cases: Cases
+    lesions: Lesions
+    candidates: Candidates
+    overlaps: Overlaps | None = None
+
+    def including(self, included: Flags) -> Findings:
+        """Return the same findings of which only ``included`` (L,) lesions count."""
+        return replace(self, lesions=self.lesions.including(included))
+
+    def of_cases(self, keep: Flags) -> Findings:
+        """Return the cases that are kept (cases,), with their lesions and candidates alone."""
+        chosen = np.flatnonzero(keep).tolist()
+        names = tuple(self.cases.case_id[place] for place in chosen)
+        patients = tuple(self.cases.patient[place] for place in chosen)
+        part = self.of_findings(keep[self.lesions.case], keep[self.candidates.case])
+        number = np.cumsum(keep) - 1
+        return Findings(
+            Cases(names, patients),
+            replace(part.lesions, case=number[part.lesions.case]),
+            replace(part.candidates, case=number[part.candidates.case]),
+            part.overlaps,
+        )
+
+    def of_findings(self, lesions: Flags, candidates: Flags) -> Findings:
+        """Return all cases with the ``lesions`` (L,) and ``candidates`` (M,) that are kept."""
+        overlaps = self.overlaps
+        if overlaps is not None:
+            kept = lesions[overlaps.lesion] & candidates[overlaps.mark]
+            rows = (np.cumsum(candidates) - 1)[overlaps.mark], (np.cumsum(lesions) - 1)[overlaps.lesion]
+            overlaps = Overlaps(rows[0][kept], rows[1][kept], overlaps.iou[kept])
+        return Findings(self.cases, self.lesions.where(lesions), self.candidates.where(candidates), overlaps)
 
 
 def _check_lengths(table: str, length: int, *columns: NDArray[np.generic]) -> None:
@@ -165,9 +234,9 @@ def _check_points(table: str, xyz: Floats) -> None:
         raise HakkenError(f"{table}, row {row + FIRST_ROW}, column {'xyz'[axis]}: {xyz[row, axis]} is no coordinate")
 
 
-def _check_diameters(diameters: Floats) -> None:
+def _check_diameters(table: str, diameters: Floats) -> None:
     bad = np.flatnonzero(~(np.isfinite(diameters) & (diameters > 0)))
     if bad.size:
         value = diameters[bad[0]]
         remedy = "say which diameter unknown ones have" if value < 0 else "give the diameter in mm"
-        raise HakkenError(f"lesions, row {bad[0] + FIRST_ROW}, column diameter_mm: {value:g} is not above 0; {remedy}")
+        raise HakkenError(f"{table}, row {bad[0] + FIRST_ROW}, column diameter_mm: {value:g} is not above 0; {remedy}")

@@ -13,23 +13,26 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from hakken.columns import FIRST_ROW
 from hakken.errors import HakkenError
-from hakken.evaluation.findings import Candidates, Cases, Flags, Floats, Ints, Lesions
+from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
 
-HITS = r"distance|distance-inclusive|inside|fixed:\d+(\.\d+)?"
+HITS = r"distance|distance-inclusive|inside|fixed:\d+(\.\d+)?|overlap:(0?\.\d*[1-9]\d*|1(\.0*)?)"
 
 
 @dataclass(frozen=True)
 class Rules:
     """How candidates are compared with lesions.
 
-    ``hit``: `distance` (distance to the centre < radius), `distance-inclusive` (<=), `fixed:MM` (distance < MM) or
-    `inside` (the mark lies in the lesion's mask). ``duplicates``: further marks on a lesion are ignored or
-    `false-positive`. ``double_hit``: a mark in two lesions hits `both`, or `one`: pairs are taken by falling score,
-    then by distance, and neither mark nor lesion is taken twice. ``max_candidates``: only marks strictly above the
-    (N + 1)st score of their case stay (the rule of LUNA16).
+    ``hit``: `distance` (distance to the centre < radius), `distance-inclusive` (<=), `fixed:MM` (distance < MM),
+    `inside` (the mark lies in the lesion's mask) or `overlap:IOU` (intersection over union >= IOU, of the spheres of
+    both diameters, or as given). ``duplicates``: further marks on a lesion are ignored or `false-positive`.
+    ``double_hit``: a mark in two lesions hits `both`, or `one`: neither mark nor lesion is taken twice, and pairs are
+    taken by falling score, then by distance; those that overlap so that their IoUs add up to the most in each case (as
+    challenges on masks do). ``max_candidates``: only marks strictly above the (N + 1)st score of their case stay (the
+    rule of LUNA16).
     """
 
     hit: str = "distance"
@@ -39,7 +42,9 @@ class Rules:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(HITS, self.hit):
-            raise HakkenError(f"hit rule `{self.hit}`: use distance, distance-inclusive, inside or fixed:MM")
+            raise HakkenError(
+                f"hit rule `{self.hit}`: use distance, distance-inclusive, inside, fixed:MM or overlap:IOU"
+            )
 
     def as_dict(self) -> dict[str, str | int | None]:
         """Return the rules as plain values, to stand in every result."""
@@ -124,30 +129,41 @@ class Matching:
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Hits: mark (P,) and lesion (P,) rows, and their squared distance in mm²."""
+    """Hits: mark (P,) and lesion (P,) rows, and how far apart they are: squared distance in mm², or 1 - IoU."""
 
     mark: Ints
     lesion: Ints
-    squared: Floats
+    apart: Floats
 
     def where(self, keep: Flags) -> _Pairs:
-        return _Pairs(self.mark[keep], self.lesion[keep], self.squared[keep])
+        return _Pairs(self.mark[keep], self.lesion[keep], self.apart[keep])
 
 
-def match(cases: Cases, lesions: Lesions, candidates: Candidates, rules: Rules | None = None) -> Matching:
-    """Compare candidates with lesions.
+def match_findings(findings: Findings, rules: Rules) -> Matching:
+    """Compare the candidates of ``findings`` with their lesions, as `match`."""
+    return match(findings.cases, findings.lesions, findings.candidates, rules, findings.overlaps)
+
+
+def match(
+    cases: Cases,
+    lesions: Lesions,
+    candidates: Candidates,
+    rules: Rules | None = None,
+    overlaps: Overlaps | None = None,
+) -> Matching:
+    """Compare candidates with lesions; ``overlaps`` are those of extents, for the rule `overlap`.
 
     Raises HakkenError naming the row of a lesion or candidate whose case is not in the cohort, and when the rule
-    `inside` lacks the candidates' labels.
+    `inside` lacks the candidates' labels or `overlap` their diameters.
     """
     rules = rules or Rules()
     _check_cases("lesions", lesions.case, len(cases))
     _check_cases("candidates", candidates.case, len(cases))
     kept = _kept(candidates, rules.max_candidates)
-    pairs = _inside(lesions, candidates) if rules.hit == "inside" else _near(lesions, candidates, rules.hit)
+    pairs = _hits(lesions, candidates, rules.hit, overlaps)
     pairs = pairs.where(kept[pairs.mark])
     right = pairs.where(lesions.included[pairs.lesion])
-    resolved = _one_to_one(right, candidates.score) if rules.double_hit == "one" else right
+    resolved = _resolved(right, candidates, rules) if rules.double_hit == "one" else right
     lesion_mark = _best_marks(resolved, candidates.score, len(lesions))
     return Matching(
         cases=cases,
@@ -179,6 +195,40 @@ def _kept(candidates: Candidates, most: int | None) -> Flags:
     limit = np.full(int(case.max(initial=-1)) + 1, -np.inf)
     limit[case[rank == most]] = candidates.score[order[rank == most]]
     return np.asarray(candidates.score > limit[candidates.case])
+
+
+def _hits(lesions: Lesions, candidates: Candidates, hit: str, overlaps: Overlaps | None) -> _Pairs:
+    """Return the pairs of a mark and a lesion that it hits."""
+    if hit == "inside":
+        return _inside(lesions, candidates)
+    if hit.startswith("overlap:"):
+        found = overlaps or sphere_overlaps(lesions, candidates)
+        return _Pairs(found.mark, found.lesion, 1 - found.iou).where(found.iou >= float(hit.partition(":")[2]))
+    return _near(lesions, candidates, hit)
+
+
+def sphere_overlaps(lesions: Lesions, candidates: Candidates) -> Overlaps:
+    """Return the pairs whose spheres overlap, and their intersection over union.
+
+    Two spheres of radii r ≥ s whose centres are d apart share π (r + s - d)² (d² + 2 d (r + s) - 3 (r - s)²) / 12 d, or
+    the smaller one where d ≤ r - s (Weisstein, Sphere-sphere intersection, MathWorld). Raises HakkenError where the
+    candidates have no diameters.
+    """
+    if candidates.diameter_mm is None:
+        raise HakkenError(
+            "candidates, column diameter_mm: missing; hit rule `overlap` needs the diameter of each mark, or overlaps"
+        )
+    own = candidates.diameter_mm / 2
+    mark, lesion = _neighbours(lesions, candidates, lesions.diameter_mm / 2 + own.max(initial=0))
+    a, b = own[mark], lesions.diameter_mm[lesion] / 2
+    distance = np.sqrt(((candidates.xyz[mark] - lesions.xyz[lesion]) ** 2).sum(axis=1))
+    near = distance < a + b
+    mark, lesion, a, b, distance = mark[near], lesion[near], a[near], b[near], distance[near]
+    nested = distance <= np.abs(a - b)
+    d = np.where(nested, 1.0, distance)
+    lens = np.pi * (a + b - d) ** 2 * (d * d + 2 * d * (a + b) - 3 * (a - b) ** 2) / (12 * d)
+    shared = np.where(nested, 4 / 3 * np.pi * np.minimum(a, b) ** 3, lens)
+    return Overlaps(mark, lesion, shared / (4 / 3 * np.pi * (a**3 + b**3) - shared))
 
 
 def _near(lesions: Lesions, candidates: Candidates, hit: str) -> _Pairs:
@@ -231,18 +281,47 @@ def _ranges(first: Ints, last: Ints) -> Ints:
     return np.asarray(np.arange(lengths.sum()) + np.repeat(first - (ends - lengths), lengths))
 
 
-def _one_to_one(pairs: _Pairs, score: Floats) -> _Pairs:
-    """Return the pairs taken by falling score, then by distance, such that no mark and no lesion is taken twice."""
+def _resolved(pairs: _Pairs, candidates: Candidates, rules: Rules) -> _Pairs:
+    """Return pairs of which no mark and no lesion is in two."""
+    single = (np.bincount(pairs.mark)[pairs.mark] == 1) & (np.bincount(pairs.lesion)[pairs.lesion] == 1)
+    taken = single.copy()
+    unclear = np.flatnonzero(~single)
+    if rules.hit.startswith("overlap:"):
+        taken[_assigned(pairs, unclear, candidates.case)] = True
+    else:
+        taken[_greedy(pairs, unclear, candidates.score)] = True
+    return pairs.where(taken)
+
+
+def _greedy(pairs: _Pairs, unclear: Ints, score: Floats) -> list[int]:
+    """Return which of the ``unclear`` pairs are taken, by falling score and then by distance."""
     marks: set[int] = set()
     lesions: set[int] = set()
-    taken = np.zeros(len(pairs.mark), bool)
-    for pair in np.lexsort((pairs.lesion, pairs.mark, pairs.squared, -score[pairs.mark])):
+    taken = []
+    keys = pairs.lesion[unclear], pairs.mark[unclear], pairs.apart[unclear], -score[pairs.mark[unclear]]
+    for pair in unclear[np.lexsort(keys)].tolist():
         mark, lesion = int(pairs.mark[pair]), int(pairs.lesion[pair])
         if mark not in marks and lesion not in lesions:
-            taken[pair] = True
+            taken.append(pair)
             marks.add(mark)
             lesions.add(lesion)
-    return pairs.where(taken)
+    return taken
+
+
+def _assigned(pairs: _Pairs, unclear: Ints, case: Ints) -> list[int]:
+    """Return which of the ``unclear`` pairs are taken so that the IoUs of a case add up to the most."""
+    taken: list[int] = []
+    of_case = case[pairs.mark[unclear]]
+    order = np.argsort(of_case, kind="stable")
+    for group in np.split(unclear[order], np.flatnonzero(np.diff(of_case[order])) + 1):
+        marks, row = np.unique(pairs.mark[group], return_inverse=True)
+        lesions, column = np.unique(pairs.lesion[group], return_inverse=True)
+        gain = np.zeros((len(marks), len(lesions)))
+        gain[row, column] = 1 - pairs.apart[group]
+        at = {(r, c): pair for r, c, pair in zip(row.tolist(), column.tolist(), group.tolist(), strict=True)}
+        chosen = zip(*(line.tolist() for line in linear_sum_assignment(gain, maximize=True)), strict=True)
+        taken += [at[place] for place in chosen if place in at]
+    return taken
 
 
 def _best_marks(pairs: _Pairs, score: Floats, lesions: int) -> Ints:

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hakken.evaluation.findings import Candidates, Cases, Flags, Ints, Lesions
-
-Z = 1.959963984540054
-"""The 97.5th percentile of the normal distribution."""
+from hakken.evaluation.findings import Flags, Ints, Lesions
+from hakken.evaluation.proportions import wilson
 
 
 @dataclass(frozen=True)
@@ -52,25 +50,6 @@ def diameter_ranges(borders: Sequence[float]) -> tuple[DiameterRange, ...]:
     return tuple(DiameterRange(low, high) for low, high in itertools.pairwise(edges))
 
 
-def of_cases(cases: Cases, lesions: Lesions, candidates: Candidates, keep: Flags) -> tuple[Cases, Lesions, Candidates]:
-    """Return the cases that are kept (cases,), with their lesions and candidates alone."""
-    chosen = np.flatnonzero(keep)
-    number = np.cumsum(keep) - 1
-    right, marked = keep[lesions.case], keep[candidates.case]
-    label = None if candidates.label is None else candidates.label[marked]
-    return (
-        Cases(tuple(cases.case_id[i] for i in chosen), tuple(cases.patient[i] for i in chosen)),
-        Lesions(
-            number[lesions.case[right]],
-            lesions.xyz[right],
-            lesions.diameter_mm[right],
-            lesions.included[right],
-            lesions.label[right],
-        ),
-        Candidates(number[candidates.case[marked]], candidates.xyz[marked], candidates.score[marked], label),
-    )
-
-
 def proportion(found: Flags, patient: Ints) -> Proportion:
     """Return the share of lesions found, ``found`` (L,), with a Wilson interval over the ``patient`` (L,) of each.
 
@@ -93,10 +72,3 @@ def design_effect(found: Ints, total: Ints) -> float:
         return 1.0
     variance = patients / (patients - 1) * ((found - share * total) ** 2).sum() / total.sum() ** 2
     return max(1.0, float(variance * total.sum() / (share * (1 - share))))
-
-
-def wilson(share: float, number: float) -> tuple[float, float]:
-    """Return the 95 % Wilson score interval of a ``share`` of ``number`` trials, which need not be whole."""
-    centre = (share + Z**2 / (2 * number)) / (1 + Z**2 / number)
-    half = Z / (1 + Z**2 / number) * math.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
-    return max(0.0, centre - half), min(1.0, centre + half)

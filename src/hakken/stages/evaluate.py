@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 from hakken.cohort.checks import require_lesions
 from hakken.console import log, progress
 from hakken.errors import HakkenError
-from hakken.evaluation.findings import Candidates, Cases, Flags, Lesions
-from hakken.evaluation.matching import Matching, Rules, match
+from hakken.evaluation.findings import Findings
+from hakken.evaluation.matching import Matching, Rules, match_findings
 from hakken.evaluation.measure import (
     Measurement,
     Settings,
@@ -24,7 +24,7 @@ from hakken.evaluation.measure import (
     per_patient,
 )
 from hakken.evaluation.operating import false_at, found_at
-from hakken.evaluation.strata import diameter_ranges, of_cases, proportion
+from hakken.evaluation.strata import diameter_ranges, proportion
 from hakken.files import read_json, sha256_file, write_json
 from hakken.imaging.prepared import PreparedCase, prepared_cases
 from hakken.report.tables import Cell, cohort_of, read_candidates, write_rows
@@ -46,18 +46,6 @@ STRATA = (
         "partial_auc_high",
     ),
 )
-
-
-@dataclass(frozen=True, eq=False)
-class _Findings:
-    """Cases, lesions and candidates of the whole part or of a stratum."""
-
-    cases: Cases
-    lesions: Lesions
-    candidates: Candidates
-
-    def match(self, study: Study) -> Matching:
-        return match(self.cases, self.lesions, self.candidates, Rules(hit=study.evaluation.hit))
 
 
 @stage
@@ -83,9 +71,9 @@ def evaluate(
     cases, truth = cohort_of(cohort)
     if problems := require_lesions({part: int(truth.included.sum())}):
         raise HakkenError(str(problems[0]))
-    findings = _Findings(cases, truth, read_candidates(candidates, cases))
+    findings = Findings(cases, truth, read_candidates(candidates, cases))
     settings = _settings(study)
-    measurement = measure(findings.match(study), settings)
+    measurement = measure(match_findings(findings, _rules(study)), settings)
     threshold = _frozen(operating_threshold, model)
     threshold = own_threshold(measurement, study.evaluation.operating_point) if threshold is None else threshold
     result = _result(study, measurement, threshold)
@@ -97,6 +85,11 @@ def evaluate(
     write_rows(strata, STRATA, rows)
     write_json(output, origin | result | {"warnings": [*result["warnings"], *notes], "hashes": hashes})
     _say(part, model, result)
+
+
+def _rules(study: Study) -> Rules:
+    """Return how a study compares candidates with lesions."""
+    return Rules(hit=study.evaluation.hit)
 
 
 def _settings(study: Study) -> Settings:
@@ -154,13 +147,12 @@ def _lesion_rows(matching: Matching, threshold: float | None) -> Iterator[tuple[
 
 
 def _strata(
-    study: Study, cohort: list[PreparedCase], findings: _Findings, threshold: float | None
+    study: Study, cohort: list[PreparedCase], findings: Findings, threshold: float | None
 ) -> tuple[list[tuple[Cell, ...]], list[str]]:
     """Return a row for the whole part, each range of diameters and each value of the chosen columns, and notes."""
     rows = [_stratum(study, "all", "all lesions", findings, threshold)]
     for size in diameter_ranges(study.evaluation.diameters_mm):
-        lesions = findings.lesions.including(size.holds(findings.lesions))
-        part = _Findings(findings.cases, lesions, findings.candidates)
+        part = findings.including(size.holds(findings.lesions))
         rows.append(_stratum(study, "diameter", size.name, part, threshold))
     notes = []
     for column in study.evaluation.strata:
@@ -169,19 +161,15 @@ def _strata(
             notes.append(f"no stratum by {column}: the case table has no such column")
             continue
         rows += [
-            _stratum(study, column, str(value) or "unknown", _part(findings, values == value), threshold)
+            _stratum(study, column, str(value) or "unknown", findings.of_cases(values == value), threshold)
             for value in np.unique(values)
         ]
     return rows, notes
 
 
-def _part(findings: _Findings, keep: Flags) -> _Findings:
-    return _Findings(*of_cases(findings.cases, findings.lesions, findings.candidates, keep))
-
-
-def _stratum(study: Study, group: str, name: str, findings: _Findings, threshold: float | None) -> tuple[Cell, ...]:
+def _stratum(study: Study, group: str, name: str, findings: Findings, threshold: float | None) -> tuple[Cell, ...]:
     """Return one row of the table of strata: counts, sensitivity at the operating point, partial AUC."""
-    matching = findings.match(study)
+    matching = match_findings(findings, _rules(study))
     measurement = measure(matching, _settings(study))
     included = matching.lesions.included
     level = np.inf if threshold is None else threshold

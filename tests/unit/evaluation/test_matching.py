@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from hakken.errors import HakkenError
-from hakken.evaluation.findings import Candidates, Cases, Lesions
-from hakken.evaluation.matching import Counts, Fate, Matching, Rules, match
+from hakken.evaluation.findings import Candidates, Cases, Findings, Lesions, Overlaps
+from hakken.evaluation.matching import Counts, Fate, Matching, Rules, match, match_findings, sphere_overlaps
 
-from .helpers import cohort, matched, random_cohort
+from .helpers import Rows, cohort, matched, points, random_cohort
 
 
 def fates(matching: Matching) -> list[str]:
@@ -122,7 +122,10 @@ def test_a_case_number_outside_the_cohort_is_named_with_its_row(table: str) -> N
 
 
 def test_an_unknown_hit_rule_is_an_error() -> None:
-    with pytest.raises(HakkenError, match="hit rule `near`: use distance, distance-inclusive, inside or fixed:MM"):
+    with pytest.raises(
+        HakkenError,
+        match=r"^hit rule `near`: use distance, distance-inclusive, inside, fixed:MM or overlap:IOU$",
+    ):
         Rules(hit="near")
 
 
@@ -148,3 +151,75 @@ def test_ten_thousand_cases_are_not_compared_with_one_another() -> None:
         Candidates.of(np.arange(count), xyz + 0.1, np.ones(count)),
     )
     assert matching.counts.true_positives == count
+
+
+def sphere(case: int, x: float, diameter: float, score: float) -> tuple[float, ...]:
+    return (case, x, score, diameter)
+
+
+def overlapping(names: str, lesions: Rows, marks: Rows, rules: Rules) -> Matching:
+    cases, truth, _ = cohort(names, lesions, [])
+    found = Candidates.of(
+        [row[0] for row in marks], points(marks), [row[2] for row in marks], diameter_mm=[row[3] for row in marks]
+    )
+    return match(cases, truth, found, rules)
+
+
+def test_iou_of_spheres_by_hand() -> None:
+    _, lesions, _ = cohort("a", [(0, 0, 4), (0, 100, 2)], [])
+    marks = [sphere(0, 0, 4, 1), sphere(0, 2, 4, 1), sphere(0, 0.5, 2, 1), sphere(0, 4, 4, 1), sphere(0, 100, 4, 1)]
+    found = Candidates.of([0] * 5, points(marks), [1.0] * 5, diameter_mm=[row[3] for row in marks])
+    pairs = sphere_overlaps(lesions, found)
+    iou = {(mark, lesion): value for mark, lesion, value in zip(pairs.mark, pairs.lesion, pairs.iou, strict=True)}
+    # Radii 2 and 2, centres 2 apart: they share pi * 2^2 * (4 + 16) / 24 = 10 pi / 3 of 2 * 32 pi / 3 - 10 pi / 3 =
+    # 54 pi / 3; a small sphere inside a large one shares all of itself, 1 / 8; where they touch they share nothing.
+    assert iou == {
+        (0, 0): pytest.approx(1.0),
+        (1, 0): pytest.approx(10 / 54),
+        (2, 0): pytest.approx(1 / 8),
+        (4, 1): pytest.approx(1 / 8),
+    }
+
+
+@pytest.mark.parametrize(("limit", "found"), [("0.125", 2), ("0.13", 1), (".18", 1), ("1", 0), ("1.0", 0)])
+def test_a_mark_that_overlaps_enough_hits(limit: str, found: int) -> None:
+    marks = [sphere(0, 2, 4, 0.9), sphere(0, 100, 4, 0.8)]
+    counts = overlapping("a", [(0, 0, 4), (0, 100, 2)], marks, Rules(hit=f"overlap:{limit}")).counts
+    assert (counts.true_positives, counts.false_positives) == (found, 2 - found)
+
+
+def test_one_to_one_overlaps_are_assigned_so_that_the_most_is_shared() -> None:
+    # IoU of the marks with lesions 0 and 1: A 0.5 and 0.4, B 0.45 and none. By score A would take lesion 0 and B
+    # nothing; 0.4 + 0.45 is more than 0.5.
+    cases, lesions, candidates = cohort("a", [(0, 0, 4), (0, 9, 4)], [(0, 0, 0.9), (0, 1, 0.3)])
+    overlaps = Overlaps(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([0.5, 0.4, 0.45]))
+    rules = Rules(hit="overlap:0.1", double_hit="one")
+    matching = match(cases, lesions, candidates, rules, overlaps)
+    assert matching.lesion_mark.tolist() == [1, 0]
+    # too far an overlap is no pair, whatever an assignment would make of it
+    strict = match(cases, lesions, candidates, Rules(hit="overlap:0.42", double_hit="one"), overlaps)
+    assert strict.lesion_mark.tolist() == [0, -1]
+    assert strict.fate.tolist() == [Fate.TRUE, Fate.DUPLICATE]
+
+
+def test_overlaps_need_diameters() -> None:
+    with pytest.raises(HakkenError, match=r"^candidates, column diameter_mm: missing; hit rule `overlap` needs the "):
+        match(*cohort("a", [(0, 0, 4)], [(0, 0, 1)]), Rules(hit="overlap:0.1"))
+
+
+@pytest.mark.parametrize("hit", ["overlap:0", "overlap:1.1", "overlap:", "overlap:-0.1", "overlap:0.0"])
+def test_an_overlap_lies_above_0_and_at_most_at_1(hit: str) -> None:
+    with pytest.raises(HakkenError, match=r"^hit rule"):
+        Rules(hit=hit)
+
+
+def test_parts_of_findings_keep_their_overlaps() -> None:
+    cases, lesions, candidates = cohort("ab", [(0, 0, 4), (1, 0, 4)], [(0, 0, 0.9), (1, 0, 0.3), (1, 5, 0.2)])
+    overlaps = Overlaps(np.array([0, 1]), np.array([0, 1]), np.array([0.5, 0.4]))
+    whole = Findings(cases, lesions, candidates, overlaps)
+    rules = Rules(hit="overlap:0.1")
+    assert match_findings(whole, rules).counts.true_positives == 2
+    part = match_findings(whole.of_cases(np.array([False, True])), rules)
+    assert (part.lesion_score.tolist(), part.counts.false_positives) == ([0.3], 1)
+    alone = match_findings(whole.of_findings(np.array([False, True]), np.array([True, True, False])), rules)
+    assert (alone.lesion_score.tolist(), alone.counts.false_positives) == ([0.3], 1)

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from hakken.evaluation.matching import match
-from hakken.evaluation.strata import design_effect, diameter_ranges, of_cases, proportion, wilson
+from hakken.evaluation.findings import Findings
+from hakken.evaluation.matching import Rules, match, match_findings
+from hakken.evaluation.proportions import wilson
+from hakken.evaluation.strata import design_effect, diameter_ranges, proportion
 
 from .helpers import cohort, matched, random_cohort
 
@@ -31,16 +33,16 @@ def test_marks_on_lesions_outside_the_stratum_are_dropped_and_false_positives_st
 
 def test_the_cases_of_a_stratum_keep_their_own_lesions_and_marks() -> None:
     cases, lesions, candidates = cohort("abc", [(0, 0, 4), (2, 1, 5), (2, 2, 6)], [(1, 0, 0.9), (2, 1, 0.8)])
-    part = of_cases(cases, lesions, candidates, np.array([False, True, True]))
-    assert part[0].case_id == ("b", "c")
-    assert (part[1].case.tolist(), part[1].diameter_mm.tolist()) == ([1, 1], [5, 6])
-    assert (part[2].case.tolist(), part[2].score.tolist()) == ([0, 1], [0.9, 0.8])
+    part = Findings(cases, lesions, candidates).of_cases(np.array([False, True, True]))
+    assert part.cases.case_id == ("b", "c")
+    assert (part.lesions.case.tolist(), part.lesions.diameter_mm.tolist()) == ([1, 1], [5, 6])
+    assert (part.candidates.case.tolist(), part.candidates.score.tolist()) == ([0, 1], [0.9, 0.8])
 
 
 def test_strata_of_cases_add_up_to_the_cohort() -> None:
     whole = random_cohort(4)
     keep = np.arange(len(whole[0])) % 3 == 0
-    parts = [match(*of_cases(*whole, mask)).counts for mask in (keep, ~keep)]
+    parts = [match_findings(Findings(*whole).of_cases(mask), Rules()).counts for mask in (keep, ~keep)]
     total = match(*whole).counts
     assert sum(part.true_positives for part in parts) == total.true_positives
     assert sum(part.false_positives for part in parts) == total.false_positives

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def test_luna16_bootstrap_within_its_own_noise(measured: tuple[Matching, dict[st
     resamples = resample(matching, 1000, 0)
     run, tolerance = expected["bootstrap"]["runs"][0], expected["bootstrap"]["tol"]
     for at in run["mean"]:
-        replicates = rows_sensitivity_at(resamples.x, resamples.y, float(at))
+        (replicates,) = resamples.measure(partial(rows_sensitivity_at, at=float(at)))
         assert replicates.mean() == pytest.approx(run["mean"][at], abs=tolerance["mean"])
         for tail, bound in ((0.025, "lb"), (0.975, "ub")):
             assert np.quantile(replicates, tail) == pytest.approx(run[bound][at], abs=tolerance["bound"])

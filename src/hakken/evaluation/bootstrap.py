@@ -9,7 +9,7 @@ L lesions, M candidates.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,7 @@ from hakken.evaluation.froc import Per, counted_cases
 from hakken.evaluation.matching import Matching
 
 BLOCK = 4_000_000
-"""Numbers of four bytes that one block of weighted events may hold."""
+"""Weighted events, and operating points of resampled curves, that are held at once."""
 
 TAILS = (0.025, 0.975)
 
@@ -62,19 +62,75 @@ class Draws:
 
 
 @dataclass(frozen=True, eq=False)
+class _Events:
+    """False positives or found lesions: pairs of an operating point and a unit, by point, and how often each occurs.
+
+    ``starts`` are the first pairs of the points ``points`` that have any, of the ``total`` operating points.
+    """
+
+    units: Ints
+    repeats: Ints
+    starts: Ints
+    points: Ints
+    total: int
+
+    @classmethod
+    def of(cls, unit: Ints, units: int, point: Ints, points: int) -> _Events:
+        """Gather events by the ``unit`` and the operating ``point`` of each."""
+        pairs, repeats = np.unique(point * units + unit, return_counts=True)
+        rows, drawn = np.divmod(pairs, max(units, 1))
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        return cls(drawn, repeats.astype(np.int32), starts, rows[starts], points)
+
+    def accumulate(self, counts: Ints) -> Floats:
+        """Return the events at or above each operating point (r, total + 1), 0 first, for rows of ``counts`` (r, U)."""
+        totals = np.zeros((len(counts), self.total + 1))
+        if len(self.units):
+            step = max(1, BLOCK // len(self.units))
+            for first in range(0, len(counts), step):
+                drawn = counts[first : first + step, self.units] * self.repeats
+                totals[first : first + step, self.points + 1] = np.add.reduceat(drawn, self.starts, axis=1)
+        return np.asarray(np.cumsum(totals, axis=1, out=totals))
+
+
+Measure = Callable[[Floats, Floats], Floats]
+"""What is read off curves x, y (r, K + 1): a number for each (r,)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Resamples:
-    """Curves of R resamples: x false positives per case and y sensitivity, each (R, K + 1), from (0, 0) on.
+    """R resampled curves, computed in blocks when they are measured; ``lesions`` (R,) that each resample holds.
 
     ``skipped`` resamples held no lesion (or no counted case) and are not among the R.
     """
 
-    x: Floats
-    y: Floats
     draws: Draws
+    lesions: Floats
+    false: _Events
+    found: _Events
     drawn: int
     skipped: int
     seed: int
     unit: Unit
+
+    def __len__(self) -> int:
+        return len(self.lesions)
+
+    def blocks(self) -> Iterator[tuple[Floats, Floats]]:
+        """Yield curves: x false positives per case and y sensitivity, each (r, K + 1), from (0, 0) on."""
+        step = max(1, BLOCK // (self.false.total + 1))
+        for first in range(0, len(self), step):
+            rows = slice(first, first + step)
+            counts = self.draws.counts[rows]
+            yield (
+                self.false.accumulate(counts) / self.draws.cases[rows, None],
+                self.found.accumulate(counts) / self.lesions[rows, None],
+            )
+
+    def measure(self, *measures: Measure) -> list[Floats]:
+        """Return each measure of all curves (R,)."""
+        found = [[measure(x, y) for measure in measures] for x, y in self.blocks()]
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)] or [np.empty(0) for _ in measures]
 
 
 def resample(matching: Matching, resamples: int, seed: int, *, per: Per = "case", unit: Unit = "patient") -> Resamples:
@@ -88,15 +144,15 @@ def resample(matching: Matching, resamples: int, seed: int, *, per: Per = "case"
     every = _draw_patients if unit == "patient" else _draw_findings
     draws = every(matching, resamples, seed, counted_cases(matching, per))
     usable = (draws.lesions(matching.lesions.included) > 0) & (draws.cases > 0)
-    draws = draws.where(usable)
+    draws, units = draws.where(usable), draws.counts.shape[1]
     false = matching.false & counted_cases(matching, per)[matching.candidates.case]
     found = matching.lesions.included & (matching.lesion_mark >= 0)
     points, false_point, found_point = _operating_points(matching.candidates.score[false], matching.lesion_score[found])
     return Resamples(
-        x=_accumulate(draws.counts, draws.mark_unit[false], false_point, points) / draws.cases[:, None],
-        y=_accumulate(draws.counts, draws.lesion_unit[found], found_point, points)
-        / draws.lesions(matching.lesions.included)[:, None],
         draws=draws,
+        lesions=draws.lesions(matching.lesions.included),
+        false=_Events.of(draws.mark_unit[false], units, false_point, points),
+        found=_Events.of(draws.lesion_unit[found], units, found_point, points),
         drawn=resamples,
         skipped=int(resamples - usable.sum()),
         seed=seed,
@@ -110,7 +166,7 @@ def draw(units: int, resamples: int, seed: int | np.random.Generator) -> Ints:
     A generator in place of the ``seed`` goes on where it stopped: blocks of rows are the rows of one large draw.
     """
     rng = np.random.default_rng(seed)
-    return rng.multinomial(units, np.full(units, 1 / units), size=resamples).astype(np.int64)
+    return rng.multinomial(units, np.full(units, 1 / units), size=resamples).astype(np.int32)
 
 
 def estimate(value: float | None, replicates: Floats) -> Estimate:
@@ -128,17 +184,12 @@ def estimate(value: float | None, replicates: Floats) -> Estimate:
     return Estimate(float(value), low, high)
 
 
-def measured(value: float | None, resamples: Resamples, measure: Callable[[Floats, Floats], Floats]) -> Estimate:
-    """Return a value with the interval of the same ``measure`` of curves x, y (R, K), as the `rows_` functions."""
-    return estimate(value, measure(resamples.x, resamples.y) if value is not None else np.empty(0))
-
-
 def band(resamples: Resamples, fp_per_case: Floats) -> tuple[Floats, Floats]:
     """Return the pointwise 95 % band (low, high) of the sensitivity at each ``fp_per_case`` (n,), NaN if undefined."""
-    if not len(resamples.x):
+    if not len(resamples):
         return np.full(len(fp_per_case), np.nan), np.full(len(fp_per_case), np.nan)
-    values = np.array([np.interp(fp_per_case, x, y) for x, y in zip(resamples.x, resamples.y, strict=True)])
-    low, high = np.quantile(values, TAILS, axis=0)
+    curves = (pair for block in resamples.blocks() for pair in zip(*block, strict=True))
+    low, high = np.quantile([np.interp(fp_per_case, x, y) for x, y in curves], TAILS, axis=0)
     return low, high
 
 
@@ -153,11 +204,11 @@ def _draw_patients(matching: Matching, resamples: int, seed: int, counted: Flags
 def _draw_findings(matching: Matching, resamples: int, seed: int, counted: Flags) -> Draws:
     rng = np.random.default_rng(seed)
     included, marks = matching.lesions.included, len(matching.candidates)
-    lesions = np.zeros((resamples, len(included)), np.int64)
+    lesions = np.zeros((resamples, len(included)), np.int32)
     if included.any():
         lesions[:, included] = draw(int(included.sum()), resamples, seed)
     return Draws(
-        counts=np.concatenate([lesions, rng.poisson(1.0, (resamples, marks))], axis=1),
+        counts=np.concatenate([lesions, rng.poisson(1.0, (resamples, marks)).astype(np.int32)], axis=1),
         lesion_unit=np.arange(len(included)),
         mark_unit=len(included) + np.arange(marks),
         cases=np.full(resamples, float(counted.sum())),
@@ -177,18 +228,3 @@ def _operating_points(false: Floats, found: Floats) -> tuple[int, Ints, Ints]:
     starts = alone | np.concatenate([[True], alone[:-1]])
     point = (np.cumsum(starts) - 1)[level]
     return int(starts.sum()), point[: len(false)], point[len(false) :]
-
-
-def _accumulate(counts: Ints, unit: Ints, point: Ints, points: int) -> Floats:
-    """Return the weighted events at or above each operating point (R, points + 1), 0 first."""
-    totals = np.zeros((len(counts), points + 1))
-    if len(unit):
-        pairs, repeats = np.unique(point * counts.shape[1] + unit, return_counts=True)
-        rows, units = np.divmod(pairs, counts.shape[1])
-        starts = np.flatnonzero(np.diff(rows, prepend=-1))
-        weights = counts.astype(np.int32)
-        step = max(1, BLOCK // len(pairs))
-        for first in range(0, len(counts), step):
-            drawn = weights[first : first + step, units] * repeats.astype(np.int32)
-            totals[first : first + step, rows[starts] + 1] = np.add.reduceat(drawn, starts, axis=1)
-    return np.asarray(np.cumsum(totals, axis=1))

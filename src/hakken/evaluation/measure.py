@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from hakken.evaluation.bootstrap import Estimate, Resamples, Unit, band, estimate, measured, resample
+from hakken.evaluation.bootstrap import Estimate, Measure, Resamples, Unit, band, estimate, resample
 from hakken.evaluation.findings import Floats
 from hakken.evaluation.froc import (
     FrocCurve,
+    Per,
     SensitivityAt,
     cpm,
     fp_at_sensitivity,
@@ -31,23 +33,28 @@ FEW_PATIENTS = 10
 
 @dataclass(frozen=True)
 class Settings:
-    """At which false positives per case and sensitivities to report, and how to resample."""
+    """At which false positives ``per`` case and sensitivities to report, and how to resample."""
 
     maximum_fp: float
     at: tuple[float, ...]
     sensitivities: tuple[float, ...] = (0.5, 0.7, 0.9)
     resamples: int = 1000
     seed: int = 0
+    per: Per = "case"
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """A curve and what is read from it, each value with its interval and each undefined one with its reason."""
+    """A curve and what is read from it, each value with its interval and each undefined one with its reason.
+
+    ``replicates`` are the values (R,) of every resample by name.
+    """
 
     matching: Matching
     settings: Settings
     curve: FrocCurve
     resamples: Resamples
+    replicates: dict[str, Floats]
     sensitivity_at: dict[str, tuple[SensitivityAt, Estimate]]
     fp_at_sensitivity: dict[str, Estimate]
     cpm: Estimate
@@ -86,25 +93,43 @@ def measure(matching: Matching, settings: Settings) -> Measurement:
     warning says so.
     """
     unit: Unit = "patient" if len(set(matching.cases.patient)) > 1 else "finding"
-    curve = froc(matching)
-    resamples = resample(matching, settings.resamples, settings.seed, unit=unit)
-    at = {f"{rate:g}": _sensitivity(curve, resamples, rate) for rate in settings.at}
-    reached = {f"{level:g}": _false_positives(curve, resamples, level) for level in settings.sensitivities}
+    curve = froc(matching, settings.per)
+    resamples = resample(matching, settings.resamples, settings.seed, per=settings.per, unit=unit)
+    most = settings.maximum_fp
+    measures: dict[str, Measure] = {
+        "cpm": rows_cpm,
+        "partial AUC": lambda x, y: rows_partial_auc(x, y, most),
+        **{_at(rate): partial(rows_sensitivity_at, at=rate) for rate in settings.at},
+        **{_reaching(level): partial(rows_fp_at_sensitivity, sensitivity=level) for level in settings.sensitivities},
+    }
+    drawn = resamples.measure(*measures.values()) if curve.reason is None else [np.empty(0)] * len(measures)
+    replicates = dict(zip(measures, drawn, strict=True))
+    at = {f"{rate:g}": sensitivity_at(curve, rate) for rate in settings.at}
+    reached = {f"{level:g}": fp_at_sensitivity(curve, level) for level in settings.sensitivities}
     return Measurement(
         matching=matching,
         settings=settings,
         curve=curve,
         resamples=resamples,
-        sensitivity_at=at,
-        fp_at_sensitivity=reached,
-        cpm=measured(cpm(curve), resamples, rows_cpm),
-        partial_auc=measured(
-            partial_auc(curve, settings.maximum_fp),
-            resamples,
-            lambda x, y: rows_partial_auc(x, y, settings.maximum_fp),
-        ),
+        replicates=replicates,
+        sensitivity_at={
+            name: (found, estimate(found.value, replicates[f"sensitivity at {name}"])) for name, found in at.items()
+        },
+        fp_at_sensitivity={
+            name: estimate(value, replicates[f"false positives at {name}"]) for name, value in reached.items()
+        },
+        cpm=estimate(cpm(curve), replicates["cpm"]),
+        partial_auc=estimate(partial_auc(curve, most), replicates["partial AUC"]),
         warnings=tuple(_warnings(matching, curve, resamples, at, reached)),
     )
+
+
+def _at(rate: float) -> str:
+    return f"sensitivity at {rate:g}"
+
+
+def _reaching(level: float) -> str:
+    return f"false positives at {level:g}"
 
 
 def operating_point(measurement: Measurement, threshold: float) -> AtThreshold:
@@ -139,24 +164,12 @@ def curve_band(measurement: Measurement) -> tuple[Floats, Floats]:
     return ends[0], ends[1]
 
 
-def _sensitivity(curve: FrocCurve, resamples: Resamples, rate: float) -> tuple[SensitivityAt, Estimate]:
-    found = sensitivity_at(curve, rate)
-    return found, measured(found.value, resamples, lambda x, y: rows_sensitivity_at(x, y, rate))
-
-
-def _false_positives(curve: FrocCurve, resamples: Resamples, level: float) -> Estimate:
-    value = fp_at_sensitivity(curve, level)
-    return estimate(
-        value, rows_fp_at_sensitivity(resamples.x, resamples.y, level) if value is not None else np.empty(0)
-    )
-
-
 def _warnings(
     matching: Matching,
     curve: FrocCurve,
     resamples: Resamples,
-    at: dict[str, tuple[SensitivityAt, Estimate]],
-    reached: dict[str, Estimate],
+    at: dict[str, SensitivityAt],
+    reached: dict[str, float | None],
 ) -> Sequence[str]:
     """Return a sentence for every value that is undefined, extrapolated or weakly founded."""
     if curve.reason is not None:
@@ -165,13 +178,13 @@ def _warnings(
     last, highest = curve.fp_per_case[-1], curve.sensitivity[-1]
     lines = [
         f"sensitivity at {name} false positives per case: the curve ends at {last:.4g}, the last value is given"
-        for name, (entry, _) in at.items()
-        if entry.extrapolated
+        for name, found in at.items()
+        if found.extrapolated
     ]
     lines += [
         f"false positives at sensitivity {name}: not reached, the highest sensitivity is {highest:.4g}"
-        for name, entry in reached.items()
-        if entry.value is None
+        for name, value in reached.items()
+        if value is None
     ]
     if resamples.unit == "finding":
         lines.append(

@@ -5,7 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from hakken.evaluation.bootstrap import Resamples, band, draw, estimate, measured, resample
+from hakken.evaluation import bootstrap
+from hakken.evaluation.bootstrap import Resamples, band, draw, estimate, resample
 from hakken.evaluation.findings import Candidates, Cases, Lesions
 from hakken.evaluation.froc import (
     Per,
@@ -40,15 +41,29 @@ def written_out(
     )
 
 
+def curves(resamples: Resamples) -> tuple[np.ndarray, np.ndarray]:
+    x, y = zip(*resamples.blocks(), strict=True)
+    return np.concatenate(x), np.concatenate(y)
+
+
+def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    resamples = resample(match(*random_cohort(1)), 50, 0)
+    whole = curves(resamples)
+    monkeypatch.setattr(bootstrap, "BLOCK", 70)
+    assert len(list(resamples.blocks())) > 10
+    assert [part.tobytes() for part in curves(resamples)] == [part.tobytes() for part in whole]
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("per", ["case", "lesion-free"])
 @pytest.mark.parametrize("rules", [Rules(), Rules(duplicates="false-positive", double_hit="one")])
 def test_each_replicate_equals_the_curve_of_the_cohort_it_stands_for(seed: int, per: Per, rules: Rules) -> None:
     cohort = random_cohort(seed)
     resamples = resample(match(*cohort, rules), 8, seed, per=per)
+    all_x, all_y = curves(resamples)
     for row, counts in enumerate(resamples.draws.counts):
         curve = froc(match(*written_out(*cohort, counts), rules), per)
-        x, y = resamples.x[row : row + 1], resamples.y[row : row + 1]
+        x, y = all_x[row : row + 1], all_y[row : row + 1]
         assert rows_partial_auc(x, y, 3)[0] == pytest.approx(partial_auc(curve, 3), abs=1e-12)
         assert rows_cpm(x, y)[0] == pytest.approx(cpm(curve), abs=1e-12)
         for at in (0.1, 0.5, 1, 7.3, 100):
@@ -61,8 +76,8 @@ def test_each_replicate_equals_the_curve_of_the_cohort_it_stands_for(seed: int, 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others() -> None:
     matching = match(*random_cohort(1))
     one, same, other = (resample(matching, 50, seed) for seed in (3, 3, 4))
-    assert one.y.tobytes() == same.y.tobytes()
-    assert one.y.tobytes() != other.y.tobytes()
+    assert curves(one)[1].tobytes() == curves(same)[1].tobytes()
+    assert curves(one)[1].tobytes() != curves(other)[1].tobytes()
 
 
 def test_every_resample_draws_as_many_patients_as_there_are() -> None:
@@ -73,13 +88,13 @@ def test_resamples_without_lesions_are_skipped_and_counted() -> None:
     resamples = resample(matched("ab", [(0, 0, 10)], [(0, 0, 0.5)]), 1000, 0)
     drawn = draw(2, 1000, 0)
     assert resamples.skipped == (drawn[:, 0] == 0).sum() > 0
-    assert len(resamples.x) + resamples.skipped == resamples.drawn == 1000
+    assert len(resamples) + resamples.skipped == resamples.drawn == 1000
 
 
 def test_without_any_lesion_all_resamples_are_skipped_and_there_is_no_interval() -> None:
     resamples = resample(matched("ab", [], [(0, 0, 0.5)]), 20, 0)
     assert resamples.skipped == 20
-    assert measured(None, resamples, rows_cpm) == estimate(None, np.empty(0))
+    assert [part.shape for part in resamples.measure(rows_cpm, rows_cpm)] == [(0,), (0,)]
     assert np.isnan(band(resamples, np.array([0.0, 1.0]))).all()
 
 
@@ -88,7 +103,7 @@ def test_patients_are_drawn_and_not_cases() -> None:
     lesions = Lesions.of([0, 2], np.zeros((2, 3)), [5, 5])
     candidates = Candidates.of([1], np.zeros((1, 3)), [0.5])
     resamples = resample(match(cases, lesions, candidates), 200, 0)
-    assert set(resamples.x[:, -1]) == {0, 0.25, 0.5}
+    assert set(curves(resamples)[0][:, -1]) == {0, 0.25, 0.5}
 
 
 def test_the_interval_holds_the_value_and_is_the_percentiles() -> None:
@@ -106,7 +121,7 @@ def test_the_band_at_a_point_is_the_interval_there() -> None:
     matching = match(*random_cohort(5))
     resamples = resample(matching, 200, 0)
     low, high = band(resamples, np.array([0.5, 2.0]))
-    ends = measured(0.0, resamples, lambda x, y: rows_sensitivity_at(x, y, 2.0))
+    ends = estimate(0.0, *resamples.measure(lambda x, y: rows_sensitivity_at(x, y, 2.0)))
     assert (low[1], high[1]) == (pytest.approx(ends.low), pytest.approx(ends.high))
 
 
@@ -116,16 +131,16 @@ def test_a_single_patient_is_resampled_by_its_findings() -> None:
     matching = match(alone, lesions, candidates)
     resamples = resample(matching, 2000, 0, unit="finding")
     counts = matching.counts
-    spread = resamples.y[:, -1].std()
+    x, y = curves(resamples)
+    spread = y[:, -1].std()
     share = counts.true_positives / counts.lesions
     assert spread == pytest.approx(np.sqrt(share * (1 - share) / counts.lesions), rel=0.1)
-    assert resamples.x[:, -1].mean() == pytest.approx(counts.false_positives / counts.cases, rel=0.02)
-    assert resamples.x[:, -1].std() == pytest.approx(np.sqrt(counts.false_positives) / counts.cases, rel=0.1)
+    assert x[:, -1].mean() == pytest.approx(counts.false_positives / counts.cases, rel=0.02)
+    assert x[:, -1].std() == pytest.approx(np.sqrt(counts.false_positives) / counts.cases, rel=0.1)
 
 
 def test_a_thousand_resamples_of_seventy_cases_take_less_than_half_a_second() -> None:
     matching = match(*random_cohort(0, cases=70, decimals=9))
     start = time.process_time()
-    resamples: Resamples = resample(matching, 1000, 0)
-    rows_partial_auc(resamples.x, resamples.y, 10)
+    resample(matching, 1000, 0).measure(lambda x, y: rows_partial_auc(x, y, 10))
     assert time.process_time() - start < 0.5

@@ -48,13 +48,6 @@ def test_strata_of_cases_add_up_to_the_cohort() -> None:
     assert sum(part.false_positives for part in parts) == total.false_positives
 
 
-def test_wilson_gives_the_published_interval() -> None:
-    low, high = wilson(81 / 263, 263)  # Newcombe, Statistics in Medicine 1998;17:857-872, table I
-    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    assert wilson(0, 20)[0] == 0
-    assert round(wilson(0, 20)[1], 4) == 0.1611
-
-
 def test_the_design_effect_of_identical_lesions_of_a_patient_is_their_number() -> None:
     found, total = np.array([4, 0, 4, 0]), np.array([4, 4, 4, 4])
     assert design_effect(found, total) == pytest.approx(4 * 4 / 3)  # 4, and n / (n - 1) for four patients

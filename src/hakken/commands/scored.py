@@ -1,0 +1,76 @@
+"""What the commands on a table of cases share: its patients, the resamples, numbers on the screen."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hakken.errors import HakkenError
+
+if TYPE_CHECKING:
+    from hakken.columns import Columns
+
+
+def add_bootstrap_options(parser: argparse.ArgumentParser) -> None:
+    """Add how often, and with which seed, patients are resampled."""
+    parser.add_argument(
+        "--bootstrap", type=whole, default=1000, metavar="N", help="resamples of the patients (default: 1000)"
+    )
+    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="seed of the resamples (default: 0)")
+
+
+def patients_of(table: Columns) -> list[str]:
+    """Return the patient of each case, the case itself without that column.
+
+    Raises HakkenError for a table without cases and for a case that stands there twice.
+    """
+    from hakken.columns import FIRST_ROW
+
+    if not len(table):
+        raise HakkenError(f"{table.path}: the table has a heading but no case; add a row for each case")
+    first: dict[str, int] = {}
+    cases = table.text("case_id")
+    for entry, name in enumerate(cases):
+        if name in first:
+            raise table.error(entry, "case_id", f"`{name}` stands already in row {first[name] + FIRST_ROW}; keep one")
+        first[name] = entry
+    return table.text("patient") if "patient" in table else cases
+
+
+def record(command: str, files: dict[str, Path | None], content: dict[str, Any], said: list[str]) -> dict[str, Any]:
+    """Return the content of a result file: version, input files with their SHA-256, results, warnings."""
+    import hakken
+    from hakken.files import sha256_file
+
+    inputs = {
+        name: None if path is None else {"path": str(path), "sha256": sha256_file(path)} for name, path in files.items()
+    }
+    return {"command": command, "hakken": hakken.__version__, "inputs": inputs, **content, "warnings": said}
+
+
+def ends(low: float | None, high: float | None) -> str:
+    """Return an interval as the screen shows it."""
+    return "[-]" if low is None or high is None else f"[{low:.4f}, {high:.4f}]"
+
+
+def number(value: float | None) -> str:
+    """Return a number as the screen shows it, a dash where there is none."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def whole(text: str) -> int:
+    """Return the whole number, at least 0, that an option gives."""
+    return int(checked(text, int, lambda value: value >= 0, "is not a whole number of at least 0"))
+
+
+def checked(text: str, kind: Callable[[str], float], good: Callable[[float], bool], reason: str) -> float:
+    """Return the number that an option gives; raises ArgumentTypeError with the ``reason`` where it is not good."""
+    try:
+        value = kind(text)
+    except ValueError:
+        value = float("nan")
+    if not good(value):
+        raise argparse.ArgumentTypeError(f"`{text}` {reason}")
+    return value

@@ -124,6 +124,40 @@ def measure(matching: Matching, settings: Settings) -> Measurement:
     )
 
 
+@dataclass(frozen=True)
+class Difference(Estimate):
+    """A difference with its interval and the two-sided bootstrap p value of no difference."""
+
+    p: float | None = None
+
+
+def differences(own: Measurement, other: Measurement) -> dict[str, Difference]:
+    """Return how much two detectors on the same cohort differ, own less other, by what was measured.
+
+    Both must have been measured with the same settings, so that resample i holds the same patients in both. The p value
+    is twice the smaller share of resampled differences on one side of 0, (count + 1) / (R + 1), at most 1. None where a
+    value is undefined.
+    """
+    pairs: dict[str, tuple[float | None, float | None]] = {
+        "partial AUC": (own.partial_auc.value, other.partial_auc.value),
+        "cpm": (own.cpm.value, other.cpm.value),
+    }
+    for name, (found, _) in own.sensitivity_at.items():
+        pairs[f"sensitivity at {name}"] = (found.value, other.sensitivity_at[name][0].value)
+    return {name: _difference(*pair, own.replicates[name], other.replicates[name]) for name, pair in pairs.items()}
+
+
+def _difference(own: float | None, other: float | None, ours: Floats, theirs: Floats) -> Difference:
+    if own is None or other is None:
+        return Difference(None)
+    drawn = ours - theirs
+    ends = estimate(own - other, drawn)
+    if not len(drawn):
+        return Difference(ends.value)
+    p = 2 * (min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1) / (len(drawn) + 1)
+    return Difference(ends.value, ends.low, ends.high, min(1.0, float(p)))
+
+
 def _at(rate: float) -> str:
     return f"sensitivity at {rate:g}"
 

@@ -58,7 +58,7 @@ class FrocInput:
     table: tuple[tuple[str, ...], ...]
     operating: str
     notes: tuple[str, ...]
-    origin: Origin
+    origin: Origin | str
 
 
 def draw_froc(given: FrocInput) -> Figure:

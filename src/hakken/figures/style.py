@@ -92,12 +92,16 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float, origin: Origin) -> Figure:
-    """Return a figure of ``width`` x ``height`` inches with the footer; call it within ``style()``."""
+def new_figure(width: float, height: float, origin: Origin | str) -> Figure:
+    """Return a figure of ``width`` x ``height`` inches with the footer; call it within ``style()``.
+
+    The footer names the study, or for tables without one, what it is told.
+    """
     figure = Figure(figsize=(width, height), layout=None)
     inch = 1 / height
-    figure.text(0.08 / width, 0.07 * inch, origin.line, fontsize=6, color=GREY, va="bottom")
-    if origin.is_phantom:
+    line = origin if isinstance(origin, str) else origin.line
+    figure.text(0.08 / width, 0.07 * inch, line, fontsize=6, color=GREY, va="bottom")
+    if isinstance(origin, Origin) and origin.is_phantom:
         figure.text(
             1 - 0.08 / width,
             0.06 * inch,

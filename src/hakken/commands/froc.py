@@ -1,0 +1,242 @@
+"""`hakken froc`: the FROC curve of anybody's candidates, with intervals, strata and a comparison."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hakken.commands.parser import add_command
+from hakken.errors import HakkenError
+from hakken.files import write_json
+
+if TYPE_CHECKING:
+    from hakken.commands.parser import Subparsers
+    from hakken.evaluation.matching import Rules
+    from hakken.evaluation.measure import Measurement, Settings
+
+CPM = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+def add(commands: Subparsers) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "froc",
+        "measure candidates against lesions: FROC curve, sensitivities, partial AUC and CPM with 95 %% intervals",
+        "hakken froc --cases cases.csv --lesions lesions.csv --candidates candidates.csv --output froc.json",
+        run,
+    )
+    files = parser.add_argument_group("tables (CSV)")
+    files.add_argument("--cases", type=Path, required=True, help="case_id[,patient,...]: every case that was read")
+    files.add_argument("--lesions", type=Path, required=True, help="case_id,lesion_id,x,y,z,diameter_mm[,kind,...]")
+    files.add_argument("--candidates", type=Path, required=True, help="case_id,x,y,z,score[,lesion_id,diameter_mm,...]")
+    files.add_argument("--compare", type=Path, metavar="CANDIDATES", help="another detector on the same cohort")
+    files.add_argument("--overlaps", type=Path, help="case_id,lesion_id,candidate_id,iou: overlaps of masks or boxes")
+    rules = parser.add_argument_group("rules")
+    rules.add_argument(
+        "--hit", default="distance", help="distance (< radius), distance-inclusive, fixed:MM, inside, overlap:IOU"
+    )
+    rules.add_argument("--duplicates", choices=("ignore", "false-positive"), default="ignore")
+    rules.add_argument("--double-hit", choices=("both", "one"), default="both", help="of a mark in two lesions")
+    rules.add_argument(
+        "--per", choices=("case", "lesion-free"), default="case", help="cases that false positives count"
+    )
+    rules.add_argument("--max-candidates", type=_count, metavar="N", help="marks a case, by LUNA16's rule")
+    rules.add_argument("--unknown-diameter", type=_positive, metavar="MM", help="of lesions with a negative diameter")
+    report = parser.add_argument_group("report")
+    report.add_argument("--max-fp", type=_positive, default=3.0, help="partial AUC up to so many (default: 3)")
+    report.add_argument("--at", type=_numbers, default=CPM, help="false positives per case (default: those of the CPM)")
+    report.add_argument("--sensitivities", type=_shares, default=(0.5, 0.7, 0.9), help="to give false positives at")
+    report.add_argument("--by", action="append", default=[], metavar="COLUMN", help="strata: diameter:5,10 or a column")
+    report.add_argument("--bootstrap", type=_count, default=1000, help="resamples (default: 1000)")
+    report.add_argument("--seed", type=int, default=0)
+    report.add_argument("--cluster", metavar="COLUMN", help="of the cases, drawn together (default: patient)")
+    report.add_argument("--output", type=Path, metavar="JSON", help="everything that was measured")
+    report.add_argument("--figure", type=Path, help="pdf, svg or png")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, print a table, and write what was asked for."""
+    from hakken.evaluation.matching import Rules
+    from hakken.evaluation.measure import Settings
+    from hakken.report.findings_tables import cut, read_marks, read_truth
+
+    rules = Rules(options.hit, options.duplicates, options.double_hit, options.max_candidates)
+    settings = Settings(
+        options.max_fp, options.at, options.sensitivities, options.bootstrap, options.seed, per=options.per
+    )
+    truth = read_truth(
+        options.cases, options.lesions, cluster=options.cluster, unknown_diameter=options.unknown_diameter
+    )
+    findings, table, warnings = read_marks(options.candidates, truth, options.overlaps)
+    own = _measured(findings, rules, settings)
+    result = _block(own, truth.unit)
+    if truth.assumed:
+        warnings.append(f"{truth.assumed} lesions of unknown diameter count as {options.unknown_diameter:g} mm wide")
+    result["warnings"] += warnings
+    for by in options.by:
+        parts = {part.name: _measured(part.findings, rules, settings) for part in cut(findings, truth, table, by)}
+        blocks = {name: _block(part, truth.unit) for name, part in parts.items()}
+        result.setdefault("strata", {})[by.partition(":")[0]] = blocks
+    other = None
+    if options.compare is not None:
+        marks, _, more = read_marks(options.compare, truth, None)
+        other = _measured(marks, rules, settings)
+        result["comparison"] = _compared(own, other, options.compare, truth.unit)
+        result["warnings"] += more
+    print("\n".join(_table(result)))
+    if options.output is not None:
+        write_json(options.output, result)
+    if options.figure is not None:
+        _draw(options, own, other)
+
+
+def _measured(findings: Any, rules: Rules, settings: Settings) -> Measurement:
+    from hakken.evaluation.matching import match_findings
+    from hakken.evaluation.measure import measure
+
+    return measure(match_findings(findings, rules), settings)
+
+
+def _block(measurement: Measurement, unit: str) -> dict[str, Any]:
+    """Return a measurement as plain values, with its curve."""
+    from hakken.evaluation.measure import per_patient
+
+    block, curve = measurement.as_dict(), measurement.curve
+    block["rules"]["per"] = measurement.settings.per
+    if block["bootstrap"]["unit"] == "patient":
+        block["bootstrap"]["unit"] = unit
+    defined = curve.reason is None
+    points = {
+        "threshold": [None, *curve.threshold[1:].tolist()],  # the first point lies above every score
+        "fp_per_case": curve.fp_per_case.tolist() if defined else None,
+        "sensitivity": curve.sensitivity.tolist() if defined else None,
+    }
+    rest = {"curve": points, "per_patient": {"sensitivity": per_patient(measurement.matching)}}
+    keys = ("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "per_patient")
+    return {key: {**block, **rest}[key] for key in (*keys, "bootstrap", "warnings")}
+
+
+def _compared(own: Measurement, other: Measurement, path: Path, unit: str) -> dict[str, Any]:
+    """Return the other detector's measurement and the paired differences, own less other."""
+    from dataclasses import asdict
+
+    from hakken.evaluation.measure import differences
+
+    found = {name: asdict(entry) for name, entry in differences(own, other).items()}
+    return {"candidates": str(path), "other": _block(other, unit), "difference": found}
+
+
+def _table(result: dict[str, Any]) -> list[str]:
+    """Return the lines for the screen."""
+    counts, boot, area = result["counts"], result["bootstrap"], result["partial_auc"]
+    lines = [
+        f"{counts['cases']} cases, {counts['lesions']} lesions, {counts['candidates']} candidates; "
+        f"hit: {result['rules']['hit']}, duplicates: {result['rules']['duplicates']}",
+        f"{counts['true_positives']} lesions found, {counts['missed']} missed, "
+        f"{counts['false_positives']} false positives; ignored are {counts['ignored_duplicates']} duplicates "
+        f"and {counts['ignored_excluded']} on excluded findings",
+        "",
+        f"{'false positives per case':<28}sensitivity [95 %]",
+    ]
+    for name, entry in result["sensitivity_at"].items():
+        mark = "  (beyond the curve)" if entry["extrapolated"] else ""
+        lines.append(f"{name:<28}{_interval(entry)}{mark}")
+    lines += ["", f"{'sensitivity':<28}false positives per case [95 %]"]
+    lines += [f"{name:<28}{_interval(entry)}" for name, entry in result["fp_at_sensitivity"].items()]
+    lines += ["", f"{'CPM':<28}{_interval(result['cpm'])}"]
+    lines += [f"{'partial AUC to ' + format(area['max_fp'], 'g'):<28}{_interval(area)}"]
+    lines += [f"{boot['resamples']} resamples by {boot['unit']}, {boot['skipped']} skipped, seed {boot['seed']}"]
+    for column, strata in result.get("strata", {}).items():
+        lines += ["", f"{column:<28}{'lesions':>8}  partial AUC [95 %]"]
+        for name, block in strata.items():
+            lines.append(f"{name:<28}{block['counts']['lesions']:>8}  {_interval(block['partial_auc'])}")
+    if "comparison" in result:
+        lines += ["", f"{'less ' + result['comparison']['candidates']:<28}difference [95 %], p"]
+        for name, entry in result["comparison"]["difference"].items():
+            p = "" if entry["p"] is None else f", p = {entry['p']:.3f}"
+            lines.append(f"{name:<28}{_interval(entry)}{p}")
+    return [*lines, *(f"warning: {warning}" for warning in result["warnings"])]
+
+
+def _interval(entry: dict[str, Any]) -> str:
+    if entry["value"] is None:
+        return "undefined"
+    ends = [entry["low"], entry["high"]]
+    shown = ", ".join("-" if end is None else f"{end:.3f}" for end in ends)
+    return f"{entry['value']:.3f}" + ("" if ends == [None, None] else f" [{shown}]")
+
+
+def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | None) -> None:
+    from hakken.evaluation.measure import curve_band
+    from hakken.figures.froc import CurveInput, FrocInput, draw_froc
+    from hakken.figures.publish import save_one
+    from hakken.figures.style import interval_text
+
+    named: list[tuple[Any, Path, Measurement | None]] = [
+        ("test", options.candidates, own),
+        ("default", options.compare, other),
+    ]
+    curves: list[CurveInput] = []
+    table: list[tuple[str, ...]] = [("", "partial AUC", "CPM")]
+    for role, path, found in named:
+        if found is None or found.curve.reason is not None:
+            continue
+        low, high = curve_band(found)
+        curves.append(CurveInput(role, path.stem, found.curve.fp_per_case, found.curve.sensitivity, low, high))
+        area, mean = found.partial_auc, found.cpm
+        ends = [interval_text(one.value, one.low, one.high).replace(" [", "\n[") for one in (area, mean)]
+        table.append((path.stem, *ends))
+    if not curves:
+        raise HakkenError(f"{options.figure}: nothing to draw, {own.curve.reason}")
+    counts = own.matching.counts
+    save_one(
+        draw_froc(
+            FrocInput(
+                curves=tuple(curves),
+                maximum_fp=options.max_fp,
+                table=tuple(table),
+                operating="",
+                notes=(
+                    f"{counts.cases} cases, {counts.lesions} lesions; hit rule {options.hit}; "
+                    f"95 % intervals from {options.bootstrap} resamples",
+                ),
+                origin=f"{options.candidates.name} against {options.lesions.name}",
+            )
+        ),
+        options.figure,
+    )
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Return numbers above 0 that commas separate."""
+    try:
+        numbers = tuple(sorted({float(part) for part in text.split(",")}))
+    except ValueError:
+        numbers = ()
+    if not numbers or not 0 < numbers[0] <= numbers[-1] < float("inf"):
+        raise argparse.ArgumentTypeError(f"`{text}`: write numbers above 0, as 0.125,1,8")
+    return numbers
+
+
+def _shares(text: str) -> Sequence[float]:
+    numbers = _numbers(text)
+    if numbers[-1] > 1:
+        raise argparse.ArgumentTypeError(f"`{text}`: a sensitivity is at most 1")
+    return numbers
+
+
+def _positive(text: str) -> float:
+    (number, *more) = _numbers(text)
+    if more:
+        raise argparse.ArgumentTypeError(f"`{text}`: write one number above 0")
+    return number
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"`{text}`: write a whole number above 0")
+    return int(text)

@@ -82,8 +82,27 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON; NaN and infinity are refused, since JSON has neither."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    """Write ``value`` as indented JSON, a list of plain values on one line.
+
+    NaN and infinity are refused, since JSON has neither.
+    """
+    write_text(path, _indented(value, "\n") + "\n")
+
+
+def _indented(value: Any, line: str) -> str:
+    """Return JSON whose lines begin with ``line``; the standard library would put every number on a line of its own."""
+    inner = f"{line}  "
+    if isinstance(value, dict) and value:
+        parts = [f"{json.dumps(_key(key))}: {_indented(item, inner)}" for key, item in value.items()]
+        return f"{{{inner}{f',{inner}'.join(parts)}{line}}}"
+    if isinstance(value, list | tuple) and any(isinstance(item, dict | list | tuple) for item in value):
+        return f"[{inner}{f',{inner}'.join(_indented(item, inner) for item in value)}{line}]"
+    return json.dumps(value, allow_nan=False)
+
+
+def _key(key: Any) -> str:
+    """Return a key as JSON knows it: text."""
+    return key if isinstance(key, str) else json.dumps(key)
 
 
 def read_json(path: Path) -> Any:

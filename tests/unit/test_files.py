@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hakken import files
 from hakken.errors import HakkenError
 from hakken.files import (
+    _indented,
     read_json,
     replacing,
     sha256_file,
@@ -211,3 +214,21 @@ def test_digests(tmp_path: Path) -> None:
     assert sha256_file(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
     assert sha256_json({"b": [1, 2], "a": None}) == hashlib.sha256(b'{"a":null,"b":[1,2]}').hexdigest()
     assert sha256_json({"a": 1, "b": 2}) == sha256_json(json.loads('{"b": 2, "a": 1}'))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    )
+)
+def test_json_comes_back_as_it_was(value: object) -> None:
+    assert json.loads(_indented(value, "\n")) == value
+
+
+def test_json_is_indented_and_a_list_of_numbers_takes_one_line(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": [1, 2.5, None], "b": {"c": [[1, 2], {}], "d": []}, 3: True})
+    assert (tmp_path / "a.json").read_text() == (
+        '{\n  "a": [1, 2.5, null],\n  "b": {\n    "c": [\n      [1, 2],\n      {}\n    ],\n    "d": []\n  },\n'
+        '  "3": true\n}\n'
+    )

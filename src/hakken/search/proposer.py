@@ -14,6 +14,7 @@ from hakken.search.trial import Trial, Value
 SAMPLERS = ("bayesian", "skopt", "random", "sobol", "optuna-tpe", "optuna-gp")
 OPTUNA: Mapping[str, Kind] = {"optuna-tpe": "tpe", "optuna-gp": "gp"}
 STARTUP = 3
+FROM_SOURCE = 4  # of so many trials before the first proposal of the model, one is the best of a related study
 
 
 def propose(
@@ -33,7 +34,7 @@ def propose(
     The same arguments give the same parameters, in whatever order the trials come. The points ``first`` come before all
     others, whatever the sampler. `bayesian` and `skopt` follow the Sobol sequence until ``startup`` trials have an
     objective. ``prior`` holds the trials of a related study as points of this space; for these two samplers its best
-    points take turns with the Sobol sequence, and its model weighs the acquisition (`hakken.search.source`). No
+    points are every fourth of these, and its model weighs the acquisition (`hakken.search.source`). No
     finished or running point is proposed again unless all have been. Inactive parameters are absent; values are plain
     booleans, numbers and texts. Raises HakkenError for an unknown sampler, a negative number, a sampler that is not
     installed, and a trial or first point that is not a point of ``space``.
@@ -54,7 +55,7 @@ def propose(
         kind = OPTUNA[sampler]
         return optuna_point(space, history, kind=kind, number=number, seed=seed, maximise=maximise, seen=seen)
     if sum(trial.measured for trial in history) < max(startup, 1):
-        taken = _unseen(space, _best_points(prior, maximise), seen) if number % 2 else None
+        taken = _unseen(space, _best_points(prior, maximise), seen) if number % FROM_SOURCE == 1 else None
         return taken or samplers.sobol_point(space, number, seed, seen)
     from hakken.search.bayesian import bayesian_point
 

@@ -121,6 +121,13 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def require_same(path: Path, sha256: str, remedy: str) -> Path:
+    """Return ``path``; raises HakkenError with the ``remedy`` where it is missing or not the file of that digest."""
+    if not path.is_file() or sha256_file(path) != sha256:
+        raise HakkenError(f"{path}: missing or changed; {remedy}")
+    return path
+
+
 def sha256_json(value: Any) -> str:
     """Return the SHA-256 of a value's canonical JSON, in hexadecimal."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

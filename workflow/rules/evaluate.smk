@@ -1,4 +1,4 @@
-# Evaluation: candidates against lesions, with intervals. Needs candidates/ and prepared/. Makes evaluation/.
+# Evaluation: candidates against lesions, with intervals. Needs candidates/, prepared/ and the trials. Makes evaluation/.
 
 
 rule evaluate:
@@ -27,3 +27,25 @@ rule evaluate:
         code=code("evaluate"),
     script:
         "../scripts/evaluate.py"
+
+
+rule optimism:
+    """Estimate by how much the best of many trials looks better on validation than it is."""
+    input:
+        trials=trials,
+        prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "validation"),
+    output:
+        optimism="results/{study}/{scale}/evaluation/validation/optimism.json",
+    log:
+        "results/{study}/{scale}/logs/optimism/optimism.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/optimism/optimism.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        study=study("cohort", "channels", "reference", "preparation", "evaluation"),
+        code=code("optimism"),
+    script:
+        "../scripts/optimism.py"

@@ -33,6 +33,7 @@ rule summary:
     """Say in a few lines what was found, and where."""
     input:
         selected="results/{study}/{scale}/selected.json",
+        optimism="results/{study}/{scale}/evaluation/validation/optimism.json",
         freeze="results/{study}/{scale}/freeze.json",
         opening="results/{study}/{scale}/test/opening.json",
         evaluations=expand(

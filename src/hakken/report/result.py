@@ -21,6 +21,7 @@ class StudyResult:
     study: Study
     folder: Path
     selection: dict[str, Any]
+    optimism: dict[str, Any]
     freeze: dict[str, Any]
     evaluations: dict[tuple[str, str], dict[str, Any]]  # by (part, model)
     openings: list[dict[str, Any]]
@@ -56,6 +57,7 @@ def gather(study: Study, folder: Path) -> StudyResult:
         study=study,
         folder=folder,
         selection=read_json(folder / "selected.json"),
+        optimism=read_json(folder / "evaluation" / "validation" / "optimism.json"),
         freeze=read_json(folder / "freeze.json"),
         evaluations={
             (part, model): read_json(folder / "evaluation" / part / f"{model}.json")

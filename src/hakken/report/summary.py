@@ -45,8 +45,12 @@ def _selection(result: StudyResult) -> list[str]:
     best = result.selection["models"]["selected"]
     states = ", ".join(f"{count} {state}" for state, count in result.selection["trials"].items())
     untuned = result.selection["models"]["default"]["objective"]
-    gain = f"validation objective {best['objective']:.3f}, untuned default {untuned:.3f}"
-    lines = [f"selected: trial {best['number']} of {result.trials} ({states}); {gain}"]
+    honest = with_interval(result.optimism["corrected"], 3)
+    lines = [
+        f"selected: trial {best['number']} of {result.trials} ({states})",
+        f"  validation objective {best['objective']:.3f}, corrected for the choice of the best {honest}, "
+        f"untuned default {untuned:.3f}",
+    ]
     parameters = [f"{name} {plain(value)}" for name, value in best["parameters"].items()]
     for start in range(0, len(parameters), 4):
         lines.append("  " + "".join(f"{text:<32}" for text in parameters[start : start + 4]).rstrip())

@@ -8,8 +8,10 @@ from typing import Any
 
 from hakken.console import progress
 from hakken.errors import HakkenError
-from hakken.files import read_json, replacing, sha256_file, write_json
+from hakken.files import read_json, replacing, require_same, sha256_file, write_json
 from hakken.stages import stage
+
+REDO = "delete the trial's JSON to redo it"
 
 
 @stage
@@ -49,8 +51,6 @@ def select_trial(
 
 def _copy(artifact: dict[str, Any], target: Path) -> None:
     """Copy a trial's file, after making sure that it is the one that the trial recorded."""
-    source = Path(artifact["path"])
-    if not source.is_file() or sha256_file(source) != artifact["sha256"]:
-        raise HakkenError(f"{source}: missing or changed since the trial finished; delete the trial's JSON to redo it")
+    source = require_same(Path(artifact["path"]), artifact["sha256"], REDO)
     with replacing(target) as temporary:
         shutil.copyfile(source, temporary)

@@ -64,6 +64,13 @@ def results(tmp_path: Path) -> Path:
             "gpu_seconds": 7200,
         },
         "freeze.json": {"hashes": {"study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}},
+        "evaluation/validation/optimism.json": {
+            "models": 11,
+            "optimism": 0.05,
+            "corrected": {"value": 0.562345, "low": 0.45, "high": 0.65},
+            "again": 0.4,
+            "resamples": 1000,
+        },
         "evaluation/validation/selected.json": evaluation(0.7),
         "evaluation/validation/default.json": evaluation(0.5),
         "evaluation/test/selected.json": evaluation(0.6),

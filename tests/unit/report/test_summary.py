@@ -25,7 +25,9 @@ def test_the_whole_summary(study: Study, results: Path) -> None:
         "sensitivity at 8.4 FPs/case         undefined                 undefined                 undefined",
         "partial AUC to 10 FPs/case          0.750 [0.650, 0.850]      0.650 [0.550, 0.750]      0.450 [0.350, 0.550]",
         "",
-        "selected: trial 7 of 12 (11 complete, 1 failed); validation objective 0.612, untuned default 0.400",
+        "selected: trial 7 of 12 (11 complete, 1 failed)",
+        "  validation objective 0.612, corrected for the choice of the best 0.562 [0.450, 0.650], untuned default "
+        "0.400",
         "  learning_rate 0.01235",
         "",
         "cost: 2 jobs, 2.00 CPU-hours, 2.00 GPU-hours, at most 1024 MB in one job",

@@ -114,5 +114,5 @@ def test_a_file_that_is_not_the_recorded_one_stops_it(
     model.write_text("other") if harm == "change" else model.unlink()
     with pytest.raises(SystemExit):
         select(trials, default)
-    assert f"{model}: missing or changed since the trial finished; delete the trial's JSON" in capsys.readouterr().err
+    assert f"{model}: missing or changed; delete the trial's JSON to redo it" in capsys.readouterr().err
     assert not (tmp_path / "out/selected.json").exists()

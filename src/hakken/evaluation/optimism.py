@@ -1,0 +1,63 @@
+"""What selection costs: the best of many on the same cases looks better than it is (the winner's curse)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hakken.evaluation.bootstrap import Estimate, estimate, resample
+from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
+from hakken.evaluation.matching import Matching
+
+
+@dataclass(frozen=True)
+class Optimism:
+    """The ``chosen`` of ``models`` (an index), its ``naive`` value, and the value ``corrected`` by the ``optimism``.
+
+    ``again`` is the share of resamples in which it is best again; ``skipped`` of the ``resamples`` held no lesion.
+    """
+
+    chosen: int
+    models: int
+    naive: Estimate
+    optimism: float
+    corrected: Estimate
+    again: float
+    resamples: int
+    skipped: int
+    seed: int
+
+
+def optimism(matchings: Sequence[Matching], max_fp: float, resamples: int, seed: int) -> Optimism:
+    """Repeat the choice of the model with the highest partial AUC up to ``max_fp`` on resampled patients.
+
+    ``matchings`` are those of all models on the same cohort. In each resample the best model is chosen anew; the
+    optimism is by how much its value there exceeds its value on the whole cohort, on average (Efron 1983; Harrell, Lee
+    and Mark 1996, with the selection as the fit). The corrected interval is the naive one moved by as much (Noma et al.
+    2021). Nothing is trained again, so the chance in training is not part of it. Equal models: the first is chosen.
+    Raises ValueError where no model has a partial AUC.
+    """
+    values = [partial_auc(froc(matching), max_fp) for matching in matchings]
+    if not values or None in values:
+        raise ValueError("no partial AUC to choose by")
+    original = np.array(values, float)
+    drawn = [resample(matching, resamples, seed) for matching in matchings]
+    replicates = np.array([one.measure(lambda x, y: rows_partial_auc(x, y, max_fp))[0] for one in drawn])
+    chosen, best = int(original.argmax()), replicates.argmax(axis=0)
+    excess = replicates[best, np.arange(len(best))] - original[best]
+    bias = float(excess.mean()) if len(best) else 0.0
+    naive = estimate(float(original[chosen]), replicates[chosen])
+    low, high = (None if end is None else min(max(end - bias, 0.0), 1.0) for end in (naive.low, naive.high))
+    return Optimism(
+        chosen=chosen,
+        models=len(matchings),
+        naive=naive,
+        optimism=bias,
+        corrected=Estimate(min(max(original[chosen] - bias, 0.0), 1.0), low, high),
+        again=float((best == chosen).mean()) if len(best) else 1.0,
+        resamples=resamples,
+        skipped=drawn[0].skipped,
+        seed=seed,
+    )

@@ -1,0 +1,47 @@
+"""Stage `optimism`: what the choice of the best trial on validation costs in honesty."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from hakken.console import progress
+from hakken.errors import HakkenError
+from hakken.evaluation.matching import Rules, match
+from hakken.evaluation.optimism import optimism as measure_optimism
+from hakken.files import read_json, require_same, write_json
+from hakken.imaging.prepared import prepared_cases
+from hakken.report.tables import cohort_of, read_candidates
+from hakken.seeds import derive_seed
+from hakken.stages import stage
+from hakken.stages.select_trial import REDO
+from hakken.study import Study
+
+
+@stage
+def optimism(*, study: Study, trials: list[Path], prepared: list[Path], output: Path) -> None:
+    """Write the naive objective of the selected trial, its optimism, and the corrected objective.
+
+    From the validation candidates that every complete trial has stored. Raises HakkenError naming a table of candidates
+    that is missing or changed.
+    """
+    cohort = sorted((case for folder in prepared for case in prepared_cases(folder)), key=lambda case: case.case_id)
+    cases, lesions = cohort_of(cohort)
+    records = [record for record in map(read_json, trials) if record["state"] == "complete"]
+    if not records:
+        raise HakkenError(f"none of the {len(trials)} trials finished; see logs/trial/")
+    rules, chosen = Rules(hit=study.evaluation.hit), study.evaluation
+    stored = [record["candidates"] for record in records]
+    tables = [require_same(Path(table["path"]), table["sha256"], REDO) for table in stored]
+    found = measure_optimism(
+        [match(cases, lesions, read_candidates(table, cases), rules) for table in tables],
+        chosen.maximum_fp,
+        chosen.bootstrap,
+        derive_seed(study.seed, "optimism"),
+    )
+    numbers = [int(record["number"]) for record in records]
+    write_json(output, asdict(found) | {"chosen": numbers[found.chosen], "max_fp": chosen.maximum_fp})
+    progress(
+        f"best of {len(records)} trials on validation: partial AUC {found.naive.value:.3f}, "
+        f"corrected for the choice {found.corrected.value:.3f}; chosen again in {100 * found.again:.0f} % of resamples"
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hakken.commands.parser import add_command
-from hakken.commands.scored import add_bootstrap_options, checked, ends, number, patients_of, record
+from hakken.commands.scored import add_bootstrap_options, checked, ends, number, patients_of, record, require_format
 from hakken.errors import HakkenError
 
 if TYPE_CHECKING:
@@ -119,15 +119,6 @@ def read_cohort(table: Columns) -> Cohort:
         patient=np.unique(patients, return_inverse=True)[1].astype(np.int64),
         scores={name: table.numbers(name) for name in names},
     )
-
-
-def require_format(path: Path) -> None:
-    """Raise HakkenError, before anything is computed, for a figure in a format that is not offered."""
-    from hakken.figures.publish import FORMATS
-
-    kind = path.suffix.lstrip(".")
-    if kind not in FORMATS:
-        raise HakkenError(f"{path}: figures are written as {', '.join(FORMATS)}, not as `{kind}`")
 
 
 def summary(found: Measurement) -> list[str]:

@@ -50,6 +50,15 @@ def record(command: str, files: dict[str, Path | None], content: dict[str, Any],
     return {"command": command, "hakken": hakken.__version__, "inputs": inputs, **content, "warnings": said}
 
 
+def require_format(path: Path) -> None:
+    """Raise HakkenError, before anything is computed, for a figure in a format that is not offered."""
+    from hakken.figures.publish import FORMATS
+
+    kind = path.suffix.lstrip(".")
+    if kind not in FORMATS:
+        raise HakkenError(f"{path}: figures are written as {', '.join(FORMATS)}, not as `{kind}`")
+
+
 def ends(low: float | None, high: float | None) -> str:
     """Return an interval as the screen shows it."""
     return "[-]" if low is None or high is None else f"[{low:.4f}, {high:.4f}]"

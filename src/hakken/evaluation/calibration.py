@@ -33,7 +33,7 @@ class Decomposition:
     """The Brier score in parts: reliability - resolution + uncertainty + within_variance - within_covariance.
 
     The first three are Murphy's (Journal of Applied Meteorology 1973;12:595-600). Bins hold scores that differ, which
-    adds the last two: Stephenson, Coelho and Jolliffe, Weather and Forecasting 2008;23:752-757, equation 10.
+    adds the last two: Stephenson, Coelho and Jolliffe, Weather and Forecasting 2008;23:752-757.
     """
 
     reliability: float

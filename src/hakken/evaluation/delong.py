@@ -49,7 +49,7 @@ class Difference:
 def components(positive: Flags, scores: Floats) -> tuple[Floats, Floats]:
     """Return V10 (k, m+) and V01 (k, m-) of ``scores`` (k, n), in the order of the cases.
 
-    By mid-ranks in O(k n log n): Sun and Xu, IEEE Signal Processing Letters 2014;21:1389-1393, equations 5 and 6.
+    By mid-ranks in O(k n log n): Sun and Xu, IEEE Signal Processing Letters 2014;21:1389-1393.
     """
     every = rankdata(scores, axis=1)
     among_positive = rankdata(scores[:, positive], axis=1)
@@ -64,7 +64,7 @@ def areas(positive: Flags, scores: Floats, patient: Ints | None = None) -> Areas
 
     Without ``patient`` cases are independent: DeLong, DeLong and Clarke-Pearson, Biometrics 1988;44:837-845. With the
     number of the patient (n,) of each case, those of one patient may be alike: Obuchowski, Biometrics
-    1997;53:567-578, equation 4, which is DeLong's where every patient has one case.
+    1997;53:567-578, which is DeLong's where every patient has one case.
     """
     v10, v01 = components(positive, scores)
     value = v10.mean(axis=1)

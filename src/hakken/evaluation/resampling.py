@@ -40,23 +40,30 @@ class Bootstrapped:
 
 
 def over_patients(
-    patient: Ints, resamples: int, seed: int, measure: Measure, usable: Callable[[Counts], Flags] | None = None
+    patient: Ints,
+    resamples: int,
+    seed: int,
+    measure: Measure,
+    usable: Callable[[Counts], Flags] | None = None,
+    *,
+    width: int = 0,
 ) -> Resampled:
     """Draw as many patients as there are, with replacement, ``resamples`` times, and measure each draw.
 
     ``patient`` (n,) numbers the patient of each case from 0. Resamples that are not ``usable`` are skipped and counted.
-    The draws depend on the seed and the number of patients alone. One patient is never resampled: no interval over
-    patients could come of it.
+    ``width`` is how many numbers ``measure`` holds of each resample, where that is more than the cases. The draws
+    depend on the seed and the number of patients alone. One patient is never resampled: no interval over patients
+    could come of it.
     """
     patients = int(patient.max()) + 1
     if patients < 2:
         return Resampled({}, 0, 0, seed)
     rng = np.random.default_rng(seed)
-    step = max(1, BLOCK // len(patient))
+    step = max(1, BLOCK // max(len(patient), width))
     blocks: list[Mapping[str, Floats]] = []
     kept = 0
     for first in range(0, resamples, step):
-        counts: Counts = draw(patients, min(step, resamples - first), rng).astype(np.int32)
+        counts: Counts = draw(patients, min(step, resamples - first), rng).astype(np.int32, copy=False)
         counts = counts if usable is None else counts[usable(counts)]
         kept += len(counts)
         if len(counts):

@@ -15,7 +15,20 @@ from hakken import cli
 from hakken.cli import build_parser, main
 from hakken.errors import HakkenError
 
-COMMANDS = ("doctor", "init", "check", "plan", "search", "predict", "open-ms", "schema")
+COMMANDS = (
+    "doctor",
+    "init",
+    "check",
+    "plan",
+    "search",
+    "predict",
+    "froc",
+    "roc",
+    "agreement",
+    "overlap",
+    "open-ms",
+    "schema",
+)
 HEAVY = ("torch", "numpy", "pandas", "SimpleITK", "pydantic", "scipy", "yaml", "jinja2")
 
 

@@ -39,6 +39,7 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
         "unseal": 1,
         "predict": 2,
         "evaluate": 4,
+        "optimism": 1,
         **{f"figure_{figure}": 1 for figure in plan.study.figures},
         "summary": 1,
         "report": 1,

@@ -49,6 +49,7 @@ def test_jobs_of_a_phantom_study(study: Study) -> None:
         "unseal": 1,
         "predict": 2,
         "evaluate": 4,
+        "optimism": 1,
         "figure_froc": 1,
         "figure_search": 1,
         "summary": 1,

@@ -125,7 +125,9 @@ def test_a_constant_system_gives_the_published_level_of_the_readers(
     readers = Merit("wilcoxon", measured.value[:1], measured.jackknife[:1], measured.case)
     half = np.full((1, 1), 0.5)
     system = Merit("wilcoxon", half, np.repeat(half[..., None], len(measured.case), axis=2), measured.case)
-    found = compare(system, readers, "system", study.modality[0]).difference["RRRC"]
+    found = compare(
+        system, readers, system_name="system", readers_name=study.modality[0], reader=study.reader
+    ).difference["RRRC"]
     known = expected["iowa_OR_DBM_MRMC_2.51_published"]["single_treatment_RRRC"][0]
     assert (0.5 - found.high, 0.5 - found.low) == pytest.approx(known["ci"], abs=6e-8)  # type: ignore[operator]
     assert found.df == pytest.approx(known["df"], abs=0.005)

@@ -54,6 +54,14 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class ReaderDifference:
+    """The difference of two modalities for one reader; random cases, normal distribution."""
+
+    reader: str
+    difference: Difference
+
+
+@dataclass(frozen=True)
 class FTest:
     """F with its degrees of freedom, or chi-square divided by ``df1`` where ``df2`` is None; None without variance."""
 

@@ -17,8 +17,8 @@ import numpy as np
 from hakken.evaluation.findings import Floats
 from hakken.evaluation.readers.intervals import (
     ROUNDING,
-    Difference,
     Inference,
+    ReaderDifference,
     Scope,
     difference,
     f_test,
@@ -46,14 +46,6 @@ class Components:
     def shared(self) -> float:
         """Cov2 - Cov3, and 0 where it is negative: how far the readers' differences move together over cases."""
         return max(self.cov2 - self.cov3, 0.0) if abs(self.cov2 - self.cov3) > 1e-12 * self.var else 0.0
-
-
-@dataclass(frozen=True)
-class ReaderDifference:
-    """The difference of two modalities for one reader; random cases, normal distribution."""
-
-    reader: str
-    difference: Difference
 
 
 @dataclass(frozen=True)

@@ -69,11 +69,18 @@ class RatingTable:
     lesion_case: Ints
     weight: Floats
 
-    def study(self, modalities: Sequence[str] | None = None, *, least: int = 2, readers: int = 2) -> ReaderStudy:
+    def study(
+        self,
+        modalities: Sequence[str] | None = None,
+        *,
+        least: int = 2,
+        readers: int = 2,
+        most_readers: int | None = None,
+    ) -> ReaderStudy:
         """Return the crossed study of these ``modalities``, in their order (default: all, sorted by name).
 
         Raises HakkenError where a modality is unknown, where there are fewer than ``least`` modalities or ``readers``
-        readers, and where a reader lacks a case in one of the modalities.
+        readers or more than ``most_readers``, and where a reader lacks a case in one of the modalities.
         """
         chosen = self._modalities(modalities, least)
         rows = np.isin(self.row_modality, chosen)
@@ -83,6 +90,11 @@ class RatingTable:
             raise HakkenError(
                 f"{self.table.path}, column reader: one reader (`{names[0]}`) in {self._named(chosen)}; this analysis "
                 f"needs {readers} or more, so add their rows"
+            )
+        if most_readers is not None and len(names) > most_readers:
+            raise HakkenError(
+                f"{self.table.path}, column reader: {len(names)} readers ({', '.join(names)}) in "
+                f"{self._named(chosen)}; a stand-alone system is one reader, so give all its rows one name"
             )
         place = np.full(len(self.modality), -1)
         place[chosen] = np.arange(len(chosen))
@@ -226,7 +238,7 @@ def froc_table(table: Columns, lesions: Columns, cases: Columns) -> RatingTable:
         row_reader,
         row_case,
         lesion,
-        _mark_ratings(table, blank),
+        mark_ratings(table, blank),
         blank,
         of_lesion[order],
         weight[order],
@@ -297,7 +309,8 @@ def _lesions_of_marks(table: Columns, kinds: Sequence[str], case: Ints, number: 
     return lesion
 
 
-def _mark_ratings(table: Columns, blank: Flags) -> Floats:
+def mark_ratings(table: Columns, blank: Flags) -> Floats:
+    """Return the rating of each mark (n,), minus infinity where ``blank``; HakkenError names the row of a bad one."""
     cells = table.cells["rating"]
     for entry in np.flatnonzero(blank):
         if cells[entry]:

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hakken.evaluation.readers.intervals import SCOPES, Difference, Level, Scope, difference, level, single_modality
+from hakken.evaluation.readers.intervals import (
+    SCOPES,
+    Difference,
+    Level,
+    ReaderDifference,
+    Scope,
+    difference,
+    level,
+    single_modality,
+)
 from hakken.evaluation.readers.merit import Merit
 
 
@@ -26,12 +35,15 @@ class SystemComparison:
     system_level: Level
     readers_level: dict[Scope, Level]
     difference: dict[Scope, Difference]
+    reader_differences: tuple[ReaderDifference, ...]
     ms_r: float
     var: float
     cov2: float
 
 
-def compare(system: Merit, readers: Merit, system_name: str, readers_name: str) -> SystemComparison:
+def compare(
+    system: Merit, readers: Merit, *, system_name: str, readers_name: str, reader: tuple[str, ...]
+) -> SystemComparison:
     """Compare a system (1, 1) with the readers (1, J >= 2) of one modality, by the same figure on the same cases."""
     psi = system.value[0] - readers.value[0]
     # The jackknife of a difference is the difference of the jackknives: the cases are the same.
@@ -49,6 +61,10 @@ def compare(system: Merit, readers: Merit, system_name: str, readers_name: str) 
             scope: difference(system_name, readers_name, found.estimate, found.se**2, found.df)
             for scope, found in ((scope, levels[scope]) for scope in SCOPES)
         },
+        reader_differences=tuple(
+            ReaderDifference(name, difference(system_name, readers_name, float(value), float(variance), None))
+            for name, value, variance in zip(reader, psi, np.diag(covariance), strict=True)
+        ),
         ms_r=float(psi.var(ddof=1)),
         var=diagonal / count,
         cov2=float(covariance.sum() - diagonal) / (count * (count - 1)),

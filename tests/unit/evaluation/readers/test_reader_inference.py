@@ -185,7 +185,7 @@ def test_a_system_without_variance_is_a_constant() -> None:
     ratings, diseased = roe_metz(np.random.default_rng(3), 5, 30, 30)
     readers = merit(roc_study(ratings[:1], diseased), "wilcoxon")
     system = merit(roc_study(np.zeros((1, 1, 60)), diseased), "wilcoxon")
-    found = compare(system, readers, "system", "readers")
+    found = compare(system, readers, system_name="system", readers_name="readers", reader=tuple("ABCDE"))
     for scope, own in found.readers_level.items():
         assert found.difference[scope].estimate == pytest.approx(0.5 - own.estimate)
         assert found.difference[scope].se == pytest.approx(own.se)
@@ -197,7 +197,7 @@ def test_a_system_that_reads_as_all_readers_do_differs_by_nothing() -> None:
     ratings, diseased = roe_metz(np.random.default_rng(3), 1, 30, 30)
     one = merit(roc_study(ratings[:1], diseased), "wilcoxon")
     many = merit(roc_study(np.repeat(ratings[:1], 3, axis=1), diseased), "wilcoxon")
-    found = compare(one, many, "system", "readers")
+    found = compare(one, many, system_name="system", readers_name="readers", reader=tuple("ABC"))
     assert {step.estimate for step in found.difference.values()} == {0}
     assert {step.p for step in found.difference.values()} == {None}
 
@@ -207,7 +207,7 @@ def test_a_system_against_readers_by_hand() -> None:
     both = merit(study, "wilcoxon")
     readers = Merit("wilcoxon", both.value[:1], both.jackknife[:1], both.case)  # 7/8 and 1/2
     system = Merit("wilcoxon", both.value[1:, :1], both.jackknife[1:, :1], both.case)  # 1, also without any case
-    found = compare(system, readers, "system", "without")
+    found = compare(system, readers, system_name="system", readers_name="without", reader=("A", "B"))
     # psi = 1/8 and 1/2: mean 5/16, MS(R) = 2 * (3/16)^2 = 9/128; t = 5/16 / sqrt(9/256) = 5/3 with 1 degree of freedom.
     assert found.ms_r == 9 / 128
     rrfc = found.difference["RRFC"]
@@ -216,6 +216,9 @@ def test_a_system_against_readers_by_hand() -> None:
     # Var = (3/64 + 3/8)/2 and Cov2 = 3/4 * (1/16 + 1/16), of the readers alone, since the system has no variance.
     assert found.var == pytest.approx(27 / 128)
     assert found.cov2 == pytest.approx(3 / 32)
+    first = found.reader_differences[0]
+    assert (first.reader, first.difference.estimate) == ("A", 1 / 8)
+    assert first.difference.se == pytest.approx(math.sqrt(3 / 64))
     assert found.difference["RRRC"].se == pytest.approx(math.sqrt((9 / 128 + 2 * 3 / 32) / 2))
     assert found.difference["FRRC"].se == pytest.approx(math.sqrt((27 / 128 + 3 / 32) / 2))
 

@@ -41,7 +41,8 @@ def test_the_published_power_from_pseudovalue_components() -> None:
     """Hillis and Berbaum, Acad Radiol 2004;11:1260-1273: 8 readers, 240 cases, difference 0.05: power 0.789.
 
     RJafroc, with the degrees of freedom that are used here, needs 249 cases for 0.8. Their components of pseudovalues,
-    0.0003686 (TR), 0.016372 (TC) and 0.068255 (error), are, for K cases, K (Cov2 - Cov3) = 0.016372 and K (Var - Cov1 - Cov2 + Cov3) = 0.068255.
+    0.0003686 (TR), 0.016372 (TC) and 0.068255 (error), are, for K cases, K (Cov2 - Cov3) = 0.016372 and
+    K (Var - Cov1 - Cov2 + Cov3) = 0.068255.
     """
     pilot = Pilot(0.0003686, (0.068255 + 0.016372) / 114, 0.0, 0.016372 / 114, 0.0, 114)
     assert power(pilot, 0.05, [8], [240], scope="RRRC").power.item() == pytest.approx(0.789, abs=0.002)

@@ -9,10 +9,25 @@ from typing import Any
 
 import hakken
 from hakken import console
-from hakken.commands import agreement, check, doctor, froc, init, open_ms, overlap, plan, predict, roc, readers, schema, search
+from hakken.commands import (
+    agreement,
+    anova,
+    check,
+    doctor,
+    froc,
+    init,
+    open_ms,
+    overlap,
+    plan,
+    predict,
+    readers,
+    roc,
+    schema,
+    search,
+)
 from hakken.errors import HakkenError
 
-COMMANDS = (doctor, init, check, plan, search, predict, froc, roc, agreement, overlap, readers, open_ms, schema)
+COMMANDS = (doctor, init, check, plan, search, predict, froc, roc, agreement, overlap, readers, anova, open_ms, schema)
 INTERRUPTED = 130
 
 

@@ -26,6 +26,8 @@ COMMANDS = (
     "roc",
     "agreement",
     "overlap",
+    "readers",
+    "anova",
     "open-ms",
     "schema",
 )

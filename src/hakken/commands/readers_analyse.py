@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hakken.columns import read_columns
 from hakken.commands.parser import add_command
 from hakken.errors import HakkenError
 
@@ -93,6 +92,7 @@ def run(options: argparse.Namespace) -> None:
 
 def read_table(options: argparse.Namespace) -> RatingTable:
     """Return the ratings that the options name; raises HakkenError for files that the design needs or does not."""
+    from hakken.columns import read_columns
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, LESION_COLUMNS, ROC_COLUMNS, froc_table, roc_table
 
     truth = {"--lesions": options.lesions, "--cases": options.cases}

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hakken.columns import FIRST_ROW, Columns, read_columns
 from hakken.commands.parser import add_command
 from hakken.commands.readers_analyse import names
 from hakken.errors import HakkenError
 from hakken.names import nearest
 
 if TYPE_CHECKING:
+    from hakken.columns import Columns
     from hakken.commands.parser import Subparsers
     from hakken.evaluation.readers.allocation import Allocation
 
@@ -122,6 +122,7 @@ def run_plan(options: argparse.Namespace) -> None:
 
 def run_collect(options: argparse.Namespace) -> None:
     """Write the ratings table."""
+    from hakken.columns import FIRST_ROW, read_columns
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, ROC_COLUMNS
     from hakken.files import read_json, write_text
 
@@ -168,6 +169,8 @@ def _check_names(readers: Sequence[str]) -> None:
 
 
 def _read_cases(path: Path) -> Columns:
+    from hakken.columns import FIRST_ROW, read_columns
+
     cases = read_columns(path, ("case_id",), ("stratum", "diseased"))
     first: dict[str, int] = {}
     for entry, name in enumerate(cases.text("case_id")):
@@ -250,6 +253,8 @@ def _plan(
 
 def _filled(options: argparse.Namespace, design: str, key: Columns) -> list[Columns]:
     """Return the tables with the ratings, each with a column `reader`."""
+    from hakken.columns import Columns, read_columns
+
     columns = ("reader", "code", "modality", *ANSWERS[design])
     path = options.ratings or options.folder / FILLED
     if options.ratings is not None or path.exists() or design == "froc":
@@ -291,6 +296,8 @@ def _reading(table: Columns, entry: int, reader: str, code: str, readings: dict[
 
 def _truth(options: argparse.Namespace, key: Columns) -> dict[str, str]:
     """Return `diseased` of each case, from the cases that were named or from the key."""
+    from hakken.columns import read_columns
+
     table = key
     if options.cases is not None:
         table = read_columns(options.cases, ("case_id", "diseased"), ())

@@ -55,8 +55,8 @@ def commands_reference(parsers: Mapping[str, argparse.ArgumentParser]) -> str:
     return "\n".join([HEAD, *(line for name, parser in parsers.items() for line in _command(name, parser))])
 
 
-def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
-    yield f"## `hakken {name}`\n\n{parser.description}\n"
+def _command(name: str, parser: argparse.ArgumentParser, heading: str = "##") -> Iterator[str]:
+    yield f"{heading} `hakken {name}`\n\n{parser.description}\n"
     arguments = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
     if arguments:
         yield "| argument | meaning |\n| --- | --- |"
@@ -64,6 +64,10 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
         yield ""
     example = (parser.epilog or "").removeprefix(EXAMPLE)
     yield f"```sh\n{example}\n```\n"
+    for action in arguments:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner, sub in action.choices.items():
+                yield from _command(f"{name} {inner}", sub, f"{heading}#")
 
 
 def _spelling(action: argparse.Action) -> str:

@@ -43,3 +43,5 @@ benchmarks: setup
 	$(BIN)/python benchmarks/patches.py
 	$(BIN)/python benchmarks/dense.py
 	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/search_warm_start.py
+	$(BIN)/python benchmarks/evaluation.py

@@ -64,8 +64,8 @@ def _no_width(found: ScoreMeasurement) -> str:
     elif found.auc == 0:
         how = "every positive case scores below every negative one"
     else:
-        how = "the structural components do not vary"
-    return f"{how}, so DeLong's interval has no width, which does not mean that the AUC is known exactly"
+        how = "all cases have the same score"
+    return f"{how}, so DeLong's and the bootstrap interval have no width, which does not mean that the AUC is certain"
 
 
 def _unreached(point: Point) -> str:

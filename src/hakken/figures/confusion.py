@@ -9,8 +9,11 @@ from matplotlib.figure import Figure
 from hakken.evaluation.agreement_measure import Agreement, Measurement
 from hakken.figures.style import BLUE, GREY, INK, interval_text, place, style, write
 
-SIDE = 2.6
-"""Inches of one matrix."""
+SIDE, CELL = 2.6, 0.1
+"""Least inches of one matrix, and of one of its cells."""
+
+LETTER = 0.0085
+"""Width of a letter in inches for each point of its size."""
 
 READABLE = 12
 """Classes up to which a cell has room for its count."""
@@ -22,28 +25,30 @@ DARK = 0.8
 def draw_confusion(found: Measurement, table: str) -> Figure:
     """Draw the matrix of each prediction: rows are the truth, shades the share of the row."""
     names = list(found.labels.classes)
-    margin = 0.55 + min(1.4, 0.062 * max(map(len, names)))
+    side = max(SIDE, CELL * len(names))
+    cell = 72 * side / len(names)  # in points, as the sizes of writing
+    margin = 0.55 + LETTER * min(7.0, 0.75 * cell) * max(map(len, names))
     panels = len(found.predictions)
     with style():
-        figure = Figure(figsize=(panels * (margin + SIDE + 0.25), margin + SIDE + 0.65), layout=None)
+        figure = Figure(figsize=(panels * (margin + side + 0.25), margin + side + 0.65), layout=None)
         footer = f"{table}  ·  {len(found.labels.truth)} cases of {found.labels.patients} patients"
         write(figure, 0.08, 0.07, f"{footer}  ·  shade: share of the true class", fontsize=5.5, color=GREY)
         for number, part in enumerate(found.predictions):
-            axes = place(figure, number * (margin + SIDE + 0.25) + margin, margin + 0.1, SIDE, SIDE)
-            _panel(axes, part, names)
+            axes = place(figure, number * (margin + side + 0.25) + margin, margin + 0.1, side, side)
+            _panel(axes, part, names, cell)
     return figure
 
 
-def _panel(axes: Axes, found: Agreement, names: list[str]) -> None:
+def _panel(axes: Axes, found: Agreement, names: list[str], cell: float) -> None:
     shares = (found.matrix.T * 1.0 / found.matrix.sum(axis=1).clip(1)).T
     axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("share", ["#FFFFFF", BLUE]), vmin=0, vmax=1)
-    size = min(7.0, 40 / len(names))
+    size = min(7.0, 0.75 * cell)
     if len(names) <= READABLE:
         for row in range(len(names)):
             for column in range(len(names)):
                 colour = "white" if shares[row, column] > DARK else INK
                 text = str(found.matrix[row, column])
-                axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
+                axes.text(column, row, text, ha="center", va="center", fontsize=min(7.0, 0.42 * cell), color=colour)
     places = range(len(names))
     axes.set_xticks(places, names, rotation=90 if max(map(len, names)) > 3 else 0, fontsize=size)
     axes.set_yticks(places, names, fontsize=size)

@@ -70,9 +70,11 @@ class RocInput:
 def roc_input(found: Measurement, table: str) -> RocInput:
     """Return what the figure of a measurement shows; scores without a curve are left out."""
     cohort, resampled = found.cohort, found.resampled
+    drawn = f"bands: 95 %, {resampled.drawn} resamples of patients, seed {resampled.seed}"
+    bands = drawn if resampled.values else "no bootstrap"
     footer = (
         f"{table}  ·  {len(cohort.positive)} cases of {cohort.patients} patients, {int(cohort.positive.sum())} positive"
-        f"  ·  bands: {resampled.drawn} resamples of patients, seed {resampled.seed}"
+        f"  ·  {bands}"
     )
     curves = tuple(_curve_input(part) for part in found.scores if part.curve is not None)
     return RocInput(curves, found.settings.max_fpr, footer)
@@ -91,7 +93,7 @@ def draw_roc(given: RocInput) -> Figure:
         if given.curves:
             _legend(axes, given.curves)
         else:
-            axes.text(0.5, 0.5, "no curve: one class only", ha="center", color=GREY)
+            axes.text(0.62, 0.3, "no curve: one class only", ha="center", color=GREY)
         if reliable:
             _reliability(figure, given.curves)
     return figure
@@ -162,8 +164,9 @@ def _curve(axes: Axes, curve: CurveInput, number: int) -> None:
     banded = np.isfinite(curve.low)
     if banded.any():
         axes.fill_between(GRID[banded], curve.low[banded], curve.high[banded], color=colour, alpha=0.15, linewidth=0)
-    for (x, y, _), shape in zip(curve.points, _shapes(curve), strict=True):
-        axes.plot(x, y, shape, ms=5, mfc="white", mec=colour, mew=1.2, zorder=6, clip_on=False)
+    for order, ((x, y, _), shape) in enumerate(zip(curve.points, _shapes(curve), strict=True)):
+        # Points that coincide stay visible: the first mark is the largest.
+        axes.plot(x, y, shape, ms=8 if order == 0 else 5, mfc="white", mec=colour, mew=1.2, zorder=6, clip_on=False)
 
 
 def _shapes(curve: CurveInput) -> list[str]:
@@ -222,7 +225,8 @@ def _reliability(figure: Figure, curves: tuple[CurveInput, ...]) -> None:
     axes.set_ylabel("Share with label 1")
     counts.set_ylabel("Cases")
     counts.set_xlabel("Mean score of the bin")
-    counts.set_ylim(0, most * 1.1 or 1)
+    counts.set_ylim(0, most * 1.1)
+    counts.set_yticks([0, int(most)])
     for panel in (axes, counts):
         panel.set_xlim(0, 1)
         panel.grid(color="#EEEEEE", linewidth=0.6)

@@ -137,13 +137,13 @@ def test_one_class_is_null_with_a_reason() -> None:
     [
         (
             POSITIVE + SCORE / 10,
-            "every positive case scores above every negative one, so DeLong's interval has no width",
+            "every positive case scores above every negative one, so DeLong's and the bootstrap interval have no width",
         ),
         (
             SCORE / 10 - POSITIVE,
-            "every positive case scores below every negative one, so DeLong's interval has no width",
+            "every positive case scores below every negative one, so DeLong's and the bootstrap interval have no width",
         ),
-        (np.full(8, 0.5), "the structural components do not vary, so DeLong's interval has no width"),
+        (np.full(8, 0.5), "all cases have the same score, so DeLong's and the bootstrap interval have no width"),
         (SCORE + 1, "calibration is null, scores lie outside [0, 1]"),
         (-SCORE, "the AUC is below 0.5; higher scores must speak for label 1, and the direction is never flipped"),
     ],

@@ -142,11 +142,22 @@ class ScoreMeasurement:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The AUC of the first score minus that of the second, on the same cases."""
+    """The AUC of the first score minus that of the second, on the same cases, and so the raw partial AUC."""
 
     delong: Difference
     clustered: Difference | None
     bootstrap: Bootstrapped
+    partial_auc: float
+    partial_ends: Bootstrapped
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "delong": asdict(self.delong),
+            "clustered": None if self.clustered is None else asdict(self.clustered),
+            "bootstrap": asdict(self.bootstrap),
+            "partial_auc": {"value": self.partial_auc, "bootstrap": asdict(self.partial_ends)},
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +181,7 @@ class Measurement:
                 "patients": self.cohort.patients,
             },
             "scores": {found.name: found.as_dict(self.settings.max_fpr) for found in self.scores},
-            "comparison": None if self.comparison is None else asdict(self.comparison),
+            "comparison": None if self.comparison is None else self.comparison.as_dict(),
             "bootstrap": {
                 "resamples": self.resampled.drawn,
                 "skipped": self.resampled.skipped,
@@ -312,11 +323,19 @@ def _compared(work: _Work) -> Comparison | None:
     names = list(work.rankings)
     if work.plain is None or len(names) < 2:
         return None
-    found = difference(work.plain)
-    replicates = [work.resampled.values.get(f"{name} auc", np.empty(0)) for name in names]
-    gaps = replace(work.resampled, values={"difference": replicates[0] - replicates[1]})
+    parts = [partial_auc(ranking, work.settings.max_fpr) or 0.0 for ranking in work.rankings.values()]
+    found, part = difference(work.plain), parts[0] - parts[1]
+    gaps = replace(work.resampled, values={key: _gap(work.resampled, names, key) for key in ("auc", "partial_auc")})
     return Comparison(
         delong=found,
         clustered=None if work.clustered is None else difference(work.clustered),
-        bootstrap=bootstrapped(found.value, gaps, "difference"),
+        bootstrap=bootstrapped(found.value, gaps, "auc"),
+        partial_auc=part,
+        partial_ends=bootstrapped(part, gaps, "partial_auc"),
     )
+
+
+def _gap(resampled: Resampled, names: Sequence[str], measure: str) -> Floats:
+    """Return how much the first score exceeds the second in each resample (R,)."""
+    first, second = (resampled.values.get(f"{name} {measure}", np.empty(0)) for name in names)
+    return first - second

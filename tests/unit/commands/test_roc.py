@@ -107,6 +107,11 @@ def test_two_scores_of_patients_with_several_cases(folder: Path, capsys: pytest.
     assert gap["delong"]["value"] == pytest.approx(found["score"]["auc"]["value"] - found["score_b"]["auc"]["value"])
     assert gap["bootstrap"]["low"] < gap["delong"]["value"] < gap["bootstrap"]["high"]
     assert gap["clustered"]["se"] != gap["delong"]["se"]
+    parts = [found[name]["partial_auc"]["raw"]["value"] for name in ("score", "score_b")]
+    assert gap["partial_auc"]["value"] == pytest.approx(parts[0] - parts[1])
+    assert (
+        gap["partial_auc"]["bootstrap"]["low"] < gap["partial_auc"]["value"] < gap["partial_auc"]["bootstrap"]["high"]
+    )
     assert found["score"]["auc"]["clustered"]["se"] > 0
     assert (folder / "roc.pdf").read_bytes().startswith(b"%PDF")
     assert "AUC score - score_b: " in capsys.readouterr().out

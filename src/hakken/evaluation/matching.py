@@ -30,9 +30,9 @@ class Rules:
     `inside` (the mark lies in the lesion's mask) or `overlap:IOU` (intersection over union >= IOU, of the spheres of
     both diameters, or as given). ``duplicates``: further marks on a lesion are ignored or `false-positive`.
     ``double_hit``: a mark in two lesions hits `both`, or `one`: neither mark nor lesion is taken twice, and pairs are
-    taken by falling score, then by distance; those that overlap so that their IoUs add up to the most in each case (as
-    challenges on masks do). ``max_candidates``: only marks strictly above the (N + 1)st score of their case stay (the
-    rule of LUNA16).
+    taken by falling score, then by distance; those that overlap so that each case has as many as can be, and then the
+    most IoU in all (as challenges on masks do). ``max_candidates``: only marks strictly above the (N + 1)st score of
+    their case stay (the rule of LUNA16).
     """
 
     hit: str = "distance"
@@ -309,7 +309,7 @@ def _greedy(pairs: _Pairs, unclear: Ints, score: Floats) -> list[int]:
 
 
 def _assigned(pairs: _Pairs, unclear: Ints, case: Ints) -> list[int]:
-    """Return which of the ``unclear`` pairs are taken so that the IoUs of a case add up to the most."""
+    """Return which of the ``unclear`` pairs are taken: as many as can be, and of those the most IoU of each case."""
     taken: list[int] = []
     of_case = case[pairs.mark[unclear]]
     order = np.argsort(of_case, kind="stable")
@@ -317,7 +317,7 @@ def _assigned(pairs: _Pairs, unclear: Ints, case: Ints) -> list[int]:
         marks, row = np.unique(pairs.mark[group], return_inverse=True)
         lesions, column = np.unique(pairs.lesion[group], return_inverse=True)
         gain = np.zeros((len(marks), len(lesions)))
-        gain[row, column] = 1 - pairs.apart[group]
+        gain[row, column] = len(group) + 1 - pairs.apart[group]  # one pair more outweighs all overlaps
         at = {(r, c): pair for r, c, pair in zip(row.tolist(), column.tolist(), group.tolist(), strict=True)}
         chosen = zip(*(line.tolist() for line in linear_sum_assignment(gain, maximize=True)), strict=True)
         taken += [at[place] for place in chosen if place in at]

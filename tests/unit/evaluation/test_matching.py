@@ -188,6 +188,14 @@ def test_a_mark_that_overlaps_enough_hits(limit: str, found: int) -> None:
     assert (counts.true_positives, counts.false_positives) == (found, 2 - found)
 
 
+def test_one_to_one_overlaps_are_as_many_as_can_be_before_they_are_large() -> None:
+    cases, lesions, candidates = cohort("a", [(0, 0, 4), (0, 9, 4)], [(0, 0, 0.9), (0, 1, 0.3)])
+    # A 0.9 with lesion 0 alone would be the most; A with 1 and B with 0, 0.1 + 0.2, are two pairs
+    overlaps = Overlaps(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([0.9, 0.1, 0.2]))
+    matching = match(cases, lesions, candidates, Rules(hit="overlap:0.1", double_hit="one"), overlaps)
+    assert matching.lesion_mark.tolist() == [1, 0]
+
+
 def test_one_to_one_overlaps_are_assigned_so_that_the_most_is_shared() -> None:
     # IoU of the marks with lesions 0 and 1: A 0.5 and 0.4, B 0.45 and none. By score A would take lesion 0 and B
     # nothing; 0.4 + 0.45 is more than 0.5.

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from hakken.evaluation.readers.ratings import RatingTable
     from hakken.evaluation.readers.result import StudyResult, SystemResult
 
-FIGURE_NAMES = ("wilcoxon", "inferred-roc", "wafroc", "afroc", "max-llf", "max-nlf", "max-nlf-normal")
+FIGURE_NAMES = (
+    "wilcoxon",
+    "inferred-roc",
+    "wafroc",
+    "afroc",
+    "wafroc1",
+    "afroc1",
+    "max-llf",
+    "max-nlf",
+    "max-nlf-normal",
+)
 SCOPE_WORDS = {
     "RRRC": "random readers, random cases",
     "FRRC": "these readers, random cases",

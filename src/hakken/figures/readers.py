@@ -26,7 +26,7 @@ from hakken.figures.style import (
     write,
 )
 
-ROW, LEAST, MOST = 0.2, 1.5, 4.0  # inches of a reader's row, and of the panels
+ROW, LEAST, MOST = 0.2, 1.5, 8.0  # inches of a reader's row, and of the panels
 LINE = "#9DB4C6"
 
 
@@ -131,7 +131,7 @@ def _reader_names(axes: Axes, given: ReadersInput, column: int, gap: float) -> N
     values = given.values[column].tolist()
     for name, value, y in zip(given.reader, values, spread(values, gap, low, top), strict=True):
         axes.annotate(
-            _short(name),
+            _short(name, 9),
             (column + (0.06 if given.system else 0.26), value),
             xytext=(column + (0.12 if given.system else 0.32), y),
             fontsize=6,
@@ -163,7 +163,7 @@ def _differences(axes: Axes, given: ReadersInput) -> None:
     axes.set_yticks([*rows, below], [*(_short(given.reader[reader]) for reader in order), "mean"])
     axes.tick_params(axis="y", length=0)
     axes.get_yticklabels()[-1].set_fontweight("bold")
-    axes.set_xlabel(f"Difference, {mean.of} minus {mean.minus}")
+    axes.set_xlabel(f"Difference, {_short(mean.of, 30)} minus {_short(mean.minus, 30)}")
     p = "" if mean.p is None else f", p = {mean.p:.3f}" if mean.p >= 0.001 else ", p < 0.001"
     axes.set_title(f"(b) {interval_text(mean.estimate, mean.low, mean.high, 3)}{p}".replace("-", "\N{MINUS SIGN}"))
 
@@ -187,4 +187,5 @@ def _limits(values: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
 
 
 def _short(name: str, most: int = 12) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """Return a name of at most ``most`` letters; its end stays, since names often differ in a number there."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"

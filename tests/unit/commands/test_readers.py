@@ -139,6 +139,7 @@ def froc_files(folder: Path) -> list[object]:
         ("wafroc", 9 / 16),
         ("afroc", 7 / 12),
         ("inferred-roc", 3 / 4),
+        ("wafroc1", 1 / 2),
         ("max-llf", 2 / 3),
         ("max-nlf", 1 / 2),
         ("max-nlf-normal", 1 / 2),

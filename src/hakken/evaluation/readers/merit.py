@@ -89,6 +89,16 @@ def _wafroc(study: ReaderStudy, name: str) -> Merit:
     return _area(study, name, study.signal, study.lesion_case, study.weight)
 
 
+def _afroc1(study: ReaderStudy, name: str) -> Merit:
+    """Mean of psi over pairs of any case (its highest NL mark) and a lesion: for studies without normal cases."""
+    return _area_of_all(study, name, np.ones(len(study.lesion_case)))
+
+
+def _wafroc1(study: ReaderStudy, name: str) -> Merit:
+    """The same with lesion weights that sum to 1 in each diseased case."""
+    return _area_of_all(study, name, study.weight)
+
+
 def _max_llf(study: ReaderStudy, name: str) -> Merit:
     """Lesions that were marked, at whatever rating, among all lesions."""
     cases = np.flatnonzero(study.diseased)
@@ -125,6 +135,8 @@ FIGURES = {
     "inferred-roc": Figure(_inferred_roc, "Inferred-ROC AUC", ("froc",)),
     "wafroc": Figure(_wafroc, "wAFROC AUC", ("froc",)),
     "afroc": Figure(_afroc, "AFROC AUC", ("froc",)),
+    "wafroc1": Figure(_wafroc1, "wAFROC1 AUC", ("froc",), ("diseased",)),
+    "afroc1": Figure(_afroc1, "AFROC1 AUC", ("froc",), ("diseased",)),
     "max-llf": Figure(_max_llf, "Marked lesions (MaxLLF)", ("froc",), ("diseased",)),
     "max-nlf": Figure(_max_nlf, "False marks per case (MaxNLF)", ("froc",), (), True),
     "max-nlf-normal": Figure(_max_nlf_normal, "False marks per normal case", ("froc",), ("non-diseased",), True),
@@ -149,6 +161,20 @@ def _area(study: ReaderStudy, name: str, signal: Floats, signal_case: Ints, weig
     left_weight = whole - np.bincount(signal_case, weights=weight, minlength=cases)
     jackknife = (total[..., None] - share) / (left_noise * left_weight)
     return Merit(name, total / (len(normal) * whole), jackknife, np.arange(cases))
+
+
+def _area_of_all(study: ReaderStudy, name: str, weight: Floats) -> Merit:
+    """Return the weighted mean of psi over pairs of any case's noise and a lesion's signal."""
+    cases, shape = len(study.case_id), study.noise.shape[:2]
+    by_noise, by_signal = np.empty(study.noise.shape), np.empty(study.signal.shape)
+    for place in np.ndindex(shape):
+        by_noise[place], by_signal[place] = _psi_sums(study.noise[place], study.signal[place], weight)
+    beside = study.noise[..., study.lesion_case]
+    own = weight * ((beside < study.signal) + 0.5 * (beside == study.signal))  # pairs that a case forms with itself
+    total = by_signal.sum(axis=-1)
+    share = by_noise + _by_case(by_signal - own, study.lesion_case, cases)
+    left = (cases - 1) * (weight.sum() - np.bincount(study.lesion_case, weights=weight, minlength=cases))
+    return Merit(name, total / (cases * weight.sum()), (total[..., None] - share) / left, np.arange(cases))
 
 
 def _psi_sums(noise: Floats, signal: Floats, weight: Floats) -> tuple[Floats, Floats]:

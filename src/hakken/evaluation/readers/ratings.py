@@ -8,6 +8,7 @@ lesion.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -246,9 +247,14 @@ def froc_table(table: Columns, lesions: Columns, cases: Columns) -> RatingTable:
 
 
 def _codes(values: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
-    """Return the distinct values, sorted, and the number of each entry's value (n,)."""
-    names, codes = np.unique(np.array(values, dtype=str), return_inverse=True)
-    return tuple(names.tolist()), codes.astype(np.int64)
+    """Return the distinct values, sorted as people do (2 before 10), and the number of each entry's value (n,)."""
+    names = sorted(set(values), key=_natural)
+    number = {name: place for place, name in enumerate(names)}
+    return tuple(names), np.array([number[value] for value in values], np.int64)
+
+
+def _natural(name: str) -> tuple[list[tuple[str, int]], str]:
+    return [(text, int(digits or 0)) for text, digits in re.findall(r"([^0-9]*)([0-9]*)", name)], name
 
 
 def _first_rows(codes: Ints) -> Ints:

@@ -46,6 +46,9 @@ def test_the_auc_by_hand() -> None:
         ("wafroc", (Fraction(1, 2) * 2 + Fraction(1, 2) * Fraction(1, 2) + 1) / (2 * 2)),
         # The highest mark of c is its false one, 0.9, of d 0.3: 1 + 1 + 0 + 1.
         ("inferred-roc", Fraction(3, 4)),
+        # With the cases c (0.9) and d (unmarked) as noise too: c1 over b, d and a 3, c2 1/2 + 1/2, d1 over b and d 2.
+        ("afroc1", Fraction(3 + 1 + 2) / (4 * 3)),
+        ("wafroc1", (Fraction(1, 2) * 3 + Fraction(1, 2) * 1 + 2) / (4 * 2)),
         ("max-llf", Fraction(2, 3)),
         ("max-nlf", Fraction(2, 4)),
         ("max-nlf-normal", Fraction(1, 2)),
@@ -170,8 +173,8 @@ def test_a_figure_of_another_design_is_named() -> None:
     with pytest.raises(HakkenError) as caught:
         merit(marked(), "wilcoxon")
     assert str(caught.value) == (
-        "`wilcoxon` does not exist for froc ratings; choose one of inferred-roc, wafroc, afroc, max-llf, max-nlf, "
-        "max-nlf-normal"
+        "`wilcoxon` does not exist for froc ratings; choose one of inferred-roc, wafroc, afroc, wafroc1, afroc1, "
+        "max-llf, max-nlf, max-nlf-normal"
     )
 
 

@@ -35,6 +35,11 @@ def test_modalities_are_sorted_unless_ordered() -> None:
     assert roc(by_hand()).study().modality == ("with", "without")
 
 
+def test_names_are_sorted_as_people_do() -> None:
+    rows = [(modality, f"R{reader}", *rest) for modality, _, *rest in by_hand()[:4] for reader in (10, 2, 1)]
+    assert roc(rows).reader == ("R1", "R2", "R10")
+
+
 def test_the_order_of_the_rows_changes_nothing() -> None:
     one, other = roc(by_hand()).study(), roc(by_hand()[::-1]).study()
     assert np.array_equal(one.signal, other.signal)

@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
+from hakken.commands.scored import add_bootstrap_options, record, require_format
 from hakken.errors import HakkenError
 from hakken.files import write_json
 
@@ -67,29 +68,30 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--order", type=int, metavar="N", help="interactions of up to so many factors; 1: none (default: all)"
     )
-    parser.add_argument(
-        "--resamples", type=int, default=2000, help="bootstrap resamples of the comparisons (default: 2000)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
+    add_bootstrap_options(parser)
     parser.add_argument("--output", type=Path, metavar="JSON", help="file for the tables")
     parser.add_argument("--figure", type=Path, metavar="PDF", help="interaction plot of the means; pdf, svg or png")
 
 
 def run(options: argparse.Namespace) -> None:
     """Test the factors, print the tables and write what was asked for."""
-    if options.resamples < 1:
-        raise HakkenError(f"--resamples {options.resamples}: at least 1 is needed")
+    if options.figure is not None:
+        require_format(options.figure)
     table, factors, response = read_observations(options)
     if options.within is None:
-        result = _independent(table, factors, response, options)
+        content, said = _independent(table, factors, response, options)
     else:
-        result = _within(table, factors, response, options)
-    for line in _shown(result, options.accuracies):
-        print(line)
+        content, said = _within(table, factors, response, options)
+    result = record("anova", {"accuracies": options.accuracies}, content, said)
     if options.output is not None:
         write_json(options.output, result)
     if options.figure is not None:
         _draw(table, factors, response, options)
+    for line in _shown(result, options.accuracies):
+        print(line)
+    for path in (options.output, options.figure):
+        if path is not None:
+            print(f"written: {path}")
 
 
 def read_observations(options: argparse.Namespace) -> tuple[Columns, list[Factor], Floats]:
@@ -127,27 +129,29 @@ def _of(path: Path, error: HakkenError) -> HakkenError:
 
 def _independent(
     table: Columns, factors: Sequence[Factor], response: Floats, options: argparse.Namespace
-) -> dict[str, Any]:
-    """Return the tables for rows that are independent."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the tables for rows that are independent, and what is to be said of them."""
     from hakken.evaluation.anova import anova
 
     try:
         found = anova(factors, response, options.order)
     except HakkenError as error:
         raise _of(options.accuracies, error) from None
-    return {
+    content = {
         **_design(factors, options),
         "observations": len(response),
         "type_ii": [asdict(effect) for effect in found.type_ii],
         "type_iii": [asdict(effect) for effect in found.type_iii],
         "error": {"ss": found.error_ss, "df": found.error_df, "ms": found.error_ms},
         "cells": [_cell(factors, cell.levels, cell.n, cell.mean, cell.sd) for cell in found.cells],
-        "warnings": list(_warnings_independent(table, found)),
     }
+    return content, list(_warnings_independent(table, found))
 
 
-def _within(table: Columns, factors: Sequence[Factor], response: Floats, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the tables for cases that were measured under every combination."""
+def _within(
+    table: Columns, factors: Sequence[Factor], response: Floats, options: argparse.Namespace
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the tables for cases that were measured under every combination, and what is to be said of them."""
     import numpy as np
 
     from hakken.evaluation.anova import cells_of
@@ -160,17 +164,17 @@ def _within(table: Columns, factors: Sequence[Factor], response: Floats, options
     except HakkenError as error:
         raise _of(options.accuracies, error) from None
     names, patient = np.unique(_patients(table, given, options.within), return_inverse=True)
-    comparisons = compare_levels(given, patient, draw(len(names), options.resamples, options.seed))
-    return {
+    comparisons = compare_levels(given, patient, draw(len(names), options.bootstrap, options.seed))
+    content = {
         **_design(factors, options),
         "cases": len(given.cases),
         "patients": len(names),
         "within": [asdict(effect) for effect in effects],
         "comparisons": [asdict(one) for one in comparisons],
-        "bootstrap": {"unit": "patient", "resamples": options.resamples, "seed": options.seed},
+        "bootstrap": {"unit": "patient", "resamples": options.bootstrap, "seed": options.seed},
         "cells": [_cell(factors, cell.levels, cell.n, cell.mean, cell.sd) for cell in cells_of(factors, response)],
-        "warnings": list(_warnings_within(len(given.cases), len(names), effects, comparisons)),
     }
+    return content, list(_warnings_within(len(given.cases), len(names), effects, comparisons))
 
 
 def _patients(table: Columns, given: Repeated, within: str) -> list[str]:
@@ -245,7 +249,7 @@ def _shown(result: Mapping[str, Any], path: Path) -> Iterator[str]:
                 yield f"  {row['effect']:<32}{row['ss']:>12.5g}{row['df']:>6}{numbers}"
             yield f"  {'error':<32}{result['error']['ss']:>12.5g}{result['error']['df']:>6}"
     for warning in result["warnings"]:
-        yield from wrap(f"note: {warning}", WIDTH, subsequent_indent="      ")
+        yield from wrap(f"warning: {warning}", WIDTH, subsequent_indent="  ")
 
 
 def _within_lines(result: Mapping[str, Any]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
+from hakken.commands.scored import add_bootstrap_options, patients_of, record, require_format
 from hakken.console import progress
 from hakken.errors import HakkenError
 from hakken.files import write_json, write_text
@@ -93,8 +94,7 @@ def add(commands: Subparsers) -> None:
         metavar="IOU",
         help="intersection over union from which two lesions match (default: one voxel in common)",
     )
-    parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples (default: 2000)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
+    add_bootstrap_options(parser)
     parser.add_argument("--output", type=Path, metavar="JSON", help="file for every case and the summary")
     parser.add_argument("--table", type=Path, metavar="CSV", help="file for a row per case and structure")
     parser.add_argument(
@@ -108,18 +108,21 @@ def run(options: argparse.Namespace) -> None:
 
     labels = _labels(options.label if options.label is not None else options.labels)
     rule = LesionRule(options.connectivity, options.overlap)
-    if options.resamples < 1:
-        raise HakkenError(f"--resamples {options.resamples}: at least 1 is needed")
+    if options.figure is not None:
+        require_format(options.figure)
     rows = measure_pairs(options.pairs, labels, rule)
     result = _result(rows, rule, options)
-    for line in _shown(result, options.pairs):
-        print(line)
     if options.output is not None:
         write_json(options.output, result)
     if options.table is not None:
         write_text(options.table, _table(rows))
     if options.figure is not None:
         _draw(rows, options.figure)
+    for line in _shown(result, options.pairs):
+        print(line)
+    for path in (options.output, options.table, options.figure):
+        if path is not None:
+            print(f"written: {path}")
 
 
 def measure_pairs(path: Path, labels: Sequence[int], rule: LesionRule) -> list[Row]:
@@ -131,12 +134,8 @@ def measure_pairs(path: Path, labels: Sequence[int], rule: LesionRule) -> list[R
     from hakken.columns import read_columns
 
     table = read_columns(path, ("case_id", "truth", "prediction"), ("patient",))
-    if not len(table):
-        raise HakkenError(f"{path}: no case; give a row for each pair of masks")
-    case_ids = table.text("case_id")
-    patients = table.text("patient") if "patient" in table else case_ids
+    patients, case_ids = patients_of(table), table.text("case_id")
     files = [table.text(column) for column in ("truth", "prediction")]
-    _check_once(table, case_ids)
     rows, seen = [], set[int]()
     for entry, case_id in enumerate(case_ids):
         truth, prediction = (
@@ -162,16 +161,6 @@ def _labels(text: str | None) -> tuple[int, ...]:
     if not all(part.isdecimal() and int(part) > 0 for part in parts) or len(set(map(int, parts))) < len(parts):
         raise HakkenError(f"labels `{text}`: give different whole numbers above 0, as 1 or 1,2,3")
     return tuple(map(int, parts))
-
-
-def _check_once(table: Columns, case_ids: Sequence[str]) -> None:
-    from hakken.columns import FIRST_ROW
-
-    first: dict[str, int] = {}
-    for entry, case_id in enumerate(case_ids):
-        if case_id in first:
-            raise table.error(entry, "case_id", f"`{case_id}` stands already in row {first[case_id]}; keep one")
-        first[case_id] = entry + FIRST_ROW
 
 
 def _mask(table: Columns, entry: int, column: str, path: Path, seen: set[int]) -> Volume:
@@ -235,7 +224,7 @@ def _result(rows: Sequence[Row], rule: LesionRule, options: argparse.Namespace) 
     from hakken.evaluation.bootstrap import draw
 
     names, patient = np.unique([row.patient for row in rows], return_inverse=True)
-    counts = draw(len(names), options.resamples, options.seed)
+    counts = draw(len(names), options.bootstrap, options.seed)
     by_label: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
         by_label.setdefault(row.label, []).append(place)
@@ -247,14 +236,14 @@ def _result(rows: Sequence[Row], rule: LesionRule, options: argparse.Namespace) 
         skipped = structures[label]["summary"]["dice"]["skipped"]
         if skipped and len(names) > 1:
             warnings.append(f"label {label}: {skipped} resamples held no case with a Dice and were skipped for it")
-    return {
+    content = {
         "label": {EVERY: "every value above 0"} if EVERY in by_label else list(by_label),
         "lesions": {**asdict(rule), "rule": rule.words},
         "definitions": DEFINITIONS,
         "bootstrap": {
             "unit": "patient",
             "patients": len(names),
-            "resamples": options.resamples,
+            "resamples": options.bootstrap,
             "seed": options.seed,
         },
         "structures": structures,
@@ -262,8 +251,8 @@ def _result(rows: Sequence[Row], rule: LesionRule, options: argparse.Namespace) 
             {"case_id": row.case_id, "patient": row.patient, "label": row.label, **row.overlap.as_dict()}
             for row in rows
         ],
-        "warnings": warnings,
     }
+    return record("overlap", {"pairs": options.pairs}, content, warnings)
 
 
 def _structure(measured: Sequence[Overlap], patient: NDArray[np.int64], counts: NDArray[np.int64]) -> dict[str, Any]:
@@ -332,7 +321,7 @@ def _shown(result: Mapping[str, Any], path: Path) -> Iterator[str]:
         for measure, entry in found["pooled_over_lesions"].items():
             share = f"{entry['count']}/{entry['total']}"
             yield f"{NAMES[measure] + ', pooled':<27}{share:>12}   {_interval(entry['share'])}"
-    yield from (f"note: {warning}" for warning in result["warnings"])
+    yield from (f"warning: {warning}" for warning in result["warnings"])
 
 
 def _number(value: float | None) -> str:

@@ -115,8 +115,8 @@ def _words(axes: Axes, found: Agreement) -> None:
 
 
 def decimals(spread_: float) -> int:
-    """Return how many decimals show two digits of a spread, 0 to 4."""
-    return 2 if spread_ <= 0 else min(4, max(0, 1 - math.floor(math.log10(spread_))))
+    """Return how many decimals show three digits of a spread, 0 to 4."""
+    return 2 if spread_ <= 0 else min(4, max(0, 2 - math.floor(math.log10(spread_))))
 
 
 def _dice(axes: Axes, given: StructureInput) -> None:

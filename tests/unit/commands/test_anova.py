@@ -69,7 +69,7 @@ def test_the_order_of_interactions_and_another_response(tmp_path: Path) -> None:
 
 def test_the_table_within_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path, THREE, "case,network,accuracy")
-    result = result_of(path, "--factors", "network", "--within", "case", "--seed", "3", "--resamples", "300")
+    result = result_of(path, "--factors", "network", "--within", "case", "--seed", "3", "--bootstrap", "300")
     [row] = result["within"]
     assert (row["ss"], row["df"], row["error_ss"], row["error_df"]) == (pytest.approx(24), 2, pytest.approx(12), 4)
     assert (row["f"], row["p"], row["epsilon"]) == (pytest.approx(4), pytest.approx(1 / 9), pytest.approx(0.5))
@@ -108,7 +108,7 @@ def test_rows_of_the_same_cases_are_warned_of(tmp_path: Path, capsys: pytest.Cap
     result = result_of(write(tmp_path, THREE, "case,network,accuracy"), "--factors", "network")
     warning = "column case: cases repeat, so rows are not independent and p misleads; use --within case"
     assert result["warnings"] == [warning]
-    assert f"note: {warning}" in capsys.readouterr().out
+    assert f"warning: {warning}" in capsys.readouterr().out
 
 
 def test_without_error_values_are_null_and_said(tmp_path: Path) -> None:
@@ -174,7 +174,8 @@ def test_a_figure_is_drawn_within_its_page(shape: tuple[int, ...], within: bool,
         (THREE.removesuffix(" c,z,4"), "case,network,accuracy", ("--factors", "network", "--within", "case"),
          "here/acc.csv: case `c` has no row with network = z (1 of 3 cases are incomplete); each case needs every "
          "combination of levels"),
-        (HAND, None, ("--factors", "network", "--resamples", "0"), "--resamples 0: at least 1 is needed"),
+        (HAND, None, ("--factors", "network", "--figure", "f.eps"), "f.eps: figures are written as pdf, svg, png, not "
+         "as `eps`"),
         (grid((9, 2)), "case,network,fold,accuracy", ("--factors", "network,fold", "--figure", "f.pdf"),
          "factor network has 9 levels: 8 lines can be told apart; name another factor first in --factors"),
     ],

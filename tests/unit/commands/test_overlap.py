@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from hakken.cli import main
+from hakken.commands.overlap import differences
 from hakken.evaluation.bootstrap import draw
 from hakken.imaging.files import write_picture, write_volume
-from hakken.volume import Volume
+from hakken.volume import Geometry, Volume
 
 SPACING = (1.0, 1.0, 3.0)
 HEADING = "case_id,truth,prediction"
@@ -78,13 +79,13 @@ def test_cases_are_measured_written_and_summed_up(
     assert (summary["mean"]["value"], summary["median"]["value"]) == (pytest.approx(13 / 27), pytest.approx(4 / 9))
     assert summary["sd"] == pytest.approx(np.std([4 / 9, 1, 0], ddof=1))
     assert summary["mean"]["low"] == 0 and summary["mean"]["high"] == pytest.approx(13 / 18)
-    assert summary["skipped"] == (draw(3, 2000, 0)[:, [0, 2]].sum(axis=1) == 0).sum() > 0  # patient y alone
+    assert summary["skipped"] == (draw(3, 1000, 0)[:, [0, 2]].sum(axis=1) == 0).sum() > 0  # patient y alone
     pooled = found["pooled_over_lesions"]
     assert (pooled["lesion_sensitivity"]["count"], pooled["lesion_sensitivity"]["total"]) == (3, 6)
     assert (pooled["lesion_precision"]["count"], pooled["lesion_precision"]["total"]) == (3, 4)
     # Volumes: predicted less true 0, 0, 0, -27 mm3.
     assert found["volume_agreement_ml"]["mean"]["value"] == pytest.approx(-0.027 / 4)
-    assert result["bootstrap"] == {"unit": "patient", "patients": 3, "resamples": 2000, "seed": 0}
+    assert result["bootstrap"] == {"unit": "patient", "patients": 3, "resamples": 1000, "seed": 0}
     rule = "lesions are 26-connected pieces and match with one voxel in common"
     assert result["lesions"] == {"connectivity": 26, "minimum_iou": None, "rule": rule}
     assert "label any: dice is null in 1 of 4 cases: both masks are empty in 1" in result["warnings"]
@@ -109,7 +110,7 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another_interval(
     path = pairs(*(f"c{number},t,{'p' if number % 3 else 't'}" for number in range(12)))
     files = [tmp_path / f"{number}.json" for number in range(3)]
     for file, seed in zip(files, ("4", "4", "5"), strict=True):
-        options = ["--seed", seed, "--resamples", "50", "--output", str(file)]
+        options = ["--seed", seed, "--bootstrap", "50", "--output", str(file)]
         assert main(["overlap", "--pairs", str(path), *options]) == 0
     one, same, other = (file.read_text() for file in files)
     assert one == same
@@ -163,7 +164,7 @@ def test_a_figure_is_drawn(kind: str, pairs: Callable[..., Path], tmp_path: Path
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
-        ((), (), "here/pairs.csv: no case; give a row for each pair of masks"),
+        ((), (), "here/pairs.csv: the table has a heading but no case; add a row for each case"),
         (
             ("a,t,p", "b,t,p", "a,t,t"),
             (),
@@ -181,7 +182,6 @@ def test_a_figure_is_drawn(kind: str, pairs: Callable[..., Path], tmp_path: Path
         (("a,t,p",), ("--labels", "1,1"), "labels `1,1`: give different whole numbers above 0, as 1 or 1,2,3"),
         (("a,t,p",), ("--label", "0"), "labels `0`: give different whole numbers above 0, as 1 or 1,2,3"),
         (("a,t,p",), ("--overlap", "1.5"), "overlap 1.5: use an intersection over union above 0 and up to 1"),
-        (("a,t,p",), ("--resamples", "0"), "--resamples 0: at least 1 is needed"),
         (("a,t,p",), ("--figure", "f.eps"), "f.eps: figures are written as pdf, svg, png, not as `eps`"),
     ],
 )
@@ -244,6 +244,28 @@ def test_another_grid_is_named_with_its_row(
         f"({differing}): {volume.geometry}; truth: {Volume(pixels(), SPACING).geometry}; "
         "resample it onto the truth's grid by nearest neighbour"
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "turned"),
+    [
+        ((1, 4, 4), (1.0, 0, 0, 0, 1.0, 0, 0, 0, -1.0)),  # the slice axis of a 2-D image, which moves no voxel
+        ((4, 4, 2000), (np.cos(5e-4), -np.sin(5e-4), 0, np.sin(5e-4), np.cos(5e-4), 0, 0, 0, 1)),  # 1 mm at the far end
+    ],
+)
+def test_a_turned_grid_is_another(shape: tuple[int, int, int], turned: tuple[float, ...]) -> None:
+    assert differences(Geometry(shape), Geometry(shape, direction=turned), 0.01) == ["direction"]
+    assert differences(Geometry(shape), Geometry(shape), 0.01) == []
+
+
+def test_without_resamples_there_are_no_intervals(pairs: Callable[..., Path], tmp_path: Path) -> None:
+    output = tmp_path / "out.json"
+    options = ["--bootstrap", "0", "--output", str(output)]
+    assert main(["overlap", "--pairs", str(pairs("a,t,p", "b,t,t")), *options]) == 0
+    result = json.loads(output.read_text())
+    entry = result["structures"]["any"]["summary"]["dice"]
+    assert entry["mean"] == {"value": pytest.approx(13 / 18), "low": None, "high": None}
+    assert (result["command"], result["inputs"]["pairs"]["path"]) == ("overlap", str(tmp_path / "pairs.csv"))
 
 
 def test_a_grid_within_the_tolerance_of_the_house_is_the_same(pairs: Callable[..., Path], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -234,6 +235,12 @@ def test_an_empty_cell_is_no_matter_where_its_interaction_is_left_out() -> None:
     found = anova(*table(cells), 1)
     assert [effect.df for effect in found.type_iii] == [1, 1]
     assert found.cells[3].n == 0 and found.cells[3].mean is None
+
+
+def test_an_empty_cell_of_two_factors_is_named_without_the_third() -> None:
+    cells = {place: [1.0, 2.0] for place in itertools.product("12", "12", "12") if place[:2] != ("2", "2")}
+    with pytest.raises(HakkenError, match=r"^effect A:B cannot .*: no row has A = 2, B = 2; fill the cells"):
+        anova(*table(cells), 2)
 
 
 @pytest.mark.parametrize(

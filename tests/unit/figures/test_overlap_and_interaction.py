@@ -45,7 +45,7 @@ def test_the_limits_are_written_beside_their_lines() -> None:
     [left, right] = draw_overlap((given,)).axes
     words = [text.get_text() for text in left.texts]
     # Differences 1, 2, 3: mean 2, SD 1, limits 0.04 and 3.96; worked in the tests of the evaluation.
-    assert [word.split("\n")[1].split(" ")[0] for word in words] == ["2.0", "0.0", "4.0"]
+    assert [word.split("\n")[1].split(" ")[0] for word in words] == ["2.00", "0.04", "3.96"]
     assert right.get_xlabel() == "3 cases"
 
 
@@ -67,8 +67,8 @@ def test_points_of_like_value_lie_apart() -> None:
     assert min(abs(one - other) for one, other in itertools.pairwise(places)) > 0.1
 
 
-@pytest.mark.parametrize(("spread", "places"), [(12.3, 0), (1.2, 1), (0.034, 3), (0.0, 2), (1e-9, 4)])
-def test_two_digits_of_the_spread_are_shown(spread: float, places: int) -> None:
+@pytest.mark.parametrize(("spread", "places"), [(123.4, 0), (12.3, 1), (1.2, 2), (0.34, 3), (0.0, 2), (1e-9, 4)])
+def test_three_digits_of_the_spread_are_shown(spread: float, places: int) -> None:
     assert decimals(spread) == places
 
 

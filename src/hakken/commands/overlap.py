@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ def add(commands: Subparsers) -> None:
         "--connectivity",
         type=int,
         choices=(6, 18, 26),
+        metavar="N",
         default=26,
         help="neighbours of one lesion share a face (6), an edge (18) or a corner (26; default)",
     )
@@ -295,16 +297,17 @@ def _warnings(patients: int, cases: int) -> Iterator[str]:
 
 
 def _nulls(label: str, measured: Sequence[Overlap]) -> Iterator[str]:
-    """Yield a sentence for every measure that is null in some cases, and why."""
+    """Yield which measures are null, in how many cases and why."""
     from hakken.evaluation.overlap import MEASURES
 
+    alike: dict[str, list[str]] = {}
     for measure in MEASURES:
-        why: dict[str, int] = {}
-        for reason in (one.reasons[measure] for one in measured if measure in one.reasons):
-            why[reason] = why.get(reason, 0) + 1
+        why = Counter(one.reasons[measure] for one in measured if measure in one.reasons)
         if why:
             words = ", ".join(f"{reason} in {count}" for reason, count in why.items())
-            yield f"label {label}: {measure} is null in {sum(why.values())} of {len(measured)} cases: {words}"
+            alike.setdefault(f"null in {why.total()} of {len(measured)} cases: {words}", []).append(measure)
+    for words, measures in alike.items():
+        yield f"label {label}: {', '.join(measures)} {words}"
 
 
 def _shown(result: Mapping[str, Any], path: Path) -> Iterator[str]:

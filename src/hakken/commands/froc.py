@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
+from hakken.commands.scored import record, require_format, whole
 from hakken.errors import HakkenError
 from hakken.files import write_json
 
@@ -52,7 +53,7 @@ def add(commands: Subparsers) -> None:
     report.add_argument("--sensitivities", type=_shares, default=(0.5, 0.7, 0.9), help="to give false positives at")
     report.add_argument("--by", action="append", default=[], metavar="COLUMN", help="strata: diameter:5,10 or a column")
     report.add_argument("--bootstrap", type=_count, default=1000, help="resamples (default: 1000)")
-    report.add_argument("--seed", type=int, default=0)
+    report.add_argument("--seed", type=whole, default=0, help="of the resamples (default: 0)")
     report.add_argument("--cluster", metavar="COLUMN", help="of the cases, drawn together (default: patient)")
     report.add_argument("--output", type=Path, metavar="JSON", help="everything that was measured")
     report.add_argument("--figure", type=Path, help="pdf, svg or png")
@@ -64,6 +65,8 @@ def run(options: argparse.Namespace) -> None:
     from hakken.evaluation.measure import Settings
     from hakken.report.findings_tables import cut, read_marks, read_truth
 
+    if options.figure is not None:
+        require_format(options.figure)
     rules = Rules(options.hit, options.duplicates, options.double_hit, options.max_candidates)
     settings = Settings(
         options.max_fp, options.at, options.sensitivities, options.bootstrap, options.seed, per=options.per
@@ -89,7 +92,9 @@ def run(options: argparse.Namespace) -> None:
         result["warnings"] += more
     print("\n".join(_table(result)))
     if options.output is not None:
-        write_json(options.output, result)
+        names = ("cases", "lesions", "candidates", "compare", "overlaps")
+        files = {name: getattr(options, name) for name in names}
+        write_json(options.output, record("froc", files, result, result["warnings"]))
     if options.figure is not None:
         _draw(options, own, other)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hakken.cli import main
+from hakken.files import sha256_file
 
 CASES = "case_id,patient,scanner\nA,p1,x\nB,p1,y\nC,p2,x\n"
 LESIONS = (
@@ -39,9 +40,11 @@ def measured(*options: str) -> dict[str, Any]:
 def test_everything_by_hand(tables: Path) -> None:
     result = measured("--at", "0.25,0.5,1", "--max-fp", "1", "--sensitivities", "0.3,0.6,0.9")
     assert list(result) == [
+        *("command", "hakken", "inputs"),
         *("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "per_patient"),
         *("bootstrap", "warnings"),
     ]
+    assert result["inputs"]["cases"] == {"path": "cases.csv", "sha256": sha256_file(tables / "cases.csv")}
     assert result["counts"] == {
         **{"cases": 3, "patients": 2, "lesions": 3, "candidates": 6, "true_positives": 2, "false_positives": 2},
         **{"missed": 1, "ignored_duplicates": 1, "ignored_excluded": 1},

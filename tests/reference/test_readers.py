@@ -122,9 +122,9 @@ def test_as_marks_the_inferred_roc_is_the_same(folder: Path, measured: Merit) ->
 def test_a_constant_system_gives_the_published_level_of_the_readers(
     measured: Merit, study: ReaderStudy, expected: dict[str, Any]
 ) -> None:
-    readers = Merit("wilcoxon", measured.value[:1], measured.jackknife[:1], measured.case)
+    readers = Merit("wilcoxon", measured.value[:1], measured.jackknife[:1], measured.unit)
     half = np.full((1, 1), 0.5)
-    system = Merit("wilcoxon", half, np.repeat(half[..., None], len(measured.case), axis=2), measured.case)
+    system = Merit("wilcoxon", half, np.repeat(half[..., None], len(measured.unit), axis=2), measured.unit)
     found = compare(
         system, readers, system_name="system", readers_name=study.modality[0], reader=study.reader
     ).difference["RRRC"]

@@ -49,15 +49,18 @@ def add(actions: Subparsers) -> None:
         type=Path,
         required=True,
         metavar="CSV",
-        help="a row a rating (roc: modality, reader, case_id, diseased, rating) or a mark (froc: modality, reader, "
-        "case_id, mark, lesion_id, rating)",
+        help="a row a rating (roc: modality, reader, case_id, diseased, rating and, if you like, patient) or a mark "
+        "(froc: modality, reader, case_id, mark, lesion_id, rating)",
     )
     parser.add_argument("--design", choices=("roc", "froc"), required=True, metavar="KIND", help="roc or froc")
     parser.add_argument(
         "--lesions", type=Path, metavar="CSV", help="froc: the lesions, case_id and lesion_id (and weight)"
     )
     parser.add_argument(
-        "--cases", type=Path, metavar="CSV", help="froc: case_id of every case that was read, marked or not"
+        "--cases",
+        type=Path,
+        metavar="CSV",
+        help="froc: case_id (and patient) of every case that was read, marked or not",
     )
     parser.add_argument(
         "--fom",
@@ -110,7 +113,7 @@ def read_table(options: argparse.Namespace) -> RatingTable:
         for name, path in truth.items():
             if path is not None:
                 raise HakkenError(f"{name} {path}: ratings of --design roc name the truth themselves; leave it out")
-        return roc_table(read_columns(options.ratings, ROC_COLUMNS, ()))
+        return roc_table(read_columns(options.ratings, ROC_COLUMNS, ("patient",)))
     for name, path in truth.items():
         if path is None:
             raise HakkenError(
@@ -119,7 +122,7 @@ def read_table(options: argparse.Namespace) -> RatingTable:
     return froc_table(
         read_columns(options.ratings, FROC_COLUMNS, ()),
         read_columns(options.lesions, LESION_COLUMNS, ("weight",)),
-        read_columns(options.cases, ("case_id",), ()),
+        read_columns(options.cases, ("case_id",), ("patient",)),
     )
 
 

@@ -131,6 +131,7 @@ def run_collect(options: argparse.Namespace) -> None:
     filled = _filled(options, design, key)
     truth = _truth(options, key) if design == "roc" else {}
     readings = dict(zip(zip(key.text("reader"), key.text("code"), strict=True), range(len(key)), strict=True))
+    with_patient = design == "roc" and "patient" in key
     rows, seen = [], Counter[int]()
     for table in filled:
         answers = _answers(table, design)
@@ -144,7 +145,8 @@ def run_collect(options: argparse.Namespace) -> None:
                 raise table.error(entry, "code", f"reader `{reader}` has rated `{code}` already; keep one row")
             case = key.cells["case_id"][place]
             middle = [truth[case]] if design == "roc" else []
-            rows.append([key.cells["modality"][place], reader, case, *middle, *answers[entry]])
+            patient = [key.cells["patient"][place]] if with_patient else []
+            rows.append([key.cells["modality"][place], reader, case, *middle, *answers[entry], *patient])
     for place in range(len(key)):
         if not seen[place]:
             reader, code = key.cells["reader"][place], key.cells["code"][place]
@@ -153,7 +155,8 @@ def run_collect(options: argparse.Namespace) -> None:
                 f"{filled[0].path}: reader `{reader}` has no row for `{code}` ({KEY}, row {place + FIRST_ROW}); "
                 f"add it{hint}"
             )
-    write_text(options.output, _csv(ROC_COLUMNS if design == "roc" else FROC_COLUMNS, rows))
+    heading = (*(ROC_COLUMNS if design == "roc" else FROC_COLUMNS), *(["patient"] if with_patient else []))
+    write_text(options.output, _csv(heading, rows))
     print(f"{len(rows)} rows of {len(key)} readings written to {options.output}")
 
 
@@ -171,7 +174,7 @@ def _check_names(readers: Sequence[str]) -> None:
 def _read_cases(path: Path) -> Columns:
     from hakken.columns import FIRST_ROW, read_columns
 
-    cases = read_columns(path, ("case_id",), ("stratum", "diseased"))
+    cases = read_columns(path, ("case_id",), ("stratum", "diseased", "patient"))
     first: dict[str, int] = {}
     for entry, name in enumerate(cases.text("case_id")):
         if name in first:
@@ -213,7 +216,7 @@ def _tables(
         (*TEMPLATE_COLUMNS, *answer),
         ([e.session, readers[e.reader], e.code, modalities[e.modality], *blank] for e in dealt.readings),
     )
-    known = [column for column in ("stratum", "diseased") if column in cases]
+    known = [column for column in ("stratum", "diseased", "patient") if column in cases]
     tables[KEY] = _csv(
         (*KEY_COLUMNS, *known),
         (

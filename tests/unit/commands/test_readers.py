@@ -99,7 +99,15 @@ def test_analyse_prints_and_writes_the_numbers_by_hand(
     rrfc = result["obuchowski_rockette"]["RRFC"]
     assert rrfc["differences"][0]["estimate"] == 3 / 16
     assert rrfc["test"]["p"] == pytest.approx(1 - 2 / math.pi * math.atan(3))
-    assert result["counts"] == {"modalities": 2, "readers": 2, "cases": 4, "diseased": 2, "lesions": 2, "jackknifed": 4}
+    assert result["counts"] == {
+        "modalities": 2,
+        "readers": 2,
+        "cases": 4,
+        "patients": 4,
+        "diseased": 2,
+        "lesions": 2,
+        "jackknifed": 4,
+    }
     assert result["warnings"][0].startswith("2 readers:")
 
 
@@ -454,6 +462,22 @@ def test_ratings_without_truth_in_the_plan_need_the_cases(tmp_path: Path, capsys
     assert {(row["case_id"], row["diseased"]) for row in read(tmp_path / "ratings.csv")} == {
         ("a", "1"), ("b", "0"), ("c", "1"), ("d", "0"),
     }  # fmt: skip
+
+
+def test_cases_of_one_patient_stay_together_from_the_plan_to_the_jackknife(tmp_path: Path) -> None:
+    rows = [(f"case{k:02}", k % 2, f"patient{k // 3}") for k in range(24)]
+    table = write(tmp_path / "cases.csv", ("case_id", "diseased", "patient"), rows)
+    folder, ratings, output = tmp_path / "study", tmp_path / "ratings.csv", tmp_path / "result.json"
+    assert plan(table, folder) == 0
+    for path in (folder / "lists").iterdir():
+        assert "patient" not in path.read_text()
+        fill(path, {row["code"]: str(int(row["case_id"][4:]) * 7 % 5) for row in read(folder / "key.csv")})
+    assert main(["readers", "collect", str(folder), "--output", str(ratings)]) == 0
+    of = {row[0]: row[2] for row in rows}
+    assert all(row["patient"] == of[row["case_id"]] for row in read(ratings))
+    assert analyse("--ratings", ratings, "--design", "roc", "--output", output) == 0
+    counts = json.loads(output.read_text())["counts"]
+    assert (counts["cases"], counts["patients"], counts["jackknifed"]) == (24, 8, 8)
 
 
 VAN_DYKE = "var_tr=0.0002004025,var=0.0008022883,cov1=0.0003466137,cov2=0.0003440748,cov3=0.0002390284"

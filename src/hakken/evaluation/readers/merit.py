@@ -1,8 +1,9 @@
-"""Figures of merit of every reader in every modality, and each without one case after the other (jackknife).
+"""Figures of merit of every reader in every modality, and each without one patient after the other (jackknife).
 
-Notation: I modalities, J readers, U jackknifed cases, N noise ratings, S signal ratings, psi(x, y) = 1 where x < y,
-1/2 where x = y, else 0 (two unmarked things, both minus infinity, are equal). All areas are U-statistics or ratios of
-sums over cases, so the value without a case is the whole minus that case's share: no sorting is done again.
+Notation: I modalities, J readers, U jackknifed units (patients; unless told otherwise every case is one), N noise
+ratings, S signal ratings, psi(x, y) = 1 where x < y, 1/2 where x = y, else 0 (two unmarked things, both minus
+infinity, are equal). All figures are U-statistics or ratios of sums over cases, so the value without a unit is the
+whole minus the share of that unit: no sorting is done again.
 """
 
 from __future__ import annotations
@@ -13,26 +14,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from hakken.errors import HakkenError
-from hakken.evaluation.findings import Floats, Ints
+from hakken.evaluation.findings import Flags, Floats, Ints
 from hakken.evaluation.readers.ratings import Design, ReaderStudy
 
 
 @dataclass(frozen=True, eq=False)
 class Merit:
-    """A figure of merit: ``value`` (I, J), and without each case, ``jackknife`` (I, J, U); ``case`` (U,) their index.
+    """A figure of merit: ``value`` (I, J), and without each unit, ``jackknife`` (I, J, U); ``unit`` (U,) the patients.
 
-    ``case`` holds the cases that the figure depends on: a fraction over diseased cases leaves out those alone.
+    Only patients whom the figure depends on are left out: for a fraction over diseased cases, those with such a case.
     """
 
     name: str
     value: Floats
     jackknife: Floats
-    case: Ints
+    unit: Ints
 
     @property
     def covariance(self) -> Floats:
         """The jackknife covariances (I, J, I, J): (U - 1)/U times the sum of products of deviations."""
-        readings, units = self.value.size, len(self.case)
+        readings, units = self.value.size, len(self.unit)
         deviation = self.jackknife.reshape(readings, units)
         deviation = deviation - deviation.mean(axis=1, keepdims=True)
         products = (units - 1) / units * (deviation @ deviation.T)
@@ -41,7 +42,7 @@ class Merit:
     @property
     def pseudovalues(self) -> Floats:
         """The pseudovalues (I, J, U), shifted to have the figure as mean (Hillis, Berbaum and Metz 2008)."""
-        units = len(self.case)
+        units = len(self.unit)
         raw = units * self.value[..., None] - (units - 1) * self.jackknife
         return np.asarray(raw + (self.value - raw.mean(axis=-1))[..., None])
 
@@ -56,67 +57,65 @@ def merit(study: ReaderStudy, name: str) -> Merit:
     if study.design not in figure.designs:
         known = ", ".join(key for key, other in FIGURES.items() if study.design in other.designs)
         raise HakkenError(f"`{name}` does not exist for {study.design} ratings; choose one of {known}")
-    if len(study.case_id) < 2:
-        raise HakkenError(f"`{name}` needs two or more cases, since the jackknife leaves one out; there is one")
-    for kind, cases in (("diseased", study.diseased), ("non-diseased", ~study.diseased)):
-        if kind in figure.needs and cases.sum() < 2:
-            raise HakkenError(
-                f"`{name}` needs two or more {kind} cases, since the jackknife leaves one out; there is "
-                f"{'one' if cases.any() else 'none'}"
-            )
+    kinds = {"": np.ones(len(study.case_id), bool), "diseased ": study.diseased, "non-diseased ": ~study.diseased}
+    for kind, cases in kinds.items():
+        if (not kind or kind.strip() in figure.needs) and len(np.unique(study.patient[cases])) < 2:
+            number = int(cases.sum())
+            if number < 2:
+                reason = f"two or more {kind}cases, since the jackknife leaves one out; there is"
+                raise HakkenError(f"`{name}` needs {reason} {'one' if number else 'none'}")
+            reason = f"{kind}cases of two or more patients, since the jackknife leaves one out"
+            raise HakkenError(f"`{name}` needs {reason}; all {number} are of one")
     return figure.measure(study, name)
 
 
 def _wilcoxon(study: ReaderStudy, name: str) -> Merit:
     """Area under the ROC curve: mean of psi over pairs of a non-diseased and a diseased case."""
-    return _area(study, name, study.signal, study.lesion_case, np.ones(len(study.lesion_case)))
+    return _area(study, name, ~study.diseased, _lesions(study))
 
 
 def _inferred_roc(study: ReaderStudy, name: str) -> Merit:
     """Area under the ROC curve of the highest mark of each case, of whatever kind."""
     cases = np.flatnonzero(study.diseased)
-    lesions = np.maximum.reduceat(study.signal, _starts(study.lesion_case), axis=-1)
-    return _area(study, name, np.maximum(study.noise[..., cases], lesions), cases, np.ones(len(cases)))
+    first = np.flatnonzero(np.diff(study.lesion_case, prepend=-1))
+    highest = np.maximum(study.noise[..., cases], np.maximum.reduceat(study.signal, first, axis=-1))
+    return _area(study, name, ~study.diseased, _Signal(highest, cases, np.ones(len(cases))))
 
 
 def _afroc(study: ReaderStudy, name: str) -> Merit:
     """Mean of psi over pairs of a non-diseased case (its highest mark) and a lesion, all lesions alike."""
-    return _area(study, name, study.signal, study.lesion_case, np.ones(len(study.lesion_case)))
+    return _area(study, name, ~study.diseased, _lesions(study))
 
 
 def _wafroc(study: ReaderStudy, name: str) -> Merit:
     """The same with lesion weights that sum to 1 in each diseased case, so that all diseased cases count alike."""
-    return _area(study, name, study.signal, study.lesion_case, study.weight)
+    return _area(study, name, ~study.diseased, _lesions(study, study.weight))
 
 
 def _afroc1(study: ReaderStudy, name: str) -> Merit:
     """Mean of psi over pairs of any case (its highest NL mark) and a lesion: for studies without normal cases."""
-    return _area_of_all(study, name, np.ones(len(study.lesion_case)))
+    return _area(study, name, np.ones(len(study.case_id), bool), _lesions(study))
 
 
 def _wafroc1(study: ReaderStudy, name: str) -> Merit:
     """The same with lesion weights that sum to 1 in each diseased case."""
-    return _area_of_all(study, name, study.weight)
+    return _area(study, name, np.ones(len(study.case_id), bool), _lesions(study, study.weight))
 
 
 def _max_llf(study: ReaderStudy, name: str) -> Merit:
     """Lesions that were marked, at whatever rating, among all lesions."""
-    cases = np.flatnonzero(study.diseased)
-    found = _by_case(np.isfinite(study.signal).astype(float), study.lesion_case, len(study.case_id))
-    lesions = np.bincount(study.lesion_case, minlength=len(study.case_id)).astype(float)
-    return _ratio(name, found[..., cases], lesions[cases], cases)
+    found = np.isfinite(study.signal).astype(float)
+    return _ratio(name, found, study.patient[study.lesion_case])
 
 
 def _max_nlf(study: ReaderStudy, name: str) -> Merit:
     """NL marks per case, over all cases."""
-    cases = np.arange(len(study.case_id))
-    return _ratio(name, study.marks.astype(float), np.ones(len(cases)), cases)
+    return _ratio(name, study.marks.astype(float), study.patient)
 
 
 def _max_nlf_normal(study: ReaderStudy, name: str) -> Merit:
     """NL marks per case, over the cases without lesions."""
-    cases = np.flatnonzero(~study.diseased)
-    return _ratio(name, study.marks[..., cases].astype(float), np.ones(len(cases)), cases)
+    return _ratio(name, study.marks[..., ~study.diseased].astype(float), study.patient[~study.diseased])
 
 
 @dataclass(frozen=True)
@@ -144,37 +143,36 @@ FIGURES = {
 DEFAULT: dict[Design, str] = {"roc": "wilcoxon", "froc": "wafroc"}
 
 
-def _area(study: ReaderStudy, name: str, signal: Floats, signal_case: Ints, weight: Floats) -> Merit:
-    """Return the weighted mean of psi over pairs of a normal case's noise and a ``signal`` (I, J, S)."""
-    cases, normal = len(study.case_id), np.flatnonzero(~study.diseased)
-    noise = study.noise[..., normal]
-    shape = study.noise.shape[:2]
-    by_noise, by_signal = np.empty((*shape, len(normal))), np.empty((*shape, len(signal_case)))
+@dataclass(frozen=True, eq=False)
+class _Signal:
+    """What noise is compared with: rating (I, J, S), case (S,) and weight (S,)."""
+
+    rating: Floats
+    case: Ints
+    weight: Floats
+
+
+def _lesions(study: ReaderStudy, weight: Floats | None = None) -> _Signal:
+    return _Signal(study.signal, study.lesion_case, np.ones(len(study.lesion_case)) if weight is None else weight)
+
+
+def _area(study: ReaderStudy, name: str, noisy: Flags, signal: _Signal) -> Merit:
+    """Return the weighted mean of psi over pairs of the noise of a ``noisy`` case (K,) and a signal."""
+    noise, shape, weight = study.noise[..., noisy], study.noise.shape[:2], signal.weight
+    of_noise, of_signal, units = study.patient[noisy], study.patient[signal.case], int(study.patient.max()) + 1
+    by_noise, by_signal = np.empty(noise.shape), np.empty(signal.rating.shape)
     for place in np.ndindex(shape):
-        by_noise[place], by_signal[place] = _psi_sums(noise[place], signal[place], weight)
-    share = _by_case(by_signal, signal_case, cases)
-    share[..., normal] = by_noise
+        by_noise[place], by_signal[place] = _psi_sums(noise[place], signal.rating[place], weight)
     total = by_signal.sum(axis=-1)
-    whole = weight.sum()
-    # What each case takes with it: a normal one of the N noise ratings, a diseased one its lesions' weight.
-    left_noise = np.where(study.diseased, len(normal), len(normal) - 1)
-    left_weight = whole - np.bincount(signal_case, weights=weight, minlength=cases)
+    # A unit takes with it the pairs of its noise and those of its signals; pairs of both are in either sum.
+    share = _sums(by_noise, of_noise, units) + _sums(by_signal, of_signal, units)
+    one, other = _pairs(of_noise, of_signal)
+    below, same = noise[..., one] < signal.rating[..., other], noise[..., one] == signal.rating[..., other]
+    share -= _sums(weight[other] * (below + 0.5 * same), of_signal[other], units)
+    left_noise = len(of_noise) - np.bincount(of_noise, minlength=units)
+    left_weight = weight.sum() - np.bincount(of_signal, weights=weight, minlength=units)
     jackknife = (total[..., None] - share) / (left_noise * left_weight)
-    return Merit(name, total / (len(normal) * whole), jackknife, np.arange(cases))
-
-
-def _area_of_all(study: ReaderStudy, name: str, weight: Floats) -> Merit:
-    """Return the weighted mean of psi over pairs of any case's noise and a lesion's signal."""
-    cases, shape = len(study.case_id), study.noise.shape[:2]
-    by_noise, by_signal = np.empty(study.noise.shape), np.empty(study.signal.shape)
-    for place in np.ndindex(shape):
-        by_noise[place], by_signal[place] = _psi_sums(study.noise[place], study.signal[place], weight)
-    beside = study.noise[..., study.lesion_case]
-    own = weight * ((beside < study.signal) + 0.5 * (beside == study.signal))  # pairs that a case forms with itself
-    total = by_signal.sum(axis=-1)
-    share = by_noise + _by_case(by_signal - own, study.lesion_case, cases)
-    left = (cases - 1) * (weight.sum() - np.bincount(study.lesion_case, weights=weight, minlength=cases))
-    return Merit(name, total / (cases * weight.sum()), (total[..., None] - share) / left, np.arange(cases))
+    return Merit(name, total / (len(of_noise) * weight.sum()), jackknife, np.arange(units))
 
 
 def _psi_sums(noise: Floats, signal: Floats, weight: Floats) -> tuple[Floats, Floats]:
@@ -187,19 +185,28 @@ def _psi_sums(noise: Floats, signal: Floats, weight: Floats) -> tuple[Floats, Fl
     return np.asarray(heavier[-1] - up_to / 2), np.asarray(weight * below / 2)
 
 
-def _ratio(name: str, counts: Floats, size: Floats, case: Ints) -> Merit:
-    """Return sum of ``counts`` (I, J, U) over sum of ``size`` (U,), and the same without each case."""
-    total, whole = counts.sum(axis=-1), size.sum()
-    return Merit(name, total / whole, (total[..., None] - counts) / (whole - size), case)
+def _pairs(of_noise: Ints, of_signal: Ints) -> tuple[Ints, Ints]:
+    """Return the places of all pairs of a noise and a signal of the same unit."""
+    order = np.argsort(of_noise, kind="stable")
+    first, last = (np.searchsorted(of_noise[order], of_signal, side) for side in ("left", "right"))
+    number = last - first
+    signal = np.repeat(np.arange(len(of_signal)), number)
+    within = np.arange(len(signal)) - np.repeat(np.cumsum(number) - number, number)
+    return order[np.repeat(first, number) + within], signal
 
 
-def _by_case(values: Floats, case: Ints, cases: int) -> Floats:
-    """Return sums of values (I, J, n) over entries of the same ``case`` (n,), which rises, as (I, J, cases)."""
-    sums, starts = np.zeros((*values.shape[:2], cases)), _starts(case)
-    sums[..., case[starts]] = np.add.reduceat(values, starts, axis=-1)
+def _ratio(name: str, counts: Floats, patient: Ints) -> Merit:
+    """Return the mean of ``counts`` (I, J, n), and the same without each ``patient`` (n,)."""
+    units, member = np.unique(patient, return_inverse=True)
+    total, number = counts.sum(axis=-1), counts.shape[-1]
+    left = number - np.bincount(member)
+    jackknife = (total[..., None] - _sums(counts, member, len(units))) / left
+    return Merit(name, total / number, jackknife, units)
+
+
+def _sums(values: Floats, unit: Ints, units: int) -> Floats:
+    """Return the sums of values (I, J, n) over entries of the same ``unit`` (n,), as (I, J, units)."""
+    sums = np.empty((*values.shape[:2], units))
+    for place in np.ndindex(values.shape[:2]):
+        sums[place] = np.bincount(unit, weights=values[place], minlength=units)
     return sums
-
-
-def _starts(case: Ints) -> Ints:
-    """Return where each run of equal entries begins."""
-    return np.flatnonzero(np.diff(case, prepend=-1))

@@ -34,7 +34,7 @@ class ReaderStudy:
 
     ``noise`` (I, J, K) is the highest NL rating of each case (ROC: the rating of a non-diseased case), ``signal``
     (I, J, L) the rating of each lesion, ``marks`` (I, J, K) the number of NL marks. ``weight`` (L,) sums to 1 in each
-    diseased case; ``lesion_case`` (L,) rises.
+    diseased case; ``lesion_case`` (L,) rises. ``patient`` (K,) numbers the patients from 0.
     """
 
     design: Design
@@ -47,6 +47,7 @@ class ReaderStudy:
     noise: Floats
     signal: Floats
     marks: Ints
+    patient: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,7 @@ class RatingTable:
     blank: Flags
     lesion_case: Ints
     weight: Floats
+    patient: Ints
 
     def study(
         self,
@@ -113,9 +115,18 @@ class RatingTable:
         np.add.at(marks, (cell[0][beside], cell[1][beside], case[beside]), 1)
         diseased = np.zeros(len(self.case_id), bool)
         diseased[self.lesion_case] = True
-        modality = tuple(self.modality[number] for number in chosen)
         return ReaderStudy(
-            self.design, modality, names, self.case_id, diseased, self.lesion_case, self.weight, noise, signal, marks
+            self.design,
+            tuple(self.modality[number] for number in chosen),
+            names,
+            self.case_id,
+            diseased,
+            self.lesion_case,
+            self.weight,
+            noise,
+            signal,
+            marks,
+            self.patient,
         )
 
     def _modalities(self, wanted: Sequence[str] | None, least: int) -> list[int]:
@@ -160,7 +171,7 @@ class RatingTable:
 
 
 def roc_table(table: Columns) -> RatingTable:
-    """Return the ratings of a ROC study from a table with the columns `ROC_COLUMNS`.
+    """Return the ratings of a ROC study from a table with the columns `ROC_COLUMNS` (patient optional).
 
     Raises HakkenError naming the row of a rating that is no finite number, of one that is there twice, and of a case
     that is diseased in one row and not in another; and where no case is diseased or all are.
@@ -200,15 +211,17 @@ def roc_table(table: Columns) -> RatingTable:
         blank,
         lesion_case,
         weight,
+        _patients(table, case),
     )
 
 
 def froc_table(table: Columns, lesions: Columns, cases: Columns) -> RatingTable:
-    """Return the marks of a FROC study from tables with `FROC_COLUMNS`, `LESION_COLUMNS` (weight optional), case_id.
+    """Return the marks of a FROC study from tables with `FROC_COLUMNS`, `LESION_COLUMNS` and case_id.
 
-    Weights of the lesions of a case are divided by their sum; without the column all lesions of a case weigh the same.
-    Raises HakkenError naming the row of a mark on an unknown case or lesion, of a lesion marked twice by a reader in a
-    modality, of a rating that is no finite number, and of a case or lesion that is there twice.
+    Optional are the columns weight of the lesions and patient of the cases. Weights of the lesions of a case are
+    divided by their sum; without the column all lesions of a case weigh the same. Raises HakkenError
+    naming the row of a mark on an unknown case or lesion, of a lesion marked twice by a reader in a modality, of a
+    rating that is no finite number, and of a case or lesion that is there twice.
     """
     case_id = tuple(sorted(cases.text("case_id")))
     _refuse_twice(cases, [_codes(cases.text("case_id"))[1]], "the case stands")
@@ -243,6 +256,7 @@ def froc_table(table: Columns, lesions: Columns, cases: Columns) -> RatingTable:
         blank,
         of_lesion[order],
         weight[order],
+        _patients(cases, _known(cases, case_id, cases)),
     )
 
 
@@ -259,6 +273,20 @@ def _natural(name: str) -> tuple[list[tuple[str, int]], str]:
 
 def _first_rows(codes: Ints) -> Ints:
     return np.unique(codes, return_index=True)[1].astype(np.int64)
+
+
+def _patients(table: Columns, case: Ints) -> Ints:
+    """Return the patient of each case (K,); without a column `patient` each case is a patient of its own."""
+    first = _first_rows(case)
+    if "patient" not in table:
+        return np.arange(len(first))
+    names, codes = _codes(table.text("patient"))
+    differs = np.flatnonzero(codes != codes[first[case]])
+    if differs.size:
+        row, known = int(differs[0]), int(first[case[differs[0]]])
+        reason = f"the case is of patient `{names[codes[row]]}` here and of `{names[codes[known]]}` in row"
+        raise table.error(row, "patient", f"{reason} {known + FIRST_ROW}; correct one")
+    return codes[first]
 
 
 def _need_rows(table: Columns) -> None:

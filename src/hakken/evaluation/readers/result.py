@@ -12,7 +12,7 @@ from hakken.evaluation.readers.merit import FIGURES, Merit, merit
 from hakken.evaluation.readers.ratings import RatingTable, ReaderStudy
 
 FEW_READERS = 5
-METHOD = "jackknife over cases, degrees of freedom of Hillis 2007"
+METHOD = "jackknife over patients (each case its own unless told), degrees of freedom of Hillis 2007"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +103,10 @@ def _head(study: ReaderStudy, found: Merit) -> dict[str, Any]:
             "modalities": len(study.modality),
             "readers": len(study.reader),
             "cases": len(study.case_id),
+            "patients": len(set(study.patient.tolist())),
             "diseased": int(study.diseased.sum()),
             "lesions": len(study.lesion_case),
-            "jackknifed": len(found.case),
+            "jackknifed": len(found.unit),
         },
         "figures": {
             modality: dict(zip(study.reader, row, strict=True))

@@ -48,7 +48,7 @@ def compare(
     psi = system.value[0] - readers.value[0]
     # The jackknife of a difference is the difference of the jackknives: the cases are the same.
     left_out = system.jackknife - readers.jackknife
-    covariance = Merit(system.name, psi[None], left_out, readers.case).covariance[0, :, 0]
+    covariance = Merit(system.name, psi[None], left_out, readers.unit).covariance[0, :, 0]
     count = len(psi)
     diagonal = float(np.trace(covariance))
     levels = single_modality(psi, covariance, system_name)

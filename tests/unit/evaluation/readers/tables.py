@@ -65,7 +65,7 @@ def roc_rows(ratings: np.ndarray, diseased: np.ndarray) -> list[tuple[Any, ...]]
     ]
 
 
-def roc_study(ratings: np.ndarray, diseased: np.ndarray) -> ReaderStudy:
+def roc_study(ratings: np.ndarray, diseased: np.ndarray, patient: np.ndarray | None = None) -> ReaderStudy:
     """The study of ratings (I, J, K) without the detour over a table."""
     lesion_case = np.flatnonzero(diseased)
     return ReaderStudy(
@@ -79,6 +79,7 @@ def roc_study(ratings: np.ndarray, diseased: np.ndarray) -> ReaderStudy:
         np.where(diseased, -np.inf, ratings),
         ratings[..., lesion_case],
         np.where(diseased, 0, np.ones(ratings.shape, np.int64)),
+        np.arange(ratings.shape[2]) if patient is None else patient,
     )
 
 

@@ -205,8 +205,8 @@ def test_a_system_that_reads_as_all_readers_do_differs_by_nothing() -> None:
 def test_a_system_against_readers_by_hand() -> None:
     study = roc(by_hand()).study(["without", "with"])
     both = merit(study, "wilcoxon")
-    readers = Merit("wilcoxon", both.value[:1], both.jackknife[:1], both.case)  # 7/8 and 1/2
-    system = Merit("wilcoxon", both.value[1:, :1], both.jackknife[1:, :1], both.case)  # 1, also without any case
+    readers = Merit("wilcoxon", both.value[:1], both.jackknife[:1], both.unit)  # 7/8 and 1/2
+    system = Merit("wilcoxon", both.value[1:, :1], both.jackknife[1:, :1], both.unit)  # 1, also without any case
     found = compare(system, readers, system_name="system", readers_name="without", reader=("A", "B"))
     # psi = 1/8 and 1/2: mean 5/16, MS(R) = 2 * (3/16)^2 = 9/128; t = 5/16 / sqrt(9/256) = 5/3 with 1 degree of freedom.
     assert found.ms_r == 9 / 128

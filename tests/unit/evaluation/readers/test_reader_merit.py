@@ -72,13 +72,17 @@ def test_the_jackknife_of_the_wafroc_by_hand() -> None:
 
 def test_fractions_over_diseased_cases_leave_out_those_alone() -> None:
     found = merit(marked(), "max-llf")
-    assert found.case.tolist() == [2, 3]
+    assert found.unit.tolist() == [2, 3]
     assert found.jackknife[0, 0].tolist() == [1, 1 / 2]
 
 
 def without(study: ReaderStudy, case: int) -> ReaderStudy:
     """The same study as if the case had never been read."""
-    keep = np.arange(len(study.case_id)) != case
+    return kept(study, np.arange(len(study.case_id)) != case)
+
+
+def kept(study: ReaderStudy, keep: np.ndarray) -> ReaderStudy:
+    """The same study of the cases ``keep`` (K,) alone."""
     lesions = keep[study.lesion_case]
     return replace(
         study,
@@ -89,11 +93,15 @@ def without(study: ReaderStudy, case: int) -> ReaderStudy:
         noise=study.noise[..., keep],
         signal=study.signal[..., lesions],
         marks=study.marks[..., keep],
+        patient=np.unique(study.patient[keep], return_inverse=True)[1],
     )
 
 
-def random_froc(seed: int) -> ReaderStudy:
-    """Two modalities, two readers, 4 normal and 4 diseased cases, ratings with ties and much unmarked."""
+def random_froc(seed: int, *, patients: bool = False) -> ReaderStudy:
+    """Two modalities, two readers, 4 normal and 4 diseased cases, ratings with ties and much unmarked.
+
+    With ``patients`` the cases are of five patients, each of one, two or three cases of either kind.
+    """
     rng = np.random.default_rng(seed)
     lesion_case = np.sort(np.concatenate([np.arange(4, 8), rng.integers(4, 8, 3)]))
     weight = rng.uniform(0.2, 1, len(lesion_case))
@@ -113,18 +121,22 @@ def random_froc(seed: int) -> ReaderStudy:
         noise,
         ratings(len(lesion_case)),
         np.isfinite(noise).astype(np.int64) * rng.integers(1, 4, noise.shape),
+        np.array([0, 0, 1, 2, 0, 1, 3, 4]) if patients else np.arange(8),
     )
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), name=st.sampled_from([key for key, f in FIGURES.items() if "froc" in f.designs]))
-def test_the_jackknife_is_the_figure_recomputed_without_each_case(seed: int, name: str) -> None:
-    study = random_froc(seed)
+@given(
+    seed=st.integers(0, 10**6),
+    name=st.sampled_from([key for key, f in FIGURES.items() if "froc" in f.designs]),
+    patients=st.booleans(),
+)
+def test_the_jackknife_is_the_figure_recomputed_without_each_patient(seed: int, name: str, patients: bool) -> None:
+    study = random_froc(seed, patients=patients)
     found = merit(study, name)
-    for place, case in enumerate(found.case):
-        np.testing.assert_allclose(
-            found.jackknife[..., place], merit(without(study, int(case)), name).value, atol=1e-12
-        )
+    for place, unit in enumerate(found.unit):
+        rest = merit(kept(study, study.patient != unit), name)
+        np.testing.assert_allclose(found.jackknife[..., place], rest.value, atol=1e-12)
     np.testing.assert_allclose(found.pseudovalues.mean(axis=-1), found.value, atol=1e-12)
 
 
@@ -167,6 +179,24 @@ def test_too_few_cases_are_named(name: str, drop: tuple[int, ...], expected: str
     with pytest.raises(HakkenError) as caught:
         merit(study, name)
     assert str(caught.value) == f"`{name}` needs {expected}"
+
+
+def test_cases_of_one_patient_alone_are_named() -> None:
+    study = replace(marked(), patient=np.array([0, 0, 1, 2]))
+    with pytest.raises(HakkenError) as caught:
+        merit(study, "wafroc")
+    assert str(caught.value) == (
+        "`wafroc` needs non-diseased cases of two or more patients, since the jackknife leaves one out; all 2 are of "
+        "one"
+    )
+    assert merit(study, "max-llf").unit.tolist() == [1, 2]
+
+
+def test_the_jackknife_over_patients_by_hand() -> None:
+    """Patient 0 has a and c, patient 1 b and d: what is left is one noise and the lesions of one case."""
+    study = replace(marked(), patient=np.array([0, 1, 0, 1]))
+    # Without a and c: d1 over b, 1. Without b and d: c1 over a 1, c2 under a 0, halves.
+    assert merit(study, "wafroc").jackknife[0, 0].tolist() == [1, 1 / 2]
 
 
 def test_a_figure_of_another_design_is_named() -> None:

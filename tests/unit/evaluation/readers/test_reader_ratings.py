@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from hakken.errors import HakkenError
+from hakken.evaluation.readers.ratings import ROC_COLUMNS, roc_table
 
-from .tables import by_hand, froc, roc
+from .tables import by_hand, columns, froc, roc
 
 
 def change(rows: list[tuple[Any, ...]], place: int, column: int, value: Any) -> list[tuple[Any, ...]]:
@@ -166,4 +167,17 @@ def test_a_reader_without_any_mark_in_a_modality_is_asked_for() -> None:
     assert message(froc(rows, LESIONS, CASES).study) == (
         "marks.csv: reader `B` (row 5) has no row in modality `without`; every reader must read every case in every "
         "modality; if nothing was marked, add a row with mark `none`"
+    )
+
+
+def test_cases_of_a_patient_are_known_from_the_table() -> None:
+    of = {"n1": "P1", "n2": "P2", "d1": "P1", "d2": "P3"}
+    heading = (*ROC_COLUMNS, "patient")
+    rows = [(*row, of[row[2]]) for row in by_hand()]
+    study = roc_table(columns("ratings.csv", heading, rows)).study()
+    assert study.patient.tolist() == [0, 2, 0, 1]  # cases d1, d2, n1, n2
+    assert roc(by_hand()).study().patient.tolist() == [0, 1, 2, 3]
+    wrong = change(rows, 5, 5, "P1")
+    assert message(lambda: roc_table(columns("ratings.csv", heading, wrong))) == (
+        "ratings.csv, row 7, column patient: the case is of patient `P1` here and of `P2` in row 3; correct one"
     )

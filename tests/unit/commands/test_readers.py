@@ -464,7 +464,7 @@ def test_ratings_without_truth_in_the_plan_need_the_cases(tmp_path: Path, capsys
     }  # fmt: skip
 
 
-def test_cases_of_one_patient_stay_together_from_the_plan_to_the_jackknife(tmp_path: Path) -> None:
+def test_the_patient_of_a_case_is_known_from_the_plan_to_the_jackknife(tmp_path: Path) -> None:
     rows = [(f"case{k:02}", k % 2, f"patient{k // 3}") for k in range(24)]
     table = write(tmp_path / "cases.csv", ("case_id", "diseased", "patient"), rows)
     folder, ratings, output = tmp_path / "study", tmp_path / "ratings.csv", tmp_path / "result.json"

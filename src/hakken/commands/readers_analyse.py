@@ -160,7 +160,8 @@ def report(found: StudyResult | SystemResult) -> Iterator[str]:
 
     study = found.study
     cases = f"{len(study.case_id)} cases ({int(study.diseased.sum())} diseased, {len(study.lesion_case)} lesions)"
-    yield f"{FIGURES[found.merit.name].label} of {len(study.reader)} readers, {cases}"
+    figure = FIGURES[found.merit.name]
+    yield f"{figure.label} of {len(study.reader)} readers, {cases}" + "; less is better" * figure.less_is_better
     yield from _study_lines(found) if isinstance(found, StudyResult) else _system_lines(found)
     yield from (f"note: {line}" for line in found.warnings)
 
@@ -184,8 +185,9 @@ def _study_lines(found: StudyResult) -> Iterator[str]:
 
 def _system_lines(found: SystemResult) -> Iterator[str]:
     compared = found.system
+    width = max(8, *(len(name) for name in found.study.reader))
     for reader, value in zip(found.study.reader, found.merit.value[0].tolist(), strict=True):
-        yield f"{reader:<12}{value:>8.4f}"
+        yield f"{reader:<{width}}{value:>9.4f}"
     yield f"{compared.readers}: {estimate_text(compared.readers_level['RRRC'])} (random readers, random cases)"
     yield f"{compared.system}: {estimate_text(compared.system_level)} (random cases)"
     for scope, step in compared.difference.items():

@@ -126,7 +126,10 @@ def run_collect(options: argparse.Namespace) -> None:
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, ROC_COLUMNS
     from hakken.files import read_json, write_text
 
-    design = read_json(options.folder / PLAN)["design"]
+    plan = read_json(options.folder / PLAN)
+    design = plan.get("design") if isinstance(plan, dict) else None
+    if design not in ANSWERS:
+        raise HakkenError(f"{options.folder / PLAN}: no plan of `readers plan`: it does not say whether roc or froc")
     key = read_columns(options.folder / KEY, KEY_COLUMNS)
     filled = _filled(options, design, key)
     truth = _truth(options, key) if design == "roc" else {}

@@ -62,7 +62,7 @@ def of_study(found: StudyResult, label: str) -> ReadersInput:
         tuple((step.estimate, step.low, step.high) for step in own if (step.of, step.minus) == (last, first)),
         mean,
         f"{_counts(study)}  ·  means: 95 % intervals for random readers and cases (Obuchowski-Rockette, Hillis)  ·  "
-        "readers: random cases",
+        "single readers: for random cases",
     )
 
 

@@ -160,7 +160,9 @@ def test_analyse_of_marks(figure: str, expected: float, tmp_path: Path, capsys: 
     result = json.loads(output.read_text())
     assert result["figures"]["without"]["A"] == pytest.approx(expected)
     assert result["less_is_better"] == figure.startswith("max-nlf")
-    assert capsys.readouterr().err == ""
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert ("; less is better\n" in shown.out) == result["less_is_better"]
 
 
 def test_identical_modalities_have_null_and_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -416,6 +418,17 @@ def test_what_does_not_fit_the_plan_is_named(cases: Path, tmp_path: Path, capsys
         assert main(collect) == 2
         assert capsys.readouterr().err.startswith(f"hakken readers: {expected}")
     assert not (tmp_path / "ratings.csv").exists()
+
+
+def test_a_folder_without_a_plan_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    collect = ["readers", "collect", str(tmp_path), "--output", str(tmp_path / "ratings.csv")]
+    assert main(collect) == 2
+    assert capsys.readouterr().err == f"hakken readers: {tmp_path}/plan.json: no such file\n"
+    (tmp_path / "plan.json").write_text("[]")
+    assert main(collect) == 2
+    assert capsys.readouterr().err == (
+        f"hakken readers: {tmp_path}/plan.json: no plan of `readers plan`: it does not say whether roc or froc\n"
+    )
 
 
 def test_marks_are_collected_and_the_truth_may_come_later(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,7 +121,7 @@ def hillis(error: float, readers: float, df: int) -> float | None:
 def single_modality(values: Floats, covariance: Floats, name: str) -> dict[Scope, Level]:
     """Return the mean over readers of ``values`` (J,) with jackknife ``covariance`` (J, J), by each method.
 
-    Obuchowski-Rockette with one modality (Hillis 2007, section 5): with MS(R) the variance over the readers, Var and
+    Obuchowski-Rockette with one modality (Hillis 2007): with MS(R) the variance over the readers, Var and
     Cov2 the means of the diagonal and of the rest of the covariances, the squared standard error is
     RRRC (MS(R) + J max(Cov2, 0)) / J, FRRC (Var + (J - 1) max(Cov2, 0)) / J, RRFC MS(R) / J.
     """

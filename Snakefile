@@ -48,11 +48,7 @@ rule sweeps:
 # Not part of `all`: some hundred trainings for each study with `search.comparison`. It opens no test case.
 rule comparison:
     input:
-        [
-            f"results/{name}/{plan.study.scale}/figures/comparison.json"
-            for name, plan in PLANS.items()
-            if plan.study.search.comparison
-        ],
+        compared,
 
 
 onsuccess:

@@ -45,3 +45,15 @@ def test_a_whole_run_compares_nothing(project: Project) -> None:
     assert {"unseal", "trial", "figure_search"} <= rules
     assert "figure_comparison" not in rules
     assert {path.split("/")[4] for path in outputs if "/trials/" in path} == {"search", "default"}
+
+
+def test_a_study_that_compares_nothing_is_told_which_section_to_write(project: Project) -> None:
+    study = project.path("config/studies/smoke.yaml")
+    text = study.read_text()
+    without = re.sub(r"^  comparison: .*\n", "", text, flags=re.MULTILINE)
+    assert without != text
+    study.write_text(without)
+    run = project.snakemake("comparison", "--dry-run")
+    assert run.returncode == 1
+    assert "nothing to compare: give one of smoke a section search.comparison" in run.stdout
+    assert project.snakemake("--dry-run").returncode == 0

@@ -125,6 +125,14 @@ def comparison_trials(wildcards):
     return [path for sweep in sweeps for path in trial_files(wildcards, sweep)]
 
 
+def compared(wildcards):
+    """The comparison figures of all studies that ask for one."""
+    chosen = {name: plan.study for name, plan in PLANS.items() if plan.study.search.comparison}
+    if not chosen:
+        raise WorkflowError(f"nothing to compare: give one of {', '.join(PLANS)} a section search.comparison")
+    return [f"results/{name}/{study.scale}/figures/comparison.json" for name, study in chosen.items()]
+
+
 def trial_files(wildcards, sweep):
     """The trial files of a sweep."""
     return expand(

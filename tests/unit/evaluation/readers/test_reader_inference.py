@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hakken.evaluation.readers import dbm, obuchowski_rockette
@@ -20,6 +20,13 @@ from .tables import by_hand, roc, roc_study, roe_metz
 def analyse(ratings: np.ndarray, diseased: np.ndarray) -> obuchowski_rockette.Analysis:
     study = roc_study(ratings, diseased)
     return obuchowski_rockette.analyse(merit(study, "wilcoxon"), study.modality, study.reader)
+
+
+def same(one: float | None, other: float | None) -> bool:
+    """Whether two numbers are equal but for rounding; a null, where nothing varies, must be one in both."""
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=1e-8, abs_tol=1e-9)
 
 
 def test_the_components_by_hand() -> None:
@@ -75,6 +82,7 @@ def test_error_covariances_are_the_means_of_their_kind(seed: int, modalities: in
 
 @settings(max_examples=40, deadline=None)
 @given(seed=seeds, modalities=st.integers(2, 3))
+@example(seed=318, modalities=2)  # no difference varies: null in both
 def test_pseudovalues_and_covariances_lead_to_the_same_inference(seed: int, modalities: int) -> None:
     """Hillis, Obuchowski, Schartz and Berbaum 2005: with jackknife covariances RRRC and RRFC are the same."""
     rng = np.random.default_rng(seed)
@@ -85,11 +93,10 @@ def test_pseudovalues_and_covariances_lead_to_the_same_inference(seed: int, moda
     other = dbm.analyse(measured, study.modality)
     for scope in ("RRRC", "RRFC"):
         left, right = one.inference[scope], other.inference[scope]
-        assert left.test.f == pytest.approx(right.test.f, rel=1e-8, abs=1e-10)
-        assert left.test.p == pytest.approx(right.test.p, rel=1e-8)
+        assert same(left.test.f, right.test.f)
+        assert same(left.test.p, right.test.p)
         for first, second in zip(left.differences + left.levels, right.differences + right.levels, strict=True):
-            assert (first.low is None) == (second.low is None)
-            assert first.low is None or first.low == pytest.approx(second.low, rel=1e-8, abs=1e-10)
+            assert same(first.low, second.low)
     # The variance of readers by modalities is the same number in both models.
     if one.components.cov2 > one.components.cov3:
         assert one.components.var_tr == pytest.approx(other.components.tr, abs=1e-12)
@@ -103,8 +110,8 @@ def test_swapped_modalities_change_the_sign_alone(seed: int) -> None:
     for scope in one.inference:
         here, there = one.inference[scope].differences[0], other.inference[scope].differences[0]
         assert here.estimate == pytest.approx(-there.estimate, abs=1e-15)
-        assert here.p == pytest.approx(there.p, abs=1e-9)
-        assert here.low == pytest.approx(-there.high, abs=1e-9)  # type: ignore[operator]
+        assert same(here.p, there.p)
+        assert same(here.low, None if there.high is None else -there.high)
 
 
 @settings(max_examples=30, deadline=None)
@@ -115,7 +122,7 @@ def test_the_order_of_readers_and_cases_changes_nothing(seed: int) -> None:
     cases = rng.permutation(15)
     one, other = analyse(ratings, diseased), analyse(ratings[:, rng.permutation(4)][..., cases], diseased[cases])
     assert asdict(one.components) == pytest.approx(asdict(other.components), abs=1e-14)
-    assert one.inference["RRRC"].test.p == pytest.approx(other.inference["RRRC"].test.p, abs=1e-9)
+    assert same(one.inference["RRRC"].test.p, other.inference["RRRC"].test.p)
 
 
 @pytest.mark.parametrize("modalities", [2, 3])

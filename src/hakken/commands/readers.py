@@ -16,17 +16,15 @@ def add(commands: Subparsers) -> None:
     parser = add_command(
         commands,
         "readers",
-        "plan a reader study (sample-size, plan, collect) and compare its modalities (analyse)",
-        "hakken readers analyse --ratings ratings.csv --design roc --modalities without,with",
+        "compare the modalities of a reader study, or prepare one (sample-size, plan, collect)",
+        "hakken readers --ratings marks.csv --design froc --lesions lesions.csv --cases cases.csv \\\n"
+        "      --modalities without,with --output result.json --figure readers.pdf",
         readers_analyse.run,
     )
+    readers_analyse.add_options(parser)
     actions = parser.add_subparsers(
-        dest="action",
-        required=True,
-        metavar="ACTION",
-        help="sample-size, plan, collect or analyse; each has its own --help",
+        dest="action", metavar="ACTION", help="sample-size, plan or collect; each has its own --help"
     )
     readers_power.add(actions)
     readers_plan.add(actions)
     readers_plan.add_collect(actions)
-    readers_analyse.add(actions)

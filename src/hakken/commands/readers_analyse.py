@@ -1,4 +1,4 @@
-"""`hakken readers analyse`: from the ratings of a reader study to the differences of its modalities."""
+"""`hakken readers --ratings`: from the ratings of a reader study to the differences of its modalities."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hakken.commands.parser import add_command
 from hakken.errors import HakkenError
 
 if TYPE_CHECKING:
-    from hakken.commands.parser import Subparsers
     from hakken.evaluation.readers.intervals import Difference, FTest, Level
     from hakken.evaluation.readers.ratings import RatingTable
     from hakken.evaluation.readers.result import StudyResult, SystemResult
@@ -34,25 +32,16 @@ SCOPE_WORDS = {
 }
 
 
-def add(actions: Subparsers) -> None:
-    """Add the action."""
-    parser = add_command(
-        actions,
-        "analyse",
-        "compare the modalities of a reader study: Obuchowski-Rockette, DBM, or a stand-alone system",
-        "hakken readers analyse --ratings marks.csv --design froc --lesions lesions.csv --cases cases.csv \\\n"
-        "      --modalities without,with --output result.json --figure readers.pdf",
-        run,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options; the ratings and their design are asked for only where no other action is."""
     parser.add_argument(
         "--ratings",
         type=Path,
-        required=True,
         metavar="CSV",
         help="a row a rating (roc: modality, reader, case_id, diseased, rating and, if you like, patient) or a mark "
         "(froc: modality, reader, case_id, mark, lesion_id, rating)",
     )
-    parser.add_argument("--design", choices=("roc", "froc"), required=True, metavar="KIND", help="roc or froc")
+    parser.add_argument("--design", choices=("roc", "froc"), metavar="KIND", help="roc or froc")
     parser.add_argument(
         "--lesions", type=Path, metavar="CSV", help="froc: the lesions, case_id and lesion_id (and weight)"
     )
@@ -105,6 +94,9 @@ def run(options: argparse.Namespace) -> None:
 
 def read_table(options: argparse.Namespace) -> RatingTable:
     """Return the ratings that the options name; raises HakkenError for files that the design needs or does not."""
+    if options.ratings is None or options.design is None:
+        missing = "--ratings" if options.ratings is None else "--design"
+        raise HakkenError(f"{missing} is missing; give --ratings and --design, or one of sample-size, plan, collect")
     from hakken.columns import read_columns
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, LESION_COLUMNS, ROC_COLUMNS, froc_table, roc_table
 

@@ -69,7 +69,7 @@ def add_collect(actions: Subparsers) -> None:
     parser = add_command(
         actions,
         "collect",
-        "join filled ratings with the key of a plan into the table that `analyse` reads",
+        "join filled ratings with the key of a plan into the table of ratings",
         "hakken readers collect reader_study --output ratings.csv",
         run_collect,
     )

@@ -32,7 +32,7 @@ def add(actions: Subparsers) -> None:
         run,
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--pilot", type=Path, metavar="JSON", help="result of `readers analyse` on a pilot study")
+    source.add_argument("--pilot", type=Path, metavar="JSON", help="--output of `hakken readers` on a pilot study")
     source.add_argument(
         "--variance-components",
         metavar="NAME=VALUE,…",
@@ -98,8 +98,8 @@ def read_pilot(options: argparse.Namespace) -> Pilot:
         known = {name: float(parts[name]) for name in COMPONENTS}
     except (KeyError, TypeError) as error:
         raise HakkenError(
-            f"{options.pilot}: no variance components in it ({error} is missing); give the --output of `readers "
-            "analyse` of two or more modalities"
+            f"{options.pilot}: no variance components in it ({error} is missing); give the --output of `hakken "
+            "readers` of two or more modalities"
         ) from None
     return Pilot(**known, cases=int(cases))
 

@@ -76,7 +76,7 @@ def simulated(path: Path, readers: int, cases: int, seed: int = 1) -> Path:
 
 
 def analyse(*arguments: object) -> int:
-    return main(["readers", "analyse", *map(str, arguments)])
+    return main(["readers", *map(str, arguments)])
 
 
 def test_analyse_prints_and_writes_the_numbers_by_hand(
@@ -568,5 +568,14 @@ def test_a_pilot_without_components_is_named(tmp_path: Path, capsys: pytest.Capt
     assert main(["readers", "sample-size", "--pilot", str(pilot), "--difference", "0.05"]) == 2
     assert capsys.readouterr().err == (
         f"hakken readers: {pilot}: no variance components in it ('components' is missing); give the "
-        f"--output of `readers analyse` of two or more modalities\n"
+        f"--output of `hakken readers` of two or more modalities\n"
     )
+
+
+@pytest.mark.parametrize(("given", "missing"), [([], "--ratings"), (["--ratings", "ratings.csv"], "--design")])
+def test_without_an_action_ratings_and_design_are_needed(
+    given: list[str], missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["readers", *given]) == 2
+    words = "give --ratings and --design, or one of sample-size, plan, collect"
+    assert capsys.readouterr().err == f"hakken readers: {missing} is missing; {words}\n"

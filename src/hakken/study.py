@@ -26,6 +26,7 @@ __all__ = [
     "Figure",
     "Hyperparameters",
     "Inference",
+    "NetworkName",
     "Parameter",
     "Part",
     "PartFractions",
@@ -83,7 +84,10 @@ class PartFractions(Section):
 class Phantom(Section):
     """A cohort that the package itself draws, written as image files with real headers."""
 
-    generator: Literal["brain_metastasis"] = Field(description="Which generator draws the cases.")
+    generator: Literal["brain_metastasis", "aneurysm"] = Field(
+        description="Which generator draws the cases: `brain_metastasis`, T1-weighted MR with and without contrast "
+        "agent; `aneurysm`, time-of-flight MR angiography, one channel."
+    )
     cases: PartSizes = Field(description="Cases of each part.")
     shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Head size x, y, z in mm.")
     spacing_mm: float = Field(default=1.0, ge=0.5, le=4, description="In-plane voxel size of the images in mm.")
@@ -181,9 +185,15 @@ class Patches(Section):
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-class Training(Section):
-    """How one network is trained."""
+NetworkName = Literal["patch_cnn"]
 
+
+class Training(Section):
+    """Which network is trained, and how."""
+
+    network: NetworkName = Field(
+        default="patch_cnn", description="`patch_cnn`: convolutions of a patch, structured by `parameters`."
+    )
     steps: int = Field(default=4000, ge=1, description="Mini-batches at most.")
     validate_every: int = Field(default=500, ge=1, description="Steps between two measurements of the objective.")
     patience: int = Field(default=3, ge=1, description="Stop after so many measurements without improvement.")

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates, extract_candidates
-from hakken.inference.dense import score_map
+from hakken.inference.dense import ScoreMap, score_map
 from hakken.networks.patch_cnn import PatchClassifier
 from hakken.study import Inference
 from hakken.volume import Geometry
 
 
 def detect(
-    network: PatchClassifier, image: NDArray[Any], mask: NDArray[Any], geometry: Geometry, settings: Inference
+    network: nn.Module, image: NDArray[Any], mask: NDArray[Any], geometry: Geometry, settings: Inference
 ) -> Candidates:
     """Return the candidates of one case: ``image`` (c, z, y, x) and ``mask`` (z, y, x) on ``geometry``.
 
     Raises FloatingPointError when the network gives scores that are not finite.
     """
-    scores = score_map(
-        network,
-        torch.from_numpy(np.array(image)),  # a copy: what is mapped from disk cannot be written to
-        stride_voxel=settings.stride_voxel,
-        memory_mb=settings.memory_mb,
-        mask=mask,
-    )
+    pixels = torch.from_numpy(np.array(image))  # a copy: what is mapped from disk cannot be written to
+    scores = scores_of(network, pixels, mask, settings)
     if not np.isfinite(scores.array).all():
         raise FloatingPointError("the network's scores are not finite")
     return extract_candidates(
@@ -41,6 +38,17 @@ def detect(
     )
 
 
-def detect_prepared(network: PatchClassifier, case: PreparedCase, settings: Inference) -> Candidates:
+@singledispatch
+def scores_of(network: nn.Module, image: torch.Tensor, mask: NDArray[Any], settings: Inference) -> ScoreMap:
+    """Return the scores of ``image`` (c, z, y, x) on a lattice inside ``mask`` (z, y, x), as the network needs."""
+    raise TypeError(f"no score map for a {type(network).__name__}")
+
+
+@scores_of.register
+def _(network: PatchClassifier, image: torch.Tensor, mask: NDArray[Any], settings: Inference) -> ScoreMap:
+    return score_map(network, image, stride_voxel=settings.stride_voxel, memory_mb=settings.memory_mb, mask=mask)
+
+
+def detect_prepared(network: nn.Module, case: PreparedCase, settings: Inference) -> Candidates:
     """Return the candidates of a prepared case."""
     return detect(network, case.image(), case.mask(), case.geometry, settings)

@@ -15,13 +15,14 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from torch import nn
 
 from hakken.errors import HakkenError
 from hakken.files import replacing
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.inference.detect import detect, detect_prepared
-from hakken.networks.patch_cnn import PatchClassifier
+from hakken.networks.build import build_network
 from hakken.study import Hyperparameters, Study
 from hakken.volume import Geometry
 
@@ -32,7 +33,7 @@ FORMAT = "hakken detector 1"
 class Detector:
     """A network in evaluation mode, the study that it was trained for, and where it comes from (``metadata``)."""
 
-    network: PatchClassifier
+    network: nn.Module
     study: Study
     metadata: Mapping[str, Any]
 
@@ -83,7 +84,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Detector:
         parameters = Hyperparameters.model_validate(content["parameters"])
     except ValidationError as error:
         raise HakkenError(f"{path}: was written by another version of hakken: {error.errors()[0]['msg']}") from None
-    network = PatchClassifier(len(study.channels), content["dimensions"], parameters)
+    network = build_network(study.training.network, len(study.channels), content["dimensions"], parameters)
     network.load_state_dict(content["weights"])
     return Detector(network.to(device).eval(), study, content["metadata"])
 

@@ -16,7 +16,7 @@ from hakken.evaluation.froc import objective
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.inference.detect import detect_prepared
-from hakken.networks.patch_cnn import PatchClassifier
+from hakken.networks.build import build_network
 from hakken.patches.loader import Batch
 from hakken.study import Evaluation, Hyperparameters, Inference, Study, Training
 
@@ -74,16 +74,16 @@ class DetectionTask:
             validation=validation,
         )
 
-    def network(self) -> PatchClassifier:
+    def network(self) -> nn.Module:
         """Return an untrained network; raises InvalidArchitecture when the parameters describe none."""
-        return PatchClassifier(self.channels, self.dimensions, self.parameters)
+        return build_network(self.training.network, self.channels, self.dimensions, self.parameters)
 
     @property
     def loss(self) -> DetectionLoss:
         """The loss of a batch."""
         return DetectionLoss(self.training, self.parameters.negative_ratio)
 
-    def candidates(self, network: PatchClassifier) -> dict[str, Candidates]:
+    def candidates(self, network: nn.Module) -> dict[str, Candidates]:
         """Return the candidates of each validation case, by case id."""
         return {case.case_id: detect_prepared(network, case, self.inference) for case in self.validation}
 
@@ -94,7 +94,7 @@ class DetectionTask:
         lesions = lesions_of(self.validation)
         return objective(marks, lesions, cases, self.evaluation.maximum_fp, self.evaluation.hit)
 
-    def validate(self, network: PatchClassifier) -> float:
+    def validate(self, network: nn.Module) -> float:
         """Return the objective of a network in evaluation mode."""
         return self.objective(self.candidates(network))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from hakken.console import log
 from hakken.files import sha256_file, write_text
@@ -18,7 +19,7 @@ from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.inference.model import save_model
 from hakken.inference.table import candidate_rows, candidate_table
-from hakken.networks.patch_cnn import PatchClassifier
+from hakken.networks.build import count_weights
 from hakken.patches.loader import PatchLoader
 from hakken.patches.shards import PatchStore
 from hakken.seeds import derive_seed
@@ -67,7 +68,7 @@ def fit(
     task = DetectionTask.of(fitting.study, store.layout.axes, fitting.parameters, fitting.cases)
     torch.manual_seed(derive_seed(fitting.seed, "weights"))
     network = task.network().to(device)
-    log(f"{fitting.label}: {network.parameter_count} weights, {device.type}, {torch.get_num_threads()} threads")
+    log(f"{fitting.label}: {count_weights(network)} weights, {device.type}, {torch.get_num_threads()} threads")
     validation = _Validation(task)
     with stop_requests() as stop:
         result = train(
@@ -86,7 +87,7 @@ def fit(
         )
     measuring = f"of them {validation.seconds:.1f} s measured the objective"
     log(f"{fitting.label}: {result.seconds:.1f} s of training, {measuring}")
-    record = {"parameter_count": network.parameter_count} | _outcome(result)
+    record = {"parameter_count": count_weights(network)} | _outcome(result)
     if result.stopped == "pruned":
         return record
     network.load_state_dict(result.weights)
@@ -108,7 +109,7 @@ class _Validation:
     seconds: float = 0.0
     found: Mapping[str, Candidates] = field(default_factory=dict)
 
-    def __call__(self, network: PatchClassifier) -> float:
+    def __call__(self, network: nn.Module) -> float:
         start = time.monotonic()
         found = self.task.candidates(network)
         objective = self.task.objective(found)

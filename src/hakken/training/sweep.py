@@ -33,6 +33,11 @@ class Sweep:
     sampler: str
     stop_after_failures: int = 10
 
+    @property
+    def stream(self) -> str:
+        """What its random numbers derive from."""
+        return stream_of(self.name)
+
 
 def sweep_of(study: Study, name: str) -> Sweep:
     """Return the sweep ``name`` of a study; raises HakkenError naming the sweeps that there are."""
@@ -43,6 +48,19 @@ def sweep_of(study: Study, name: str) -> Sweep:
             "(key `search.comparison` adds those that compare numbers of slots)"
         )
     return sweeps[name]
+
+
+def stream_of(name: str) -> str:
+    """Return what the random numbers of a sweep derive from: its name, or its repeat within the comparison.
+
+    Repeat r begins with the same points and trains with the same seeds whatever the slots, so that a difference between
+    numbers of slots is none between their luck.
+
+    >>> stream_of("n8-r1"), stream_of("random-r1"), stream_of("search")
+    ('r1', 'r1', 'search')
+    """
+    head, _, repeat = name.rpartition("-")
+    return repeat if head else name
 
 
 def main_sweeps(study: Study) -> tuple[Sweep, Sweep]:
@@ -76,7 +94,7 @@ def settings_of(study: Study, name: str, source: Sequence[SourceTrial] = ()) -> 
     sweeps of the comparison are to show what N trainings at once do to the search alone.
     """
     searched, defaults = study.search, study.parameters.model_dump(mode="json")
-    seed = derive_seed(study.seed, name)
+    seed = derive_seed(study.seed, stream_of(name))
     if name == DEFAULT:
         return Settings({}, seed, RANDOM, first=({key: defaults[key] for key in searched.space},), defaults=defaults)
     keys = {key: parameter.model_dump(mode="json", exclude_defaults=True) for key, parameter in searched.space.items()}

@@ -74,13 +74,20 @@ def read_truth(cases: Path, lesions: Path, *, cluster: str | None, unknown_diame
     return Truth(cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed)
 
 
-def read_marks(candidates: Path, truth: Truth, overlaps: Path | None) -> tuple[Findings, Columns, list[str]]:
+def read_marks(
+    candidates: Path, truth: Truth, overlaps: Path | None, *, hit: str = "distance"
+) -> tuple[Findings, Columns, list[str]]:
     """Read candidates (``case_id, x, y, z, score``) of a cohort; returns findings, their table, and warnings.
 
     A column ``lesion_id`` holds the lesion whose mask a candidate lies in (empty: none), ``diameter_mm`` its size.
-    ``overlaps`` (``case_id, lesion_id, candidate_id, iou``) refers to a column ``candidate_id``.
+    ``overlaps`` (``case_id, lesion_id, candidate_id, iou``) refers to a column ``candidate_id``. Raises HakkenError
+    naming file, row and column of what cannot be used, and the column that the rule ``hit`` lacks.
     """
     table = read_columns(candidates, ("case_id", *POINT, "score"))
+    if hit == "inside" and "lesion_id" not in table:
+        raise HakkenError(f"{candidates}: column lesion_id is missing; --hit inside needs the lesion each mark lies in")
+    if hit.startswith("overlap:") and overlaps is None and "diameter_mm" not in table:
+        raise HakkenError(f"{candidates}: column diameter_mm is missing; --hit {hit} needs it, or --overlaps")
     with _naming(candidates, "candidates"):
         marks = Candidates.of(
             truth.cases.index(table.text("case_id"), "candidates"),
@@ -132,7 +139,8 @@ def _rows_of(count: int) -> str:
 
 
 def _strata(column: str, values: list[str], part: Callable[[str], Findings]) -> list[Stratum]:
-    return [Stratum(column, value or "unknown", part(value)) for value in values]
+    unknown = "unknown" if "unknown" not in values else "(empty)"
+    return [Stratum(column, value or unknown, part(value)) for value in values]
 
 
 def _flags(values: Flags) -> Flags:
@@ -144,7 +152,7 @@ def _borders(by: str, text: str) -> list[float]:
         borders = [float(part) for part in text.split(",")]
     except ValueError:
         borders = []
-    if not borders or min(borders) <= 0 or not np.isfinite(borders).all():
+    if not borders or min(borders) <= 0 or not np.isfinite(borders).all() or len(set(borders)) < len(borders):
         raise HakkenError(f"--by {by}: write the borders in mm, as diameter:5,10")
     return borders
 

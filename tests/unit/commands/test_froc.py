@@ -199,7 +199,8 @@ def test_the_figure_is_drawn(ending: str, tables: Path) -> None:
         (
             "lesions",
             ("20,0,0,4", "20,0,0,-1"),
-            "lesions.csv, row 3, column diameter_mm: -1 is not above 0; say which diameter unknown ones have",
+            "lesions.csv, row 3, column diameter_mm: -1 is not above 0; say which diameter unknown ones have "
+            "(--unknown-diameter)",
         ),
         (
             "lesions",
@@ -242,11 +243,11 @@ def test_bad_tables_are_named(
         (["--by", "diameter:5,x"], "--by diameter:5,x: write the borders in mm, as diameter:5,10"),
         (
             ["--hit", "inside"],
-            "candidates, column lesion: missing; hit rule `inside` needs the lesion each mark lies in",
+            "candidates.csv: column lesion_id is missing; --hit inside needs the lesion each mark lies in",
         ),
         (
             ["--hit", "overlap:0.1"],
-            "candidates, column diameter_mm: missing; hit rule `overlap` needs the diameter of each mark, or overlaps",
+            "candidates.csv: column diameter_mm is missing; --hit overlap:0.1 needs it, or --overlaps",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from hakken.networks.patch_cnn import PatchClassifier
+from hakken.networks.projection_cnn import ProjectionClassifier
 from hakken.study import Hyperparameters, NetworkName
 
 
@@ -13,8 +14,9 @@ def build_network(name: NetworkName, channels: int, dimensions: int, parameters:
 
     Raises InvalidArchitecture when the parameters describe none.
     """
-    builders = {"patch_cnn": PatchClassifier}
-    return builders[name](channels, dimensions, parameters)
+    if name == "projection_cnn":
+        return ProjectionClassifier(channels, parameters)
+    return PatchClassifier(channels, dimensions, parameters)
 
 
 def count_weights(network: nn.Module) -> int:

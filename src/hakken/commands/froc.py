@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
-from hakken.commands.scored import record, require_format, whole
+from hakken.commands.scored import record, require_format, resampled_enough, whole
 from hakken.errors import HakkenError
 from hakken.files import write_json
 
@@ -53,7 +53,7 @@ def add(commands: Subparsers) -> None:
     report.add_argument("--at", type=_numbers, default=CPM, help="false positives per case (default: those of the CPM)")
     report.add_argument("--sensitivities", type=_shares, default=(0.5, 0.7, 0.9), help="to give false positives at")
     report.add_argument("--by", action="append", default=[], metavar="COLUMN", help="strata: diameter:5,10 or a column")
-    report.add_argument("--bootstrap", type=_count, default=1000, help="resamples (default: 1000)")
+    report.add_argument("--bootstrap", type=whole, default=1000, help="resamples (default: 1000)")
     report.add_argument("--seed", type=whole, default=0, help="of the resamples (default: 0)")
     report.add_argument("--cluster", metavar="COLUMN", help="of the cases, drawn together (default: patient)")
     report.add_argument("--output", type=Path, metavar="JSON", help="everything that was measured")
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
     result = _block(own, truth.unit)
     if truth.assumed:
         warnings.append(f"{truth.assumed} lesions of unknown diameter count as {options.unknown_diameter:g} mm wide")
-    result["warnings"] += warnings
+    result["warnings"] += warnings + resampled_enough(options.bootstrap)
     for by in options.by:
         parts = {part.name: _measured(part.findings, rules, settings) for part in cut(findings, truth, table, by)}
         blocks = {name: _block(part, truth.unit) for name, part in parts.items()}

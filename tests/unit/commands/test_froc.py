@@ -264,7 +264,8 @@ def test_bad_options_are_named(
         (["--at", "0"], "argument --at: `0`: write numbers above 0, as 0.125,1,8"),
         (["--max-fp", "1,2"], "argument --max-fp: `1,2`: write one number above 0"),
         (["--sensitivities", "1.5"], "argument --sensitivities: `1.5`: a sensitivity is at most 1"),
-        (["--bootstrap", "0"], "argument --bootstrap: `0`: write a whole number above 0"),
+        (["--bootstrap", "0.5"], "argument --bootstrap: `0.5` is not a whole number of at least 0"),
+        (["--max-candidates", "0"], "argument --max-candidates: `0`: write a whole number above 0"),
     ],
 )
 def test_bad_numbers_are_named(

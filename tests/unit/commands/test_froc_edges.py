@@ -18,7 +18,10 @@ LESIONS = (
     "case_id,lesion_id,x,y,z,diameter_mm,kind\n"
     "A,1,0,0,0,10,included\nA,2,20,0,0,4,included\nB,1,0,0,0,6,included\nB,2,50,0,0,6,excluded\nD,1,0,0,0,6,included\n"
 )
-CANDIDATES = "case_id,x,y,z,score\nA,1,0,0,0.9\nA,2,0,0,0.8\nA,40,0,0,0.7\nB,50,0,0,0.95\nB,0,0,2,0.6\nC,0,0,0,0.65\nD,9,0,0,0.2\n"
+CANDIDATES = (
+    "case_id,x,y,z,score\nA,1,0,0,0.9\nA,2,0,0,0.8\nA,40,0,0,0.7\n"
+    "B,50,0,0,0.95\nB,0,0,2,0.6\nC,0,0,0,0.65\nD,9,0,0,0.2\n"
+)
 TABLES = {"cases": CASES, "lesions": LESIONS, "candidates": CANDIDATES}
 
 
@@ -208,3 +211,18 @@ def test_a_folder_that_is_not_there_is_made() -> None:
     assert froc("--output", "new/deep/out.json", "--figure", "new/other/froc.svg") == 0
     assert Path("new/deep/out.json").is_file()
     assert Path("new/other/froc.svg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("resamples", "warning"),
+    [
+        ("0", "no resamples were asked for, so bootstrap intervals are null; give --bootstrap 1000"),
+        ("39", "--bootstrap 39: too few for a 95 % interval, which may miss the value; give --bootstrap 1000"),
+        ("40", None),
+    ],
+)
+def test_too_few_resamples_are_warned_of(resamples: str, warning: str | None) -> None:
+    result = measured("--bootstrap", resamples, "--figure", "froc.svg")
+    assert (warning in result["warnings"]) == (warning is not None)
+    assert (result["cpm"]["low"] is None) == (resamples == "0")
+    assert len([line for line in result["warnings"] if "--bootstrap" in line]) == (warning is not None)

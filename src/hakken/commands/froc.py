@@ -79,6 +79,7 @@ def run(options: argparse.Namespace) -> None:
     findings, table, warnings = read_marks(options.candidates, truth, options.overlaps, hit=options.hit)
     own = _measured(findings, rules, settings)
     result = _block(own, truth.unit)
+    result["rules"]["unknown_diameter"] = options.unknown_diameter
     if truth.assumed:
         warnings.append(f"{truth.assumed} lesions of unknown diameter count as {options.unknown_diameter:g} mm wide")
     result["warnings"] += warnings + resampled_enough(options.bootstrap)

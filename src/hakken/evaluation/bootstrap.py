@@ -207,7 +207,7 @@ def _draw_findings(matching: Matching, resamples: int, seed: int, counted: Flags
     lesions = np.zeros((resamples, len(included)), np.int32)
     lesion_order, mark_order = _orders(matching, counted)
     if included.any():
-        lesions[:, lesion_order] = draw(int(included.sum()), resamples, seed)
+        lesions[:, lesion_order] = draw(int(included.sum()), resamples, rng)
     mark_unit = np.empty(marks, np.int64)
     mark_unit[mark_order] = len(included) + np.arange(marks)
     return Draws(

@@ -79,22 +79,24 @@ def read_marks(
 ) -> tuple[Findings, Columns, list[str]]:
     """Read candidates (``case_id, x, y, z, score``) of a cohort; returns findings, their table, and warnings.
 
-    A column ``lesion_id`` holds the lesion whose mask a candidate lies in (empty: none), ``diameter_mm`` its size.
+    Under the rule ``hit`` `inside` a column ``lesion_id`` holds the lesion whose mask a candidate lies in (empty:
+    none), under `overlap:` without ``overlaps`` ``diameter_mm`` its size; other rules do not look at them.
     ``overlaps`` (``case_id, lesion_id, candidate_id, iou``) refers to a column ``candidate_id``. Raises HakkenError
     naming file, row and column of what cannot be used, and the column that the rule ``hit`` lacks.
     """
     table = read_columns(candidates, ("case_id", *POINT, "score"))
-    if hit == "inside" and "lesion_id" not in table:
+    inside, spheres = hit == "inside", hit.startswith("overlap:") and overlaps is None
+    if inside and "lesion_id" not in table:
         raise HakkenError(f"{candidates}: column lesion_id is missing; --hit inside needs the lesion each mark lies in")
-    if hit.startswith("overlap:") and overlaps is None and "diameter_mm" not in table:
+    if spheres and "diameter_mm" not in table:
         raise HakkenError(f"{candidates}: column diameter_mm is missing; --hit {hit} needs it, or --overlaps")
     with _naming(candidates, "candidates"):
         marks = Candidates.of(
             truth.cases.index(table.text("case_id"), "candidates"),
             _points(table),
             table.numbers("score"),
-            _labels(table, truth) if "lesion_id" in table else None,
-            diameter_mm=table.numbers("diameter_mm") if "diameter_mm" in table else None,
+            _labels(table, truth) if inside else None,
+            diameter_mm=table.numbers("diameter_mm") if spheres else None,
         )
     found = None if overlaps is None else _read_overlaps(overlaps, table, truth)
     rows = Counter(zip(*table.cells.values(), strict=True))

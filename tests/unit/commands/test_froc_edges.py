@@ -226,3 +226,19 @@ def test_too_few_resamples_are_warned_of(resamples: str, warning: str | None) ->
     assert (warning in result["warnings"]) == (warning is not None)
     assert (result["cpm"]["low"] is None) == (resamples == "0")
     assert len([line for line in result["warnings"] if "--bootstrap" in line]) == (warning is not None)
+
+
+@pytest.mark.parametrize(("hit", "status"), [("distance", 0), ("fixed:3", 0), ("inside", 2), ("overlap:0.1", 2)])
+def test_columns_that_a_rule_does_not_look_at_may_hold_anything(hit: str, status: int) -> None:
+    heading, *rows = CANDIDATES.splitlines()
+    write(candidates="\n".join([f"{heading},lesion_id,diameter_mm", *(f"{row},none,-1" for row in rows)]))
+    assert froc("--hit", hit) == status
+
+
+def test_the_rules_that_were_used_are_written_down() -> None:
+    write(lesions=LESIONS.replace("20,0,0,4", "20,0,0,-1"))
+    rules = measured("--unknown-diameter", "8", "--max-candidates", "2", "--per", "lesion-free")["rules"]
+    assert rules == {
+        **{"hit": "distance", "duplicates": "ignore", "double_hit": "both", "max_candidates": 2, "per": "lesion-free"},
+        "unknown_diameter": 8,
+    }

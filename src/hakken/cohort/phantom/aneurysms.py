@@ -28,7 +28,7 @@ TERRITORIES = {
     "vertebral": 1.8,
 }
 # Smaller than in UCAS, which has none below 3 mm: a screening finds many that are.
-MEDIAN_MM, SPREAD = 3.8, 0.45
+MEDIAN_MM, SPREAD = 4.2, 0.45
 SMALLEST_MM, LARGEST_MM = 2.0, 10.0
 APART_MM = 2.0
 TRIES = 24
@@ -92,8 +92,31 @@ class Sac:
         }
 
 
+@dataclass(frozen=True)
+class Placed:
+    """The scanner's grid and how the head lies in it."""
+
+    geometry: Geometry
+    pose: Pose
+
+    @property
+    def step(self) -> float:
+        """The edge in mm of a cube as large as a voxel."""
+        return float(np.cbrt(self.geometry.voxel_mm3))
+
+    def around(self, centre: Points, reach: float) -> tuple[NDArray[np.intp], Points]:
+        """Return the voxels (n, 3) z, y, x within ``reach`` mm of a point, and their places (n, 3) in the head."""
+        middle = np.round(self.geometry.to_voxel(self.pose.apply(centre[None]))[0]).astype(int)
+        margin = np.ceil((reach + self.step) / np.asarray(self.geometry.spacing)[::-1]).astype(int) + 1
+        low = np.clip(middle - margin, 0, np.asarray(self.geometry.shape_zyx) - 1)
+        high = np.clip(middle + margin + 1, 1, self.geometry.shape_zyx)
+        axes = [np.arange(start, stop) for start, stop in zip(low, high, strict=True)]
+        voxels = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+        return voxels, self.pose.undo(self.geometry.to_world(voxels))
+
+
 def draw_size(random: Generator) -> float:
-    """Return a diameter in mm of a log-normal law with median 3.8 mm, truncated to 2 to 10 mm."""
+    """Return a diameter in mm of a log-normal law with median 4.2 mm, truncated to 2 to 10 mm."""
     while True:
         size = MEDIAN_MM * float(np.exp(SPREAD * random.standard_normal()))
         if SMALLEST_MM <= size <= LARGEST_MM:
@@ -152,29 +175,6 @@ def paint_sac(lumen: Lumen, sac: Sac, tubes: Tubes, grid: Placed) -> NDArray[np.
     if not len(inside):
         inside = np.array([distance.argmin()])
     return np.asarray(voxels[inside])
-
-
-@dataclass(frozen=True)
-class Placed:
-    """The scanner's grid and how the head lies in it."""
-
-    geometry: Geometry
-    pose: Pose
-
-    @property
-    def step(self) -> float:
-        """The edge in mm of a cube as large as a voxel."""
-        return float(np.cbrt(self.geometry.voxel_mm3))
-
-    def around(self, centre: Points, reach: float) -> tuple[NDArray[np.intp], Points]:
-        """Return the voxels (n, 3) z, y, x within ``reach`` mm of a point, and their places (n, 3) in the head."""
-        middle = np.round(self.geometry.to_voxel(self.pose.apply(centre[None]))[0]).astype(int)
-        margin = np.ceil((reach + self.step) / np.asarray(self.geometry.spacing)[::-1]).astype(int) + 1
-        low = np.clip(middle - margin, 0, np.asarray(self.geometry.shape_zyx) - 1)
-        high = np.clip(middle + margin + 1, 1, self.geometry.shape_zyx)
-        axes = [np.arange(start, stop) for start, stop in zip(low, high, strict=True)]
-        voxels = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-        return voxels, self.pose.undo(self.geometry.to_world(voxels))
 
 
 def _placed(arteries: Arteries, site: Site, size: float, found: list[Sac], random: Generator) -> tuple[float, Sac]:

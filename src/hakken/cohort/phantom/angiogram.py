@@ -201,13 +201,13 @@ def _truth(case: PhantomCase, subject: Subject, pose: Pose) -> dict[str, Any]:
         "case_id": case.case_id,
         "scanner": case.scanner,
         "lesions": [
-            {"lesion": number, "centre": _placed(sac.centre, pose), **sac.describe()}
+            {"lesion": number, "centre": _rounded(sac.centre, pose), **sac.describe()}
             for number, sac in enumerate(subject.sacs, start=1)
         ],
-        "mimics": [{"kind": kind, "centre": _placed(place, pose)} for kind, place in subject.mimics.places],
+        "mimics": [{"kind": kind, "centre": _rounded(place, pose)} for kind, place in subject.mimics.places],
         "variants": subject.arteries.variants,
     }
 
 
-def _placed(place: Points, pose: Pose) -> list[float]:
+def _rounded(place: Points, pose: Pose) -> list[float]:
     return [round(float(value), 4) for value in pose.apply(place[None])[0]]

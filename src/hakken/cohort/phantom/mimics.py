@@ -59,10 +59,11 @@ def _kissing(arteries: Arteries, random: Generator) -> tuple[list[Tubes], list[P
 def _fat(anatomy: Anatomy, arteries: Arteries, random: Generator) -> tuple[list[Tubes], list[Points]]:
     """Return lumps of bright fat below the circle, in the marrow of the skull's base and beside the sinuses."""
     tubes, places = [], []
-    for _ in range(int(random.integers(4, 9))):
+    for _ in range(int(random.integers(6, 12))):
         away = random.normal(0, 1, 3) * (16, 14, 7) + (0, -4, -26)
         place = arteries.centre + arteries.reach * away
-        if arteries.tubes.near(place, 6).distance(place[None])[0] < 0.5:
+        outside = anatomy.grid.sample(anatomy.wall.head, place[None])[0] < 0.99
+        if outside or arteries.tubes.near(place, 6).distance(place[None])[0] < 0.5:
             continue
         length, width = random.uniform(0.1, 2.5), float(random.uniform(0.9, 2.4))
         ends = place + np.array([[-0.5], [0.5]]) * length * unit(random.normal(size=3))

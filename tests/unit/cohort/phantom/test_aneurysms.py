@@ -44,10 +44,11 @@ def test_sizes_follow_the_truncated_law() -> None:
     sizes = np.array([draw_size(random) for _ in range(4000)])
     assert sizes.min() >= 2
     assert sizes.max() <= 10
-    # The normal law of ln(size / 3.8) / 0.45 between ln(2 / 3.8) / 0.45 = -1.426 and ln(10 / 3.8) / 0.45 = 2.150 has
-    # F = 0.0769 and 0.9842; its middle is F = 0.5306, 0.0767 SD: 3.8 exp(0.45 * 0.0767) = 3.93.
-    assert np.median(sizes) == pytest.approx(3.93, rel=0.03)
-    assert 0.2 < (sizes < 3).mean() < 0.3
+    # The normal law of ln(size / 4.2) / 0.45 between ln(2 / 4.2) / 0.45 = -1.649 and ln(10 / 4.2) / 0.45 = 1.928 has
+    # F = 0.0496 and 0.9731; its middle is F = 0.5113, 0.0284 SD: 4.2 exp(0.45 * 0.0284) = 4.25. Below 3 mm, 0.748 SD
+    # under the median with F = 0.2273, are (0.2273 - 0.0496) / (0.9731 - 0.0496) = 0.192.
+    assert np.median(sizes) == pytest.approx(4.25, rel=0.03)
+    assert (sizes < 3).mean() == pytest.approx(0.192, abs=0.025)
 
 
 def test_distance_and_signal_of_a_round_sac() -> None:

@@ -106,8 +106,9 @@ def read_marks(
 
 
 def cut(findings: Findings, truth: Truth, marks: Columns, by: str) -> list[Stratum]:
-    """Return the strata of findings by ``diameter:BORDERS`` in mm, or by a column of the lesions or the cases.
+    """Return the strata of findings by ``diameter:BORDERS`` in mm, or by a column of the cases or the lesions.
 
+    A column that the cases have, such as ``patient``, cuts the cases, whatever other tables repeat it.
     Marks on lesions outside a stratum are dropped. Where the candidates have the same column as the lesions (such as
     ``class``), only those of the stratum take part, and only with its lesions. Raises HakkenError for an unknown one.
     """
@@ -117,6 +118,9 @@ def cut(findings: Findings, truth: Truth, marks: Columns, by: str) -> list[Strat
             Stratum(column, size.name, findings.including(size.holds(findings.lesions)))
             for size in diameter_ranges(_borders(by, borders))
         ]
+    if by in truth.case_table:
+        cells = np.array(truth.case_table.cells[by])
+        return _strata(by, np.unique(cells).tolist(), lambda value: findings.of_cases(_flags(cells == value)))
     if by in truth.lesion_table:
         own = np.array(truth.lesion_table.cells[by])
         marked = np.array(marks.cells[by]) if by in marks else None
@@ -127,9 +131,6 @@ def cut(findings: Findings, truth: Truth, marks: Columns, by: str) -> list[Strat
 
         values = np.unique(own if marked is None else np.concatenate([own, marked]))
         return _strata(by, values.tolist(), part)
-    if by in truth.case_table:
-        cells = np.array(truth.case_table.cells[by])
-        return _strata(by, np.unique(cells).tolist(), lambda value: findings.of_cases(_flags(cells == value)))
     known = [*truth.lesion_table.cells, *truth.case_table.cells]
     raise HakkenError(
         f"--by {by}: neither lesions nor cases have such a column{nearest(by, known)}; use one, or diameter:5,10"

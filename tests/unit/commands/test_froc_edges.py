@@ -242,3 +242,9 @@ def test_the_rules_that_were_used_are_written_down() -> None:
         **{"hit": "distance", "duplicates": "ignore", "double_hit": "both", "max_candidates": 2, "per": "lesion-free"},
         "unknown_diameter": 8,
     }
+
+
+def test_a_column_of_the_cases_cuts_the_cases_also_where_other_tables_repeat_it() -> None:
+    strata = measured("--by", "case_id")["strata"]["case_id"]
+    assert {name: block["counts"]["cases"] for name, block in strata.items()} == dict.fromkeys("ABCD", 1)
+    assert strata["A"]["curve"]["fp_per_case"] == [0, 0, 1]  # one false positive in one case, not in four

@@ -214,7 +214,7 @@ def _flow(size: float, random: Generator) -> tuple[float, float]:
 
 
 def _bleb(centre: Points, heading: Points, half: float, waist: float, random: Generator) -> tuple[Points, float] | None:
-    """Return a daughter sac on the dome's upper half: every fourth aneurysm above 4 mm has one."""
+    """Return a daughter sac on the dome's upper half: three in ten aneurysms above 4 mm have one."""
     if 2 * half < 4 or random.random() > 0.3:
         return None
     way = unit(heading + 0.6 * unit(random.normal(size=3)))

@@ -68,14 +68,16 @@ def classified(network: ProjectionClassifier, images: Iterator[torch.Tensor]) ->
     return (1 - torch.softmax(logits, 1)[:, 0]).cpu().numpy()
 
 
-def seconds(work: Callable[[], object], rounds: int, device: torch.device) -> float:
-    best = float("inf")
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - start)
+def seconds(works: list[Callable[[], object]], rounds: int, device: torch.device) -> list[float]:
+    """Return the best time of each; a round measures each once, so that a busy moment does not fall on one alone."""
+    best = [float("inf")] * len(works)
+    for _ in range(rounds):
+        for number, work in enumerate(works):
+            start = time.perf_counter()
+            work()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            best[number] = min(best[number], time.perf_counter() - start)
     return best
 
 
@@ -101,12 +103,14 @@ def measure(edge: int, stride: int, options: argparse.Namespace, device: torch.d
     places = np.argwhere(chosen)
     voxels = found.to_voxel(places).astype(int)
     count, sample = found.array.size, len(places)
-    rates = [
-        count / seconds(lambda: sum(len(batch) for batch in inputs(inside)), options.rounds, device),
-        sample / seconds(lambda: list(naive(image, edge, voxels)), options.rounds, device),
-        count / seconds(scored, options.rounds, device),
-        sample / seconds(lambda: classified(network, naive(image, edge, voxels)), options.rounds, device),
+    works: list[Callable[[], object]] = [
+        lambda: sum(len(batch) for batch in inputs(inside)),
+        lambda: list(naive(image, edge, voxels)),
+        scored,
+        lambda: classified(network, naive(image, edge, voxels)),
     ]
+    measured = seconds(works, options.rounds, device)
+    rates = [number / taken for number, taken in zip((count, sample, count, sample), measured, strict=True)]
     slow = torch.cat(list(naive(image, edge, voxels)))
     # The blocks come in an order of their own; every pass names its points.
     fast = torch.empty_like(slow)
@@ -130,10 +134,10 @@ def measure(edge: int, stride: int, options: argparse.Namespace, device: torch.d
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, help="JSON file to write")
-    parser.add_argument("--shape", type=int, nargs=3, default=(48, 64, 56), help="volume, z y x (default: 48 64 56)")
+    parser.add_argument("--shape", type=int, nargs=3, default=(40, 48, 44), help="volume, z y x (default: 40 48 44)")
     parser.add_argument("--edges", type=int, nargs="+", default=(12, 16, 24), help="cubes, voxels (default: 12 16 24)")
     parser.add_argument("--strides", type=int, nargs="+", default=(1, 2, 4), help="lattices, voxels (default: 1 2 4)")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory-mb", type=float, default=1024)
     options = parser.parse_args()

@@ -41,7 +41,8 @@ def projection_score_map(
     As `hakken.inference.dense.score_map`: a point's score is that of the cube which holds the point at index
     ``patch // 2``; beyond the image lie zeros. Equal to evaluating cube by cube within 1e-5. Tables and forward passes
     together stay below ``memory_mb``; only points inside ``mask`` (z, y, x) are evaluated. A ``precision`` below
-    float32 uses autocast. Raises ValueError when the channels do not fit.
+    float32 uses autocast. ``network`` is left as it is, and is taken to be in evaluation mode. Raises ValueError when
+    the channels do not fit.
     """
     if len(image) != network.channels:
         raise ValueError(f"image with {len(image)} channels: this network takes {network.channels}")
@@ -125,9 +126,9 @@ def projected(
         points = np.argwhere(inside[box.slices])
         for start in range(0, len(points), most):
             chosen = points[start : start + most]
-            batch = images[: len(chosen)]
+            batch, places = images[: len(chosen)], torch.from_numpy(chosen).to(device)
             for number, table in enumerate(tables):
-                table.cut(torch.from_numpy(chosen).to(device), batch[:, number :: len(DIRECTIONS)])
+                table.cut(places, batch[:, number :: len(DIRECTIONS)])
             yield chosen + box.low, batch
 
 

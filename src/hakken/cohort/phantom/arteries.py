@@ -23,6 +23,7 @@ from hakken.cohort.phantom.tubes import Tubes, along, curve, join
 WORDS = {1.0: "left", -1.0: "right"}
 ADULT_MM = 69.0
 STEP_MM = 0.7
+SITE_MARGIN_MM = 4.0
 CAROTID = (
     ((24, 12, -66), 2.5),
     ((24, 11, -48), 2.5),
@@ -44,11 +45,11 @@ A1 = ((11, -3.5, 0), (8, -8, 2.5), (4.5, -12.5, 2.5), (2.4, -16, 3.5))
 POSTERIOR_COMMUNICATING = ((10, -9.5, -8), (9.2, -3, -8.5), (8.5, 4, -7), (9, 9.5, -5.5))
 P1 = ((0, 9, -6), (4.5, 7.8, -5.2), (9, 9.5, -5.5))
 P2 = ((9, 9.5, -5.5), (15, 15, -5), (18.5, 23, -2), (16, 32, 1), (11, 40, 4))
-BASILAR = ((0, 15, -36), (0.8, 11.5, -28), (-0.5, 9.5, -18), (0, 9, -6))
-VERTEBRAL = ((10, 36, -72), (13, 33, -58), (9, 26, -46), (4, 19, -39), (0, 15, -36))
+BASILAR = ((0, 15, -30), (0.8, 11.5, -23.5), (-0.5, 9.5, -15.5), (0, 9, -6))
+VERTEBRAL = ((10, 36, -70), (13, 33, -54), (9, 25, -39), (4, 18.5, -33), (0, 15, -30))
 SUPERIOR_CEREBELLAR = ((0, 9, -8.5), (6, 9.5, -9.5), (13, 16, -10.5), (18, 25, -9))
-ANTERIOR_INFERIOR = ((0, 10.5, -23), (8, 12, -25), (18, 17, -25), (26, 22, -23))
-POSTERIOR_INFERIOR = ((9, 26, -46), (11.5, 33, -44), (9, 41, -41), (7, 45, -45))
+ANTERIOR_INFERIOR = ((0, 10.5, -19), (8, 12, -21.5), (18, 17, -21), (26, 22, -17.5))
+POSTERIOR_INFERIOR = ((9, 25, -39), (11.5, 33, -37), (9, 41, -35), (7, 45, -38))
 OPHTHALMIC_ARTERY = ((12.5, -16, -13), (14, -23, -14), (17, -33, -15), (20, -44, -12))
 PERICALLOSAL = ((0.50, -0.28), (0.60, 0.02), (0.50, 0.33), (0.22, 0.47), (-0.10, 0.49), (-0.35, 0.40))
 SCALP = ((1.0, 0.14, -0.85), (1.0, 0.08, -0.35), (0.98, -0.06, 0.05), (0.86, -0.40, 0.36), (0.66, -0.62, 0.55))
@@ -90,7 +91,7 @@ class _Plan:
         self.anatomy, self.random = anatomy, random
         self.scale, self.calibre = size**0.6, size**0.3 * random.uniform(0.93, 1.07)
         self.length = size
-        self.centre = np.array([0, -0.10, -0.50]) * anatomy.radii
+        self.centre = np.array([0, -0.10, -0.45]) * anatomy.radii
         self.tubes: list[Tubes] = []
         self.sites: list[Site] = []
         self.growth = Growth()
@@ -132,7 +133,7 @@ class _Plan:
 
 
 def draw_arteries(anatomy: Anatomy, random: Generator) -> Arteries:
-    """Draw the arteries of one head."""
+    """Draw the arteries of one head; a site at or beyond the border of the head's grid is left out."""
     plan = _Plan(anatomy, random)
     basilar = _back(plan)
     weak = random.choice(["left", "right", "none"], p=[0.06, 0.06, 0.88])
@@ -144,9 +145,9 @@ def draw_arteries(anatomy: Anatomy, random: Generator) -> Arteries:
         _scalp(plan, side)
     tubes = join([*plan.tubes, *plan.growth.tubes])
     _grown_sites(plan)
-    return Arteries(
-        tubes, tuple(plan.sites), plan.growth, tuple(plan.infundibula), plan.variants, plan.centre, plan.scale
-    )
+    half = np.asarray(anatomy.grid.shape[::-1]) * anatomy.grid.step / 2
+    sites = [site for site in plan.sites if (np.abs(site.place) < half - SITE_MARGIN_MM).all()]
+    return Arteries(tubes, tuple(sites), plan.growth, tuple(plan.infundibula), plan.variants, plan.centre, plan.scale)
 
 
 def _carotid(plan: _Plan, side: float, *, thin_a1: bool, basilar: float) -> None:

@@ -27,6 +27,16 @@ def test_every_territory_has_a_site_on_an_artery(arteries: Arteries) -> None:
         assert arteries.tubes.distance(site.place[None])[0] < 0, site.name
 
 
+@pytest.mark.parametrize("shape", [(90, 100, 70), (150, 180, 130)])
+def test_no_site_is_beyond_the_image(shape: tuple[float, float, float]) -> None:
+    head = draw_anatomy(shape, 2.5, 60, np.random.default_rng(3))
+    for seed in range(3):
+        sites = draw_arteries(head, np.random.default_rng(seed)).sites
+        assert len({site.territory for site in sites}) >= 6
+        for site in sites:
+            assert (np.abs(site.place) < np.array(shape) / 2 - 2.5).all(), site.name
+
+
 def test_left_is_left(arteries: Arteries) -> None:
     for site in arteries.sites:
         if site.name.startswith(("ICA", "MCA bif", "MCA M1", "PCA", "VA")):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +31,8 @@ from hakken.errors import HakkenError
 
 COMMANDS = (doctor, init, check, plan, search, predict, froc, roc, agreement, overlap, readers, anova, open_ms, schema)
 INTERRUPTED = 130
+NOT_READ = 141
+"""What a command returns when nobody reads its output any more, as in `hakken froc ... | head -1`."""
 
 
 class _Version(argparse.Action):
@@ -51,6 +55,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or what the command returns, or 2 after an error that the user can mend."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # names that a terminal's encoding lacks are no reason to fail
     options = build_parser().parse_args(arguments)
     try:
         with console.console(options.command, None):
@@ -58,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HakkenError as error:
         print(f"hakken {options.command}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to be written goes nowhere
+        return NOT_READ
     except OSError as error:
         if error.filename is None or error.strerror is None:
             raise

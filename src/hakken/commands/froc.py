@@ -93,13 +93,13 @@ def run(options: argparse.Namespace) -> None:
         other = _measured(marks, rules, settings)
         result["comparison"] = _compared(own, other, options.compare, truth.unit)
         result["warnings"] += more
-    print("\n".join(_table(result)))
     if options.output is not None:
         names = ("cases", "lesions", "candidates", "compare", "overlaps")
         files = {name: getattr(options, name) for name in names}
         write_json(options.output, record("froc", files, result, result["warnings"]))
     if options.figure is not None:
         _draw(options, own, other)
+    print("\n".join(_table(result)))
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +152,24 @@ def test_no_table_is_named(command: str, text: str, capsys: pytest.CaptureFixtur
     Path("table.csv").write_text(text)
     assert main([*COMMANDS[command][1], "table.csv"]) == 2
     assert capsys.readouterr().err.startswith(f"hakken {command}: table.csv: ")
+
+
+def test_output_that_nobody_reads_is_no_error() -> None:
+    Path("table.csv").write_text(SCORES)
+    reader, writer = os.pipe()
+    os.close(reader)
+    line = [sys.executable, "-m", "hakken.cli", "roc", "--scores", "table.csv", "--output", "out.json"]
+    with os.fdopen(writer, "w") as nowhere:
+        ended = subprocess.run(line, stdout=nowhere, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (141, "")
+    assert Path("out.json").is_file()
+
+
+def test_names_that_the_terminal_cannot_show_are_written_otherwise() -> None:
+    Path("table.csv").write_text("case_id,truth,prediction\n1,患,患\n2,b,患\n3,b,b\n", encoding="utf-8")
+    line = [sys.executable, "-m", "hakken.cli", "agreement", "--labels", "table.csv"]
+    ended = subprocess.run(
+        line, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "\\u60a3" in ended.stdout

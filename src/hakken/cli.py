@@ -57,9 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or what the command returns, or 2 after an error that the user can mend."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # names that a terminal's encoding lacks are no reason to fail
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
     options = build_parser().parse_args(arguments)
     try:
         with console.console(options.command, None):

@@ -185,14 +185,17 @@ class Patches(Section):
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-NetworkName = Literal["patch_cnn"]
+NetworkName = Literal["patch_cnn", "conv_autoencoder"]
 
 
 class Training(Section):
     """Which network is trained, and how."""
 
     network: NetworkName = Field(
-        default="patch_cnn", description="`patch_cnn`: convolutions of a patch, structured by `parameters`."
+        default="patch_cnn",
+        description="`patch_cnn`: convolutions of a patch, structured by `parameters`; `conv_autoencoder`: strided "
+        "convolutions to a code and transposed ones back (`convolutions` a level, `poolings` levels, `dense_units` "
+        "feature maps of the code).",
     )
     steps: int = Field(default=4000, ge=1, description="Mini-batches at most.")
     validate_every: int = Field(default=500, ge=1, description="Steps between two measurements of the objective.")

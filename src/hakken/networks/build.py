@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
-from hakken.networks.patch_cnn import PatchClassifier
+from hakken.networks.autoencoder import ConvAutoencoder, level_edges
+from hakken.networks.patch_cnn import PatchClassifier, remaining_extent
 from hakken.study import Hyperparameters, NetworkName
 
 
@@ -13,8 +16,20 @@ def build_network(name: NetworkName, channels: int, dimensions: int, parameters:
 
     Raises InvalidArchitecture when the parameters describe none.
     """
-    builders = {"patch_cnn": PatchClassifier}
+    builders: dict[NetworkName, Callable[[int, int, Hyperparameters], nn.Module]] = {
+        "patch_cnn": PatchClassifier,
+        "conv_autoencoder": ConvAutoencoder,
+    }
     return builders[name](channels, dimensions, parameters)
+
+
+def require_architecture(name: NetworkName, parameters: Hyperparameters) -> None:
+    """Raise InvalidArchitecture when the parameters describe no network of this name; nothing is built."""
+    checks: dict[NetworkName, Callable[[Hyperparameters], object]] = {
+        "patch_cnn": remaining_extent,
+        "conv_autoencoder": level_edges,
+    }
+    checks[name](parameters)
 
 
 def count_weights(network: nn.Module) -> int:

@@ -19,6 +19,9 @@ from hakken.networks.patch_cnn import PatchClassifier
 from hakken.study import Inference
 from hakken.volume import Geometry
 
+LEAST_ERROR = 1e-30
+"""Errors have no scale of their own: every point that was evaluated may hold a candidate, those outside score 0."""
+
 
 def detect(
     network: nn.Module, image: NDArray[Any], mask: NDArray[Any], geometry: Geometry, settings: Inference
@@ -34,9 +37,10 @@ def detect(
     return extract_candidates(
         scores,
         geometry,
-        threshold=settings.threshold,
+        threshold=background_of(network, settings),
         suppression_mm=settings.suppression_mm,
         maximum=settings.maximum_candidates,
+        at_points=isinstance(network, ConvAutoencoder),
     )
 
 
@@ -54,6 +58,17 @@ def _(network: PatchClassifier, image: torch.Tensor, mask: NDArray[Any], setting
 @scores_of.register
 def _(network: ConvAutoencoder, image: torch.Tensor, mask: NDArray[Any], settings: Inference) -> ScoreMap:
     return anomaly_map(network, image, stride_voxel=settings.stride_voxel, memory_mb=settings.memory_mb, mask=mask)
+
+
+@singledispatch
+def background_of(network: nn.Module, settings: Inference) -> float:
+    """Return the score below which a point is background: the study's own threshold where scores are probabilities."""
+    return settings.threshold
+
+
+@background_of.register
+def _(network: ConvAutoencoder, settings: Inference) -> float:
+    return LEAST_ERROR
 
 
 def detect_prepared(network: nn.Module, case: PreparedCase, settings: Inference) -> Candidates:

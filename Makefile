@@ -42,6 +42,7 @@ benchmarks: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[benchmark]'
 	$(BIN)/python benchmarks/patches.py
 	$(BIN)/python benchmarks/dense.py
+	$(BIN)/python benchmarks/projection.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/search_warm_start.py
 	$(BIN)/python benchmarks/evaluation.py

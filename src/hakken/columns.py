@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ class Columns:
         """Return a column as finite numbers (n,); raises HakkenError naming the row of one that is none."""
         values = self.cells[column]
         try:
+            if "_" in "".join(values):
+                raise ValueError("Python reads 1_0 as 10, no spreadsheet does")
             numbers = np.array(values, dtype=float) if values else np.empty(0)
         except ValueError:
             place = next(place for place, value in enumerate(values) if not _is_number(value))
@@ -109,9 +112,8 @@ def _records(path: Path) -> list[list[str]]:
         raise HakkenError(f"{path}: no such file{nearest(path.name, known)}") from None
     except UnicodeDecodeError:
         raise HakkenError(f"{path}: not a text file in UTF-8; in a spreadsheet, save it as `CSV UTF-8`") from None
-    lines = text.splitlines(keepends=True)
-    heading = lines[0] if lines else ""
-    reader = csv.reader(lines, delimiter=max(SEPARATORS, key=heading.count), strict=True)
+    heading = text.partition("\n")[0]  # a line ends here alone: `splitlines` would also cut names that hold U+2028
+    reader = csv.reader(io.StringIO(text), delimiter=max(SEPARATORS, key=heading.count), strict=True)
     rows: list[list[str]] = []
     try:
         rows.extend(reader)
@@ -127,7 +129,7 @@ def _is_number(value: str) -> bool:
         float(value)
     except ValueError:
         return False
-    return True
+    return "_" not in value
 
 
 def _no_number(value: str) -> str:

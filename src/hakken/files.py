@@ -29,6 +29,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises HakkenError with a remedy when the disk is full, the quota used up or the folder read-only.
     """
+    if path.is_dir():
+        raise HakkenError(f"{path}: is a folder; name a file")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix="".join(path.suffixes))

@@ -86,9 +86,10 @@ class PartFractions(Section):
 class Phantom(Section):
     """A cohort that the package itself draws, written as image files with real headers."""
 
-    generator: Literal["brain_metastasis", "aneurysm"] = Field(
+    generator: Literal["brain_metastasis", "aneurysm", "head_ct"] = Field(
         description="Which generator draws the cases: `brain_metastasis`, T1-weighted MR with and without contrast "
-        "agent; `aneurysm`, time-of-flight MR angiography, one channel."
+        "agent; `aneurysm`, time-of-flight MR angiography, one channel; `head_ct`, emergency head CT, one channel, "
+        "training cases without lesions."
     )
     cases: PartSizes = Field(description="Cases of each part.")
     shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Head size x, y, z in mm.")
@@ -187,7 +188,7 @@ class Patches(Section):
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-NetworkName = Literal["patch_cnn", "conv_autoencoder"]
+NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder"]
 
 
 class Training(Section):
@@ -195,7 +196,8 @@ class Training(Section):
 
     network: NetworkName = Field(
         default="patch_cnn",
-        description="`patch_cnn`: convolutions of a patch, structured by `parameters`; `conv_autoencoder`: strided "
+        description="`patch_cnn`: convolutions of the patch, structured by `parameters`; `projection_cnn`: the same in "
+        "2-D on maximum-intensity projections of the patch in nine directions; `conv_autoencoder`: strided "
         "convolutions to a code and transposed ones back (`convolutions` a level, `poolings` levels, `dense_units` "
         "feature maps of the code).",
     )
@@ -280,7 +282,10 @@ FIGURES: dict[Task, tuple[Figure, ...]] = {
 OF_CASES: tuple[Figure, ...] = ("roc", "anomalies")
 """Figures that only the task `anomaly` has the numbers for."""
 
-NETWORKS: dict[Task, NetworkName] = {"detection": "patch_cnn", "anomaly": "conv_autoencoder"}
+NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
+    "detection": ("patch_cnn", "projection_cnn"),
+    "anomaly": ("conv_autoencoder",),
+}
 
 
 class Study(Section):

@@ -98,7 +98,7 @@ def test_only_figures_import_matplotlib(path: Path) -> None:
     assert not uses or room_of(name_of(path)) == "figures"
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "evaluation").glob("*.py")), ids=name_of)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "evaluation").rglob("*.py")), ids=name_of)
 def test_evaluation_is_numbers_in_numbers_out(path: Path) -> None:
     forbidden = {"torch", "matplotlib", "pathlib", "pandas", "csv", "json", "os", "SimpleITK", "nibabel"}
     assert not forbidden & {module.split(".")[0] for module in imports(path)}

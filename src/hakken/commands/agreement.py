@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hakken.commands.parser import add_command
-from hakken.commands.scored import add_bootstrap_options, ends, number, patients_of, record, require_format
+from hakken.commands.scored import (
+    add_bootstrap_options,
+    ends,
+    number,
+    patients_of,
+    record,
+    require_format,
+    resampled_enough,
+)
 
 if TYPE_CHECKING:
     from hakken.columns import Columns
@@ -57,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
         require_format(options.figure)
     labels = read_labels(read_columns(options.labels, REQUIRED, OPTIONAL), options.ordered)
     found = measure(labels, options.bootstrap, options.seed)
-    said = warnings(found)
+    said = warnings(found) + resampled_enough(options.bootstrap)
     if options.output is not None:
         write_json(options.output, record("agreement", {"labels": options.labels}, found.as_dict(), said))
     if options.figure is not None:

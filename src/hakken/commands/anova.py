@@ -10,7 +10,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
-from hakken.commands.scored import add_bootstrap_options, record, require_format
+from hakken.commands.scored import add_bootstrap_options, record, require_format, resampled_enough
 from hakken.errors import HakkenError
 from hakken.files import write_json
 
@@ -26,6 +26,7 @@ CASES = ("case", "case_id")
 
 FEW_PATIENTS = 10
 SMALL_P = 1e-4
+LARGEST = 1e120
 WIDTH = 115  # characters of a line
 DEFINITIONS = {
     "type_ii": "each effect added to all effects that do not contain it",
@@ -100,6 +101,8 @@ def read_observations(options: argparse.Namespace) -> tuple[Columns, list[Factor
     Raises HakkenError naming a column that is missing or named twice, a cell that is empty or no number, and a factor
     of one level.
     """
+    import numpy as np
+
     from hakken.columns import read_columns
     from hakken.evaluation.anova import Factor
 
@@ -115,6 +118,10 @@ def read_observations(options: argparse.Namespace) -> tuple[Columns, list[Factor
     if not len(table):
         raise HakkenError(f"{path}: no observation; give a row for each")
     response = table.numbers(options.response)
+    large = np.flatnonzero(abs(response) > LARGEST)
+    if large.size:
+        reason = f"`{response[large[0]]:g}` is too large to be squared; give the measure in another unit"
+        raise table.error(int(large[0]), options.response, reason)
     try:
         factors = [Factor.of(name, table.text(name)) for name in names]
     except HakkenError as error:
@@ -174,7 +181,8 @@ def _within(
         "bootstrap": {"unit": "patient", "resamples": options.bootstrap, "seed": options.seed},
         "cells": [_cell(factors, cell.levels, cell.n, cell.mean, cell.sd) for cell in cells_of(factors, response)],
     }
-    return content, list(_warnings_within(len(given.cases), len(names), effects, comparisons))
+    said = list(_warnings_within(len(given.cases), len(names), effects, comparisons))
+    return content, said + resampled_enough(options.bootstrap)
 
 
 def _patients(table: Columns, given: Repeated, within: str) -> list[str]:

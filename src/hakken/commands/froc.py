@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
-from hakken.commands.scored import record, require_format, whole
+from hakken.commands.scored import record, require_format, resampled_enough, whole
 from hakken.errors import HakkenError
 from hakken.files import write_json
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
+    from hakken.evaluation.findings import Floats
     from hakken.evaluation.matching import Rules
     from hakken.evaluation.measure import Measurement, Settings
 
@@ -52,7 +53,7 @@ def add(commands: Subparsers) -> None:
     report.add_argument("--at", type=_numbers, default=CPM, help="false positives per case (default: those of the CPM)")
     report.add_argument("--sensitivities", type=_shares, default=(0.5, 0.7, 0.9), help="to give false positives at")
     report.add_argument("--by", action="append", default=[], metavar="COLUMN", help="strata: diameter:5,10 or a column")
-    report.add_argument("--bootstrap", type=_count, default=1000, help="resamples (default: 1000)")
+    report.add_argument("--bootstrap", type=whole, default=1000, help="resamples (default: 1000)")
     report.add_argument("--seed", type=whole, default=0, help="of the resamples (default: 0)")
     report.add_argument("--cluster", metavar="COLUMN", help="of the cases, drawn together (default: patient)")
     report.add_argument("--output", type=Path, metavar="JSON", help="everything that was measured")
@@ -68,25 +69,27 @@ def run(options: argparse.Namespace) -> None:
     if options.figure is not None:
         require_format(options.figure)
     rules = Rules(options.hit, options.duplicates, options.double_hit, options.max_candidates)
+    _check(options)
     settings = Settings(
         options.max_fp, options.at, options.sensitivities, options.bootstrap, options.seed, per=options.per
     )
     truth = read_truth(
         options.cases, options.lesions, cluster=options.cluster, unknown_diameter=options.unknown_diameter
     )
-    findings, table, warnings = read_marks(options.candidates, truth, options.overlaps)
+    findings, table, warnings = read_marks(options.candidates, truth, options.overlaps, hit=options.hit)
     own = _measured(findings, rules, settings)
     result = _block(own, truth.unit)
+    result["rules"]["unknown_diameter"] = options.unknown_diameter
     if truth.assumed:
         warnings.append(f"{truth.assumed} lesions of unknown diameter count as {options.unknown_diameter:g} mm wide")
-    result["warnings"] += warnings
+    result["warnings"] += warnings + resampled_enough(options.bootstrap)
     for by in options.by:
         parts = {part.name: _measured(part.findings, rules, settings) for part in cut(findings, truth, table, by)}
         blocks = {name: _block(part, truth.unit) for name, part in parts.items()}
         result.setdefault("strata", {})[by.partition(":")[0]] = blocks
     other = None
     if options.compare is not None:
-        marks, _, more = read_marks(options.compare, truth, None)
+        marks, _, more = read_marks(options.compare, truth, None, hit=options.hit)
         other = _measured(marks, rules, settings)
         result["comparison"] = _compared(own, other, options.compare, truth.unit)
         result["warnings"] += more
@@ -97,6 +100,21 @@ def run(options: argparse.Namespace) -> None:
         write_json(options.output, record("froc", files, result, result["warnings"]))
     if options.figure is not None:
         _draw(options, own, other)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise HakkenError for options that contradict one another."""
+    if options.overlaps is not None and not options.hit.startswith("overlap:"):
+        raise HakkenError(f"--overlaps {options.overlaps}: only --hit overlap:IOU uses them; leave them out or give it")
+    if options.overlaps is not None and options.compare is not None:
+        raise HakkenError(
+            f"--compare {options.compare}: --overlaps holds those of one detector; measure each alone, or compare by "
+            "diameters or another --hit"
+        )
+    columns = [by.partition(":")[0] for by in options.by]
+    for by, column in zip(options.by, columns, strict=True):
+        if columns.count(column) > 1:
+            raise HakkenError(f"--by {by}: cut by {column} once, with all borders, as diameter:5,10")
 
 
 def _measured(findings: Any, rules: Rules, settings: Settings) -> Measurement:
@@ -114,11 +132,13 @@ def _block(measurement: Measurement, unit: str) -> dict[str, Any]:
     block["rules"]["per"] = measurement.settings.per
     if block["bootstrap"]["unit"] == "patient":
         block["bootstrap"]["unit"] = unit
-    defined = curve.reason is None
+
+    def known(axis: Floats) -> list[float] | None:
+        return None if axis[0] != axis[0] else axis.tolist()  # NaN throughout where nothing can be divided by
+
     points = {
         "threshold": [None, *curve.threshold[1:].tolist()],  # the first point lies above every score
-        "fp_per_case": curve.fp_per_case.tolist() if defined else None,
-        "sensitivity": curve.sensitivity.tolist() if defined else None,
+        **{axis: known(getattr(curve, axis)) for axis in ("fp_per_case", "sensitivity")},
     }
     rest = {"curve": points, "per_patient": {"sensitivity": per_patient(measurement.matching)}}
     keys = ("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "per_patient")

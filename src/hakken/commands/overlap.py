@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
-from hakken.commands.scored import add_bootstrap_options, patients_of, record, require_format
+from hakken.commands.scored import add_bootstrap_options, patients_of, record, require_format, resampled_enough
 from hakken.console import progress
 from hakken.errors import HakkenError
 from hakken.files import write_json, write_text
@@ -230,7 +230,8 @@ def _result(rows: Sequence[Row], rule: LesionRule, options: argparse.Namespace) 
     by_label: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
         by_label.setdefault(row.label, []).append(place)
-    structures, warnings = {}, list(_warnings(len(names), len(next(iter(by_label.values())))))
+    structures = {}
+    warnings = [*_warnings(len(names), len(next(iter(by_label.values())))), *resampled_enough(options.bootstrap)]
     for label, places in by_label.items():
         measured = [rows[place].overlap for place in places]
         structures[label] = _structure(measured, patient[places], counts)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hakken.commands.scored import require_format
 from hakken.errors import HakkenError
 
 if TYPE_CHECKING:
@@ -75,13 +76,19 @@ def run(options: argparse.Namespace) -> None:
     from hakken.evaluation.readers.result import analyse_study
     from hakken.files import write_json
 
+    if options.figure is not None:
+        require_format(options.figure)
     table = read_table(options)
     figure = options.fom or DEFAULT[table.design]
     wanted = None if options.modalities is None else names(options.modalities, "--modalities")
-    if options.single is not None:
-        found: StudyResult | SystemResult = _system(table, options.single, wanted, figure)
-    else:
-        found = analyse_study(table.study(wanted), figure)
+    try:
+        if options.single is not None:
+            found: StudyResult | SystemResult = _system(table, options.single, wanted, figure)
+        else:
+            found = analyse_study(table.study(wanted), figure)
+    except HakkenError as error:
+        lacking = str(error).startswith(f"`{figure}` needs")  # the cases of a table, which a figure of merit never sees
+        raise HakkenError(f"{options.cases or options.ratings}: {error}" if lacking else str(error)) from None
     if options.figure is not None:
         _draw(found, options.figure)
     if options.output is not None:

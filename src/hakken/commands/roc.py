@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hakken.commands.parser import add_command
-from hakken.commands.scored import add_bootstrap_options, checked, ends, number, patients_of, record, require_format
+from hakken.commands.scored import (
+    add_bootstrap_options,
+    checked,
+    ends,
+    number,
+    patients_of,
+    record,
+    require_format,
+    resampled_enough,
+)
 from hakken.errors import HakkenError
 
 if TYPE_CHECKING:
@@ -91,7 +100,7 @@ def run(options: argparse.Namespace) -> None:
             options.threshold_from, (*REQUIRED, *[name for name in ("score_b",) if name in table]), OPTIONAL
         )
     found = measure(cohort, settings, None if other is None else _chosen(other, cohort, settings))
-    said = warnings(found) + ([] if other is None else _shared(table, other))
+    said = warnings(found) + resampled_enough(options.bootstrap) + ([] if other is None else _shared(table, other))
     if options.output is not None:
         files = {"scores": options.scores, "threshold_from": options.threshold_from}
         write_json(options.output, record("roc", files, found.as_dict(), said))

@@ -12,6 +12,9 @@ from hakken.errors import HakkenError
 if TYPE_CHECKING:
     from hakken.columns import Columns
 
+ENOUGH = 40
+"""Resamples from which on one lies beyond either end of a 95 % percentile interval."""
+
 
 def add_bootstrap_options(parser: argparse.ArgumentParser) -> None:
     """Add how often, and with which seed, patients are resampled."""
@@ -19,6 +22,17 @@ def add_bootstrap_options(parser: argparse.ArgumentParser) -> None:
         "--bootstrap", type=whole, default=1000, metavar="N", help="resamples of the patients (default: 1000)"
     )
     parser.add_argument("--seed", type=whole, default=0, metavar="N", help="seed of the resamples (default: 0)")
+
+
+def resampled_enough(resamples: int) -> list[str]:
+    """Return a warning where so few ``resamples`` were asked for that there is no 95 % interval, or none worth it."""
+    if not resamples:
+        return ["no resamples were asked for, so bootstrap intervals are null; give --bootstrap 1000"]
+    if resamples < ENOUGH:
+        return [
+            f"--bootstrap {resamples}: too few for a 95 % interval, which may miss the value; give --bootstrap 1000"
+        ]
+    return []
 
 
 def patients_of(table: Columns) -> list[str]:

@@ -205,14 +205,29 @@ def _draw_findings(matching: Matching, resamples: int, seed: int, counted: Flags
     rng = np.random.default_rng(seed)
     included, marks = matching.lesions.included, len(matching.candidates)
     lesions = np.zeros((resamples, len(included)), np.int32)
+    lesion_order, mark_order = _orders(matching, counted)
     if included.any():
-        lesions[:, included] = draw(int(included.sum()), resamples, seed)
+        lesions[:, lesion_order] = draw(int(included.sum()), resamples, rng)
+    mark_unit = np.empty(marks, np.int64)
+    mark_unit[mark_order] = len(included) + np.arange(marks)
     return Draws(
         counts=np.concatenate([lesions, rng.poisson(1.0, (resamples, marks)).astype(np.int32)], axis=1),
         lesion_unit=np.arange(len(included)),
-        mark_unit=len(included) + np.arange(marks),
+        mark_unit=mark_unit,
         cases=np.full(resamples, float(counted.sum())),
     )
+
+
+def _orders(matching: Matching, counted: Flags) -> tuple[Ints, Ints]:
+    """Return included lesions by case, place and size, and marks by kind and score: orders that no row changes.
+
+    That of the lesions is the same for every detector, so two of them lose and repeat the same lesions.
+    """
+    lesions, false = matching.lesions, matching.false
+    case = np.unique(np.array(matching.cases.case_id), return_inverse=True)[1][lesions.case]
+    by_place = np.lexsort((lesions.diameter_mm, *lesions.xyz.T, case))
+    by_kind = np.lexsort((matching.candidates.score, ~(false & counted[matching.candidates.case]), ~false))
+    return by_place[lesions.included[by_place]], by_kind
 
 
 def _operating_points(false: Floats, found: Floats) -> tuple[int, Ints, Ints]:

@@ -151,7 +151,7 @@ class Candidates:
         cases = np.asarray(case, np.int64).reshape(-1)
         labels = None if label is None else np.asarray(label, np.int64).reshape(-1)
         diameters = None if diameter_mm is None else np.asarray(diameter_mm, float).reshape(-1)
-        points, scores = np.asarray(xyz, float).reshape(-1, 3), np.asarray(score, float).reshape(-1)
+        points, scores = np.asarray(xyz, float).reshape(-1, 3), np.asarray(score, float).reshape(-1) + 0.0  # no -0.0
         candidates = cls(cases, points, scores, labels, diameters)
         given = [column for column in (labels, diameters) if column is not None]
         _check_lengths("candidates", len(cases), points, scores, *given)
@@ -238,5 +238,5 @@ def _check_diameters(table: str, diameters: Floats) -> None:
     bad = np.flatnonzero(~(np.isfinite(diameters) & (diameters > 0)))
     if bad.size:
         value = diameters[bad[0]]
-        remedy = "say which diameter unknown ones have" if value < 0 else "give the diameter in mm"
+        remedy = "say which diameter unknown ones have (--unknown-diameter)" if value < 0 else "give the diameter in mm"
         raise HakkenError(f"{table}, row {bad[0] + FIRST_ROW}, column diameter_mm: {value:g} is not above 0; {remedy}")

@@ -1,7 +1,7 @@
 """Which candidate hits which lesion.
 
 Notation: L lesions, M candidates (marks), P pairs of a mark and a lesion that it hits, in arrays of one entry a pair.
-All choices between equals go to the earlier row, and none of them changes a score, so no order of rows matters.
+Choices between equals go by score, place and size, never by row, so no order of rows changes a score or a count.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ from hakken.columns import FIRST_ROW
 from hakken.errors import HakkenError
 from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
 
-HITS = r"distance|distance-inclusive|inside|fixed:\d+(\.\d+)?|overlap:(0?\.\d*[1-9]\d*|1(\.0*)?)"
+HITS = r"distance|distance-inclusive|inside|fixed:(?=.*[1-9])(\d+\.?\d*|\.\d+)|overlap:(0?\.\d*[1-9]\d*|1(\.0*)?)"
+SAME_IOU = 1e-7
+"""Sums of IoU of a case that differ by less count as equal; then the higher scores are taken."""
+
+FAR = 1e100
+"""Coordinates and radii beyond it are compared as if they lay there, so that no sum of them overflows."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +168,8 @@ def match(
     pairs = _hits(lesions, candidates, rules.hit, overlaps)
     pairs = pairs.where(kept[pairs.mark])
     right = pairs.where(lesions.included[pairs.lesion])
-    resolved = _resolved(right, candidates, rules) if rules.double_hit == "one" else right
-    lesion_mark = _best_marks(resolved, candidates.score, len(lesions))
+    resolved = _resolved(right, lesions, candidates, rules) if rules.double_hit == "one" else right
+    lesion_mark = _best_marks(resolved, candidates, len(lesions))
     return Matching(
         cases=cases,
         lesions=lesions,
@@ -221,7 +226,7 @@ def sphere_overlaps(lesions: Lesions, candidates: Candidates) -> Overlaps:
     own = candidates.diameter_mm / 2
     mark, lesion = _neighbours(lesions, candidates, lesions.diameter_mm / 2 + own.max(initial=0))
     a, b = own[mark], lesions.diameter_mm[lesion] / 2
-    distance = np.sqrt(((candidates.xyz[mark] - lesions.xyz[lesion]) ** 2).sum(axis=1))
+    distance = np.sqrt(_squared_distance(candidates, mark, lesions, lesion))
     near = distance < a + b
     mark, lesion, a, b, distance = mark[near], lesion[near], a[near], b[near], distance[near]
     nested = distance <= np.abs(a - b)
@@ -236,8 +241,9 @@ def _near(lesions: Lesions, candidates: Candidates, hit: str) -> _Pairs:
     fixed = float(hit.partition(":")[2]) if hit.startswith("fixed:") else None
     radius = lesions.diameter_mm / 2 if fixed is None else np.full(len(lesions), fixed)
     mark, lesion = _neighbours(lesions, candidates, radius)
-    squared = ((candidates.xyz[mark] - lesions.xyz[lesion]) ** 2).sum(axis=1)
-    limit = radius[lesion] ** 2
+    squared = _squared_distance(candidates, mark, lesions, lesion)
+    with np.errstate(over="ignore"):
+        limit = radius[lesion] ** 2
     return _Pairs(mark, lesion, squared).where(squared <= limit if hit == "distance-inclusive" else squared < limit)
 
 
@@ -248,11 +254,13 @@ def _neighbours(lesions: Lesions, candidates: Candidates, radius: Floats) -> tup
     """
     if not len(lesions) or not len(candidates):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    x = np.concatenate([candidates.xyz[:, 0], lesions.xyz[:, 0]])
+    x, radius = (
+        np.clip(np.concatenate([candidates.xyz[:, 0], lesions.xyz[:, 0]]), -FAR, FAR),
+        np.minimum(radius, 2 * FAR),
+    )
     stride = 2 * (np.ptp(x) + 2 * radius.max() + 1)
-    line = candidates.case * stride + (candidates.xyz[:, 0] - x.min())
+    line, centre = np.split(np.concatenate([candidates.case, lesions.case]) * stride + (x - x.min()), [len(candidates)])
     order = np.argsort(line, kind="stable")
-    centre = lesions.case * stride + (lesions.xyz[:, 0] - x.min())
     slack = radius * (1 + 1e-9) + np.abs(centre) * 1e-12 + 1e-9
     first = np.searchsorted(line[order], centre - slack, side="left")
     last = np.searchsorted(line[order], centre + slack, side="right")
@@ -271,7 +279,13 @@ def _inside(lesions: Lesions, candidates: Candidates) -> _Pairs:
     last = np.searchsorted(key[order], wanted, side="right")
     lesion = order[_ranges(first, last)]
     mark = np.repeat(np.arange(len(candidates)), last - first)
-    return _Pairs(mark, lesion, ((candidates.xyz[mark] - lesions.xyz[lesion]) ** 2).sum(axis=1))
+    return _Pairs(mark, lesion, _squared_distance(candidates, mark, lesions, lesion))
+
+
+def _squared_distance(candidates: Candidates, mark: Ints, lesions: Lesions, lesion: Ints) -> Floats:
+    """Return the squared distance (P,) of pairs in mm², infinite where it is too large for a number."""
+    with np.errstate(over="ignore"):
+        return np.asarray(((candidates.xyz[mark] - lesions.xyz[lesion]) ** 2).sum(axis=1))
 
 
 def _ranges(first: Ints, last: Ints) -> Ints:
@@ -281,25 +295,29 @@ def _ranges(first: Ints, last: Ints) -> Ints:
     return np.asarray(np.arange(lengths.sum()) + np.repeat(first - (ends - lengths), lengths))
 
 
-def _resolved(pairs: _Pairs, candidates: Candidates, rules: Rules) -> _Pairs:
+def _resolved(pairs: _Pairs, lesions: Lesions, candidates: Candidates, rules: Rules) -> _Pairs:
     """Return pairs of which no mark and no lesion is in two."""
     single = (np.bincount(pairs.mark)[pairs.mark] == 1) & (np.bincount(pairs.lesion)[pairs.lesion] == 1)
     taken = single.copy()
     unclear = np.flatnonzero(~single)
-    if rules.hit.startswith("overlap:"):
-        taken[_assigned(pairs, unclear, candidates.case)] = True
-    else:
-        taken[_greedy(pairs, unclear, candidates.score)] = True
+    unclear = unclear[_ranked(pairs.where(~single), lesions, candidates)]
+    taken[_assigned(pairs, unclear, candidates) if rules.hit.startswith("overlap:") else _greedy(pairs, unclear)] = True
     return pairs.where(taken)
 
 
-def _greedy(pairs: _Pairs, unclear: Ints, score: Floats) -> list[int]:
-    """Return which of the ``unclear`` pairs are taken, by falling score and then by distance."""
+def _ranked(pairs: _Pairs, lesions: Lesions, candidates: Candidates) -> Ints:
+    """Return the order (P,) of pairs by case, falling score, how far apart, place of mark and lesion, and its size."""
+    mark, lesion = pairs.mark, pairs.lesion
+    places = (lesions.diameter_mm[lesion], *lesions.xyz[lesion].T, *candidates.xyz[mark].T)
+    return np.lexsort((*places, pairs.apart, -candidates.score[mark], candidates.case[mark]))
+
+
+def _greedy(pairs: _Pairs, unclear: Ints) -> list[int]:
+    """Return which of the ``unclear`` pairs are taken, in their order: by falling score and then by distance."""
     marks: set[int] = set()
     lesions: set[int] = set()
     taken = []
-    keys = pairs.lesion[unclear], pairs.mark[unclear], pairs.apart[unclear], -score[pairs.mark[unclear]]
-    for pair in unclear[np.lexsort(keys)].tolist():
+    for pair in unclear.tolist():
         mark, lesion = int(pairs.mark[pair]), int(pairs.lesion[pair])
         if mark not in marks and lesion not in lesions:
             taken.append(pair)
@@ -308,26 +326,33 @@ def _greedy(pairs: _Pairs, unclear: Ints, score: Floats) -> list[int]:
     return taken
 
 
-def _assigned(pairs: _Pairs, unclear: Ints, case: Ints) -> list[int]:
+def _assigned(pairs: _Pairs, unclear: Ints, candidates: Candidates) -> list[int]:
     """Return which of the ``unclear`` pairs are taken: as many as can be, and of those the most IoU of each case."""
     taken: list[int] = []
-    of_case = case[pairs.mark[unclear]]
-    order = np.argsort(of_case, kind="stable")
-    for group in np.split(unclear[order], np.flatnonzero(np.diff(of_case[order])) + 1):
-        marks, row = np.unique(pairs.mark[group], return_inverse=True)
-        lesions, column = np.unique(pairs.lesion[group], return_inverse=True)
-        gain = np.zeros((len(marks), len(lesions)))
-        gain[row, column] = len(group) + 1 - pairs.apart[group]  # one pair more outweighs all overlaps
+    for group in np.split(unclear, np.flatnonzero(np.diff(candidates.case[pairs.mark[unclear]])) + 1):
+        (marks, row), (lesions, column) = _numbered(pairs.mark[group]), _numbered(pairs.lesion[group])
+        rank = np.unique(candidates.score[pairs.mark[group]], return_inverse=True)[1]
+        most = max(1, min(marks, lesions))
+        gain = np.zeros((marks, lesions))
+        # one pair more outweighs all overlaps; among equal overlaps higher scores tip the scales
+        gain[row, column] = most + 2 - pairs.apart[group] + SAME_IOU / most * rank / max(marks, 1)
         at = {(r, c): pair for r, c, pair in zip(row.tolist(), column.tolist(), group.tolist(), strict=True)}
         chosen = zip(*(line.tolist() for line in linear_sum_assignment(gain, maximize=True)), strict=True)
         taken += [at[place] for place in chosen if place in at]
     return taken
 
 
-def _best_marks(pairs: _Pairs, score: Floats, lesions: int) -> Ints:
-    """Return the row of the highest mark of each lesion (L,), the first of equals, -1 where there is none."""
+def _numbered(rows: Ints) -> tuple[int, Ints]:
+    """Return how many different ``rows`` (n,) there are, and the number of each, from 0 as they first occur."""
+    _, first, number = np.unique(rows, return_index=True, return_inverse=True)
+    return len(first), np.argsort(np.argsort(first))[number]
+
+
+def _best_marks(pairs: _Pairs, candidates: Candidates, lesions: int) -> Ints:
+    """Return the row of the highest mark of each lesion (L,), the nearest of equals, -1 where there is none."""
     best = np.full(lesions, -1, np.int64)
-    order = np.lexsort((-pairs.mark, score[pairs.mark]))
+    places = candidates.xyz[pairs.mark].T
+    order = np.lexsort((-pairs.mark, *places, -pairs.apart, candidates.score[pairs.mark]))
     best[pairs.lesion[order]] = pairs.mark[order]
     return best
 

@@ -104,8 +104,9 @@ def measure(matching: Matching, settings: Settings) -> Measurement:
     }
     drawn = resamples.measure(*measures.values()) if curve.reason is None else [np.empty(0)] * len(measures)
     replicates = dict(zip(measures, drawn, strict=True))
-    at = {f"{rate:g}": sensitivity_at(curve, rate) for rate in settings.at}
-    reached = {f"{level:g}": fp_at_sensitivity(curve, level) for level in settings.sensitivities}
+    at = {_name(rate): sensitivity_at(curve, rate) for rate in settings.at}
+    reached = {_name(level): fp_at_sensitivity(curve, level) for level in settings.sensitivities}
+    fewest = {name: estimate(value, replicates[f"false positives at {name}"]) for name, value in reached.items()}
     return Measurement(
         matching=matching,
         settings=settings,
@@ -115,12 +116,10 @@ def measure(matching: Matching, settings: Settings) -> Measurement:
         sensitivity_at={
             name: (found, estimate(found.value, replicates[f"sensitivity at {name}"])) for name, found in at.items()
         },
-        fp_at_sensitivity={
-            name: estimate(value, replicates[f"false positives at {name}"]) for name, value in reached.items()
-        },
+        fp_at_sensitivity=fewest,
         cpm=estimate(cpm(curve), replicates["cpm"]),
         partial_auc=estimate(partial_auc(curve, most), replicates["partial AUC"]),
-        warnings=tuple(_warnings(matching, curve, resamples, at, reached)),
+        warnings=tuple(_warnings(matching, curve, resamples, at, fewest)),
     )
 
 
@@ -159,11 +158,17 @@ def _difference(own: float | None, other: float | None, ours: Floats, theirs: Fl
 
 
 def _at(rate: float) -> str:
-    return f"sensitivity at {rate:g}"
+    return f"sensitivity at {_name(rate)}"
 
 
 def _reaching(level: float) -> str:
-    return f"false positives at {level:g}"
+    return f"false positives at {_name(level)}"
+
+
+def _name(number: float) -> str:
+    """Return a number as short as it can be and still be told from all others."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
 
 
 def operating_point(measurement: Measurement, threshold: float) -> AtThreshold:
@@ -203,7 +208,7 @@ def _warnings(
     curve: FrocCurve,
     resamples: Resamples,
     at: dict[str, SensitivityAt],
-    reached: dict[str, float | None],
+    reached: dict[str, Estimate],
 ) -> Sequence[str]:
     """Return a sentence for every value that is undefined, extrapolated or weakly founded."""
     if curve.reason is not None:
@@ -217,9 +222,16 @@ def _warnings(
     ]
     lines += [
         f"false positives at sensitivity {name}: not reached, the highest sensitivity is {highest:.4g}"
-        for name, value in reached.items()
-        if value is None
+        for name, found in reached.items()
+        if found.value is None
     ]
+    lines += [
+        f"false positives at sensitivity {name}: no upper end of the interval, too many resamples do not reach it"
+        for name, found in reached.items()
+        if found.value is not None and found.high is None and len(resamples)
+    ]
+    if resamples.drawn and not len(resamples):
+        lines.append("intervals are null: no resample could be used")
     if resamples.unit == "finding":
         lines.append(
             "one patient: intervals resample the lesions and false positives of this patient and say nothing about "

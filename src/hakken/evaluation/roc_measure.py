@@ -262,7 +262,8 @@ def _resampled(
         points = {plan.name: plan.choice or plan.threshold for plan in plans[name]}
         fixed = {key: point for key, point in points.items() if point is not None}
         rows[name] = Rows(ranking, cohort.positive, cohort.patient, settings.max_fpr, fixed)
-    errors = np.array([(score - cohort.positive) ** 2 for score in cohort.scores.values()])
+    none = np.zeros(len(cohort.positive))  # of a score that is no probability, and may be too large to be squared
+    errors = np.array([(score - cohort.positive) ** 2 if defined(score) else none for score in cohort.scores.values()])
     sums = per_patient(cohort.patient, np.vstack([errors, np.ones(len(cohort.patient))]).T)
 
     def measured(counts: Counts) -> dict[str, Floats]:

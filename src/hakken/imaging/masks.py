@@ -22,6 +22,10 @@ Mask = NDArray[np.bool_]
 
 WORKING_MM = 2.0
 CT_BODY_HU = -400.0
+CT_BONE_HU = 150.0
+CT_BLOOD_HU = 100.0  # blood is less dense: what is denser at the mask's border is partly bone
+CT_FORAMEN_MM = 6.0
+CT_NECK_MM = 5.0
 SCALP_MM = 3.0
 MARROW_MM = 2.0
 CLOSING_MM = 6.0
@@ -33,8 +37,9 @@ STRIPPED_BORDER = 0.1
 def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
     """Return the mask (z, y, x) of ``volume``; raises HakkenError when it would be empty.
 
-    ``brain``: of a skull-stripped image what is not zero, else the brain inside the skull. ``body``: the largest
-    piece that stands out from the air. ``nonzero``: what is not zero, cavities filled. ``none``: every voxel.
+    ``brain``: of a skull-stripped image what is not zero, else the brain inside the skull; on CT, in Hounsfield units,
+    all that the skull encloses, blood below the bone too. ``body``: the largest piece that stands out from the air.
+    ``nonzero``: what is not zero, cavities filled. ``none``: every voxel.
     """
     array = np.nan_to_num(volume.array)
     if kind == "none":
@@ -43,8 +48,10 @@ def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
         mask = filled(array != 0)
     elif kind == "body":
         mask = _body(array, modality)
+    elif is_stripped(array):
+        mask = filled(largest(array != 0))
     else:
-        mask = filled(largest(array != 0)) if is_stripped(array) else _brain(volume)
+        mask = _enclosed(volume) if modality == "ct" else _brain(volume)
     if not mask.any():
         raise HakkenError(f"the {kind} mask is empty; look at the image, or choose another preparation.mask")
     return mask
@@ -112,6 +119,31 @@ def _brain(volume: Volume) -> Mask:
     near = ndimage.distance_transform_edt(~brain, sampling=spacing) <= CLOSING_MM
     closed = _depth(near, spacing) > CLOSING_MM - RIM_MM
     return _redrawn(Volume.on(coarse.geometry, filled(closed & basin)), volume.geometry)
+
+
+def _enclosed(volume: Volume) -> Mask:
+    """What the skull encloses on CT, up to the bone, found on voxels of about 2 mm and drawn back onto the grid.
+
+    Bone is what is denser than `CT_BONE_HU`, closed over `CT_FORAMEN_MM`, so that foramina and thin bone are no holes.
+    Of the rest of the head, opened by `CT_NECK_MM` so that the foramen magnum is no way out, the piece that is deepest
+    in the head counts; calcifications in it are filled.
+    """
+    coarse = _coarse(volume)
+    spacing = coarse.spacing[::-1]
+    values = np.asarray(coarse.array, np.float32)
+    head = filled(largest(values > CT_BODY_HU))
+    bone = head & (values > CT_BONE_HU)
+    reach = ndimage.distance_transform_edt(~bone, sampling=spacing) <= CT_FORAMEN_MM
+    closed = bone | (_depth(reach, spacing) > CT_FORAMEN_MM)
+    inner = _depth(head & ~closed, spacing)
+    pieces, count = ndimage.label(inner > CT_NECK_MM)
+    if count == 0:
+        return np.zeros(volume.array.shape, bool)
+    deepest = np.asarray(ndimage.maximum(np.minimum(_depth(head, spacing), 4 * inner), pieces, np.arange(count + 1)))
+    core = pieces == 1 + deepest[1:].argmax()
+    near = ndimage.distance_transform_edt(~core, sampling=spacing) <= CT_NECK_MM + RIM_MM
+    grown = _redrawn(Volume.on(coarse.geometry, filled(near & head & ~bone)), volume.geometry)
+    return filled(grown & (np.nan_to_num(volume.array) <= CT_BLOOD_HU))
 
 
 def _basin(height: NDArray[np.float64], depth: NDArray[np.float64]) -> Mask:

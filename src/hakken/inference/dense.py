@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -32,6 +32,24 @@ class ScoreMap:
     def to_voxel(self, points: NDArray[Any]) -> NDArray[np.float64]:
         """Return voxels (n, 3) z, y, x of lattice indices (n, 3) z, y, x; fractions are welcome."""
         return np.asarray(np.asarray(points, float) * self.step + self.origin)
+
+
+class Window(Protocol):
+    """What is seen of an image to answer at lattice points; everything z, y, x in voxels."""
+
+    @property
+    def patch(self) -> Triple:
+        """Shape that one point sees."""
+
+    @property
+    def step(self) -> Triple:
+        """Distance of lattice points."""
+
+    def input_shape(self, points: Triple) -> Triple:
+        """Return how many voxels must be seen to answer at so many lattice points."""
+
+    def bytes(self, points: Triple) -> float:
+        """Return an upper estimate of the memory that so many lattice points take."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +102,7 @@ def score_map(
     device = next(network.parameters()).device
     with torch.inference_mode(), exactly(device, precision):
         for box in boxes(Box((0, 0, 0), triple(inside.shape)), inside, dense, memory_mb * MIB):
-            block = _block(image, dense, origin, box).to(device, torch.float32)
+            block = block_of(image, dense, origin, box).to(device, torch.float32)
             logits = dense.logits(block, box.shape).float()
             scores[box.slices] = (1 - torch.softmax(logits, 0)[0]).cpu().numpy()
     return ScoreMap(scores * inside, origin, dense.step)
@@ -103,14 +121,14 @@ def exactly(device: torch.device, precision: torch.dtype) -> AbstractContextMana
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if device.type == "cuda" else nullcontext()
 
 
-def boxes(box: Box, inside: NDArray[np.bool_], dense: DenseNetwork, limit: float) -> Iterator[Box]:
+def boxes(box: Box, inside: NDArray[np.bool_], window: Window, limit: float) -> Iterator[Box]:
     """Yield tight boxes that cover all points ``inside`` (z, y, x), each below ``limit`` bytes where it can be cut."""
     tight = _tight(box, inside)
     if tight is None:
         return
-    if max(tight.shape) > 1 and dense.bytes(tight.shape) > limit:
+    if max(tight.shape) > 1 and window.bytes(tight.shape) > limit:
         for half in tight.halves():
-            yield from boxes(half, inside, dense, limit)
+            yield from boxes(half, inside, window, limit)
     else:
         yield tight
 
@@ -126,13 +144,13 @@ def _tight(box: Box, inside: NDArray[np.bool_]) -> Box | None:
     return Box(low, high)
 
 
-def _block(image: torch.Tensor, dense: DenseNetwork, origin: Triple, box: Box) -> torch.Tensor:
-    """Return the voxels (c, z, y, x) that the network must see for a box, zeros beyond the image."""
+def block_of(image: torch.Tensor, window: Window, origin: Triple, box: Box) -> torch.Tensor:
+    """Return the voxels (c, z, y, x) that must be seen for a box, zeros beyond the image."""
     margins: list[int] = []
     cut = [slice(None)]
-    needed = dense.input_shape(box.shape)
+    needed = window.input_shape(box.shape)
     for axis in range(3):
-        start = origin[axis] + box.low[axis] * dense.step[axis] - dense.patch[axis] // 2
+        start = origin[axis] + box.low[axis] * window.step[axis] - window.patch[axis] // 2
         stop, extent = start + needed[axis], image.shape[axis + 1]
         cut.append(slice(max(start, 0), min(stop, extent)))
         margins = [max(-start, 0), max(stop - extent, 0), *margins]

@@ -14,8 +14,10 @@ from hakken.imaging.prepared import PreparedCase
 from hakken.inference.anomaly import anomaly_map
 from hakken.inference.candidates import Candidates, extract_candidates
 from hakken.inference.dense import ScoreMap, score_map
+from hakken.inference.projection import projection_score_map
 from hakken.networks.autoencoder import ConvAutoencoder
 from hakken.networks.patch_cnn import PatchClassifier
+from hakken.networks.projection_cnn import ProjectionClassifier
 from hakken.study import Inference
 from hakken.volume import Geometry
 
@@ -53,6 +55,13 @@ def scores_of(network: nn.Module, image: torch.Tensor, mask: NDArray[Any], setti
 @scores_of.register
 def _(network: PatchClassifier, image: torch.Tensor, mask: NDArray[Any], settings: Inference) -> ScoreMap:
     return score_map(network, image, stride_voxel=settings.stride_voxel, memory_mb=settings.memory_mb, mask=mask)
+
+
+@scores_of.register
+def _(network: ProjectionClassifier, image: torch.Tensor, mask: NDArray[Any], settings: Inference) -> ScoreMap:
+    return projection_score_map(
+        network, image, stride_voxel=settings.stride_voxel, memory_mb=settings.memory_mb, mask=mask
+    )
 
 
 @scores_of.register

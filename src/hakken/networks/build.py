@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import nn
 
 from hakken.networks.autoencoder import ConvAutoencoder, level_edges
 from hakken.networks.patch_cnn import PatchClassifier, remaining_extent
+from hakken.networks.projection_cnn import ProjectionClassifier
 from hakken.study import Hyperparameters, NetworkName
 
 
@@ -16,20 +15,18 @@ def build_network(name: NetworkName, channels: int, dimensions: int, parameters:
 
     Raises InvalidArchitecture when the parameters describe none.
     """
-    builders: dict[NetworkName, Callable[[int, int, Hyperparameters], nn.Module]] = {
-        "patch_cnn": PatchClassifier,
-        "conv_autoencoder": ConvAutoencoder,
-    }
-    return builders[name](channels, dimensions, parameters)
+    if name == "projection_cnn":
+        return ProjectionClassifier(channels, parameters)
+    network = ConvAutoencoder if name == "conv_autoencoder" else PatchClassifier
+    return network(channels, dimensions, parameters)
 
 
 def require_architecture(name: NetworkName, parameters: Hyperparameters) -> None:
     """Raise InvalidArchitecture when the parameters describe no network of this name; nothing is built."""
-    checks: dict[NetworkName, Callable[[Hyperparameters], object]] = {
-        "patch_cnn": remaining_extent,
-        "conv_autoencoder": level_edges,
-    }
-    checks[name](parameters)
+    if name == "conv_autoencoder":
+        level_edges(parameters)
+    else:
+        remaining_extent(parameters)
 
 
 def count_weights(network: nn.Module) -> int:

@@ -74,20 +74,29 @@ def read_truth(cases: Path, lesions: Path, *, cluster: str | None, unknown_diame
     return Truth(cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed)
 
 
-def read_marks(candidates: Path, truth: Truth, overlaps: Path | None) -> tuple[Findings, Columns, list[str]]:
+def read_marks(
+    candidates: Path, truth: Truth, overlaps: Path | None, *, hit: str = "distance"
+) -> tuple[Findings, Columns, list[str]]:
     """Read candidates (``case_id, x, y, z, score``) of a cohort; returns findings, their table, and warnings.
 
-    A column ``lesion_id`` holds the lesion whose mask a candidate lies in (empty: none), ``diameter_mm`` its size.
-    ``overlaps`` (``case_id, lesion_id, candidate_id, iou``) refers to a column ``candidate_id``.
+    Under the rule ``hit`` `inside` a column ``lesion_id`` holds the lesion whose mask a candidate lies in (empty:
+    none), under `overlap:` without ``overlaps`` ``diameter_mm`` its size; other rules do not look at them.
+    ``overlaps`` (``case_id, lesion_id, candidate_id, iou``) refers to a column ``candidate_id``. Raises HakkenError
+    naming file, row and column of what cannot be used, and the column that the rule ``hit`` lacks.
     """
     table = read_columns(candidates, ("case_id", *POINT, "score"))
+    inside, spheres = hit == "inside", hit.startswith("overlap:") and overlaps is None
+    if inside and "lesion_id" not in table:
+        raise HakkenError(f"{candidates}: column lesion_id is missing; --hit inside needs the lesion each mark lies in")
+    if spheres and "diameter_mm" not in table:
+        raise HakkenError(f"{candidates}: column diameter_mm is missing; --hit {hit} needs it, or --overlaps")
     with _naming(candidates, "candidates"):
         marks = Candidates.of(
             truth.cases.index(table.text("case_id"), "candidates"),
             _points(table),
             table.numbers("score"),
-            _labels(table, truth) if "lesion_id" in table else None,
-            diameter_mm=table.numbers("diameter_mm") if "diameter_mm" in table else None,
+            _labels(table, truth) if inside else None,
+            diameter_mm=table.numbers("diameter_mm") if spheres else None,
         )
     found = None if overlaps is None else _read_overlaps(overlaps, table, truth)
     rows = Counter(zip(*table.cells.values(), strict=True))
@@ -97,8 +106,9 @@ def read_marks(candidates: Path, truth: Truth, overlaps: Path | None) -> tuple[F
 
 
 def cut(findings: Findings, truth: Truth, marks: Columns, by: str) -> list[Stratum]:
-    """Return the strata of findings by ``diameter:BORDERS`` in mm, or by a column of the lesions or the cases.
+    """Return the strata of findings by ``diameter:BORDERS`` in mm, or by a column of the cases or the lesions.
 
+    A column that the cases have, such as ``patient``, cuts the cases, whatever other tables repeat it.
     Marks on lesions outside a stratum are dropped. Where the candidates have the same column as the lesions (such as
     ``class``), only those of the stratum take part, and only with its lesions. Raises HakkenError for an unknown one.
     """
@@ -108,6 +118,9 @@ def cut(findings: Findings, truth: Truth, marks: Columns, by: str) -> list[Strat
             Stratum(column, size.name, findings.including(size.holds(findings.lesions)))
             for size in diameter_ranges(_borders(by, borders))
         ]
+    if by in truth.case_table:
+        cells = np.array(truth.case_table.cells[by])
+        return _strata(by, np.unique(cells).tolist(), lambda value: findings.of_cases(_flags(cells == value)))
     if by in truth.lesion_table:
         own = np.array(truth.lesion_table.cells[by])
         marked = np.array(marks.cells[by]) if by in marks else None
@@ -118,9 +131,6 @@ def cut(findings: Findings, truth: Truth, marks: Columns, by: str) -> list[Strat
 
         values = np.unique(own if marked is None else np.concatenate([own, marked]))
         return _strata(by, values.tolist(), part)
-    if by in truth.case_table:
-        cells = np.array(truth.case_table.cells[by])
-        return _strata(by, np.unique(cells).tolist(), lambda value: findings.of_cases(_flags(cells == value)))
     known = [*truth.lesion_table.cells, *truth.case_table.cells]
     raise HakkenError(
         f"--by {by}: neither lesions nor cases have such a column{nearest(by, known)}; use one, or diameter:5,10"
@@ -132,7 +142,8 @@ def _rows_of(count: int) -> str:
 
 
 def _strata(column: str, values: list[str], part: Callable[[str], Findings]) -> list[Stratum]:
-    return [Stratum(column, value or "unknown", part(value)) for value in values]
+    unknown = "unknown" if "unknown" not in values else "(empty)"
+    return [Stratum(column, value or unknown, part(value)) for value in values]
 
 
 def _flags(values: Flags) -> Flags:
@@ -144,7 +155,7 @@ def _borders(by: str, text: str) -> list[float]:
         borders = [float(part) for part in text.split(",")]
     except ValueError:
         borders = []
-    if not borders or min(borders) <= 0 or not np.isfinite(borders).all():
+    if not borders or min(borders) <= 0 or not np.isfinite(borders).all() or len(set(borders)) < len(borders):
         raise HakkenError(f"--by {by}: write the borders in mm, as diameter:5,10")
     return borders
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hakken.cohort.phantom.cohort import PhantomCase, phantom_cases
-from hakken.cohort.phantom.drawing import Drawing, draw_case
+from hakken.cohort.phantom.cohort import PhantomCase, phantom_cases, phantom_of
+from hakken.cohort.phantom.draw import Drawn, draw
+from hakken.cohort.phantom.generators import GENERATORS, check_channels
 from hakken.console import progress
 from hakken.errors import HakkenError
 from hakken.files import write_json
@@ -19,30 +20,20 @@ from hakken.study import Study
 def phantom(*, study: Study, cases: list[str], output: Path) -> None:
     """Draw ``cases`` into ``output``/<case>/: one image per channel, lesions.nii.gz and truth.json.
 
-    The reference channel is drawn with contrast agent, the other one without. Raises HakkenError for a case that the
+    What the channels show is up to the phantom's generator. Raises HakkenError for a case that the
     phantom does not have, or a study whose channels the phantom cannot draw.
     """
-    _check_channels(study)
+    check_channels(study, GENERATORS[phantom_of(study).generator])
     known = {case.case_id: case for case in phantom_cases(study)}
     for number, case_id in enumerate(cases, start=1):
         if case_id not in known:
             raise HakkenError(f"case {case_id}: the phantom has no such case{nearest(case_id, known)}")
-        drawing = draw_case(known[case_id], study)
-        _write(drawing, study, output / case_id)
+        _write(draw(known[case_id], study), study, output / case_id)
         progress(f"{number} of {len(cases)}: {_describe(known[case_id])}")
 
 
-def _check_channels(study: Study) -> None:
-    if len(study.channels) > 2:
-        raise HakkenError(
-            f"study {study.name}: the phantom draws two channels, the reference with contrast agent and one without, "
-            f"but the study has {', '.join(study.channels)}; remove a channel"
-        )
-
-
-def _write(drawing: Drawing, study: Study, folder: Path) -> None:
-    for channel in study.channels:
-        image = drawing.enhanced if channel == study.reference else drawing.plain
+def _write(drawing: Drawn, study: Study, folder: Path) -> None:
+    for channel, image in drawing.images(study).items():
         write_volume(folder / f"{channel}.nii.gz", image)
     write_volume(folder / "lesions.nii.gz", drawing.lesions)
     write_json(folder / "truth.json", drawing.truth)

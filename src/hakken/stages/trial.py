@@ -139,7 +139,7 @@ def _obtain(job: _Job, book: Ledger, settings: Settings, lease: Lease) -> Record
     require_progress(job.sweep, _results(book), job.logs)
     proposal = book.proposal(
         job.number,
-        derive_seed(job.study.seed, job.sweep.name, job.number),
+        derive_seed(job.study.seed, job.sweep.stream, job.number),
         lambda others: propose_trial(settings, others, job.number),
         Planned(job.sweep.trials, job.sweep.slots),
     )
@@ -213,7 +213,7 @@ def _seed(job: _Job, parameters: Hyperparameters) -> int:
 
     A search that begins with them then trains the very network of the untuned default, and cannot end below it.
     """
-    sweep, number = (DEFAULT, 0) if parameters == job.study.parameters else (job.sweep.name, job.number)
+    sweep, number = (DEFAULT, 0) if parameters == job.study.parameters else (job.sweep.stream, job.number)
     return derive_seed(job.study.seed, sweep, number)
 
 

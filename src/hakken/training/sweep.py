@@ -33,6 +33,11 @@ class Sweep:
     sampler: str
     stop_after_failures: int = 10
 
+    @property
+    def stream(self) -> str:
+        """What its random numbers derive from."""
+        return stream_of(self.name)
+
 
 def sweep_of(study: Study, name: str) -> Sweep:
     """Return the sweep ``name`` of a study; raises HakkenError naming the sweeps that there are."""
@@ -43,6 +48,19 @@ def sweep_of(study: Study, name: str) -> Sweep:
             "(key `search.comparison` adds those that compare numbers of slots)"
         )
     return sweeps[name]
+
+
+def stream_of(name: str) -> str:
+    """Return what the random numbers of a sweep derive from: its name, or its repeat within the comparison.
+
+    Repeat r begins with the same points and trains with the same seeds whatever the slots, so that a difference between
+    numbers of slots is none between their luck.
+
+    >>> stream_of("n8-r1"), stream_of("random-r1"), stream_of("search")
+    ('r1', 'r1', 'search')
+    """
+    head, _, repeat = name.rpartition("-")
+    return repeat if head else name
 
 
 def main_sweeps(study: Study) -> tuple[Sweep, Sweep]:
@@ -77,7 +95,7 @@ def settings_of(study: Study, name: str, source: Sequence[SourceTrial] = ()) -> 
     """
     searched, defaults = study.search, study.parameters.model_dump(mode="json")
     network = study.training.network
-    seed = derive_seed(study.seed, name)
+    seed = derive_seed(study.seed, stream_of(name))
     if name == DEFAULT:
         own = {key: defaults[key] for key in searched.space}
         return Settings({}, seed, RANDOM, first=(own,), defaults=defaults, network=network)

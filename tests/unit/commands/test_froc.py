@@ -199,7 +199,8 @@ def test_the_figure_is_drawn(ending: str, tables: Path) -> None:
         (
             "lesions",
             ("20,0,0,4", "20,0,0,-1"),
-            "lesions.csv, row 3, column diameter_mm: -1 is not above 0; say which diameter unknown ones have",
+            "lesions.csv, row 3, column diameter_mm: -1 is not above 0; say which diameter unknown ones have "
+            "(--unknown-diameter)",
         ),
         (
             "lesions",
@@ -242,11 +243,11 @@ def test_bad_tables_are_named(
         (["--by", "diameter:5,x"], "--by diameter:5,x: write the borders in mm, as diameter:5,10"),
         (
             ["--hit", "inside"],
-            "candidates, column lesion: missing; hit rule `inside` needs the lesion each mark lies in",
+            "candidates.csv: column lesion_id is missing; --hit inside needs the lesion each mark lies in",
         ),
         (
             ["--hit", "overlap:0.1"],
-            "candidates, column diameter_mm: missing; hit rule `overlap` needs the diameter of each mark, or overlaps",
+            "candidates.csv: column diameter_mm is missing; --hit overlap:0.1 needs it, or --overlaps",
         ),
     ],
 )
@@ -263,7 +264,8 @@ def test_bad_options_are_named(
         (["--at", "0"], "argument --at: `0`: write numbers above 0, as 0.125,1,8"),
         (["--max-fp", "1,2"], "argument --max-fp: `1,2`: write one number above 0"),
         (["--sensitivities", "1.5"], "argument --sensitivities: `1.5`: a sensitivity is at most 1"),
-        (["--bootstrap", "0"], "argument --bootstrap: `0`: write a whole number above 0"),
+        (["--bootstrap", "0.5"], "argument --bootstrap: `0.5` is not a whole number of at least 0"),
+        (["--max-candidates", "0"], "argument --max-candidates: `0`: write a whole number above 0"),
     ],
 )
 def test_bad_numbers_are_named(

@@ -160,6 +160,8 @@ def test_analyse_of_marks(figure: str, expected: float, tmp_path: Path, capsys: 
     result = json.loads(output.read_text())
     assert result["figures"]["without"]["A"] == pytest.approx(expected)
     assert result["less_is_better"] == figure.startswith("max-nlf")
+    assert len(result["figures_of_merit"]) == 8
+    assert result["figures_of_merit"][figure] == result["figures"]
     shown = capsys.readouterr()
     assert shown.err == ""
     assert ("; less is better\n" in shown.out) == result["less_is_better"]
@@ -184,6 +186,24 @@ def test_identical_modalities_have_null_and_a_reason(tmp_path: Path, capsys: pyt
         assert f"{scope}: {reason}" in result["warnings"]
     assert "NaN" not in output.read_text()
     assert "no variance, no test" in capsys.readouterr().out
+
+
+def test_figures_that_the_cases_do_not_allow_are_null_with_a_reason(tmp_path: Path) -> None:
+    columns = ("modality", "reader", "case_id", "mark", "lesion_id", "rating")
+    marks = [[m, r, case, "NL", "", 1] for m in ("a", "b") for r in "AB" for case in "cd"]
+    marks += [[m, r, "c", "LL", 1, 2] for m in ("a", "b") for r in "AB"]
+    ratings = write(tmp_path / "marks.csv", columns, marks)
+    lesions = write(tmp_path / "lesions.csv", ["case_id", "lesion_id"], [["c", 1], ["d", 1]])
+    cases = write(tmp_path / "cases.csv", ["case_id"], [["c"], ["d"]])
+    output = tmp_path / "result.json"
+    tables = ("--ratings", ratings, "--lesions", lesions, "--cases", cases, "--fom", "max-llf", "--output", output)
+    assert analyse("--design", "froc", *tables) == 0
+    result = json.loads(output.read_text())
+    assert [name for name, found in result["figures_of_merit"].items() if found is None] == [
+        *("inferred-roc", "wafroc", "afroc", "max-nlf-normal")
+    ]
+    reason = "`wafroc` needs two or more non-diseased cases, since the jackknife leaves one out; there is none"
+    assert f"figures_of_merit: null, {reason}" in result["warnings"]
 
 
 def test_a_whole_study_takes_less_than_half_a_second(tmp_path: Path) -> None:

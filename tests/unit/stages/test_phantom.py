@@ -92,3 +92,34 @@ def test_what_cannot_be_drawn(
         phantom(study=study, cases=cases, output=tmp_path)
     assert caught.value.code == 2
     assert capsys.readouterr().err == f"[phantom] {message}\n"
+
+
+def test_two_channels_asked_of_the_angiogram(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    phantom_of = STUDY["cohort"]["phantom"] | {"generator": "aneurysm"}
+    with pytest.raises(SystemExit) as caught:
+        phantom(study=STUDY | {"cohort": {"phantom": phantom_of}}, cases=["P0001"], output=tmp_path)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        "[phantom] error: study demo: the phantom draws one channel, time-of-flight MR angiography, but the study has "
+        "T1POST, T1; remove a channel\n"
+    )
+
+
+def test_an_angiogram_is_written_like_any_other_case(tmp_path: Path) -> None:
+    study = STUDY | {
+        "cohort": {"phantom": STUDY["cohort"]["phantom"] | {"generator": "aneurysm", "spacing_mm": 2.0}},
+        "channels": {"TOF": {"modality": "mr"}},
+        "reference": "TOF",
+    }
+    phantom_table(study=study, cases_per_job=9, output=tmp_path / "cases.csv")
+    phantom(study=study, cases=["P0001", "P0002", "P0003"], output=tmp_path / "train-000")
+    table = read_table(tmp_path / "cases.csv", Study.model_validate(study), files_exist=False)
+    counts = []
+    for case in table.cases[:3]:
+        assert case.lesion_mask is not None
+        mask = read_volume(case.lesion_mask)
+        assert mask.matches(read_volume(case.channels["TOF"]))
+        truth = json.loads((case.lesion_mask.parent / "truth.json").read_text())
+        assert int(mask.array.max()) == len(truth["lesions"])
+        counts.append(len(truth["lesions"]))
+    assert sorted(counts) == [0, 1, 1]

@@ -55,11 +55,20 @@ def test_an_unknown_sweep_is_named_with_those_that_there_are() -> None:
     )
 
 
-def test_each_sweep_has_a_seed_of_its_own() -> None:
-    names = ("search", "default", "n1-r0", "n1-r1", "n4-r0", "random-r0")
+def test_every_sweep_has_its_own_seed_and_repeats_of_the_comparison_share_theirs() -> None:
+    names = ("search", "default", "n1-r0", "n4-r0", "random-r0", "n1-r1", "random-r1")
     seeds = {name: settings_of(searching(comparison=COMPARISON), name).seed for name in names}
     assert seeds["search"] == derive_seed(5, "search")
-    assert len(set(seeds.values())) == len(names)
+    assert seeds["n1-r0"] == seeds["n4-r0"] == seeds["random-r0"]
+    assert seeds["n1-r1"] == seeds["random-r1"]
+    assert len(set(seeds.values())) == 4
+
+
+def test_sweeps_with_other_slots_begin_with_the_same_points() -> None:
+    chosen = searching(comparison=COMPARISON)
+    first = [propose_trial(settings_of(chosen, name), (), 0) for name in ("n1-r0", "n4-r0")]
+    assert first[0] == first[1]
+    assert propose_trial(settings_of(chosen, "search"), (), 1) != first[0]
 
 
 def test_the_search_begins_with_the_study_s_own_parameters_and_no_other_sweep_does() -> None:

@@ -1,1 +1,1 @@
-"""Cohorts that the package draws itself: heads with contrast-enhanced MR, their metastases and what looks like them."""
+"""Cohorts that the package draws itself: metastases on MR of the head, aneurysms on MR angiography, their mimics."""

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.random import Generator
+from numpy.random import Generator as Random
 
 from hakken.cohort.case import Case, CaseTable
+from hakken.cohort.phantom.generators import GENERATORS, Generator
 from hakken.errors import HakkenError
 from hakken.seeds import derive_seed
 from hakken.study import PARTS, Part, Phantom, Study
 
-SCANNERS = ("A", "B", "C")
-LESION_FREE = 0.17
-LESION_COUNTS = (0.16, 0.16, 0.15, 0.14, 0.12, 0.11, 0.09, 0.07)
 SECOND_VISIT = 9
 
 
@@ -42,11 +40,12 @@ def phantom_of(study: Study) -> Phantom:
 
 def phantom_cases(study: Study) -> tuple[PhantomCase, ...]:
     """Return all cases of the study's phantom, part by part; they depend on the study's seed and sizes alone."""
-    sizes = phantom_of(study).cases
+    phantom = phantom_of(study)
     cases: list[PhantomCase] = []
     for part in PARTS:
         random = np.random.default_rng(derive_seed(study.seed, "phantom cohort", part))
-        cases += _cases_of(part, int(getattr(sizes, part)), len(cases) + 1, random)
+        count = int(getattr(phantom.cases, part))
+        cases += _cases_of(part, count, len(cases) + 1, GENERATORS[phantom.generator], random)
     return tuple(cases)
 
 
@@ -61,10 +60,10 @@ def table_of(study: Study, folder: Path, cases_per_job: int) -> CaseTable:
     return CaseTable(tuple(rows), folder / "cases.csv")
 
 
-def _cases_of(part: Part, count: int, start: int, random: Generator) -> list[PhantomCase]:
+def _cases_of(part: Part, count: int, start: int, law: Generator, random: Random) -> list[PhantomCase]:
     """Return the cases of one part; now and then a case is a second visit of the patient before."""
-    scanners = random.permutation([SCANNERS[number % len(SCANNERS)] for number in range(count)])
-    lesions = _lesion_counts(count, random)
+    scanners = random.permutation([law.scanners[number % len(law.scanners)] for number in range(count)])
+    lesions = _lesion_counts(part, count, law, random)
     cases: list[PhantomCase] = []
     for number in range(count):
         index = start + number
@@ -79,15 +78,15 @@ def _cases_of(part: Part, count: int, start: int, random: Generator) -> list[Pha
     return cases
 
 
-def _lesion_counts(count: int, random: Generator) -> list[int]:
+def _lesion_counts(part: Part, count: int, law: Generator, random: Random) -> list[int]:
     """Return how many lesions each case has, in random order.
 
     The numbers are the quantiles of their law and not draws from it: small parts are as hard as large ones, and a
     fixed fraction of cases is free of lesions, so that no part is without any.
     """
-    free = round(LESION_FREE * count)
+    free = count if part == "train" and law.normal_training else round(law.lesion_free * count)
     levels = (np.arange(count - free) + 0.5) / max(count - free, 1)
-    numbers = 1 + np.searchsorted(np.cumsum(LESION_COUNTS)[:-1], levels)
+    numbers = 1 + np.searchsorted(np.cumsum(law.lesion_counts)[:-1], levels)
     return [int(number) for number in random.permutation([0] * free + numbers.tolist())]
 
 

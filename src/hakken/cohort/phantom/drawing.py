@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from hakken.cohort.phantom.anatomy import Anatomy, draw_anatomy
+from hakken.cohort.phantom.anatomy import Anatomy, draw_anatomy, paint_tissues
 from hakken.cohort.phantom.cohort import PhantomCase, phantom_of
 from hakken.cohort.phantom.lesions import Metastasis, draw_metastases, draw_spots, paint
 from hakken.cohort.phantom.scanners import SCANNERS, Pose, Scanner, draw_pose, lay_grid, scan, spoil
@@ -36,6 +36,10 @@ class Drawing:
     plain: Volume
     lesions: Volume
     truth: dict[str, Any]
+
+    def images(self, study: Study) -> dict[str, Volume]:
+        """Return the images of the study's channels: the reference with contrast agent, the other one without."""
+        return {name: self.enhanced if name == study.reference else self.plain for name in study.channels}
 
 
 @dataclass(frozen=True)
@@ -68,22 +72,7 @@ def draw_case(case: PhantomCase, study: Study) -> Drawing:
 
 def _contrasts(anatomy: Anatomy, vessels: Vessels, scanner: Scanner, random: Generator) -> tuple[Array, Array]:
     """Return the two channels of a head without lesions: enhanced and plain, white matter at 1."""
-    plain = np.full(anatomy.grid.shape, 0.01, np.float32)
-    fat, muscle, skull, marrow, fluid, grey, nuclei = (value * random.uniform(0.97, 1.03) for value in scanner.tissues)
-    layers = (
-        (anatomy.wall.head, fat),
-        (anatomy.wall.muscle, muscle),
-        (anatomy.wall.skull, skull),
-        (anatomy.wall.marrow, marrow),
-        (anatomy.fluid, fluid),
-        (anatomy.grey, grey),
-        (anatomy.white, 1.0),
-        (anatomy.nuclei * anatomy.grey, nuclei),
-        (anatomy.ventricles, fluid),
-    )
-    for share, value in layers:
-        plain += (np.float32(value) - plain) * share
-    plain *= 1 + np.float32(0.02) * anatomy.texture
+    plain = paint_tissues(anatomy, [value * random.uniform(0.97, 1.03) for value in scanner.tissues])
     enhanced = plain * (1 + np.float32(0.05) * (anatomy.grey - anatomy.white))
     timing = random.uniform(0.85, 1.1)
     enhanced += (np.float32(scanner.membrane * timing) - enhanced) * vessels.membrane

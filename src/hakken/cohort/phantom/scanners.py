@@ -14,19 +14,15 @@ from hakken.cohort.phantom.shapes import Array, Grid, Points, smooth_field
 from hakken.volume import Geometry
 
 
-@dataclass(frozen=True)
-class Scanner:
-    """One scanner. Intensities are relative to white matter on plain T1.
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How a scanner of any kind lays its grid and spoils the picture.
 
-    ``tissues``: scalp fat, muscle, skull, marrow, fluid, grey matter, nuclei. ``slices``: slice distance over in-plane
-    voxel size. ``axes`` (3, 3): the directions of the image's x, y and z axes in columns. ``gain``: what the numbers in
-    the file are multiplied by.
+    ``noise`` is relative to white matter, ``bias`` the size of the bias field. ``slices``: slice distance over in-plane
+    voxel size. ``gain``: what the numbers in the file are multiplied by. ``axes`` (3, 3): the directions of the image's
+    x, y and z axes in columns.
     """
 
-    tissues: tuple[float, float, float, float, float, float, float]
-    blood: float
-    membrane: float
-    flow: float
     noise: float
     bias: float
     slices: float
@@ -34,29 +30,52 @@ class Scanner:
     axes: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Scanner(Machine):
+    """One scanner for T1-weighted images. Intensities are relative to white matter on plain T1.
+
+    ``tissues``: scalp fat, muscle, skull, marrow, fluid, grey matter, nuclei.
+    """
+
+    tissues: tuple[float, float, float, float, float, float, float]
+    blood: float
+    membrane: float
+    flow: float
+
+
 SCANNERS = {
-    "A": Scanner((1.35, 0.55, 0.10, 0.40, 0.22, 0.68, 0.82), 1.75, 1.30, 0.40, 0.03, 0.14, 1.0, 420, np.eye(3)),
+    "A": Scanner(
+        tissues=(1.35, 0.55, 0.10, 0.40, 0.22, 0.68, 0.82),
+        blood=1.75,
+        membrane=1.30,
+        flow=0.40,
+        noise=0.03,
+        bias=0.14,
+        slices=1.0,
+        gain=420,
+        axes=np.eye(3),
+    ),
     "B": Scanner(
-        (1.55, 0.60, 0.08, 0.50, 0.30, 0.76, 0.86),
-        1.55,
-        1.20,
-        0.75,
-        0.045,
-        0.20,
-        1.2,
-        900,
-        np.array([(0.0, 0.0, -1.0), (1.0, 0.0, 0.0), (0.0, -1.0, 0.0)]),
+        tissues=(1.55, 0.60, 0.08, 0.50, 0.30, 0.76, 0.86),
+        blood=1.55,
+        membrane=1.20,
+        flow=0.75,
+        noise=0.045,
+        bias=0.20,
+        slices=1.2,
+        gain=900,
+        axes=np.array([(0.0, 0.0, -1.0), (1.0, 0.0, 0.0), (0.0, -1.0, 0.0)]),
     ),
     "C": Scanner(
-        (1.20, 0.50, 0.14, 0.35, 0.18, 0.62, 0.78),
-        1.90,
-        1.40,
-        0.25,
-        0.06,
-        0.26,
-        1.5,
-        160,
-        Rotation.from_euler("xz", [12, 4], degrees=True).as_matrix(),
+        tissues=(1.20, 0.50, 0.14, 0.35, 0.18, 0.62, 0.78),
+        blood=1.90,
+        membrane=1.40,
+        flow=0.25,
+        noise=0.06,
+        bias=0.26,
+        slices=1.5,
+        gain=160,
+        axes=Rotation.from_euler("xz", [12, 4], degrees=True).as_matrix(),
     ),
 }
 
@@ -93,7 +112,7 @@ def draw_pose(largest_mm: float, largest_degrees: float, centre: Points, random:
     return Pose(Rotation.from_rotvec(turn, degrees=True).as_matrix(), shift, np.asarray(centre, float))
 
 
-def lay_grid(scanner: Scanner, head: Grid, spacing_mm: float, pose: Pose) -> Geometry:
+def lay_grid(scanner: Machine, head: Grid, spacing_mm: float, pose: Pose) -> Geometry:
     """Return the scanner's grid around a head that lies as ``pose`` moves it: just large enough for the head."""
     spacing = spacing_mm * np.array([1, 1, scanner.slices])
     half = np.asarray(head.shape[::-1]) * head.step / 2
@@ -114,7 +133,7 @@ def scan(image: Array, head: Grid, geometry: Geometry, pose: Pose) -> Array:
     return np.asarray(sampled, np.float32)
 
 
-def spoil(image: Array, scanner: Scanner, geometry: Geometry, random: Generator) -> NDArray[np.int16]:
+def spoil(image: Array, scanner: Machine, geometry: Geometry, random: Generator) -> NDArray[np.int16]:
     """Return ``image`` (z, y, x) as the scanner stores it: with bias field, Rician noise and its own scale."""
     extent = min(np.asarray(image.shape) * np.asarray(geometry.spacing)[::-1])
     isotropic = float(np.cbrt(geometry.voxel_mm3))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hakken.errors import HakkenError
 from hakken.evaluation.readers import dbm, obuchowski_rockette, standalone
 from hakken.evaluation.readers.intervals import SCOPES
 from hakken.evaluation.readers.merit import FIGURES, Merit, merit
@@ -17,10 +18,14 @@ METHOD = "jackknife over patients (each case its own unless told), degrees of fr
 
 @dataclass(frozen=True, eq=False)
 class StudyResult:
-    """A crossed study, its figure of merit, and the analyses of it."""
+    """A crossed study, its figure of merit, and the analyses of it.
+
+    ``every`` are all figures of merit of its design by name, None where its cases do not allow one.
+    """
 
     study: ReaderStudy
     merit: Merit
+    every: dict[str, Merit | None]
     analysis: obuchowski_rockette.Analysis
     pseudovalues: dbm.DbmAnalysis
     warnings: tuple[str, ...]
@@ -29,6 +34,9 @@ class StudyResult:
         """Return plain values for JSON."""
         return {
             **_head(self.study, self.merit),
+            "figures_of_merit": {
+                name: None if found is None else _by_reading(self.study, found) for name, found in self.every.items()
+            },
             "components": asdict(self.analysis.components),
             "obuchowski_rockette": {scope: asdict(found) for scope, found in self.analysis.inference.items()},
             "reader_differences": [
@@ -66,7 +74,23 @@ def analyse_study(study: ReaderStudy, figure: str) -> StudyResult:
     found = merit(study, figure)
     analysis = obuchowski_rockette.analyse(found, study.modality, study.reader)
     pseudovalues = dbm.analyse(found, study.modality)
-    return StudyResult(study, found, analysis, pseudovalues, tuple(_warnings(study, analysis)))
+    every, lacking = _every_figure(study)
+    return StudyResult(study, found, every, analysis, pseudovalues, (*_warnings(study, analysis), *lacking))
+
+
+def _every_figure(study: ReaderStudy) -> tuple[dict[str, Merit | None], list[str]]:
+    """Return each figure of merit of the design by name, None where the cases do not allow it, and why not."""
+    every: dict[str, Merit | None] = {}
+    reasons: list[str] = []
+    for name, figure in FIGURES.items():
+        if study.design not in figure.designs:
+            continue
+        try:
+            every[name] = merit(study, name)
+        except HakkenError as error:
+            every[name] = None
+            reasons.append(f"figures_of_merit: null, {error}")
+    return every, reasons
 
 
 def analyse_system(table: RatingTable, system: str, readers: str, figure: str) -> SystemResult:
@@ -108,10 +132,15 @@ def _head(study: ReaderStudy, found: Merit) -> dict[str, Any]:
             "lesions": len(study.lesion_case),
             "jackknifed": len(found.unit),
         },
-        "figures": {
-            modality: dict(zip(study.reader, row, strict=True))
-            for modality, row in zip(study.modality, found.value.tolist(), strict=True)
-        },
+        "figures": _by_reading(study, found),
+    }
+
+
+def _by_reading(study: ReaderStudy, found: Merit) -> dict[str, dict[str, float]]:
+    """Return a figure of merit by modality and reader."""
+    return {
+        modality: dict(zip(study.reader, row, strict=True))
+        for modality, row in zip(study.modality, found.value.tolist(), strict=True)
     }
 
 

@@ -104,6 +104,7 @@ def _slice(axes: Axes, case: CaseInput) -> None:
     axes.set_xlim(0, case.width_mm)
     axes.set_ylim(case.height_mm, 0)
     axes.set_axis_off()
+    axes.set_anchor("W")
 
 
 def _errors(axes: Axes, case: CaseInput, highest: float) -> None:

@@ -16,6 +16,8 @@ from hakken.figures.numbers import write_numbers
 from hakken.figures.style import GREY, TWO_COLUMNS, Origin, new_figure, place, style
 
 Floats = NDArray[np.float64]
+COLUMNS = (3.95, 4.8, 5.98)
+WIDTH = 62
 Role = Literal["test", "validation", "default"]
 
 
@@ -55,7 +57,7 @@ def draw_case_roc(given: CaseRocInput) -> Figure:
             axes.legend(loc="lower right", fontsize=6.4, frameon=True, framealpha=0.9, edgecolor="none")
         else:
             axes.text(0.62, 0.3, "no curve", ha="center", color=GREY)
-        write_numbers(figure, given.table, given.operating, given.notes)
+        write_numbers(figure, given.table, given.operating, given.notes, columns=COLUMNS, width=WIDTH)
     return figure
 
 

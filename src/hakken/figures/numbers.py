@@ -8,10 +8,24 @@ from matplotlib.figure import Figure
 
 from hakken.figures.style import GREY, INK, write
 
+COLUMNS = (4.78, 5.68, 6.47)
+"""Where the columns begin, in inches."""
 
-def write_numbers(figure: Figure, table: tuple[tuple[str, ...], ...], operating: str, notes: tuple[str, ...]) -> None:
+WIDTH = 46
+"""How many letters fit into a line of the text below the table."""
+
+
+def write_numbers(
+    figure: Figure,
+    table: tuple[tuple[str, ...], ...],
+    operating: str,
+    notes: tuple[str, ...],
+    *,
+    columns: tuple[float, ...] = COLUMNS,
+    width: int = WIDTH,
+) -> None:
     """Write the ``table`` (heading row first), the sentence on the ``operating`` point and the ``notes``."""
-    columns, top = (4.78, 5.68, 6.47), 3.3
+    top = 3.3
     for row, cells in enumerate(table):
         weight = "bold" if row == 0 else "normal"
         for column, text in zip(columns, cells, strict=False):
@@ -20,7 +34,7 @@ def write_numbers(figure: Figure, table: tuple[tuple[str, ...], ...], operating:
         top -= 0.13 * max(text.count("\n") + 1 for text in cells) + 0.08
     top -= 0.04
     for text, size, color in ((operating, 6.4, INK), *((note, 6.0, GREY) for note in notes)):
-        for part in textwrap.wrap(text, 46 if size > 6 else 50):
+        for part in textwrap.wrap(text, width if size > 6 else width + 4):
             write(figure, columns[0], top, part, fontsize=size, color=color)
             top -= 0.12
         top -= 0.05

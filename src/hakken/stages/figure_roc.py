@@ -93,7 +93,7 @@ def _table(measured: dict[str, Entry]) -> tuple[tuple[str, ...], ...]:
     rows: list[tuple[str, ...]] = [("", "Test", "Validation")]
     for name, cells in case_rows([measured["test"], measured["validation"]]):
         head = "AUC" if name.startswith("AUC") else name[0].upper() + name[1:]
-        rows.append((head, *(cell.replace(" [", "\n[") for cell in cells)))
+        rows.append((head, *cells))
     return tuple(rows)
 
 

@@ -23,9 +23,8 @@ Mask = NDArray[np.bool_]
 WORKING_MM = 2.0
 CT_BODY_HU = -400.0
 CT_BONE_HU = 150.0
+CT_THICK = 0.4  # of the thickness of the brain
 CT_BLOOD_HU = 100.0  # blood is less dense: what is denser at the mask's border is partly bone
-CT_FORAMEN_MM = 6.0
-CT_NECK_MM = 5.0
 SCALP_MM = 3.0
 MARROW_MM = 2.0
 CLOSING_MM = 6.0
@@ -124,31 +123,34 @@ def _brain(volume: Volume) -> Mask:
 def _enclosed(volume: Volume) -> Mask:
     """What the skull encloses on CT, up to the bone, found on voxels of about 2 mm and drawn back onto the grid.
 
-    Bone is what is denser than `CT_BONE_HU`, closed over `CT_FORAMEN_MM`, so that foramina and thin bone are no holes.
-    Of the rest of the head, opened by `CT_NECK_MM` so that the foramen magnum is no way out, the piece that is deepest
-    in the head counts; calcifications in it are filled.
+    Bone is what is denser than `CT_BONE_HU`. The signed distance to it is flooded from the thickest piece of soft
+    tissue, from the other thick ones, such as a neck, and from the skin; the floods meet in the bone, and in its holes
+    where they are narrowest, the foramen magnum among them.
     """
     coarse = _coarse(volume)
     spacing = coarse.spacing[::-1]
     values = np.asarray(coarse.array, np.float32)
     head = filled(largest(values > CT_BODY_HU))
-    bone = head & (values > CT_BONE_HU)
-    reach = ndimage.distance_transform_edt(~bone, sampling=spacing) <= CT_FORAMEN_MM
-    closed = bone | (_depth(reach, spacing) > CT_FORAMEN_MM)
-    inner = _depth(head & ~closed, spacing)
-    pieces, count = ndimage.label(inner > CT_NECK_MM)
-    if count == 0:
+    soft = head & (values <= CT_BONE_HU)
+    if not soft.any():
         return np.zeros(volume.array.shape, bool)
-    deepest = np.asarray(ndimage.maximum(np.minimum(_depth(head, spacing), 4 * inner), pieces, np.arange(count + 1)))
-    core = pieces == 1 + deepest[1:].argmax()
-    near = ndimage.distance_transform_edt(~core, sampling=spacing) <= CT_NECK_MM + RIM_MM
-    grown = _redrawn(Volume.on(coarse.geometry, filled(near & head & ~bone)), volume.geometry)
+    height = _depth(soft, spacing) - ndimage.distance_transform_edt(~soft, sampling=spacing)
+    thick, _ = ndimage.label(height > CT_THICK * height.max())
+    skin = _depth(head, spacing) < SCALP_MM
+    brain = thick == thick.flat[height.argmax()]
+    basin = _flood(height, np.where(brain, 1, np.where(skin | (thick > 0), 2, 0)).astype(np.uint8))
+    enclosed = filled(largest(basin & soft))
+    grown = _redrawn(Volume.on(coarse.geometry, enclosed), volume.geometry)
     return filled(grown & (np.nan_to_num(volume.array) <= CT_BLOOD_HU))
 
 
 def _basin(height: NDArray[np.float64], depth: NDArray[np.float64]) -> Mask:
     """Flood ``height`` (mm, highest first) from the deepest half of the head and from the scalp; return the first."""
-    markers = np.where(depth > 0.5 * depth.max(), 1, np.where(depth < SCALP_MM, 2, 0)).astype(np.uint8)
+    return _flood(height, np.where(depth > 0.5 * depth.max(), 1, np.where(depth < SCALP_MM, 2, 0)).astype(np.uint8))
+
+
+def _flood(height: NDArray[np.float64], markers: NDArray[np.uint8]) -> Mask:
+    """Flood ``height`` (mm, highest first) from ``markers`` 1 and 2; return what the first of them reaches."""
     flood = sitk.GetImageFromArray(-height.astype(np.float32))
     basins = sitk.MorphologicalWatershedFromMarkers(flood, sitk.GetImageFromArray(markers), markWatershedLine=False)
     return np.asarray(sitk.GetArrayFromImage(basins) == 1)

@@ -40,6 +40,7 @@ __all__ = [
     "Section",
     "Spacing",
     "Study",
+    "Task",
     "Training",
     "WarmStart",
 ]
@@ -49,6 +50,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 Shrink = Annotated[int, Field(ge=1, le=64)]
 Spacing = tuple[Positive, Positive, Positive]
 HITS = r"distance|distance-inclusive|inside|fixed:\d+(\.\d+)?"
+OPERATING = r"youden|(sensitivity|specificity):(0?\.\d*[1-9]\d*|1(\.0*)?)"
 
 
 class Published(Section):
@@ -84,9 +86,10 @@ class PartFractions(Section):
 class Phantom(Section):
     """A cohort that the package itself draws, written as image files with real headers."""
 
-    generator: Literal["brain_metastasis", "aneurysm"] = Field(
+    generator: Literal["brain_metastasis", "aneurysm", "head_ct"] = Field(
         description="Which generator draws the cases: `brain_metastasis`, T1-weighted MR with and without contrast "
-        "agent; `aneurysm`, time-of-flight MR angiography, one channel."
+        "agent; `aneurysm`, time-of-flight MR angiography, one channel; `head_ct`, emergency head CT, one channel, "
+        "training cases without lesions."
     )
     cases: PartSizes = Field(description="Cases of each part.")
     shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Head size x, y, z in mm.")
@@ -185,7 +188,7 @@ class Patches(Section):
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-NetworkName = Literal["patch_cnn", "projection_cnn"]
+NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder"]
 
 
 class Training(Section):
@@ -194,7 +197,9 @@ class Training(Section):
     network: NetworkName = Field(
         default="patch_cnn",
         description="`patch_cnn`: convolutions of the patch, structured by `parameters`; `projection_cnn`: the same in "
-        "2-D on maximum-intensity projections of the patch in nine directions.",
+        "2-D on maximum-intensity projections of the patch in nine directions; `conv_autoencoder`: strided "
+        "convolutions to a code and transposed ones back (`convolutions` a level, `poolings` levels, `dense_units` "
+        "feature maps of the code).",
     )
     steps: int = Field(default=4000, ge=1, description="Mini-batches at most.")
     validate_every: int = Field(default=500, ge=1, description="Steps between two measurements of the objective.")
@@ -213,7 +218,12 @@ class Inference(Section):
     """How a trained network turns a case into candidates."""
 
     stride_voxel: int = Field(default=2, ge=1, le=16, description="Distance of the score map's points in voxels.")
-    threshold: float = Field(default=0.1, gt=0, lt=1, description="Scores below it are background.")
+    threshold: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="Scores below it are background; errors of reconstruction (task `anomaly`) have none.",
+    )
     suppression_mm: float = Field(default=4.0, ge=0, le=100, description="Weaker candidates this near are dropped.")
     maximum_candidates: int = Field(default=100, ge=1, le=10_000, description="Most candidates of a case.")
     memory_mb: int = Field(default=1024, ge=64, le=65_536, description="Most memory of one forward pass.")
@@ -233,6 +243,13 @@ class Evaluation(Section):
     operating_point: float = Field(
         default=8.4, gt=0, description="False positives per case that choose the threshold on validation."
     )
+    operating_rule: str = Field(
+        default="youden",
+        description="How the task `anomaly` chooses its threshold on the validation cases: `youden` (the highest "
+        "Youden index), `sensitivity:0.9` (the highest threshold that reaches it) or `specificity:0.9` (the lowest "
+        "that keeps it).",
+        json_schema_extra={"pattern": f"^({OPERATING})$"},
+    )
     bootstrap: int = Field(default=1000, ge=100, le=100_000, description="Resamples of the patients.")
     diameters_mm: tuple[Positive, ...] = Field(default=(5.0, 10.0), description="Borders of the diameter strata.")
     strata: tuple[Name, ...] = Field(default=("scanner",), description="Columns of the case table to stratify by.")
@@ -245,8 +262,30 @@ class Evaluation(Section):
             raise ValueError(f"use distance, distance-inclusive, inside or fixed:MM{nearest(hit, known)}")
         return hit
 
+    @field_validator("operating_rule")
+    @classmethod
+    def _known_choice(cls, rule: str) -> str:
+        if not re.fullmatch(OPERATING, rule):
+            known = ("youden", "sensitivity:0.9", "specificity:0.9")
+            raise ValueError(f"use youden, sensitivity:S or specificity:S with 0 < S <= 1{nearest(rule, known)}")
+        return rule
 
-Figure = Literal["froc", "search", "learnt", "strata", "overlays", "registration"]
+
+Task = Literal["detection", "anomaly"]
+Figure = Literal["froc", "roc", "search", "learnt", "strata", "overlays", "anomalies", "registration"]
+FIGURES: dict[Task, tuple[Figure, ...]] = {
+    "detection": ("froc", "search", "learnt", "strata", "overlays", "registration"),
+    "anomaly": ("roc", "search", "learnt", "anomalies"),
+}
+"""The figures that a study of each task draws unless it says otherwise."""
+
+OF_CASES: tuple[Figure, ...] = ("roc", "anomalies")
+"""Figures that only the task `anomaly` has the numbers for."""
+
+NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
+    "detection": ("patch_cnn", "projection_cnn"),
+    "anomaly": ("conv_autoencoder",),
+}
 
 
 class Study(Section):
@@ -258,7 +297,11 @@ class Study(Section):
     scale: Name = Field(default="paper", description="Scale of this run; set by `scales`, printed on every figure.")
     data: str = Field(default="own data", description="What the images are, printed on every figure.")
     seed: int = Field(ge=0, description="All randomness of the study derives from it.")
-    task: Literal["detection"] = Field(default="detection", description="What is asked of the images.")
+    task: Task = Field(
+        default="detection",
+        description="What is asked of the images: `detection`, where lesions are, learnt from lesions; `anomaly`, "
+        "whether a case is abnormal and where, learnt from lesion-free cases alone.",
+    )
     published: Published | None = Field(default=None, description="The published system and its result.")
     cohort: Cohort = Field(description="Where the cases come from.")
     channels: dict[Name, Channel] = Field(min_length=1, description="Images of a case, by column of the case table.")
@@ -271,13 +314,28 @@ class Study(Section):
     training: Training = Field(default=Training(), description="One training.")
     inference: Inference = Field(default=Inference(), description="From network to candidates.")
     evaluation: Evaluation = Field(default=Evaluation(), description="Measurements.")
-    figures: tuple[Figure, ...] = Field(default=get_args(Figure), description="Figures to draw.")
+    figures: tuple[Figure, ...] = Field(
+        default_factory=lambda known: FIGURES[known.get("task", "detection")],
+        description="Figures to draw. Default: froc, search, learnt, strata, overlays and registration of a detection "
+        "study; roc, search, learnt and anomalies of an anomaly study.",
+    )
 
     @property
     def source(self) -> tuple[str, str] | None:
         """Name and scale of the study that the search starts from, None where it starts from none."""
         start = self.search.warm_start
         return None if start is None else (start.study, start.scale or self.scale)
+
+    @property
+    def objective(self) -> str:
+        """What a training maximises on validation, in a few words."""
+        return "AUC of the cases" if self.task == "anomaly" else "partial AUC"
+
+    @property
+    def objective_in_full(self) -> str:
+        """The same with its limit, for the axis of a figure."""
+        limit = "" if self.task == "anomaly" else f" up to {self.evaluation.maximum_fp:g} FP/case"
+        return f"{self.objective}{limit}"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -286,4 +344,7 @@ class Study(Section):
             raise ValueError(f"reference `{self.reference}` is no channel, {known}")
         if self.source == (self.name, self.scale):
             raise ValueError("search.warm_start names this very study and scale; name another study or another scale")
+        lacking = [figure for figure in self.figures if figure in OF_CASES and self.task != "anomaly"]
+        if lacking:
+            raise ValueError(f"the figure `{lacking[0]}` is one of the task `anomaly`; remove it from `figures`")
         return self

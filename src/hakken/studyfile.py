@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from hakken.errors import HakkenError
 from hakken.names import nearest
-from hakken.study import Section, Study
+from hakken.study import NETWORKS, Section, Study
 
 
 def load_study(path: Path, scale: str) -> Study:
@@ -69,6 +69,11 @@ def parse_study(content: dict[str, Any], source: str = "study") -> Study:
 
 def _check_sections_fit(study: Study, source: str) -> None:
     """What spans sections is checked on whole studies alone: a stage is given the sections that it depends on."""
+    if study.training.network not in NETWORKS[study.task]:
+        raise HakkenError(
+            f"{source}: training.network `{study.training.network}` does not fit task `{study.task}`; "
+            f"use {' or '.join(f'`{name}`' for name in NETWORKS[study.task])}"
+        )
     searched = study.search.space.get("patch_size")
     largest = max(study.parameters.patch_size, int((searched and searched.high) or 0))
     if largest > study.patches.size_voxel:

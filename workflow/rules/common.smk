@@ -207,6 +207,20 @@ def study_figures(wildcards):
     )
 
 
+def case_tables(wildcards):
+    """The tables of the cases' scores, which an anomaly study has."""
+    if PLANS[wildcards.study].study.task != "anomaly":
+        return []
+    return expand(
+        "results/{study}/{scale}/evaluation/{part}/{model}.{table}.csv",
+        study=wildcards.study,
+        scale=wildcards.scale,
+        part=("validation", "test"),
+        model=MODELS,
+        table=("roc", "cases"),
+    )
+
+
 def all_figures(wildcards):
     """Every file of every figure of every configured study, so that a deleted one is drawn again."""
     return [
@@ -232,7 +246,7 @@ wildcard_constraints:
     trial=r"\d+",
     model="selected|default",
     scope="development|test",
-    figure="froc|search|learnt|strata|overlays|registration",
+    figure="froc|roc|search|learnt|strata|overlays|anomalies|registration",
 
 
 # N trainings at once by construction: each sweep has as many slots as its study says, whatever `--jobs` says.

@@ -49,3 +49,26 @@ rule optimism:
         code=code("optimism"),
     script:
         "../scripts/optimism.py"
+
+
+rule case_table:
+    """Put the scores of the cases and their ROC curve into tables, for the task anomaly."""
+    input:
+        evaluation="results/{study}/{scale}/evaluation/{part}/{model}.json",
+        candidates="results/{study}/{scale}/candidates/{part}/{model}.csv",
+        prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}"),
+    output:
+        roc="results/{study}/{scale}/evaluation/{part}/{model}.roc.csv",
+        cases="results/{study}/{scale}/evaluation/{part}/{model}.cases.csv",
+    log:
+        "results/{study}/{scale}/logs/case_table/{part}-{model}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/case_table/{part}-{model}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("case_table"),
+    script:
+        "../scripts/case_table.py"

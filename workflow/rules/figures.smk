@@ -41,6 +41,42 @@ rule figure_froc:
         "../scripts/figure_froc.py"
 
 
+rule figure_roc:
+    """Draw the ROC curves of the cases of validation and test with their bands and the operating point."""
+    input:
+        validation="results/{study}/{scale}/evaluation/validation/selected.json",
+        test="results/{study}/{scale}/evaluation/test/selected.json",
+        default="results/{study}/{scale}/evaluation/test/default.json",
+        selected="results/{study}/{scale}/selected.json",
+        table=table,
+        opening="results/{study}/{scale}/test/opening.json",
+    output:
+        "results/{study}/{scale}/figures/roc.pdf",
+        report(
+            "results/{study}/{scale}/figures/roc.svg",
+            caption="../report/roc.rst",
+            category="{study} ({scale})",
+            subcategory="Figures",
+            labels={"figure": "roc"},
+        ),
+        "results/{study}/{scale}/figures/roc.png",
+        "results/{study}/{scale}/figures/roc.json",
+    log:
+        "results/{study}/{scale}/logs/figure_roc/roc.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/figure_roc/roc.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        study=whole_study,
+        openings="results/{study}/{scale}/openings.jsonl",
+        code=code("figure_roc"),
+    script:
+        "../scripts/figure_roc.py"
+
+
 rule figure_search:
     """Draw every trial, the best so far, and how the slots were used."""
     input:

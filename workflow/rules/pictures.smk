@@ -1,5 +1,5 @@
-# Pictures: figures that show images. Need prepared/, registered/, candidates/ and the opening.
-# Makes figures/overlays and figures/registration.
+# Pictures: figures that show images. Need prepared/, registered/, candidates/, errors/ and the opening.
+# Makes figures/overlays, figures/anomalies and figures/registration.
 
 
 rule figure_overlays:
@@ -35,6 +35,41 @@ rule figure_overlays:
         code=code("figure_overlays"),
     script:
         "../scripts/figure_overlays.py"
+
+
+rule figure_anomalies:
+    """Draw the most anomalous test cases and where the autoencoder errs in them."""
+    input:
+        errors="results/{study}/{scale}/errors/test/selected",
+        prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "test"),
+        evaluation="results/{study}/{scale}/evaluation/test/selected.json",
+        table=table,
+        opening="results/{study}/{scale}/test/opening.json",
+    output:
+        "results/{study}/{scale}/figures/anomalies.pdf",
+        "results/{study}/{scale}/figures/anomalies.svg",
+        report(
+            "results/{study}/{scale}/figures/anomalies.png",
+            caption="../report/anomalies.rst",
+            category="{study} ({scale})",
+            subcategory="Figures",
+            labels={"figure": "anomalies"},
+        ),
+        "results/{study}/{scale}/figures/anomalies.json",
+    log:
+        "results/{study}/{scale}/logs/figure_anomalies/anomalies.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/figure_anomalies/anomalies.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        study=whole_study,
+        openings="results/{study}/{scale}/openings.jsonl",
+        code=code("figure_anomalies"),
+    script:
+        "../scripts/figure_anomalies.py"
 
 
 rule figure_registration:

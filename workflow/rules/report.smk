@@ -39,6 +39,7 @@ rule summary:
         evaluations=expand(
             "results/{{study}}/{{scale}}/evaluation/{part}/{model}.json", part=("validation", "test"), model=MODELS
         ),
+        tables=case_tables,
     output:
         summary="results/{study}/{scale}/summary.txt",
     log:

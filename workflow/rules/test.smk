@@ -1,5 +1,5 @@
 # The test set: candidates of the frozen models on cases that nobody has looked at.
-# Needs the opening, the frozen models and the prepared test cases. Makes candidates/test/.
+# Needs the opening, the frozen models and the prepared test cases. Makes candidates/test/ and errors/test/.
 
 
 rule predict:
@@ -25,3 +25,28 @@ rule predict:
         code=code("predict"),
     script:
         "../scripts/predict.py"
+
+
+rule reconstruct:
+    """Say of the most anomalous test cases where the frozen autoencoder errs, for the task anomaly."""
+    input:
+        freeze="results/{study}/{scale}/freeze.json",
+        model="results/{study}/{scale}/models/{model}.pt",
+        candidates="results/{study}/{scale}/candidates/test/{model}.csv",
+        prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "test"),
+    output:
+        errors=directory("results/{study}/{scale}/errors/test/{model}"),
+    log:
+        "results/{study}/{scale}/logs/reconstruct/{model}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/reconstruct/{model}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=60,
+    params:
+        study=study("cohort", "channels", "reference", "preparation", "inference"),
+        code=code("reconstruct"),
+    script:
+        "../scripts/reconstruct.py"

@@ -6,13 +6,14 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from hakken.cohort.case import CaseTable
 from hakken.cohort.rows import Row, Rows, read_rows
 from hakken.names import nearest
 from hakken.problems import Problem
-from hakken.study import PARTS, Study
+from hakken.study import PARTS, Part, Study, Task
 
 NO_LESIONS = "none"
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -53,7 +54,40 @@ def free_columns(heading: Iterable[str], study: Study) -> list[str]:
     return [name for name in heading if name and name not in known and not PERSONAL.search(name)]
 
 
-def require_lesions(lesions: Mapping[str, int]) -> list[Problem]:
+@dataclass(frozen=True)
+class Kinds:
+    """How many cases of a part have a lesion that counts, and how many have none."""
+
+    abnormal: int
+    normal: int
+
+    @classmethod
+    def of(cls, abnormal: Iterable[bool]) -> Kinds:
+        """Return the numbers from whether each case is abnormal."""
+        flags = list(abnormal)
+        return cls(sum(flags), len(flags) - sum(flags))
+
+
+def require_cases(task: Task, parts: Mapping[Part, Kinds]) -> list[Problem]:
+    """Return a problem for each part in which the task cannot be learnt or measured.
+
+    Detection needs a lesion in each part. Anomaly learns from normal cases alone, and measures both kinds.
+    """
+    if task == "detection":
+        return require_lesions({part: kinds.abnormal for part, kinds in parts.items()})
+    remedy = "move such cases to this part, or remove the column `split` to have the cases split anew"
+    problems = []
+    for part, kinds in parts.items():
+        if kinds.normal == 0:
+            need = "the network learns from these alone" if part == "train" else "specificity is measured on these"
+            problems.append(_of_table("split", f"the part `{part}` has no case without lesions; {need}", remedy))
+        if kinds.abnormal == 0 and part != "train":
+            reason = f"the part `{part}` has no case with lesions; sensitivity is measured on these"
+            problems.append(_of_table("split", reason, remedy))
+    return problems
+
+
+def require_lesions(lesions: Mapping[Part, int]) -> list[Problem]:
     """Return a problem for each part without any lesion; ``lesions`` holds the number of lesions of each part."""
     return [
         _of_table(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hakken.cohort.case import Case, CaseTable
     from hakken.cohort.rows import Row
     from hakken.commands.parser import Subparsers
-    from hakken.study import Study
+    from hakken.study import Part, Study
 
 TRUTHS = ("lesion_mask", "lesion_table")
 ORDINARY = {"case_id", "patient", "split", "site", "scanner", "sex", "age", "mask", "label", *TRUTHS}
@@ -89,23 +89,24 @@ def _truth(row: Row, column: str, study: Study, table: Path) -> Path | None:
 
 
 def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Problem]:
-    """Yield the problems of every case's images, images in two parts and, of a ``whole`` cohort, parts of no lesion."""
-    from hakken.cohort.checks import identical_pixels, require_lesions
+    """Yield the problems of every case's images, images in two parts and, of a ``whole`` cohort, parts of no use."""
+    from hakken.cohort.checks import Kinds, identical_pixels, require_cases
     from hakken.imaging.checks import examine_case
 
     digests: dict[str, str] = {}
-    lesions: dict[str, int] = {case.split: 0 for case in cohort.cases if case.split is not None}
+    abnormal: dict[Part, list[bool]] = {case.split: [] for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
         found = examine_case(case, study)
         yield from found.problems
         if found.pixel_digest is not None:
             digests[case.case_id] = found.pixel_digest
         if case.split is not None:
-            lesions[case.split] += bool(found.problems) or _has_lesions(case)
+            abnormal[case.split].append(bool(found.problems) or _has_lesions(case))
         verdict = f"{len(found.problems)} problems" if found.problems else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
     yield from identical_pixels(digests, cohort)
-    yield from require_lesions(lesions) if whole else ()
+    if whole:
+        yield from require_cases(study.task, {part: Kinds.of(flags) for part, flags in abnormal.items()})
 
 
 def _has_lesions(case: Case) -> bool:

@@ -28,10 +28,10 @@ DISCLAIMER = "research use only: no medical device, no basis for a diagnosis"
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The threshold that was frozen with a model, and the false positives per case that it was chosen for."""
+    """The threshold that was frozen with a model, and in words what it was chosen by."""
 
     threshold: float
-    chosen_for: float
+    chosen: str
 
 
 def add(commands: Subparsers) -> None:
@@ -139,6 +139,7 @@ def find_candidates(detector: Detector, images: Mapping[str, Path], case_id: str
 def frozen_point(model: Path) -> OperatingPoint | None:
     """Return the operating point of a model from the freeze file of its study, None where none speaks of this file."""
     from hakken.files import read_json, sha256_file
+    from hakken.report.operating import chosen_words
 
     freeze = model.resolve().parent.parent / "freeze.json"
     if not freeze.is_file():
@@ -146,7 +147,7 @@ def frozen_point(model: Path) -> OperatingPoint | None:
     digest = sha256_file(model)
     for entry in read_json(freeze)["models"].values():
         if entry["sha256"] == digest:
-            return OperatingPoint(entry["operating_point"]["threshold"], entry["operating_point"]["chosen_for"])
+            return OperatingPoint(entry["operating_point"]["threshold"], chosen_words(entry["operating_point"]))
     return None
 
 
@@ -195,7 +196,7 @@ def _report(options: argparse.Namespace, study: Study, found: Candidates, point:
         lines.append(f"{'…':>9}  {len(found) - SHOWN} more in the table")
     if point is not None:
         reached = sum(score >= point.threshold for score in found.score.tolist())
-        chosen = f"chosen on validation for {point.chosen_for:g} false positives per case"
+        chosen = f"chosen on validation {point.chosen}"
         lines.append(f"{reached} reach the frozen threshold {point.threshold:.4g}, {chosen}")
     return [*lines, DISCLAIMER]
 

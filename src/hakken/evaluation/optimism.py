@@ -8,8 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from hakken.evaluation.bootstrap import Estimate, estimate, resample
+from hakken.evaluation.findings import Flags, Floats, Ints
 from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
 from hakken.evaluation.matching import Matching
+from hakken.evaluation.resampling import over_patients
+from hakken.evaluation.roc import auc as area
+from hakken.evaluation.roc import rank, rows_auc
+from hakken.evaluation.roc_bootstrap import Rows
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,35 @@ def optimism(matchings: Sequence[Matching], max_fp: float, resamples: int, seed:
     values = [partial_auc(froc(matching), max_fp) for matching in matchings]
     if not values or None in values:
         raise ValueError("no partial AUC to choose by")
-    original = np.array(values, float)
     drawn = [resample(matching, resamples, seed) for matching in matchings]
     replicates = np.array([one.measure(lambda x, y: rows_partial_auc(x, y, max_fp))[0] for one in drawn])
+    return _corrected(np.array(values, float), replicates, resamples, drawn[0].skipped, seed)
+
+
+def optimism_of_cases(positive: Flags, patient: Ints, scores: Floats, resamples: int, seed: int) -> Optimism:
+    """Repeat the choice of the model with the highest AUC of the cases on resampled patients, as `optimism` does.
+
+    ``positive`` and ``patient`` (n,) are the label and the number of the patient of each case, ``scores`` (models, n)
+    what the models give them. Raises ValueError where no model has an AUC.
+    """
+    rankings = [rank(positive, score) for score in scores]
+    values = [area(ranking) for ranking in rankings]
+    if not values or None in values:
+        raise ValueError("no AUC to choose by")
+    rows = [Rows(ranking, positive, patient, 1.0, {}) for ranking in rankings]
+    drawn = over_patients(
+        patient,
+        resamples,
+        seed,
+        lambda counts: {str(number): rows_auc(*row.curves(counts)) for number, row in enumerate(rows)},
+        rows[0].usable,
+    )
+    replicates = np.array([drawn.values.get(str(number), np.empty(0)) for number in range(len(rows))])
+    return _corrected(np.array(values, float), replicates, resamples, drawn.skipped, seed)
+
+
+def _corrected(original: Floats, replicates: Floats, resamples: int, skipped: int, seed: int) -> Optimism:
+    """Return the optimism of the best of models with values ``original`` (models,) and ``replicates`` (models, R)."""
     chosen, best = int(original.argmax()), replicates.argmax(axis=0)
     excess = replicates[best, np.arange(len(best))] - original[best]
     bias = float(excess.mean()) if len(best) else 0.0
@@ -52,12 +83,12 @@ def optimism(matchings: Sequence[Matching], max_fp: float, resamples: int, seed:
     low, high = (None if end is None else min(max(end - bias, 0.0), 1.0) for end in (naive.low, naive.high))
     return Optimism(
         chosen=chosen,
-        models=len(matchings),
+        models=len(original),
         naive=naive,
         optimism=bias,
         corrected=Estimate(min(max(original[chosen] - bias, 0.0), 1.0), low, high),
         again=float((best == chosen).mean()) if len(best) else 1.0,
         resamples=resamples,
-        skipped=drawn[0].skipped,
+        skipped=skipped,
         seed=seed,
     )

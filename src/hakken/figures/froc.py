@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from hakken.figures.numbers import write_numbers
 from hakken.figures.style import (
     BLUE,
     DARK_ORANGE,
     GREY,
-    INK,
     ORANGE,
     TWO_COLUMNS,
     Origin,
@@ -23,7 +22,6 @@ from hakken.figures.style import (
     place,
     spread,
     style,
-    write,
 )
 
 Floats = NDArray[np.float64]
@@ -70,7 +68,7 @@ def draw_froc(given: FrocInput) -> Figure:
             _curve(axes, curve, given.maximum_fp)
         _labels(axes, given)
         _frame(axes, given.maximum_fp)
-        _numbers(figure, given)
+        write_numbers(figure, given.table, given.operating, given.notes)
     return figure
 
 
@@ -121,20 +119,3 @@ def _frame(axes: Axes, most: float) -> None:
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.6)
     axes.set_xlabel("False positives per case")
     axes.set_ylabel("Sensitivity")
-
-
-def _numbers(figure: Figure, given: FrocInput) -> None:
-    """Write the table and the notes in the right half."""
-    columns, top = (4.78, 5.68, 6.47), 3.3
-    for row, cells in enumerate(given.table):
-        weight = "bold" if row == 0 else "normal"
-        for column, text in zip(columns, cells, strict=False):
-            for line, part in enumerate(text.split("\n")):
-                write(figure, column, top - 0.13 * line, part, fontsize=6.4, weight=weight)
-        top -= 0.13 * max(text.count("\n") + 1 for text in cells) + 0.08
-    top -= 0.04
-    for text, size, color in ((given.operating, 6.4, INK), *((note, 6.0, GREY) for note in given.notes)):
-        for part in textwrap.wrap(text, 46 if size > 6 else 50):
-            write(figure, columns[0], top, part, fontsize=size, color=color)
-            top -= 0.12
-        top -= 0.05

@@ -22,6 +22,9 @@ Mask = NDArray[np.bool_]
 
 WORKING_MM = 2.0
 CT_BODY_HU = -400.0
+CT_BONE_HU = 150.0
+CT_THICK = 0.4  # of the thickness of the brain
+CT_BLOOD_HU = 100.0  # blood is less dense: what is denser at the mask's border is partly bone
 SCALP_MM = 3.0
 MARROW_MM = 2.0
 CLOSING_MM = 6.0
@@ -33,8 +36,9 @@ STRIPPED_BORDER = 0.1
 def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
     """Return the mask (z, y, x) of ``volume``; raises HakkenError when it would be empty.
 
-    ``brain``: of a skull-stripped image what is not zero, else the brain inside the skull. ``body``: the largest
-    piece that stands out from the air. ``nonzero``: what is not zero, cavities filled. ``none``: every voxel.
+    ``brain``: of a skull-stripped image what is not zero, else the brain inside the skull; on CT, in Hounsfield units,
+    all that the skull encloses, blood below the bone too. ``body``: the largest piece that stands out from the air.
+    ``nonzero``: what is not zero, cavities filled. ``none``: every voxel.
     """
     array = np.nan_to_num(volume.array)
     if kind == "none":
@@ -43,8 +47,10 @@ def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
         mask = filled(array != 0)
     elif kind == "body":
         mask = _body(array, modality)
+    elif is_stripped(array):
+        mask = filled(largest(array != 0))
     else:
-        mask = filled(largest(array != 0)) if is_stripped(array) else _brain(volume)
+        mask = _enclosed(volume) if modality == "ct" else _brain(volume)
     if not mask.any():
         raise HakkenError(f"the {kind} mask is empty; look at the image, or choose another preparation.mask")
     return mask
@@ -114,9 +120,37 @@ def _brain(volume: Volume) -> Mask:
     return _redrawn(Volume.on(coarse.geometry, filled(closed & basin)), volume.geometry)
 
 
+def _enclosed(volume: Volume) -> Mask:
+    """What the skull encloses on CT, up to the bone, found on voxels of about 2 mm and drawn back onto the grid.
+
+    Bone is what is denser than `CT_BONE_HU`. The signed distance to it is flooded from the thickest piece of soft
+    tissue, from the other thick ones, such as a neck, and from the skin; the floods meet in the bone, and in its holes
+    where they are narrowest, the foramen magnum among them.
+    """
+    coarse = _coarse(volume)
+    spacing = coarse.spacing[::-1]
+    values = np.asarray(coarse.array, np.float32)
+    head = filled(largest(values > CT_BODY_HU))
+    soft = head & (values <= CT_BONE_HU)
+    if not soft.any():
+        return np.zeros(volume.array.shape, bool)
+    height = _depth(soft, spacing) - ndimage.distance_transform_edt(~soft, sampling=spacing)
+    thick, _ = ndimage.label(height > CT_THICK * height.max())
+    skin = _depth(head, spacing) < SCALP_MM
+    brain = thick == thick.flat[height.argmax()]
+    basin = _flood(height, np.where(brain, 1, np.where(skin | (thick > 0), 2, 0)).astype(np.uint8))
+    enclosed = filled(largest(basin & soft))
+    grown = _redrawn(Volume.on(coarse.geometry, enclosed), volume.geometry)
+    return filled(grown & (np.nan_to_num(volume.array) <= CT_BLOOD_HU))
+
+
 def _basin(height: NDArray[np.float64], depth: NDArray[np.float64]) -> Mask:
     """Flood ``height`` (mm, highest first) from the deepest half of the head and from the scalp; return the first."""
-    markers = np.where(depth > 0.5 * depth.max(), 1, np.where(depth < SCALP_MM, 2, 0)).astype(np.uint8)
+    return _flood(height, np.where(depth > 0.5 * depth.max(), 1, np.where(depth < SCALP_MM, 2, 0)).astype(np.uint8))
+
+
+def _flood(height: NDArray[np.float64], markers: NDArray[np.uint8]) -> Mask:
+    """Flood ``height`` (mm, highest first) from ``markers`` 1 and 2; return what the first of them reaches."""
     flood = sitk.GetImageFromArray(-height.astype(np.float32))
     basins = sitk.MorphologicalWatershedFromMarkers(flood, sitk.GetImageFromArray(markers), markWatershedLine=False)
     return np.asarray(sitk.GetArrayFromImage(basins) == 1)

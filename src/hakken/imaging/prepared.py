@@ -73,6 +73,11 @@ class PreparedCase:
     lesions: tuple[Lesion, ...] = ()
     folder: Path | None = field(default=None, compare=False)
 
+    @property
+    def abnormal(self) -> bool:
+        """Whether the case has an included lesion."""
+        return any(lesion.kind == "included" for lesion in self.lesions)
+
     def image(self, mmap: bool = True) -> NDArray[np.float16]:
         """Return the normalised channels, float16 (c, z, y, x), memory-mapped and read-only unless told otherwise."""
         return self._load("npy", mmap)

@@ -32,8 +32,8 @@ EVERYWHERE = np.ones((3, 3, 3), bool)
 class Candidates:
     """Candidates of one case, highest score first.
 
-    ``xyz`` (n, 3) x, y, z in mm, LPS; ``score`` (n,) in [0, 1]; ``volume_mm3`` (n,) of the nearest part of the
-    component; ``voxel`` (n, 3) z, y, x of the image, with fractions.
+    ``xyz`` (n, 3) x, y, z in mm, LPS; ``score`` (n,), a probability or an error of at least 0; ``volume_mm3`` (n,) of
+    the nearest part of the component; ``voxel`` (n, 3) z, y, x of the image, with fractions.
     """
 
     xyz: Floats
@@ -71,12 +71,15 @@ def extract_candidates(
     threshold: float,
     suppression_mm: float,
     maximum: int,
+    at_points: bool = False,
 ) -> Candidates:
     """Return at most ``maximum`` candidates of a score map on the image grid ``geometry``.
 
     ``mask`` (z, y, x) limits where they may lie; points that score below ``threshold`` are background; of two nearer
     than ``suppression_mm`` the one with the lower score is dropped. Equal scores are ordered by position, so the result
-    does not depend on the order of anything else.
+    does not depend on the order of anything else. A candidate lies at the centre of its neighbourhood, between lattice
+    points; with ``at_points`` at the very point whose score no neighbour exceeds, so that the highest score of the map
+    is that of the first candidate.
     """
     scores = score_map.array.astype(float)
     if mask is not None:
@@ -84,7 +87,7 @@ def extract_candidates(
     found = scores >= threshold
     components, _ = ndimage.label(found, EVERYWHERE)
     scores = np.where(found, scores, 0.0)
-    peaks = _find_peaks(scores, components)
+    peaks = _highest_points(scores, components) if at_points else _find_peaks(scores, components)
     voxel = score_map.to_voxel(peaks.place)
     kept = _suppress(geometry.to_world(voxel), peaks.score, suppression_mm, maximum)
     peaks, voxel = peaks.take(kept), voxel[kept]
@@ -104,6 +107,16 @@ def _find_peaks(scores: Floats, components: NDArray[Any]) -> _Peaks:
     component = np.asarray(components[z, y, x], np.int64)
     order = np.lexsort((x, y, z, -smooth[z, y, x], -highest))
     return _Peaks(_mean_shift(weights, places), highest, component).take(order)
+
+
+def _highest_points(scores: Floats, components: NDArray[Any]) -> _Peaks:
+    """Return the points of a map (z, y, x) that no neighbour exceeds, best first, equal ones in order."""
+    neighbours = ndimage.maximum_filter(scores, size=3, mode="constant")
+    places = np.argwhere((components > 0) & (scores == neighbours))
+    z, y, x = places.T
+    order = np.lexsort((x, y, z, -scores[z, y, x]))
+    component = np.asarray(components[z, y, x], np.int64)
+    return _Peaks(places.astype(float), scores[z, y, x], component).take(order)
 
 
 def _mean_shift(weights: Floats, places: NDArray[np.int64]) -> Floats:

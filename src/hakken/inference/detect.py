@@ -11,13 +11,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hakken.imaging.prepared import PreparedCase
+from hakken.inference.anomaly import anomaly_map
 from hakken.inference.candidates import Candidates, extract_candidates
 from hakken.inference.dense import ScoreMap, score_map
 from hakken.inference.projection import projection_score_map
+from hakken.networks.autoencoder import ConvAutoencoder
 from hakken.networks.patch_cnn import PatchClassifier
 from hakken.networks.projection_cnn import ProjectionClassifier
 from hakken.study import Inference
 from hakken.volume import Geometry
+
+LEAST_ERROR = 1e-30
+"""Errors have no scale of their own: every point that was evaluated may hold a candidate, those outside score 0."""
 
 
 def detect(
@@ -34,9 +39,10 @@ def detect(
     return extract_candidates(
         scores,
         geometry,
-        threshold=settings.threshold,
+        threshold=background_of(network, settings),
         suppression_mm=settings.suppression_mm,
         maximum=settings.maximum_candidates,
+        at_points=isinstance(network, ConvAutoencoder),
     )
 
 
@@ -56,6 +62,22 @@ def _(network: ProjectionClassifier, image: torch.Tensor, mask: NDArray[Any], se
     return projection_score_map(
         network, image, stride_voxel=settings.stride_voxel, memory_mb=settings.memory_mb, mask=mask
     )
+
+
+@scores_of.register
+def _(network: ConvAutoencoder, image: torch.Tensor, mask: NDArray[Any], settings: Inference) -> ScoreMap:
+    return anomaly_map(network, image, stride_voxel=settings.stride_voxel, memory_mb=settings.memory_mb, mask=mask)
+
+
+@singledispatch
+def background_of(network: nn.Module, settings: Inference) -> float:
+    """Return the score below which a point is background: the study's own threshold where scores are probabilities."""
+    return settings.threshold
+
+
+@background_of.register
+def _(network: ConvAutoencoder, settings: Inference) -> float:
+    return LEAST_ERROR
 
 
 def detect_prepared(network: nn.Module, case: PreparedCase, settings: Inference) -> Candidates:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from hakken.networks.patch_cnn import PatchClassifier
+from hakken.networks.autoencoder import ConvAutoencoder, level_edges
+from hakken.networks.patch_cnn import PatchClassifier, remaining_extent
 from hakken.networks.projection_cnn import ProjectionClassifier
 from hakken.study import Hyperparameters, NetworkName
 
@@ -16,7 +17,16 @@ def build_network(name: NetworkName, channels: int, dimensions: int, parameters:
     """
     if name == "projection_cnn":
         return ProjectionClassifier(channels, parameters)
-    return PatchClassifier(channels, dimensions, parameters)
+    network = ConvAutoencoder if name == "conv_autoencoder" else PatchClassifier
+    return network(channels, dimensions, parameters)
+
+
+def require_architecture(name: NetworkName, parameters: Hyperparameters) -> None:
+    """Raise InvalidArchitecture when the parameters describe no network of this name; nothing is built."""
+    if name == "conv_autoencoder":
+        level_edges(parameters)
+    else:
+        remaining_extent(parameters)
 
 
 def count_weights(network: nn.Module) -> int:

@@ -52,8 +52,9 @@ class PatchLoader:
     """Batches of augmented patches of edge ``patch_size`` on ``device``.
 
     ``negative_ratio`` negatives come with a positive, ``hard_fraction`` of them hard ones (all of the kind there is,
-    where the store lacks the other). ``augmentation`` is a strength 0..1 or the amounts themselves.
-    Raises HakkenError when the store has no positives or no negatives, or its patches are smaller than ``patch_size``.
+    where the store lacks the other); an infinite ratio takes negatives alone. ``augmentation`` is a strength 0..1 or
+    the amounts themselves. Raises HakkenError when the store has no positives or no negatives that are asked for, or
+    its patches are smaller than ``patch_size``.
     """
 
     def __init__(
@@ -127,8 +128,9 @@ class PatchLoader:
 
     def _available_hard_fraction(self, wanted: float) -> float:
         easy, hard, positive = (len(self._passes[kind]) for kind in Kind)
-        if positive == 0 or easy + hard == 0:
-            lacking = "positive" if positive == 0 else "negative"
+        lonely = positive == 0 and self.positive_fraction > 0
+        if lonely or easy + hard == 0:
+            lacking = "positive" if lonely else "negative"
             raise HakkenError(f"{self.store.folder}: holds no {lacking} patches; see `patches` in the study")
         if hard == 0:
             return 0.0

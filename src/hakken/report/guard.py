@@ -32,6 +32,7 @@ SCIENCE = (
     "evaluation.hit",
     "evaluation.maximum_fp",
     "evaluation.operating_point",
+    "evaluation.operating_rule",
 )
 NO_SCIENCE = ("title", "data", "scale", "name")
 HARDWARE = (("training", "checkpoint_seconds"), ("inference", "memory_mb"))

@@ -10,16 +10,21 @@ from typing import Any
 import jinja2
 
 from hakken.files import read_json
+from hakken.report.measurements import measurements
 from hakken.report.result import StudyResult, plain, with_interval
 
 CAPTIONS = {
     "froc": "Free-response operating characteristic: share of lesions found against false positives per case, with "
     "95 % intervals from resampled patients. The operating point was chosen on validation.",
+    "roc": "Receiver operating characteristic of the cases: sensitivity against false positive rate, with 95 % "
+    "intervals. A case has the score of its highest candidate; the operating point was chosen on validation.",
     "search": "Best objective so far, every trial, and how the slots were used.",
     "learnt": "What the search learnt: importance of each parameter, and the objective against it. A best value at the "
     "border of its range is marked: the range may be too narrow.",
     "strata": "Sensitivity at the operating point by lesion diameter and by group of cases.",
     "overlays": "Examples from the test set: found lesions in magenta, false positives in red, missed lesions in blue.",
+    "anomalies": "The most anomalous abnormal and normal cases of the test set: the slice through the patch with the "
+    "highest error of reconstruction, and the error of each voxel over it. Lesions are outlined.",
     "registration": "Channels before and after registration to the reference channel.",
 }
 
@@ -42,7 +47,12 @@ def render(result: StudyResult, figures: list[Path]) -> str:
     environment.filters["interval"] = with_interval
     environment.filters["plain"] = plain
     template = environment.get_template("page.html.j2")
-    return template.render(result=result, study=result.study, pictures=[_picture(path) for path in figures])
+    return template.render(
+        result=result,
+        study=result.study,
+        measured=measurements(result.study, result.evaluations, "false positives per case"),
+        pictures=[_picture(path) for path in figures],
+    )
 
 
 def _picture(provenance: Path) -> Picture:

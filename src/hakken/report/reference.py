@@ -57,7 +57,8 @@ def _sections(section: type[Section], title: str) -> Iterator[tuple[str, type[Se
 
 def _row(name: str, field: FieldInfo, entry: dict[str, Any]) -> str:
     """Return the line of one key; ``entry`` is what the JSON schema says of it."""
-    default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
+    value = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
+    default = "required" if field.is_required() else _default(value)
     return f"| `{name}` | {_words(entry)} | {default} | {field.description} |"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hakken.report.measurements import measurements
 from hakken.report.result import StudyResult, plain, with_interval
 
 WIDTH = 34
@@ -27,17 +28,10 @@ def summarise(result: StudyResult) -> str:
 
 
 def _measurements(result: StudyResult) -> list[str]:
-    """Return the table of sensitivities and partial AUC with 95 % intervals."""
-    opened = len(result.openings)
-    columns = [("validation", "selected"), ("test", "selected"), ("test", "default")]
-    heads = ["validation", f"test (opening {opened})", "test, untuned default"]
-    lines = [_row("95 % intervals, patients resampled", heads)]
-    for rate in result.study.evaluation.at:
-        cells = [with_interval(result.evaluations[column]["sensitivity_at"].get(f"{rate:g}")) for column in columns]
-        lines.append(_row(f"sensitivity at {rate:g} FPs/case", cells))
-    areas = [with_interval(result.evaluations[column]["partial_auc"], 3) for column in columns]
-    lines.append(_row(f"partial AUC to {result.study.evaluation.maximum_fp:g} FPs/case", areas))
-    return lines
+    """Return the table of what was measured, with 95 % intervals."""
+    heads = ["validation", f"test (opening {len(result.openings)})", "test, untuned default"]
+    table = measurements(result.study, result.evaluations, "FPs/case")
+    return [_row(table.intervals, heads), *(_row(head, list(cells)) for head, cells in table.rows)]
 
 
 def _selection(result: StudyResult) -> list[str]:
@@ -66,7 +60,7 @@ def _cost(result: StudyResult) -> list[str]:
 
 
 def _paths(result: StudyResult) -> list[str]:
-    figures = {"froc": "FROC figure", "search": "search figure"}
+    figures = {"froc": "FROC figure", "roc": "ROC figure", "search": "search figure"}
     lines = [
         f"{label + ':':<15}{result.folder / 'figures' / name}.pdf (.svg, .png)"
         for name, label in figures.items()

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from hakken.cohort.checks import require_lesions
+from hakken.cohort.checks import Kinds, require_cases
 from hakken.console import log, progress
 from hakken.errors import HakkenError
+from hakken.evaluation.case_scores import CaseMeasurement, measure_cases, score_cases
 from hakken.evaluation.findings import Findings
 from hakken.evaluation.matching import Matching, Rules, match_findings
 from hakken.evaluation.measure import (
@@ -27,10 +28,11 @@ from hakken.evaluation.operating import false_at, found_at
 from hakken.evaluation.strata import diameter_ranges, proportion
 from hakken.files import read_json, sha256_file, write_json
 from hakken.imaging.prepared import PreparedCase, prepared_cases
+from hakken.report.operating import chosen_by
 from hakken.report.tables import Cell, cohort_of, read_candidates, write_rows
 from hakken.seeds import derive_seed
 from hakken.stages import stage
-from hakken.study import Study
+from hakken.study import Part, Study
 
 CURVE = ("threshold", "fp_per_case", "sensitivity", "low", "high")
 LESIONS = ("case_id", "lesion", "x", "y", "z", "diameter_mm", "kind", "score", "found")
@@ -55,7 +57,7 @@ def evaluate(
     candidates: Path,
     prepared: list[Path],
     model: str,
-    part: str,
+    part: Part,
     output: Path,
     curve: Path,
     strata: Path,
@@ -65,24 +67,30 @@ def evaluate(
     """Write the measurement (JSON) and the tables of the curve, the strata and the lesions (CSV).
 
     ``operating_threshold`` is the freeze file that holds the model's threshold; without it the threshold is chosen
-    here. Raises HakkenError naming a candidate that cannot be used.
+    here. The task `anomaly` chooses it by the ROC of its cases, which stands in the measurement as `roc`. Raises
+    HakkenError naming a candidate that cannot be used.
     """
     cohort = sorted((case for folder in prepared for case in prepared_cases(folder)), key=lambda case: case.case_id)
     cases, truth = cohort_of(cohort)
-    if problems := require_lesions({part: int(truth.included.sum())}):
+    if problems := require_cases(study.task, {part: Kinds.of(case.abnormal for case in cohort)}):
         raise HakkenError(str(problems[0]))
     findings = Findings(cases, truth, read_candidates(candidates, cases))
     settings = _settings(study)
     measurement = measure(match_findings(findings, _rules(study)), settings)
     threshold = _frozen(operating_threshold, model)
-    threshold = own_threshold(measurement, study.evaluation.operating_point) if threshold is None else threshold
-    result = _result(study, measurement, threshold)
+    of_cases = _of_cases(study, findings, threshold) if study.task == "anomaly" else None
+    if of_cases is not None:
+        threshold = of_cases.threshold
+    elif threshold is None:
+        threshold = own_threshold(measurement, study.evaluation.operating_point)
+    result = _result(study, measurement, threshold) | _roc(of_cases)
     rows, notes = _strata(study, cohort, findings, threshold)
     origin = {"study": study.name, "scale": study.scale, "model": model, "part": part}
     hashes = {"candidates": sha256_file(candidates)}
     write_rows(curve, CURVE, _curve_rows(measurement))
     write_rows(lesions, LESIONS, _lesion_rows(measurement.matching, threshold))
     write_rows(strata, STRATA, rows)
+    notes += [] if of_cases is None else [f"roc: {line}" for line in of_cases.warnings]
     write_json(output, origin | result | {"warnings": [*result["warnings"], *notes], "hashes": hashes})
     _say(part, model, result)
 
@@ -107,10 +115,21 @@ def _frozen(freeze: Path | None, model: str) -> float | None:
     return float(models[model]["operating_point"]["threshold"])
 
 
+def _of_cases(study: Study, findings: Findings, threshold: float | None) -> CaseMeasurement:
+    """Measure the cases of an anomaly study at the frozen ``threshold``, or at one that is chosen here."""
+    chosen, seed = study.evaluation, derive_seed(study.seed, "bootstrap")
+    scored = score_cases(findings.cases, findings.lesions, findings.candidates)
+    return measure_cases(scored, chosen.operating_rule, resamples=chosen.bootstrap, seed=seed, threshold=threshold)
+
+
+def _roc(of_cases: CaseMeasurement | None) -> dict[str, Any]:
+    return {} if of_cases is None else {"roc": of_cases.as_dict()}
+
+
 def _result(study: Study, measurement: Measurement, threshold: float | None) -> dict[str, Any]:
     """Return the measurement as plain values, with the operating point and the sensitivity per patient there."""
     result = measurement.as_dict()
-    point: dict[str, Any] = {"chosen_for": study.evaluation.operating_point, "threshold": threshold}
+    point: dict[str, Any] = chosen_by(study) | {"threshold": threshold}
     if threshold is None:
         result["warnings"].append("no operating point: there is no lesion or no candidate")
     else:
@@ -187,9 +206,15 @@ def _say(part: str, model: str, result: dict[str, Any]) -> None:
     """Show the measurement in one line; warnings go to the log."""
     counts, area = result["counts"], result["partial_auc"]
     value = "undefined" if area["value"] is None else f"{area['value']:.3f}"
-    progress(
-        f"{model} on {part}: {counts['lesions']} lesions in {counts['cases']} cases, "
+    found = (
+        f"{counts['lesions']} lesions in {counts['cases']} cases, "
         f"partial AUC to {area['max_fp']:g} false positives per case {value}"
     )
+    if "roc" in result:
+        kinds = result["roc"]["counts"]
+        found = (
+            f"{kinds['abnormal']} abnormal and {kinds['normal']} normal cases, AUC {result['roc']['auc']['value']:.3f}"
+        )
+    progress(f"{model} on {part}: {found}")
     for warning in result["warnings"]:
         log(f"warning: {warning}")

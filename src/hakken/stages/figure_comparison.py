@@ -62,7 +62,7 @@ def comparison_input(study: Study, comparison: Path, openings: int) -> Compariso
         sweeps=read.sweeps,
         default=read.default,
         notes=notes(read),
-        objective=f"Best validation objective so far\n(partial AUC up to {study.evaluation.maximum_fp:g} FP/case)",
+        objective=f"Best validation objective so far\n({study.objective_in_full})",
         origin=Origin(study.title or study.name, study.scale, study.data, openings),
     )
 

@@ -13,6 +13,7 @@ from hakken.figures.publish import publish
 from hakken.figures.style import Origin, interval_text
 from hakken.files import read_json
 from hakken.report.figure import provenance
+from hakken.report.operating import chosen_by, chosen_words
 from hakken.report.seal import read_openings
 from hakken.report.tables import numbers, read_rows
 from hakken.stages import stage
@@ -106,7 +107,7 @@ def _operating(study: Study, test: Entry) -> str:
         return "No operating point: there is no lesion or no candidate."
     share, rate = point["sensitivity"], point["fp_per_case"]
     return (
-        f"Operating point, chosen on validation for {study.evaluation.operating_point:g} FP/case: on test "
+        f"Operating point, chosen on validation {chosen_words(chosen_by(study), 'FP/case')}: on test "
         f"{interval_text(share['value'], share['low'], share['high'])} at "
         f"{interval_text(rate['value'], rate['low'], rate['high'], 1)} FP/case (circle)."
     )

@@ -26,7 +26,7 @@ def figure_search(
         trials=bars,
         slots=study.search.slots,
         default=read_trials([default])[0].objective,
-        objective=f"Validation objective\n(partial AUC up to {study.evaluation.maximum_fp:g} FP/case)",
+        objective=f"Validation objective\n({study.objective_in_full})",
         origin=Origin(study.title or study.name, study.scale, study.data, opened),
     )
     facts = provenance(

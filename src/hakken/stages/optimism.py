@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from hakken.console import progress
 from hakken.errors import HakkenError
+from hakken.evaluation.case_scores import score_cases
+from hakken.evaluation.findings import Candidates, Cases, Lesions
 from hakken.evaluation.matching import Rules, match
+from hakken.evaluation.optimism import Optimism, optimism_of_cases
 from hakken.evaluation.optimism import optimism as measure_optimism
 from hakken.files import read_json, require_same, write_json
 from hakken.imaging.prepared import prepared_cases
@@ -30,18 +35,25 @@ def optimism(*, study: Study, trials: list[Path], prepared: list[Path], output: 
     records = [record for record in map(read_json, trials) if record["state"] == "complete"]
     if not records:
         raise HakkenError(f"none of the {len(trials)} trials finished; see logs/trial/")
-    rules, chosen = Rules(hit=study.evaluation.hit), study.evaluation
     stored = [record["candidates"] for record in records]
     tables = [require_same(Path(table["path"]), table["sha256"], REDO) for table in stored]
-    found = measure_optimism(
-        [match(cases, lesions, read_candidates(table, cases), rules) for table in tables],
-        chosen.maximum_fp,
-        chosen.bootstrap,
-        derive_seed(study.seed, "optimism"),
-    )
+    found = _measured(study, cases, lesions, [read_candidates(table, cases) for table in tables])
     numbers = [int(record["number"]) for record in records]
-    write_json(output, asdict(found) | {"chosen": numbers[found.chosen], "max_fp": chosen.maximum_fp})
+    limit = {} if study.task == "anomaly" else {"max_fp": study.evaluation.maximum_fp}
+    write_json(output, asdict(found) | {"chosen": numbers[found.chosen]} | limit)
     progress(
-        f"best of {len(records)} trials on validation: partial AUC {found.naive.value:.3f}, "
+        f"best of {len(records)} trials on validation: {study.objective} {found.naive.value:.3f}, "
         f"corrected for the choice {found.corrected.value:.3f}; chosen again in {100 * found.again:.0f} % of resamples"
     )
+
+
+def _measured(study: Study, cases: Cases, lesions: Lesions, found: list[Candidates]) -> Optimism:
+    """Measure what the choice among the candidates ``found`` by each trial costs."""
+    chosen, seed = study.evaluation, derive_seed(study.seed, "optimism")
+    if study.task == "anomaly":
+        scored = [score_cases(cases, lesions, candidates) for candidates in found]
+        scores = np.array([one.score for one in scored])
+        return optimism_of_cases(scored[0].abnormal, cases.patient_index, scores, chosen.bootstrap, seed)
+    rules = Rules(hit=chosen.hit)
+    matchings = [match(cases, lesions, candidates, rules) for candidates in found]
+    return measure_optimism(matchings, chosen.maximum_fp, chosen.bootstrap, seed)

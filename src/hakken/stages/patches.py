@@ -21,17 +21,21 @@ from hakken.stages import stage
 from hakken.study import Part, Study
 
 SECONDS_BETWEEN_LINES = 5.0
-SECTIONS = {"name", "seed", "cohort", "channels", "reference", "preparation", "patches"}
+SECTIONS = {"name", "seed", "task", "cohort", "channels", "reference", "preparation", "patches"}
 
 
 @stage
 def patches(*, study: Study, prepared: list[Path], part: Part, output: Path) -> None:
     """Cut the patches of all prepared cases of ``part`` into shards in the folder ``output``.
 
-    ``prepared`` are the folders of prepared cases. Raises HakkenError when no case has a lesion to learn from.
+    ``prepared`` are the folders of prepared cases. The task `anomaly` learns from cases without any lesion and leaves
+    the others out. Raises HakkenError when no case has a lesion, or none is free of lesions, to learn from.
     """
     cases = [case for folder in prepared for case in prepared_cases(folder)]
-    _check_lesions(cases, part)
+    if study.task == "anomaly":
+        cases, study = _normal(cases, part), _without_positives(study)
+    else:
+        _check_lesions(cases, part)
     layout = Layout(
         size_voxel=study.patches.size_voxel,
         margin_voxel=study.patches.margin_voxel,
@@ -95,6 +99,25 @@ def _check_lesions(cases: list[PreparedCase], part: str) -> None:
             f"the split `{part}` has no lesions: none of its {len(cases)} cases has one that counts; move patients"
             " with lesions into it (column `split` of the case table, or cohort.fractions)"
         )
+
+
+def _normal(cases: list[PreparedCase], part: str) -> list[PreparedCase]:
+    """Return the cases without any lesion, excluded findings among them."""
+    normal = [case for case in cases if not case.lesions]
+    if not normal:
+        raise HakkenError(
+            f"the split `{part}` has no normal case: each of its {len(cases)} cases has lesions, and the network "
+            "learns from cases without; move patients without lesions into it (column `split` of the case table, or "
+            "cohort.fractions)"
+        )
+    if left := [case.case_id for case in cases if case.lesions]:
+        log(f"{part}: {len(left)} of {len(cases)} cases have lesions and are left out: {', '.join(left)}")
+    return normal
+
+
+def _without_positives(study: Study) -> Study:
+    """Return the study with patches from anywhere in the mask alone."""
+    return study.model_copy(update={"patches": study.patches.model_copy(update={"hard_negatives_per_case": 0})})
 
 
 def _counts(centres: Centres) -> str:

@@ -30,7 +30,7 @@ def predict(
     Raises HakkenError where ``model`` is not the network that the file ``freeze`` names.
     """
     if freeze is not None:
-        _require_frozen(model, freeze)
+        require_frozen(model, freeze)
     torch.set_num_threads(threads)
     detector = load_model(model, choose_device())
     cases = [case for folder in prepared for case in prepared_cases(folder)]
@@ -47,7 +47,7 @@ def predict(
     progress(f"{len(rows)} candidates in {len(cases)} cases, {time.monotonic() - started:.0f} s")
 
 
-def _require_frozen(model: Path, freeze: Path) -> None:
+def require_frozen(model: Path, freeze: Path) -> None:
     """The test set is measured with what was frozen, and with nothing else."""
     if sha256_file(model) != read_json(freeze)["models"][model.stem]["sha256"]:
         raise HakkenError(f"{model}: is not the network that {freeze} names; delete {freeze} to freeze this one")

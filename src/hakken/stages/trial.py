@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from hakken.cohort.checks import require_lesions
+from hakken.cohort.checks import Kinds, require_cases
 from hakken.console import log, progress
 from hakken.errors import HakkenError
 from hakken.files import sha256_file, sha256_json, write_json
@@ -67,8 +67,7 @@ def trial(
     """
     torch.set_num_threads(threads)
     cases = tuple(case for folder in prepared for case in prepared_cases(folder))
-    lesions = sum(lesion.kind == "included" for case in cases for lesion in case.lesions)
-    if problems := require_lesions({"validation": lesions}):
+    if problems := require_cases(study.task, {"validation": Kinds.of(case.abnormal for case in cases)}):
         raise HakkenError(str(problems[0]))
     generation = _generation(patches, cases, code)
     job = _Job(study, sweep, number, patches, cases, work / generation[:SHORT], logs, generation)
@@ -82,7 +81,7 @@ def trial(
         progress(f"{job.label}: another process trains it; waiting for its result")
         time.sleep(WAIT_SECONDS)
     write_json(output, record)
-    progress(f"{job.label}: {_outcome(record)}")
+    progress(f"{job.label}: {_outcome(record, study.objective)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,9 +229,9 @@ def _hopeless(job: _Job, book: Ledger, parameters: Hyperparameters) -> Callable[
     return (lambda curve: "") if spared else median
 
 
-def _outcome(record: Record) -> str:
-    """Return a result in words."""
+def _outcome(record: Record, objective: str) -> str:
+    """Return a result in words; ``objective`` is what the training maximises."""
     if record["state"] == "failed":
         return f"failed, {record['reason']}: {record['detail']}"
-    reached = f"partial AUC {record['objective']:.3f} at step {record['best_step']}, {record['seconds']:.0f} s"
+    reached = f"{objective} {record['objective']:.3f} at step {record['best_step']}, {record['seconds']:.0f} s"
     return f"stopped early, {reached}: {record['detail']}" if record["state"] == "pruned" else reached

@@ -83,6 +83,11 @@ class DetectionTask:
         """The loss of a batch."""
         return DetectionLoss(self.training, self.parameters.negative_ratio)
 
+    @property
+    def negative_ratio(self) -> float:
+        """Negatives per positive in a mini-batch."""
+        return self.parameters.negative_ratio
+
     def candidates(self, network: nn.Module) -> dict[str, Candidates]:
         """Return the candidates of each validation case, by case id."""
         return {case.case_id: detect_prepared(network, case, self.inference) for case in self.validation}

@@ -24,7 +24,8 @@ from hakken.patches.loader import PatchLoader
 from hakken.patches.shards import PatchStore
 from hakken.seeds import derive_seed
 from hakken.study import Hyperparameters, Study
-from hakken.tasks.detection import DetectionTask, candidate_labels
+from hakken.tasks.choose import Task, task_of
+from hakken.tasks.detection import candidate_labels
 from hakken.training.checkpoint import Checkpoints
 from hakken.training.device import choose_precision
 from hakken.training.loop import CurvePoint, TrainingResult, train
@@ -65,7 +66,7 @@ def fit(
     """
     store = PatchStore.open(fitting.patches, verify=True)
     training = fitting.study.training
-    task = DetectionTask.of(fitting.study, store.layout.axes, fitting.parameters, fitting.cases)
+    task = task_of(fitting.study, store.layout.axes, fitting.parameters, fitting.cases)
     torch.manual_seed(derive_seed(fitting.seed, "weights"))
     network = task.network().to(device)
     log(f"{fitting.label}: {count_weights(network)} weights, {device.type}, {torch.get_num_threads()} threads")
@@ -73,7 +74,7 @@ def fit(
     with stop_requests() as stop:
         result = train(
             network,
-            _loader(store, fitting, device),
+            _loader(store, fitting, task.negative_ratio, device),
             task.loss,
             validation,
             parameters=fitting.parameters,
@@ -82,7 +83,7 @@ def fit(
             precision=choose_precision(training.precision, device),
             checkpoints=Checkpoints(fitting.folder, fitting.identity, training.checkpoint_seconds, mine=fitting.mine),
             stop=stop,
-            report=Reporter(fitting.label, training.steps),
+            report=Reporter(fitting.label, training.steps, fitting.study.objective),
             hopeless=hopeless,
         )
     measuring = f"of them {validation.seconds:.1f} s measured the objective"
@@ -103,7 +104,7 @@ class _Validation:
     ``since`` counts the measurements after the best; a resumed training may have had its best before them all.
     """
 
-    task: DetectionTask
+    task: Task
     best: float = -math.inf
     since: int = -1
     seconds: float = 0.0
@@ -120,13 +121,13 @@ class _Validation:
         return objective
 
 
-def _loader(store: PatchStore, fitting: Fitting, device: torch.device) -> PatchLoader:
+def _loader(store: PatchStore, fitting: Fitting, negative_ratio: float, device: torch.device) -> PatchLoader:
     parameters = fitting.parameters
     return PatchLoader(
         store,
         batch_size=parameters.batch_size,
         patch_size=parameters.patch_size,
-        negative_ratio=parameters.negative_ratio,
+        negative_ratio=negative_ratio,
         hard_fraction=parameters.hard_fraction,
         augmentation=parameters.augmentation,
         seed=derive_seed(fitting.seed, "batches"),
@@ -148,9 +149,7 @@ def _outcome(result: TrainingResult) -> Record:
     }
 
 
-def _write_files(
-    fitting: Fitting, task: DetectionTask, result: TrainingResult, found: Mapping[str, Candidates]
-) -> Record:
+def _write_files(fitting: Fitting, task: Task, result: TrainingResult, found: Mapping[str, Candidates]) -> Record:
     """Write the best network and its candidates on validation; return their paths and hashes for the record."""
     folder = fitting.folder if fitting.mine() else fitting.folder / f"twin-{os.getpid()}"
     model, table = folder / "model.pt", folder / "candidates.csv"

@@ -9,11 +9,13 @@ settings, trials and number alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
-from hakken.networks.patch_cnn import InvalidArchitecture, remaining_extent
+from hakken.networks.build import require_architecture
+from hakken.networks.patch_cnn import InvalidArchitecture
 from hakken.search.settings import Settings
 from hakken.search.trial import Trial, Value
-from hakken.study import Hyperparameters
+from hakken.study import Hyperparameters, NetworkName
 
 ATTEMPTS = 32
 FIRST_NUMBER = 1_000_000_000  # numbers of answers that are no trials
@@ -27,17 +29,19 @@ def propose_trial(settings: Settings, trials: Iterable[Trial], number: int) -> d
     known, defaults = list(trials), Hyperparameters.model_validate(settings.defaults)
     proposal = settings.propose(known, number)
     for attempt in range(ATTEMPTS):
-        if proposal in settings.first or describes_network(proposal, defaults):
+        if proposal in settings.first or describes_network(proposal, defaults, cast(NetworkName, settings.network)):
             break
         known.append(Trial(FIRST_NUMBER + attempt, proposal, "failed"))
         proposal = settings.propose(known, number)
     return proposal
 
 
-def describes_network(proposal: Mapping[str, Value], defaults: Hyperparameters) -> bool:
-    """Return whether the patch is large enough for the layers."""
+def describes_network(
+    proposal: Mapping[str, Value], defaults: Hyperparameters, network: NetworkName = "patch_cnn"
+) -> bool:
+    """Return whether there is such a ``network``: whether the patch is large enough for the layers, above all."""
     try:
-        remaining_extent(complete(proposal, defaults))
+        require_architecture(network, complete(proposal, defaults))
     except InvalidArchitecture:
         return False
     return True

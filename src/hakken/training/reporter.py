@@ -11,11 +11,15 @@ QUIET_SECONDS = 15.0
 
 
 class Reporter:
-    """Shows the state of a training of ``steps`` under the name ``label``; is called by the loop after each step."""
+    """Shows the state of a training of ``steps`` under the name ``label``; is called by the loop after each step.
 
-    def __init__(self, label: str, steps: int) -> None:
+    ``objective`` is in words what the training maximises.
+    """
+
+    def __init__(self, label: str, steps: int, objective: str = "partial AUC") -> None:
         self.label = label
         self.steps = steps
+        self.objective = objective
         self._measured = -1
         self._spoken = time.monotonic()
 
@@ -32,7 +36,7 @@ class Reporter:
     def line(self, run: Run) -> str:
         """Return the last measurement in words."""
         point = run.curve[-1]
-        measured = f"loss {point.loss:.3f}, partial AUC {point.objective:.3f} (best {run.objective:.3f})"
+        measured = f"loss {point.loss:.3f}, {self.objective} {point.objective:.3f} (best {run.objective:.3f})"
         return f"{self.label}: step {point.step}/{self.steps}, {measured}"
 
     def _say(self, text: str) -> None:

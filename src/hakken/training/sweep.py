@@ -94,12 +94,14 @@ def settings_of(study: Study, name: str, source: Sequence[SourceTrial] = ()) -> 
     sweeps of the comparison are to show what N trainings at once do to the search alone.
     """
     searched, defaults = study.search, study.parameters.model_dump(mode="json")
+    network = study.training.network
     seed = derive_seed(study.seed, stream_of(name))
     if name == DEFAULT:
-        return Settings({}, seed, RANDOM, first=({key: defaults[key] for key in searched.space},), defaults=defaults)
+        own = {key: defaults[key] for key in searched.space}
+        return Settings({}, seed, RANDOM, first=(own,), defaults=defaults, network=network)
     keys = {key: parameter.model_dump(mode="json", exclude_defaults=True) for key, parameter in searched.space.items()}
     sampler = RANDOM if name.startswith(f"{RANDOM}-") else searched.sampler
-    settings = Settings(keys, seed, sampler, searched.startup, defaults=defaults)
+    settings = Settings(keys, seed, sampler, searched.startup, defaults=defaults, network=network)
     return _begun(settings, searched, source) if name == SEARCH else settings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hakken.cohort.case import Case, CaseTable
-from hakken.cohort.checks import identical_pixels, require_lesions
+from hakken.cohort.checks import Kinds, identical_pixels, require_cases, require_lesions
 
 TABLE = CaseTable(
     tuple(
@@ -46,3 +46,25 @@ def test_a_part_without_lesions() -> None:
         "the part `test` has no lesions, so nothing can be measured there",
     ]
     assert require_lesions({"train": 1, "validation": 2, "test": 3}) == []
+
+
+def test_detection_needs_lesions_in_every_part() -> None:
+    found = require_cases("detection", {"train": Kinds(1, 0), "validation": Kinds(0, 4)})
+    assert found == require_lesions({"train": 1, "validation": 0})
+
+
+def test_anomaly_learns_from_normal_cases_and_measures_both_kinds() -> None:
+    assert require_cases("anomaly", {"train": Kinds(0, 5), "validation": Kinds(1, 1), "test": Kinds(2, 3)}) == []
+    found = require_cases("anomaly", {"train": Kinds(3, 0), "validation": Kinds(0, 4), "test": Kinds(2, 0)})
+    assert [problem.reason for problem in found] == [
+        "the part `train` has no case without lesions; the network learns from these alone",
+        "the part `validation` has no case with lesions; sensitivity is measured on these",
+        "the part `test` has no case without lesions; specificity is measured on these",
+    ]
+    assert {problem.remedy for problem in found} == {
+        "move such cases to this part, or remove the column `split` to have the cases split anew"
+    }
+
+
+def test_cases_are_counted_by_kind() -> None:
+    assert Kinds.of([True, False, False]) == Kinds(abnormal=1, normal=2)

@@ -108,3 +108,36 @@ def test_largest_and_filled():
     mask = np.array([[[1, 1, 0, 1]]], bool)
     assert largest(mask).ravel().tolist() == [True, True, False, False]
     assert not filled(np.zeros((2, 2, 2), bool)).any()
+
+
+def head_ct(spacing):
+    """Return a head in HU and what its skull encloses: brain within 40 mm, bone to 48 mm, scalp to 54 mm, a neck."""
+    shape = tuple(round(130 / step) for step in spacing[::-1])
+    z, y, x = ((np.arange(n) - (n - 1) / 2) * step for n, step in zip(shape, spacing[::-1], strict=True))
+    far = np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
+    column = np.sqrt(y[:, None] ** 2 + x**2)[None]
+    below = z[:, None, None] < 0
+    image = np.full(shape, -1000.0, np.float32)
+    image[(far < 54) | (below & (column < 30))] = 20
+    image[(far < 48) & (far >= 40)] = 900
+    image[far < 40] = 32
+    image[(far < 50) & below & (column < 6)] = 32  # the foramen magnum
+    image[(far < 40) & (x > 33)] = 70  # blood below the bone
+    image[(np.abs(z)[:, None, None] < 4) & (column < 4)] = 300  # a calcification
+    return Volume(image, spacing), far < 40
+
+
+@pytest.mark.parametrize("spacing", [(2.0, 2.0, 2.0), (1.0, 1.0, 4.0)])
+def test_the_brain_on_ct_is_what_the_skull_encloses(spacing):
+    volume, inside = head_ct(spacing)
+    mask = find_mask(volume, "brain", "ct")
+    assert dice(mask, inside) > 0.96
+    assert (mask & inside)[volume.array == 70].mean() > 0.8  # slices of 4 mm lose some of the rim
+    assert mask[(volume.array == 300)].all()
+    assert not mask[volume.array == 900].any()
+    assert not mask[volume.array == 20].any()
+
+
+def test_a_ct_without_a_head_has_no_brain():
+    with pytest.raises(HakkenError, match="the brain mask is empty"):
+        find_mask(Volume(np.full((20, 20, 20), -1000.0, np.float32)), "brain", "ct")

@@ -10,6 +10,7 @@ from torch import nn
 
 from hakken.inference.detect import detect, scores_of
 from hakken.inference.model import load_model, save_model
+from hakken.networks.autoencoder import ConvAutoencoder
 from hakken.networks.build import build_network, count_weights
 from hakken.networks.patch_cnn import PatchClassifier
 from hakken.networks.projection_cnn import ProjectionClassifier
@@ -17,13 +18,17 @@ from hakken.study import Hyperparameters, Inference, NetworkName
 
 from ..tasks.helpers import GEOMETRY, study
 
-NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
+NAMES: tuple[NetworkName, ...] = ("patch_cnn", "projection_cnn")  # those that classify a patch
 SMALL = Hyperparameters(patch_size=8, convolutions=2, poolings=1, base_features=4)
-KINDS = {"patch_cnn": PatchClassifier, "projection_cnn": ProjectionClassifier}
+KINDS = {
+    "patch_cnn": PatchClassifier,
+    "projection_cnn": ProjectionClassifier,
+    "conv_autoencoder": ConvAutoencoder,
+}
 
 
 def test_every_network_that_a_study_can_name_is_built() -> None:
-    assert {name: type(build_network(name, 2, 3, SMALL)) for name in NAMES} == KINDS
+    assert {name: type(build_network(name, 2, 3, SMALL)) for name in get_args(NetworkName)} == KINDS
     for name in NAMES:
         network = build_network(name, 2, 3, SMALL)
         assert network(torch.zeros(3, 2, 8, 8, 8)).flatten(1).shape == (3, 2)

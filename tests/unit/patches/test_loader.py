@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,16 @@ def test_targets_are_one_where_a_lesion_is_at_the_centre(make_store: Any) -> Non
     batch = loader(make_store(easy=6, hard=4, positive=5)).batch(0)
     assert batch.targets.tolist() == [int(number >= 10) for number in batch.patches]
     assert batch.targets.sum() == 2
+
+
+def test_an_infinite_ratio_takes_negatives_alone(make_store: Any) -> None:
+    patches = loader(make_store(easy=6, hard=0, positive=0), negative_ratio=math.inf)
+    assert kinds(patches, 3) == [(8, 0, 0)] * 3
+    assert patches.batch(0).targets.sum() == 0
+    with pytest.raises(HakkenError, match="holds no negative patches"):
+        loader(make_store(easy=0, hard=0, positive=5), negative_ratio=math.inf)
+    with pytest.raises(HakkenError, match="holds no positive patches"):
+        loader(make_store(easy=6, hard=0, positive=0))
 
 
 def test_patches_are_read_in_the_order_on_disk(make_store: Any) -> None:

@@ -57,6 +57,17 @@ def test_jobs_of_a_phantom_study(study: Study) -> None:
     }
 
 
+def test_an_anomaly_study_has_tables_of_cases_and_errors(study: Study) -> None:
+    jobs = count_jobs(plan_cohort(study.model_copy(update={"task": "anomaly", "figures": ("roc", "anomalies")}), 2))
+    assert [stage for stage in jobs if stage not in count_jobs(plan_cohort(study, 2))] == [
+        "case_table",
+        "reconstruct",
+        "figure_roc",
+        "figure_anomalies",
+    ]
+    assert (jobs["case_table"], jobs["reconstruct"]) == (4, 1)
+
+
 def searching(study: Study, **keys: Any) -> Study:
     content = study.model_dump(mode="json")
     return Study.model_validate(content | {"search": content["search"] | keys})

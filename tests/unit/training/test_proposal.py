@@ -82,3 +82,15 @@ def test_what_is_not_proposed_comes_from_the_study() -> None:
     assert complete({"kernel": 5, "dropout": 0.1}, DEFAULTS) == DEFAULTS.model_copy(
         update={"kernel": 5, "dropout": 0.1}
     )
+
+
+def test_the_network_of_the_study_decides_what_describes_one() -> None:
+    # 4 convolutions of edge 3 leave nothing of a patch of 8; an autoencoder pads them. Without a pooling it is none.
+    deep: dict[str, Value] = {"patch_size": 8, "convolutions": 4, "kernel": 3, "poolings": 1}
+    flat: dict[str, Value] = {"patch_size": 8, "convolutions": 2, "kernel": 3, "poolings": 0}
+    assert not describes_network(deep, DEFAULTS)
+    assert describes_network(deep, DEFAULTS, "conv_autoencoder")
+    assert describes_network(flat, DEFAULTS)
+    assert not describes_network(flat, DEFAULTS, "conv_autoencoder")
+    settings = Answers({}, 0, defaults=VALUES, network="conv_autoencoder", answers=(flat, deep))
+    assert propose_trial(settings, (), 0) == deep

@@ -63,7 +63,7 @@ def table_of(study: Study, folder: Path, cases_per_job: int) -> CaseTable:
 def _cases_of(part: Part, count: int, start: int, law: Generator, random: Random) -> list[PhantomCase]:
     """Return the cases of one part; now and then a case is a second visit of the patient before."""
     scanners = random.permutation([law.scanners[number % len(law.scanners)] for number in range(count)])
-    lesions = _lesion_counts(count, law, random)
+    lesions = _lesion_counts(part, count, law, random)
     cases: list[PhantomCase] = []
     for number in range(count):
         index = start + number
@@ -78,13 +78,13 @@ def _cases_of(part: Part, count: int, start: int, law: Generator, random: Random
     return cases
 
 
-def _lesion_counts(count: int, law: Generator, random: Random) -> list[int]:
+def _lesion_counts(part: Part, count: int, law: Generator, random: Random) -> list[int]:
     """Return how many lesions each case has, in random order.
 
     The numbers are the quantiles of their law and not draws from it: small parts are as hard as large ones, and a
     fixed fraction of cases is free of lesions, so that no part is without any.
     """
-    free = round(law.lesion_free * count)
+    free = count if part == "train" and law.normal_training else round(law.lesion_free * count)
     levels = (np.arange(count - free) + 0.5) / max(count - free, 1)
     numbers = 1 + np.searchsorted(np.cumsum(law.lesion_counts)[:-1], levels)
     return [int(number) for number in random.permutation([0] * free + numbers.tolist())]

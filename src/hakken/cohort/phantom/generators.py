@@ -17,7 +17,7 @@ class Generator:
     """One generator's cohort: its scanners, the fraction of cases free of lesions, and the law of the others.
 
     ``lesion_counts``: the probabilities of 1, 2, ... lesions. ``channels``: how many images it can draw, ``images``
-    says which.
+    says which. ``normal_training``: no training case has a lesion.
     """
 
     scanners: tuple[str, ...]
@@ -25,6 +25,7 @@ class Generator:
     lesion_counts: tuple[float, ...]
     channels: int
     images: str
+    normal_training: bool = False
 
 
 # Aneurysms: 6,697 in the 5,720 patients of UCAS Japan (Morita et al., N Engl J Med 2012;366:2474-2482), 1.17 each.
@@ -42,6 +43,14 @@ GENERATORS: dict[str, Generator] = {
         lesion_counts=(0.86, 0.11, 0.03),
         channels=1,
         images="one channel, time-of-flight MR angiography",
+    ),
+    "head_ct": Generator(  # 16 of 38 test cases normal, as in Sato et al., Proc. SPIE 10575 (2018)
+        scanners=("A", "B", "C"),
+        lesion_free=0.42,
+        lesion_counts=(0.75, 0.18, 0.07),
+        channels=1,
+        images="one channel, head CT without contrast agent",
+        normal_training=True,
     ),
 }
 

@@ -1,0 +1,82 @@
+"""The table of what a finished study measured, as the summary and the report show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hakken.report.result import with_interval
+from hakken.study import Study
+
+COLUMNS = (("validation", "selected"), ("test", "selected"), ("test", "default"))
+SHARES = ("sensitivity", "specificity", "ppv", "npv")
+SPOKEN = {"ppv": "PPV", "npv": "NPV"}
+
+Evaluations = Mapping[tuple[str, str], Mapping[str, Any]]
+Rows = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Rows of a head and a cell for each of `COLUMNS`; what the intervals are; what was counted, and the counts."""
+
+    intervals: str
+    rows: Rows
+    counted: str
+    counts: tuple[str, ...]
+
+
+def measurements(study: Study, evaluations: Evaluations, unit: str) -> Measurements:
+    """Return the table of a study from its evaluations by part and model; ``unit`` is how to write FP per case."""
+    found = [evaluations[column] for column in COLUMNS]
+    return _of_cases(found) if study.task == "anomaly" else _of_lesions(study, found, unit)
+
+
+def case_rows(found: list[Mapping[str, Any]]) -> Rows:
+    """Return the AUC and what the operating point gives for the ROC of each measurement, with logit and Wilson ends."""
+    rows = [("AUC of the cases", tuple(with_interval(area_of(one), 3) for one in found))]
+    for share in SHARES:
+        entries = [one["roc"]["operating_point"][share] for one in found]
+        cells = tuple(with_interval({"value": entry["value"]} | entry["wilson"]) for entry in entries)
+        rows.append((SPOKEN.get(share, share), cells))
+    return tuple(rows)
+
+
+def area_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the AUC of the cases of a measurement with DeLong's interval on the logit scale.
+
+    Where patients have several cases the variance is the clustered one.
+    """
+    area = found["roc"]["auc"]
+    spread = area["clustered"] or area["delong"]
+    return {"value": area["value"]} | (spread["logit"] if spread else {})
+
+
+def _of_cases(found: list[Mapping[str, Any]]) -> Measurements:
+    counts = [one["roc"]["counts"] for one in found]
+    return Measurements(
+        "95 % intervals: DeLong, Wilson",
+        case_rows(found),
+        "abnormal cases, normal cases",
+        tuple(f"{count['abnormal']}, {count['normal']}" for count in counts),
+    )
+
+
+def _of_lesions(study: Study, found: list[Mapping[str, Any]], unit: str) -> Measurements:
+    rows = [
+        (
+            f"sensitivity at {rate:g} {unit}",
+            tuple(with_interval(one["sensitivity_at"].get(f"{rate:g}")) for one in found),
+        )
+        for rate in study.evaluation.at
+    ]
+    areas = tuple(with_interval(one["partial_auc"], 3) for one in found)
+    rows.append((f"partial AUC to {study.evaluation.maximum_fp:g} {unit}", areas))
+    counts = [one["counts"] for one in found]
+    return Measurements(
+        "95 % intervals, patients resampled",
+        tuple(rows),
+        "cases, lesions",
+        tuple(f"{count['cases']}, {count['lesions']}" for count in counts),
+    )

@@ -1,0 +1,119 @@
+"""Emergency head CT: repeatable, true to its truth, in Hounsfield units, and not told apart by its brightness."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from hakken.cohort.phantom.cohort import PhantomCase, phantom_cases
+from hakken.cohort.phantom.draw import draw
+from hakken.cohort.phantom.head_ct import Tomogram, draw_case
+from hakken.cohort.phantom.pathologies import SHARES, kind_at
+from hakken.imaging.masks import find_mask
+from hakken.study import Study
+
+PHANTOM: dict[str, Any] = {
+    "generator": "head_ct",
+    "cases": {"train": 10, "validation": 12, "test": 38},
+    "shape_mm": [90, 110, 80],
+    "spacing_mm": 2.0,
+}
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    content = {
+        "name": "heads",
+        "seed": 3,
+        "cohort": {"phantom": PHANTOM},
+        "channels": {"CT": {"modality": "ct", "normalise": "window", "range": [0, 80]}},
+        "reference": "CT",
+    }
+    return Study.model_validate(content)
+
+
+@pytest.fixture(scope="module")
+def drawings(study: Study) -> list[tuple[PhantomCase, Tomogram]]:
+    """Return the test cases."""
+    return [(case, draw_case(case, study)) for case in phantom_cases(study) if case.part == "test"]
+
+
+def test_no_training_case_has_a_lesion_and_22_of_38_test_cases_have(study: Study) -> None:
+    abnormal = Counter(case.part for case in phantom_cases(study) if case.lesions)
+    # 42 % of 12 are 5 normal cases, of 38 they are 16
+    assert abnormal == {"validation": 7, "test": 22}
+
+
+def test_the_same_seed_draws_the_same_bytes(study: Study) -> None:
+    case = next(case for case in phantom_cases(study) if case.lesions)
+    first, second = draw_case(case, study), draw_case(case, study)
+    assert first.image.array.tobytes() == second.image.array.tobytes()
+    assert first.lesions.array.tobytes() == second.lesions.array.tobytes()
+    assert json.dumps(first.truth) == json.dumps(second.truth)
+    other = draw_case(case, study.model_copy(update={"seed": 9}))
+    assert other.image.array.tobytes() != first.image.array.tobytes()
+
+
+def test_the_study_s_generator_draws_it(study: Study) -> None:
+    case = phantom_cases(study)[0]
+    drawn = draw(case, study)
+    assert list(drawn.images(study)) == ["CT"]
+    assert drawn.images(study)["CT"].array.tobytes() == draw_case(case, study).image.array.tobytes()
+
+
+def test_labels_match_the_truth(drawings: list[tuple[PhantomCase, Tomogram]]) -> None:
+    for case, drawing in drawings:
+        labels, truths = drawing.lesions, drawing.truth["lesions"]
+        assert labels.matches(drawing.image)
+        assert bool(truths) == bool(case.lesions)
+        assert sorted(np.unique(labels.array)) == list(range(len(truths) + 1))
+        for truth in truths:
+            voxels = np.argwhere(labels.array == truth["lesion"])
+            assert labels.to_world(voxels).mean(0) == pytest.approx(truth["centre"], abs=1e-3)
+            assert len(voxels) * labels.geometry.voxel_mm3 == pytest.approx(truth["volume_mm3"])
+
+
+def test_densities_are_hounsfield_units(drawings: list[tuple[PhantomCase, Tomogram]]) -> None:
+    for _, drawing in drawings[:6]:
+        image = drawing.image.array
+        assert image.dtype == np.int16
+        assert image.min() >= -1024
+        assert np.percentile(image, 1) == pytest.approx(-1000, abs=20)
+        brain = image[find_mask(drawing.image, "brain", "ct") & (drawing.lesions.array == 0)]
+        assert 28 < np.median(brain) < 40
+        assert np.percentile(image, 99) > 500  # bone
+
+
+def test_blood_is_brighter_and_an_infarct_darker_than_the_brain(drawings: list[tuple[PhantomCase, Tomogram]]) -> None:
+    inner: dict[str, list[float]] = {}
+    for _, drawing in drawings:
+        brain = np.median(drawing.image.array[find_mask(drawing.image, "brain", "ct")])
+        for truth in drawing.truth["lesions"]:
+            values = drawing.image.array[drawing.lesions.array == truth["lesion"]]
+            inner.setdefault(truth["kind"], []).append(float(np.median(values) - brain))
+    assert set(inner) == set(SHARES)
+    assert min(inner["parenchymal haemorrhage"]) > 10
+    assert max(inner["infarct"]) < -3
+
+
+def test_neither_mean_nor_maximum_of_a_head_separates_the_classes(
+    drawings: list[tuple[PhantomCase, Tomogram]],
+) -> None:
+    abnormal = np.array([case.lesions > 0 for case, _ in drawings])
+    inside = [drawing.image.array[find_mask(drawing.image, "brain", "ct")] for _, drawing in drawings]
+    for measure in (np.mean, np.max):
+        values = np.array([measure(np.clip(values, 0, None)) for values in inside], float)
+        assert 0.25 < roc_auc_score(abnormal, values) < 0.75
+
+
+def test_kinds_have_their_shares() -> None:
+    levels = np.arange(1, 501) * 0.618033988749895 % 1
+    counts = Counter(kind_at(level) for level in levels)
+    assert sum(SHARES.values()) == pytest.approx(1)
+    for kind, share in SHARES.items():
+        assert counts[kind] / 500 == pytest.approx(share, abs=0.01)

@@ -81,7 +81,7 @@ def test_names_that_cannot_be_folders(name: str, project: Path, capsys: pytest.C
 def test_an_unknown_source_names_those_that_exist(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "liver", "--from", "brain_metastases"]) == 2
     shown = capsys.readouterr().err
-    assert "config/studies/brain_metastases.yaml: no such file; there are brain_metastasis" in shown
+    assert "config/studies/brain_metastases.yaml: no such file; there are aneurysm_mra, brain_metastasis" in shown
     assert shown.endswith("; did you mean `brain_metastasis`?\n")
     assert not (project / "data").exists()
 

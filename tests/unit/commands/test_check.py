@@ -128,7 +128,8 @@ def test_a_column_that_the_study_needs(table: Table, project: Path, capsys: pyte
 
 def test_an_unknown_study(table: Table, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(table()), "--study", "brain"]) == 2
-    assert "config/studies/brain.yaml: no such file; there are aneurysm_mra, brain_metastasis" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "config/studies/brain.yaml: no such file; there are aneurysm_mra, brain_metastasis" in shown
 
 
 def test_only_columns_with_images_are_channels(table: Table, capsys: pytest.CaptureFixture[str]) -> None:

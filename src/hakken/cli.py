@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         with console.console(options.command, None):
-            return int(options.run(options) or 0)
+            status = int(options.run(options) or 0)
+            sys.stdout.flush()  # here, where a closed pipe is expected, and not when the interpreter ends
+            return status
     except HakkenError as error:
         print(f"hakken {options.command}: {error}", file=sys.stderr)
         return 2

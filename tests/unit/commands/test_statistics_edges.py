@@ -154,13 +154,15 @@ def test_no_table_is_named(command: str, text: str, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.startswith(f"hakken {command}: table.csv: ")
 
 
-def test_output_that_nobody_reads_is_no_error() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_nobody_reads_is_no_error(unbuffered: str) -> None:
     Path("table.csv").write_text(SCORES)
     reader, writer = os.pipe()
     os.close(reader)
     line = [sys.executable, "-m", "hakken.cli", "roc", "--scores", "table.csv", "--output", "out.json"]
     with os.fdopen(writer, "w") as nowhere:
-        ended = subprocess.run(line, stdout=nowhere, stderr=subprocess.PIPE, text=True, check=False)
+        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        ended = subprocess.run(line, stdout=nowhere, stderr=subprocess.PIPE, text=True, check=False, env=environment)
     assert (ended.returncode, ended.stderr) == (141, "")
     assert Path("out.json").is_file()
 

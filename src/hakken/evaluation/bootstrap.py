@@ -221,11 +221,12 @@ def _draw_findings(matching: Matching, resamples: int, seed: int, counted: Flags
 def _orders(matching: Matching, counted: Flags) -> tuple[Ints, Ints]:
     """Return included lesions by case, place and size, and marks by kind and score: orders that no row changes.
 
-    That of the lesions is the same for every detector, so two of them lose and repeat the same lesions.
+    That of the lesions is the same for every detector, so two of them lose and repeat the same lesions; only lesions of
+    one place and size go by their score.
     """
     lesions, false = matching.lesions, matching.false
     case = np.unique(np.array(matching.cases.case_id), return_inverse=True)[1][lesions.case]
-    by_place = np.lexsort((lesions.diameter_mm, *lesions.xyz.T, case))
+    by_place = np.lexsort((matching.lesion_score, lesions.diameter_mm, *lesions.xyz.T, case))
     by_kind = np.lexsort((matching.candidates.score, ~(false & counted[matching.candidates.case]), ~false))
     return by_place[lesions.included[by_place]], by_kind
 

@@ -144,3 +144,14 @@ def test_a_thousand_resamples_of_seventy_cases_take_less_than_half_a_second() ->
     start = time.process_time()
     resample(matching, 1000, 0).measure(lambda x, y: rows_partial_auc(x, y, 10))
     assert time.process_time() - start < 0.5
+
+
+def test_of_lesions_at_one_place_it_does_not_matter_which_row_was_found() -> None:
+    cases = Cases.of(["a"])
+    candidates = Candidates.of([0], np.zeros((1, 3)), [0.5], [1])
+    one, other = (
+        match(cases, Lesions.of([0] * 3, np.zeros((3, 3)), [5] * 3, label=label), candidates, Rules("inside"))
+        for label in ([1, 2, 3], [3, 2, 1])
+    )
+    one, other = (resample(matching, 50, 0, unit="finding") for matching in (one, other))
+    assert curves(one)[1].tobytes() == curves(other)[1].tobytes()

@@ -49,7 +49,7 @@ Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 Shrink = Annotated[int, Field(ge=1, le=64)]
 Spacing = tuple[Positive, Positive, Positive]
-HITS = r"distance|distance-inclusive|inside|fixed:\d+(\.\d+)?"
+HITS = r"distance|distance-inclusive|inside|fixed:(?=.*[1-9])(\d+\.?\d*|\.\d+)"
 OPERATING = r"youden|(sensitivity|specificity):(0?\.\d*[1-9]\d*|1(\.0*)?)"
 
 

@@ -218,6 +218,12 @@ PHANTOM = FULL["cohort"]["phantom"]
             "(found 'fixed:')",
         ),
         (
+            ("evaluation", "hit"),
+            "fixed:0.0",
+            "evaluation.hit: use distance, distance-inclusive, inside or fixed:MM; did you mean `fixed:5`? "
+            "(found 'fixed:0.0')",
+        ),
+        (
             ("registration", "shrink"),
             [],
             "registration.shrink: tuple should have at least 1 item after validation, not 0",

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from hakken.evaluation.matching import Rules
     from hakken.evaluation.measure import Measurement, Settings
 
-CPM = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-
 
 def add(commands: Subparsers) -> None:
     """Add the command."""
@@ -50,7 +48,7 @@ def add(commands: Subparsers) -> None:
     rules.add_argument("--unknown-diameter", type=_positive, metavar="MM", help="of lesions with a negative diameter")
     report = parser.add_argument_group("report")
     report.add_argument("--max-fp", type=_positive, default=3.0, help="partial AUC up to so many (default: 3)")
-    report.add_argument("--at", type=_numbers, default=CPM, help="false positives per case (default: those of the CPM)")
+    report.add_argument("--at", type=_numbers, help="false positives per case (default: those of the CPM)")
     report.add_argument("--sensitivities", type=_shares, default=(0.5, 0.7, 0.9), help="to give false positives at")
     report.add_argument("--by", action="append", default=[], metavar="COLUMN", help="strata: diameter:5,10 or a column")
     report.add_argument("--bootstrap", type=whole, default=1000, help="resamples (default: 1000)")
@@ -62,6 +60,7 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, print a table, and write what was asked for."""
+    from hakken.evaluation.froc import CPM_AT
     from hakken.evaluation.matching import Rules
     from hakken.evaluation.measure import Settings
     from hakken.report.findings_tables import cut, read_marks, read_truth
@@ -71,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
     rules = Rules(options.hit, options.duplicates, options.double_hit, options.max_candidates)
     _check(options)
     settings = Settings(
-        options.max_fp, options.at, options.sensitivities, options.bootstrap, options.seed, per=options.per
+        options.max_fp, options.at or CPM_AT, options.sensitivities, options.bootstrap, options.seed, per=options.per
     )
     truth = read_truth(
         options.cases, options.lesions, cluster=options.cluster, unknown_diameter=options.unknown_diameter

@@ -22,7 +22,7 @@ from hakken.inference.candidates import Candidates
 from hakken.inference.detect import detect_prepared
 from hakken.networks.build import build_network
 from hakken.patches.loader import Batch
-from hakken.study import Hyperparameters, Inference, Study, Training
+from hakken.study import Hyperparameters, Study
 from hakken.tasks.detection import lesions_of, marks_of
 
 
@@ -38,32 +38,19 @@ class ReconstructionLoss:
 
 @dataclass(frozen=True, eq=False)
 class AnomalyTask:
-    """How a network learns what is normal, and how well it tells the cases of ``validation`` apart."""
+    """How a network learns what is normal, and how well it tells the cases of ``validation`` apart.
 
-    channels: int
+    ``dimensions`` are the patches' axes, 2 or 3.
+    """
+
+    study: Study
     dimensions: int
     parameters: Hyperparameters
-    training: Training
-    inference: Inference
     validation: Sequence[PreparedCase]
-
-    @classmethod
-    def of(
-        cls, study: Study, dimensions: int, parameters: Hyperparameters, validation: Sequence[PreparedCase]
-    ) -> AnomalyTask:
-        """Return the task of a study for one set of hyper-parameters; ``dimensions`` are the patches' axes, 2 or 3."""
-        return cls(
-            channels=len(study.channels),
-            dimensions=dimensions,
-            parameters=parameters,
-            training=study.training,
-            inference=study.inference,
-            validation=validation,
-        )
 
     def network(self) -> nn.Module:
         """Return an untrained network; raises InvalidArchitecture when the parameters describe none."""
-        return build_network(self.training.network, self.channels, self.dimensions, self.parameters)
+        return build_network(self.study.training.network, len(self.study.channels), self.dimensions, self.parameters)
 
     @property
     def loss(self) -> ReconstructionLoss:
@@ -77,7 +64,7 @@ class AnomalyTask:
 
     def candidates(self, network: nn.Module) -> dict[str, Candidates]:
         """Return the candidates of each validation case, by case id; their scores are errors, at least 0."""
-        return {case.case_id: detect_prepared(network, case, self.inference) for case in self.validation}
+        return {case.case_id: detect_prepared(network, case, self.study.inference) for case in self.validation}
 
     def objective(self, found: Mapping[str, Candidates]) -> float:
         """Return the AUC of the validation cases, each with the score of its highest candidate by case id.

@@ -15,4 +15,4 @@ Task = DetectionTask | AnomalyTask
 def task_of(study: Study, dimensions: int, parameters: Hyperparameters, validation: Sequence[PreparedCase]) -> Task:
     """Return the task of a study for one set of hyper-parameters; ``dimensions`` are the patches' axes, 2 or 3."""
     kind: type[DetectionTask] | type[AnomalyTask] = AnomalyTask if study.task == "anomaly" else DetectionTask
-    return kind.of(study, dimensions, parameters, validation)
+    return kind(study, dimensions, parameters, validation)

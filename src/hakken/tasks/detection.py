@@ -18,7 +18,7 @@ from hakken.inference.candidates import Candidates
 from hakken.inference.detect import detect_prepared
 from hakken.networks.build import build_network
 from hakken.patches.loader import Batch
-from hakken.study import Evaluation, Hyperparameters, Inference, Study, Training
+from hakken.study import Hyperparameters, Study, Training
 
 
 @dataclass(frozen=True)
@@ -49,39 +49,24 @@ class DetectionLoss:
 
 @dataclass(frozen=True, eq=False)
 class DetectionTask:
-    """How a network learns to detect, and how well it does, on the cases of ``validation``."""
+    """How a network learns to detect, and how well it does, on the cases of ``validation``.
 
-    channels: int
+    ``dimensions`` are the patches' axes, 2 or 3.
+    """
+
+    study: Study
     dimensions: int
     parameters: Hyperparameters
-    training: Training
-    inference: Inference
-    evaluation: Evaluation
     validation: Sequence[PreparedCase]
-
-    @classmethod
-    def of(
-        cls, study: Study, dimensions: int, parameters: Hyperparameters, validation: Sequence[PreparedCase]
-    ) -> DetectionTask:
-        """Return the task of a study for one set of hyper-parameters; ``dimensions`` are the patches' axes, 2 or 3."""
-        return cls(
-            channels=len(study.channels),
-            dimensions=dimensions,
-            parameters=parameters,
-            training=study.training,
-            inference=study.inference,
-            evaluation=study.evaluation,
-            validation=validation,
-        )
 
     def network(self) -> nn.Module:
         """Return an untrained network; raises InvalidArchitecture when the parameters describe none."""
-        return build_network(self.training.network, self.channels, self.dimensions, self.parameters)
+        return build_network(self.study.training.network, len(self.study.channels), self.dimensions, self.parameters)
 
     @property
     def loss(self) -> DetectionLoss:
         """The loss of a batch."""
-        return DetectionLoss(self.training, self.parameters.negative_ratio)
+        return DetectionLoss(self.study.training, self.parameters.negative_ratio)
 
     @property
     def negative_ratio(self) -> float:
@@ -90,14 +75,14 @@ class DetectionTask:
 
     def candidates(self, network: nn.Module) -> dict[str, Candidates]:
         """Return the candidates of each validation case, by case id."""
-        return {case.case_id: detect_prepared(network, case, self.inference) for case in self.validation}
+        return {case.case_id: detect_prepared(network, case, self.study.inference) for case in self.validation}
 
     def objective(self, found: Mapping[str, Candidates]) -> float:
         """Return the partial AUC of the FROC of candidates by case id."""
         cases = findings.Cases.of([case.case_id for case in self.validation], [c.patient for c in self.validation])
         marks = marks_of([found[case.case_id] for case in self.validation], self.validation)
         lesions = lesions_of(self.validation)
-        return objective(marks, lesions, cases, self.evaluation.maximum_fp, self.evaluation.hit)
+        return objective(marks, lesions, cases, self.study.evaluation.maximum_fp, self.study.evaluation.hit)
 
     def validate(self, network: nn.Module) -> float:
         """Return the objective of a network in evaluation mode."""

@@ -55,7 +55,7 @@ def test_a_study_names_its_task() -> None:
 def test_the_objective_is_the_auc_of_the_cases(tmp_path: Path) -> None:
     places = {"a": [(8.0, 9.0, 10.0)], "b": [(14.0, 18.0, 16.0)], "c": [], "d": []}
     cases = [prepare_case(tmp_path, name, found) for name, found in places.items()]
-    task = AnomalyTask.of(anomaly(), 3, anomaly().parameters, cases)
+    task = AnomalyTask(anomaly(), 3, anomaly().parameters, cases)
     # 5 > 3, 5 > 0, 2 < 3, 2 > 0: three of four pairs. The highest candidate counts, not the first or the mean.
     assert task.objective({"a": marks([1, 5]), "b": marks([2]), "c": marks([3, 3, 3]), "d": marks([])}) == 0.75
     # A tie counts half: 3 = 3, 3 > 0, 2 < 3, 2 > 0.
@@ -63,7 +63,7 @@ def test_the_objective_is_the_auc_of_the_cases(tmp_path: Path) -> None:
 
 
 def test_cases_of_one_kind_cannot_be_told_apart(tmp_path: Path) -> None:
-    task = AnomalyTask.of(anomaly(), 3, anomaly().parameters, [prepare_case(tmp_path, "c", [])])
+    task = AnomalyTask(anomaly(), 3, anomaly().parameters, [prepare_case(tmp_path, "c", [])])
     with pytest.raises(HakkenError) as error:
         task.objective({"c": marks([1])})
     assert str(error.value) == ("the validation cases are all normal or all abnormal, so there is no AUC to maximise")
@@ -73,7 +73,7 @@ def test_the_score_of_a_case_is_the_highest_error_of_its_patches(tmp_path: Path)
     """A network that gives zeros: the error of a patch is its mean square, which a direct sum gives as well."""
     settings = anomaly()
     case = prepare_case(tmp_path, "a", [(8, 9, 10)])
-    task = AnomalyTask.of(settings, 3, settings.parameters, [case])
+    task = AnomalyTask(settings, 3, settings.parameters, [case])
     network = task.network().eval()
     with torch.no_grad():
         for weight in network.parameters():

@@ -60,7 +60,7 @@ def test_flat_patches_become_volumes_of_one_slice() -> None:
 def test_the_objective_is_the_partial_auc_over_all_cases(tmp_path: Path) -> None:
     settings = study(evaluation={"maximum_fp": 2})
     cases = [prepare_case(tmp_path, "a", [(8, 9, 10), (14, 18, 16)]), prepare_case(tmp_path, "b", [])]
-    task = DetectionTask.of(settings, 3, settings.parameters, cases)
+    task = DetectionTask(settings, 3, settings.parameters, cases)
     hits = [lesion.centre for lesion in cases[0].lesions]
     away = (500.0, 500.0, 500.0)
     # One lesion before any false positive, one after 1 in 2 cases: points (0, 1/2), (1/2, 1/2), (1/2, 1).
@@ -86,7 +86,7 @@ def test_a_network_that_sees_brightness_scores_high(tmp_path: Path) -> None:
     )
     settings = study(parameters=parameters.model_dump(), patches={"size_voxel": 9})
     cases = [prepare_case(tmp_path, "a", [(8, 9, 10), (14, 18, 16)]), prepare_case(tmp_path, "b", [(11, 13, 12)])]
-    task = DetectionTask.of(settings, 3, parameters, cases)
+    task = DetectionTask(settings, 3, parameters, cases)
     network = task.network().eval()
     with torch.no_grad():
         first, last = network.features[0], network.head[1]

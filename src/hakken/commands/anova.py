@@ -10,7 +10,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
-from hakken.commands.scored import add_bootstrap_options, record, require_format, resampled_enough
+from hakken.commands.scored import add_bootstrap_options, record, require_format, resampled_enough, say
 from hakken.errors import HakkenError
 from hakken.files import write_json
 
@@ -88,11 +88,7 @@ def run(options: argparse.Namespace) -> None:
         write_json(options.output, result)
     if options.figure is not None:
         _draw(table, factors, response, options)
-    for line in _shown(result, options.accuracies):
-        print(line)
-    for path in (options.output, options.figure):
-        if path is not None:
-            print(f"written: {path}")
+    say(_shown(result, options.accuracies), (options.output, options.figure))
 
 
 def read_observations(options: argparse.Namespace) -> tuple[Columns, list[Factor], Floats]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
-from hakken.commands.scored import record, require_format, resampled_enough, whole
+from hakken.commands.scored import record, require_format, resampled_enough, say, whole
 from hakken.errors import HakkenError
 from hakken.files import write_json
 
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
         write_json(options.output, record("froc", files, result, result["warnings"]))
     if options.figure is not None:
         _draw(options, own, other)
-    print("\n".join(_table(result)))
+    say(_table(result), (options.output, options.figure), result["warnings"])
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -183,7 +183,7 @@ def _table(result: dict[str, Any]) -> list[str]:
         for name, entry in result["comparison"]["difference"].items():
             p = "" if entry["p"] is None else f", p = {entry['p']:.3f}"
             lines.append(f"{name:<28}{_interval(entry)}{p}")
-    return [*lines, *(f"warning: {warning}" for warning in result["warnings"])]
+    return lines
 
 
 def _interval(entry: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
-from hakken.commands.scored import add_bootstrap_options, patients_of, record, require_format, resampled_enough
+from hakken.commands.scored import add_bootstrap_options, patients_of, record, require_format, resampled_enough, say
 from hakken.console import progress
 from hakken.errors import HakkenError
 from hakken.files import write_json, write_text
@@ -120,11 +120,7 @@ def run(options: argparse.Namespace) -> None:
         write_text(options.table, _table(rows))
     if options.figure is not None:
         _draw(rows, options.figure)
-    for line in _shown(result, options.pairs):
-        print(line)
-    for path in (options.output, options.table, options.figure):
-        if path is not None:
-            print(f"written: {path}")
+    say(_shown(result, options.pairs), (options.output, options.table, options.figure))
 
 
 def measure_pairs(path: Path, labels: Sequence[int], rule: LesionRule) -> list[Row]:

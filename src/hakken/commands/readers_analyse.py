@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hakken.commands.scored import require_format
+from hakken.commands.scored import require_format, say
 from hakken.errors import HakkenError
 
 if TYPE_CHECKING:
@@ -93,10 +93,7 @@ def run(options: argparse.Namespace) -> None:
         _draw(found, options.figure)
     if options.output is not None:
         write_json(options.output, found.as_dict())
-    print("\n".join(report(found)))
-    for path in (options.output, options.figure):
-        if path is not None:
-            print(f"written: {path}")
+    say(report(found), (options.output, options.figure))
 
 
 def read_table(options: argparse.Namespace) -> RatingTable:

@@ -16,6 +16,7 @@ from hakken.commands.scored import (
     record,
     require_format,
     resampled_enough,
+    say,
 )
 from hakken.errors import HakkenError
 
@@ -106,13 +107,7 @@ def run(options: argparse.Namespace) -> None:
         write_json(options.output, record("roc", files, found.as_dict(), said))
     if options.figure is not None:
         _draw(options, found)
-    for line in summary(found):
-        print(line)
-    for line in said:
-        print(f"warning: {line}")
-    for path in (options.output, options.figure):
-        if path is not None:
-            print(f"written: {path}")
+    say(summary(found), (options.output, options.figure), said)
 
 
 def read_cohort(table: Columns) -> Cohort:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,17 @@ def record(command: str, files: dict[str, Path | None], content: dict[str, Any],
         name: None if path is None else {"path": str(path), "sha256": sha256_file(path)} for name, path in files.items()
     }
     return {"command": command, "hakken": hakken.__version__, "inputs": inputs, **content, "warnings": said}
+
+
+def say(lines: Iterable[str], written: Iterable[Path | None], warnings: Iterable[str] = ()) -> None:
+    """Print the ``lines`` of a result, its ``warnings``, and the files that were ``written``."""
+    for line in lines:
+        print(line)
+    for warning in warnings:
+        print(f"warning: {warning}")
+    for path in written:
+        if path is not None:
+            print(f"written: {path}")
 
 
 def require_format(path: Path) -> None:

@@ -86,13 +86,14 @@ class PartFractions(Section):
 class Phantom(Section):
     """A cohort that the package itself draws, written as image files with real headers."""
 
-    generator: Literal["brain_metastasis", "aneurysm", "head_ct"] = Field(
+    generator: Literal["brain_metastasis", "aneurysm", "head_ct", "chest_pet_ct"] = Field(
         description="Which generator draws the cases: `brain_metastasis`, T1-weighted MR with and without contrast "
         "agent; `aneurysm`, time-of-flight MR angiography, one channel; `head_ct`, emergency head CT, one channel, "
-        "training cases without lesions."
+        "training cases without lesions; `chest_pet_ct`, FDG PET/CT of the chest, a channel of modality `ct` and one "
+        "of `pet`, training cases without foci."
     )
     cases: PartSizes = Field(description="Cases of each part.")
-    shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Head size x, y, z in mm.")
+    shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Size of head or chest x, y, z in mm.")
     spacing_mm: float = Field(default=1.0, ge=0.5, le=4, description="In-plane voxel size of the images in mm.")
     displacement_mm: float = Field(default=6.0, ge=0, le=20, description="Largest shift between channels in mm.")
     displacement_degrees: float = Field(default=5.0, ge=0, le=20, description="Largest rotation between channels.")
@@ -171,7 +172,10 @@ class Preparation(Section):
 
     spacing_mm: Spacing = Field(default=(1.0, 1.0, 1.0), description="Voxel size x, y, z of the common grid in mm.")
     mask: Literal["brain", "body", "nonzero", "none"] = Field(
-        default="brain", description="Region of interest, found on the reference channel."
+        default="brain", description="Region of interest, found on the reference channel or on that of `mask_channel`."
+    )
+    mask_channel: Name | None = Field(
+        default=None, description="The channel on which the region of interest is found (default: the reference)."
     )
     margin_mm: float = Field(default=4.0, ge=0, le=50, description="Margin around the mask kept when cropping.")
 
@@ -342,6 +346,10 @@ class Study(Section):
         if self.reference not in self.channels:
             known = f"only {', '.join(self.channels)}{nearest(self.reference, self.channels)}"
             raise ValueError(f"reference `{self.reference}` is no channel, {known}")
+        masked = self.preparation.mask_channel
+        if masked is not None and masked not in self.channels:
+            known = f"only {', '.join(self.channels)}{nearest(masked, self.channels)}"
+            raise ValueError(f"preparation.mask_channel `{masked}` is no channel, {known}")
         if self.source == (self.name, self.scale):
             raise ValueError("search.warm_start names this very study and scale; name another study or another scale")
         lacking = [figure for figure in self.figures if figure in OF_CASES and self.task != "anomaly"]

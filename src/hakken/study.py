@@ -109,7 +109,7 @@ class Patches(Section):
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder"]
+NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder", "expectation_unet"]
 
 
 class Training(Section):
@@ -120,7 +120,8 @@ class Training(Section):
         description="`patch_cnn`: convolutions of the patch, structured by `parameters`; `projection_cnn`: the same in "
         "2-D on maximum-intensity projections of the patch in nine directions; `conv_autoencoder`: strided "
         "convolutions to a code and transposed ones back (`convolutions` a level, `poolings` levels, `dense_units` "
-        "feature maps of the code).",
+        "feature maps of the code); `expectation_unet`, a U-Net that predicts the channel marked `target` and its "
+        "standard deviation from the others.",
     )
     steps: int = Field(default=4000, ge=1, description="Mini-batches at most.")
     validate_every: int = Field(default=500, ge=1, description="Steps between two measurements of the objective.")
@@ -142,8 +143,12 @@ class Inference(Section):
     threshold: float = Field(
         default=0.1,
         gt=0,
-        lt=1,
-        description="Scores below it are background; errors of reconstruction (task `anomaly`) have none.",
+        le=100,
+        description="Scores below it are background: a probability, or z of `expectation_unet`; errors of "
+        "reconstruction (`conv_autoencoder`) have none.",
+    )
+    samples: int = Field(
+        default=8, ge=1, le=1000, description="Passes with dropout from which `expectation_unet` learns its own doubt."
     )
     suppression_mm: float = Field(default=4.0, ge=0, le=100, description="Weaker candidates this near are dropped.")
     maximum_candidates: int = Field(default=100, ge=1, le=10_000, description="Most candidates of a case.")
@@ -212,7 +217,7 @@ OF_CASES: tuple[Figure, ...] = ("roc", "anomalies")
 
 NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
     "detection": ("patch_cnn", "projection_cnn"),
-    "anomaly": ("conv_autoencoder",),
+    "anomaly": ("conv_autoencoder", "expectation_unet"),
     "segmentation": (),
     "classification": (),
 }

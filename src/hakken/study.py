@@ -203,7 +203,19 @@ class Evaluation(Section):
 
 
 Task = Literal["detection", "anomaly", "segmentation", "classification"]
-Figure = Literal["froc", "roc", "search", "learnt", "strata", "overlays", "anomalies", "registration"]
+Figure = Literal[
+    "froc",
+    "roc",
+    "search",
+    "learnt",
+    "strata",
+    "overlays",
+    "anomalies",
+    "registration",
+    "calibration",
+    "expectations",
+    "baseline",
+]
 FIGURES: dict[Task, tuple[Figure, ...]] = {
     "detection": ("froc", "search", "learnt", "strata", "overlays", "registration"),
     "anomaly": ("roc", "search", "learnt", "anomalies"),
@@ -214,6 +226,9 @@ FIGURES: dict[Task, tuple[Figure, ...]] = {
 
 OF_CASES: tuple[Figure, ...] = ("roc", "anomalies")
 """Figures that only a study of cases (`evaluation.objective: roc`) has the numbers for."""
+
+OF_EXPECTATION: tuple[Figure, ...] = ("calibration", "expectations", "baseline")
+"""Figures that only the network `expectation_unet` has the numbers for."""
 
 NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
     "detection": ("patch_cnn", "projection_cnn"),
@@ -273,6 +288,11 @@ class Study(Section):
         return (self.evaluation.objective or default) == "roc"
 
     @property
+    def expects(self) -> bool:
+        """Whether the network predicts one channel and its deviation from the others."""
+        return self.training.network == "expectation_unet"
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """The channels that the network sees; the others are what it is to predict."""
         return tuple(name for name, channel in self.channels.items() if not channel.target)
@@ -304,6 +324,9 @@ class Study(Section):
         lacking = [figure for figure in self.figures if figure in OF_CASES and self.task != "anomaly"]
         if lacking:
             raise ValueError(f"the figure `{lacking[0]}` is one of the task `anomaly`; remove it from `figures`")
+        lacking = [figure for figure in self.figures if figure in OF_EXPECTATION and not self.expects]
+        if lacking:
+            raise ValueError(f"the figure `{lacking[0]}` needs training.network `expectation_unet`; remove it")
         if not self.inputs:
             raise ValueError("every channel is a `target`; the network needs one to see")
         return self

@@ -87,14 +87,13 @@ def _check_sections_fit(study: Study, source: str) -> None:
 def _check_targets(study: Study, source: str) -> None:
     """A network that predicts a channel needs one to predict; its scores are z, those of the others probabilities."""
     targets = [name for name in study.channels if name not in study.inputs]
-    expecting = study.training.network == "expectation_unet"
-    if expecting != bool(targets) or len(targets) > 1:
+    if study.expects != bool(targets) or len(targets) > 1:
         said = f"{len(targets)} channels are" if len(targets) != 1 else f"channel `{targets[0]}` is"
         raise HakkenError(
             f"{source}: {said} a `target`, and training.network is `{study.training.network}`; "
             "`expectation_unet` predicts exactly one channel from the others, the other networks none"
         )
-    if not expecting and study.inference.threshold >= 1:
+    if not study.expects and study.inference.threshold >= 1:
         raise HakkenError(
             f"{source}: inference.threshold {study.inference.threshold:g} is no probability; give one < 1"
         )

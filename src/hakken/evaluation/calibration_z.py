@@ -1,8 +1,8 @@
 """Calibration of z = (y - mu) / sigma on cases without disease: is z normal with mean 0 and standard deviation 1?
 
 Notation: case i has n_i voxels with histogram h_ik over bins k of width `WIDTH`, sum S_i and sum of squares Q_i; over
-all cases the mean is S / n and the variance Q / n - (S / n)^2. Voxels of one patient are anything but independent, so all
-intervals draw patients, with all their voxels, and never voxels.
+all cases the mean is S / n and the variance Q / n - (S / n)^2. Voxels of one patient are anything but independent, so
+all intervals draw patients, with all their voxels, and never voxels.
 """
 
 from __future__ import annotations

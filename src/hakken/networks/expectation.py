@@ -90,21 +90,15 @@ class ExpectationUNet(nn.Module):
         return Expectation(means.mean(0), (own + means.var(0, unbiased=False)).sqrt())
 
 
-def negative_log_likelihood(
-    expected: Expectation, target: torch.Tensor, inside: torch.Tensor, beta: float = 0.0
-) -> torch.Tensor:
+def negative_log_likelihood(expected: Expectation, target: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     """Return the mean over voxels ``inside`` of -log p(y) = log sigma + z^2 / 2 + log(2 pi) / 2, as a scalar.
 
-    ``target`` (b, targets, ...) and ``inside`` of the same shape. With ``beta`` above 0 each voxel weighs
-    sigma^(2 beta), held constant in the gradient and divided by its mean (Seitzer et al., On the pitfalls of
-    heteroscedastic uncertainty estimation, ICLR 2022); 0 is the likelihood itself. Without any voxel the loss is 0.
+    ``target`` (b, targets, ...) and ``inside`` of the same shape. Without any voxel the loss is 0.
     """
     z = (target - expected.mean) / expected.sigma
     loss = expected.sigma.log() + 0.5 * z.square() + 0.5 * math.log(2 * math.pi)
     weight = inside.to(loss.dtype)
-    if beta > 0:
-        weight = weight * expected.sigma.detach() ** (2 * beta)
-    return (loss * weight).sum() / weight.sum().clamp_min(torch.finfo(loss.dtype).tiny)
+    return (loss * weight).sum() / weight.sum().clamp_min(1)
 
 
 @contextmanager

@@ -69,5 +69,5 @@ TASKS: dict[Name, Callable[..., Task]] = {"detection": DetectionTask, "anomaly":
 
 def task_of(study: Study, dimensions: int, parameters: Hyperparameters, validation: Sequence[PreparedCase]) -> Task:
     """Return the task of a study for one set of hyper-parameters; ``dimensions`` are the patches' axes, 2 or 3."""
-    kind = ExpectationTask if study.training.network == "expectation_unet" else TASKS[study.task]
+    kind = ExpectationTask if study.expects else TASKS[study.task]
     return kind(study, dimensions, parameters, validation)

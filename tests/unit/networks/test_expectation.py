@@ -62,19 +62,6 @@ def test_the_likelihood_is_that_of_a_gaussian_inside_alone() -> None:
     assert negative_log_likelihood(Expectation(mean, sigma), target, inside & False).item() == 0
 
 
-def test_beta_weighs_voxels_by_their_variance_and_gives_no_gradient_through_the_weight() -> None:
-    mean, target = torch.zeros(1, 1, 1, 2), torch.ones(1, 1, 1, 2)
-    sigma = torch.tensor([[[[0.5, 2.0]]]], requires_grad=True)
-    inside = torch.ones(1, 1, 1, 2, dtype=torch.bool)
-    each = [math.log(s) + 0.5 / s**2 + 0.5 * math.log(2 * math.pi) for s in (0.5, 2.0)]
-    found = negative_log_likelihood(Expectation(mean, sigma), target, inside, beta=0.5)
-    assert found.item() == pytest.approx((0.5 * each[0] + 2.0 * each[1]) / 2.5, rel=1e-5)
-    found.backward()
-    slope = [s / 2.5 * (1 / s - 1 / s**3) for s in (0.5, 2.0)]
-    assert sigma.grad is not None
-    assert sigma.grad.ravel().tolist() == pytest.approx(slope, rel=1e-4)
-
-
 def test_total_variance_is_the_data_s_and_the_network_s_own() -> None:
     torch.manual_seed(0)
     network = ExpectationUNet(1, parameters=PARAMETERS).eval()

@@ -24,9 +24,9 @@ HOT, DEVIATION, DISTANCE = "gray_r", "viridis", "inferno"
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One axial slice of a case: five pictures (rows, columns), lesions, and candidates x, y in mm with their z.
+    """One axial slice of a case: five pictures (rows, columns), lesions, and candidates x, y in mm from its corner.
 
-    ``found`` says of each candidate whether it hits a lesion; crosses are drawn within ``within_mm`` of the slice.
+    ``seen`` is in shares of its window; ``target``, ``mean`` and ``sigma`` are in the units of the target.
     """
 
     seen: Slice
@@ -37,17 +37,19 @@ class Row:
     lesions: NDArray[np.bool_]
     width_mm: float
     height_mm: float
-    candidates: tuple[tuple[float, float, float], ...]
+    candidates: tuple[tuple[float, float], ...]
     caption: str
 
 
 @dataclass(frozen=True, eq=False)
 class ExpectationsInput:
-    """Rows of slices, the highest value of target and mean, of sigma and of z that the colours show, and units."""
+    """Rows of slices, titles of the columns, and the values of target and mean, of sigma and of z at which colours end.
+
+    ``threshold`` is the z from which on voxels belong to candidates.
+    """
 
     rows: tuple[Row, ...]
     titles: tuple[str, str, str, str, str]
-    window: tuple[float, float]
     highest: float
     highest_sigma: float
     threshold: float
@@ -78,7 +80,7 @@ def draw_expectations(given: ExpectationsInput) -> Figure:
 
 def _row(figure: Figure, top: float, extent: float, row: Row, given: ExpectationsInput) -> None:
     pictures: Sequence[tuple[Slice, str, tuple[float, float]]] = (
-        (row.seen, "gray", given.window),
+        (row.seen, "gray", (0, 1)),
         (row.target, HOT, (0, given.highest)),
         (row.mean, HOT, (0, given.highest)),
         (row.sigma, DEVIATION, (0, given.highest_sigma)),
@@ -91,7 +93,7 @@ def _row(figure: Figure, top: float, extent: float, row: Row, given: Expectation
         if column in {1, 4} and row.lesions.any():
             _outline(axes, row)
         if column == COLUMNS - 1:
-            for x, y, _ in row.candidates:
+            for x, y in row.candidates:
                 axes.plot(x, y, "+", color=CANDIDATE, ms=5, mew=1.1)
         axes.set_xlim(0, row.width_mm)
         axes.set_ylim(row.height_mm, 0)

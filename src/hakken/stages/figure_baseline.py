@@ -48,8 +48,8 @@ def figure_baseline(
 
 
 def _curve(role: Role, label: str, measured: Mapping[str, Any]) -> CurveInput:
-    columns = [np.array(measured["curve"][name], float) for name in ("fp_per_case", "sensitivity", "low", "high")]
-    return CurveInput(role, label, *columns)
+    curve = {name: np.array(values, float) for name, values in measured["curve"].items()}
+    return CurveInput(role, label, curve["fp_per_case"], curve["sensitivity"], curve["low"], curve["high"])
 
 
 def _table(study: Study, measured: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:

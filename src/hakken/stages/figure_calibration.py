@@ -61,10 +61,14 @@ def _part(label: str, measured: Mapping[str, Any]) -> Calibrated:
 
 def _line(label: str, measured: Mapping[str, Any]) -> str:
     """Return what a part measured, and whether it meets the goals."""
-    mean, sd = (interval_text(*(measured[name][end] for end in ("value", "low", "high")), 3) for name in ("mean", "sd"))
+    mean, sd = (_cell(measured[name]) for name in ("mean", "sd"))
     above, usual = measured["beyond"]["3"]["value"], measured["expected_beyond"]["3"]
     return (
         f"{label}, {measured['cases']} cases of {measured['patients']} patients: mean {mean} ("
         f"{verdict(measured['mean_met'])}), SD {sd} ({verdict(measured['sd_met'])}); "
         f"z >= 3: {100 * above:.2f} % (normal {100 * usual:.2f} %)."
     )
+
+
+def _cell(entry: Mapping[str, Any]) -> str:
+    return interval_text(entry["value"], entry["low"], entry["high"], 3)

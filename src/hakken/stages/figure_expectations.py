@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,17 @@ SHOWN = 5
 
 LESIONS = ("case_id", "lesion", "x", "y", "z", "score", "found")
 TARGET_PERCENTILE, SIGMA_PERCENTILE = 99.7, 99.5
-Threshold = float
+NEAR_MM = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """A lesion: number of its case, centre x, y, z in mm, its score (NaN: no candidate) and whether it was found."""
+
+    case: int
+    xyz: NDArray[np.float64]
+    score: float
+    found: bool
 
 
 @stage
@@ -50,100 +61,89 @@ def figure_expectations(
     model; shown are candidates at or above the operating point of ``evaluation``.
     """
     cohort = sorted((case for folder in prepared for case in prepared_cases(folder)), key=lambda case: case.case_id)
-    cases, _ = cohort_of(cohort)
-    found = read_candidates(candidates, cases)
+    found = read_candidates(candidates, cohort_of(cohort)[0])
     point = read_json(evaluation)["operating_point"]["threshold"]
     level = study.inference.threshold if point is None else float(point)
+    chosen = _chosen(lesions, [case.case_id for case in cohort])
     rows = [
-        _row(study, cohort, found, place, level, expected) for place in _chosen(lesions, [c.case_id for c in cohort])
+        _row(study, cohort[one.case], one, found.where((found.case == one.case) & (found.score >= level)), expected)
+        for one in chosen
     ]
     opened = len(read_openings(openings))
+    facts = provenance(
+        study,
+        figure="expectations",
+        inputs=[expected, candidates, lesions, evaluation, *prepared, table],
+        code=code,
+        openings=opened,
+    )
+    origin = Origin(study.title or study.name, study.scale, study.data, opened)
+    publish(draw_expectations(_input(study, tuple(rows), level, origin)), output, facts)
+    progress(f"{len(rows)} lesions")
+
+
+def _input(study: Study, rows: tuple[Row, ...], level: float, origin: Origin) -> ExpectationsInput:
+    """Return what is drawn, with colours that reach from 0 to a high percentile of all rows."""
     target = next(name for name in study.channels if name not in study.inputs)
-    low, high = study.channels[target].range or (0.0, 1.0)
-    highest = float(np.percentile(np.concatenate([row.target.ravel() for row in rows]), TARGET_PERCENTILE))
-    given = ExpectationsInput(
-        rows=tuple(rows),
-        titles=(study.inputs[0], target, f"expected {target}", "its deviation", "z"),
-        window=(0.0, 1.0),
-        highest=round(highest * (high - low), 1),
-        highest_sigma=float(
-            np.percentile(np.concatenate([row.sigma.ravel() for row in rows]), SIGMA_PERCENTILE) * (high - low)
-        ),
+    shown = np.concatenate([row.target.ravel() for row in rows])
+    deviation = np.concatenate([row.sigma.ravel() for row in rows])
+    return ExpectationsInput(
+        rows=rows,
+        titles=(study.inputs[0], target, f"Expected {target}", "Its deviation", "z"),
+        highest=float(np.percentile(shown, TARGET_PERCENTILE)),
+        highest_sigma=float(np.percentile(deviation, SIGMA_PERCENTILE)),
         threshold=study.inference.threshold,
         highest_z=3 * study.inference.threshold,
         reading=(
             f"Axial slices through {len(rows)} test lesions (magenta), at even steps of their ranking from the highest "
             "score to the lowest.",
-            f"Crosses: candidates at or above the operating point, highest z of a component from {level:.2f} on.",
+            f"Crosses: candidates near the slice at or above the operating point, highest z of a component from "
+            f"{level:.2f} on.",
         ),
-        origin=Origin(study.title or study.name, study.scale, study.data, opened),
+        origin=origin,
     )
-    inputs = [expected, candidates, lesions, evaluation, *prepared, table]
-    publish(
-        draw_expectations(_in_units(given, high - low)),
-        output,
-        provenance(study, figure="expectations", inputs=inputs, code=code, openings=opened),
-    )
-    progress(f"{len(rows)} lesions")
 
 
-def _chosen(lesions: Path, case_ids: Sequence[str]) -> list[tuple[int, NDArray[np.float64], float, bool]]:
-    """Return case number, place x, y, z, score (NaN: no candidate) and whether found, of some lesions."""
-    rows = [row for row in read_rows(lesions, LESIONS) if row["case_id"] in case_ids]
+def _chosen(lesions: Path, case_ids: Sequence[str]) -> list[_Place]:
+    """Return some lesions of the table, from the highest score to the lowest."""
+    rows = read_rows(lesions, LESIONS)
     score, flags = numbers(lesions, rows, "score"), numbers(lesions, rows, "found")
     places = np.stack([numbers(lesions, rows, axis) for axis in "xyz"], axis=1)
     ranked = np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable")
     steps = np.unique(np.round(np.linspace(0, len(ranked) - 1, min(SHOWN, len(ranked)))).astype(int))
     return [
-        (case_ids.index(rows[row]["case_id"]), places[row], float(score[row]), bool(flags[row]))
+        _Place(case_ids.index(rows[row]["case_id"]), places[row], float(score[row]), bool(flags[row]))
         for row in ranked[steps].tolist()
     ]
 
 
-def _row(
-    study: Study,
-    cohort: Sequence[PreparedCase],
-    found: Candidates,
-    place: tuple[int, NDArray[np.float64], float, bool],
-    level: float,
-    expected: Path,
-) -> Row:
-    """Cut the slice through one lesion."""
-    number, xyz, score, hit = place
-    case = cohort[number]
+def _row(study: Study, case: PreparedCase, place: _Place, found: Candidates, expected: Path) -> Row:
+    """Cut the slice through one lesion; ``found`` are the candidates of its case that are shown."""
+    scale = _window(study)
     mean, sigma = read_expected(case, expected)
     target, inside = target_of(case, study), case.mask() > 0
-    plane = int(np.clip(np.rint(case.geometry.to_voxel(xyz[None])[0, 0]), 0, len(target) - 1))
     sx, sy, sz = case.geometry.spacing
-    shown = np.flatnonzero((found.case == number) & (found.score >= level))
-    voxels = case.geometry.to_voxel(found.xyz[shown])
-    near = np.abs(voxels[:, 0] - plane) * sz <= max(sz, 5.0)
-    seen = case.image()[list(study.channels).index(study.inputs[0])][plane]
-    body = inside[plane]
+    plane = int(np.clip(np.rint(case.geometry.to_voxel(place.xyz[None])[0, 0]), 0, len(target) - 1))
+    voxels = case.geometry.to_voxel(found.xyz)
+    near = np.abs(voxels[:, 0] - plane) * sz <= max(sz, NEAR_MM)
+    seen, body = case.image()[list(study.channels).index(study.inputs[0])][plane], inside[plane]
+    score = f"z {place.score:.1f}" if np.isfinite(place.score) else "no candidate"
     return Row(
         seen=np.asarray(seen, np.float32),
-        target=target[plane],
-        mean=np.where(body, mean[plane], 0),
-        sigma=np.where(body, sigma[plane], 0),
+        target=target[plane] * scale,
+        mean=np.where(body, mean[plane], 0) * scale,
+        sigma=np.where(body, sigma[plane], 0) * scale,
         z=np.where(body, (target[plane] - mean[plane]) / sigma[plane], 0),
         lesions=case.labels(mmap=True)[plane] > 0,
         width_mm=target.shape[2] * sx,
         height_mm=target.shape[1] * sy,
-        candidates=tuple(
-            (float((x + 0.5) * sx), float((y + 0.5) * sy), float(z))
-            for (_, y, x), z in zip(voxels[near], found.score[shown][near], strict=True)
-        ),
-        caption=f"{case.case_id[:24]}: "
-        + (f"z {score:.1f}, " if np.isfinite(score) else "no candidate, ")
-        + ("found" if hit else "missed"),
+        candidates=tuple((float((x + 0.5) * sx), float((y + 0.5) * sy)) for _, y, x in voxels[near].tolist()),
+        caption=f"{case.case_id[:24]}: {score}, {'found' if place.found else 'missed'}",
     )
 
 
-def _in_units(given: ExpectationsInput, scale: float) -> ExpectationsInput:
-    """Return the rows with target, mean and sigma in the units of the target instead of shares of its window."""
-    from dataclasses import replace
-
-    rows = [
-        replace(row, target=row.target * scale, mean=row.mean * scale, sigma=row.sigma * scale) for row in given.rows
-    ]
-    return replace(given, rows=tuple(rows))
+def _window(study: Study) -> float:
+    """Return how many units of the target its window is wide; its images are stored in shares of it."""
+    target = next(channel for channel in study.channels.values() if channel.target)
+    low, high = target.range or (0.0, 1.0)
+    return high - low

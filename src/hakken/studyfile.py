@@ -95,7 +95,7 @@ def _check_targets(study: Study, source: str) -> None:
         )
     if not study.expects and study.inference.threshold >= 1:
         raise HakkenError(
-            f"{source}: inference.threshold {study.inference.threshold:g} is no probability; give one < 1"
+            f"{source}: inference.threshold {study.inference.threshold:g} is no probability; give a number below 1"
         )
 
 

@@ -15,7 +15,9 @@ from hakken.figures.style import BLUE, GREY, ORANGE, PALE, TWO_COLUMNS, Origin, 
 Floats = NDArray[np.float64]
 REACH = 5.0
 LEAST = 1e-5
-TOP, HEIGHT = 2.95, 2.2
+HEIGHT = 2.2
+BIN = 5
+"""So many bins of the histogram are drawn as one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +53,13 @@ LOOKS = ((BLUE, "o", "-"), (ORANGE, "s", (0, (4, 1.5))))
 def draw_calibration(given: CalibrationInput) -> Figure:
     """Draw density, quantiles, and mean and standard deviation of each case."""
     with style():
-        figure = new_figure(TWO_COLUMNS, TOP + 0.25 + 0.13 * len(given.lines), given.origin)
-        bottom = 0.45 + 0.13 * len(given.lines)
+        bottom = 0.68 + 0.125 * len(given.lines)
+        figure = new_figure(TWO_COLUMNS, bottom + HEIGHT + 0.28, given.origin)
         _density(place(figure, 0.55, bottom, 2.0, HEIGHT), given)
         _quantiles(place(figure, 3.05, bottom, 1.7, HEIGHT), given)
         _cases(place(figure, 5.3, bottom, 1.75, HEIGHT), given)
         for number, line in enumerate(given.lines):
-            write(figure, 0.1, 0.3 + 0.125 * (len(given.lines) - 1 - number) - 0.06, line, fontsize=6.2, color=GREY)
+            write(figure, 0.1, 0.26 + 0.125 * (len(given.lines) - 1 - number), line, fontsize=6.2, color=GREY)
     return figure
 
 
@@ -65,11 +67,9 @@ def _density(axes: Axes, given: CalibrationInput) -> None:
     """Draw the density of z on a logarithmic axis, with the standard normal and the threshold of candidates."""
     grid = np.linspace(-REACH, REACH, 201)
     axes.plot(grid, stats.norm.pdf(grid), color=GREY, linewidth=1.0, zorder=2)
-    axes.annotate("standard normal", (-2.9, 0.007), fontsize=6, color=GREY, ha="right")
+    axes.annotate("standard\nnormal", (-3.9, 3e-4), fontsize=6, color=GREY, ha="right")
     for part, (colour, _, line) in zip(given.parts, LOOKS, strict=False):
-        width = np.diff(part.edges)
-        density = part.counts / part.counts.sum() / width
-        middle = (part.edges[1:] + part.edges[:-1]) / 2
+        middle, density = _coarse(part)
         shown = (np.abs(middle) < REACH) & (density > 0)
         axes.plot(middle[shown], density[shown], color=colour, linestyle=line, linewidth=1.2, zorder=3)
     axes.axvline(given.threshold, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)))
@@ -79,6 +79,14 @@ def _density(axes: Axes, given: CalibrationInput) -> None:
     axes.set_xlabel("z")
     axes.set_ylabel("Density over voxels")
     axes.set_title("Density")
+
+
+def _coarse(part: Calibrated) -> tuple[Floats, Floats]:
+    """Return the middles and the density of bins of `BIN` bins each."""
+    whole = len(part.counts) // BIN * BIN
+    counts = part.counts[:whole].reshape(-1, BIN).sum(1)
+    borders = part.edges[: whole + 1 : BIN]
+    return (borders[1:] + borders[:-1]) / 2, counts / part.counts.sum() / np.diff(borders)
 
 
 def _quantiles(axes: Axes, given: CalibrationInput) -> None:

@@ -61,7 +61,7 @@ class ExpectationsInput:
 def draw_expectations(given: ExpectationsInput) -> Figure:
     """Draw a row of five pictures for each slice, and the bars of their colours below."""
     tall = [TILE * row.height_mm / row.width_mm for row in given.rows]
-    height = 0.98 + 0.12 * len(given.reading) + sum(tall) + CAPTION * len(tall)
+    height = 0.78 + 0.12 * len(given.reading) + sum(tall) + CAPTION * len(tall)
     with style():
         figure = new_figure(TWO_COLUMNS, height, given.origin)
         top = height - 0.24
@@ -71,7 +71,7 @@ def draw_expectations(given: ExpectationsInput) -> Figure:
             _row(figure, top, extent, row, given)
             write(figure, 0.08, top - extent - 0.11, row.caption, fontsize=6)
             top -= extent + CAPTION
-        _bars(figure, top - 0.12, given)
+        _bars(figure, top - 0.08, given)
         for number, line in enumerate(given.reading):
             last = len(given.reading) - 1 - number
             write(figure, 0.08, 0.26 + 0.12 * last, line, fontsize=6, color=GREY)

@@ -89,7 +89,7 @@ def _input(study: Study, rows: tuple[Row, ...], level: float, origin: Origin) ->
     deviation = np.concatenate([row.sigma.ravel() for row in rows])
     return ExpectationsInput(
         rows=rows,
-        titles=(study.inputs[0], target, f"Expected {target}", "Its deviation", "z"),
+        titles=(study.inputs[0], target, f"Expected {target}", "Standard deviation", "z"),
         highest=float(np.percentile(shown, TARGET_PERCENTILE)),
         highest_sigma=float(np.percentile(deviation, SIGMA_PERCENTILE)),
         threshold=study.inference.threshold,
@@ -97,8 +97,8 @@ def _input(study: Study, rows: tuple[Row, ...], level: float, origin: Origin) ->
         reading=(
             f"Axial slices through {len(rows)} test lesions (magenta), at even steps of their ranking from the highest "
             "score to the lowest.",
-            f"Crosses: candidates near the slice at or above the operating point, highest z of a component from "
-            f"{level:.2f} on.",
+            f"Crosses: candidates near the slice whose highest z reaches the operating point, {level:.2f}. {target}: "
+            "dark is high.",
         ),
         origin=origin,
     )

@@ -139,7 +139,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     (folder / "freeze.json").write_text(json.dumps({"models": {"selected": sealed}}))
     given = {"study": settings(), "prepared": [folder / "prepared"]}
     expect(**given, model=folder / "selected.pt", freeze=folder / "freeze.json", output=folder / "expected")
-    calibrate(**given, expected=folder / "expected", output=folder / "calibration.json")
+    calibrate(**given, expected=folder / "expected", output=folder / "z.json")
     return Chain(folder, record)
 
 
@@ -171,7 +171,7 @@ def test_what_is_expected_makes_the_scores(chain: Chain) -> None:
 
 
 def test_calibration_is_that_of_the_cases_without_lesions(chain: Chain) -> None:
-    found = read_json(chain.file("calibration.json"))
+    found = read_json(chain.file("z.json"))
     assert found["case_ids"] == ["v2", "v3"]
     z = np.concatenate(
         [
@@ -235,7 +235,7 @@ def test_the_figures_are_drawn_the_same_each_time(chain: Chain) -> None:
 
 def _draw(chain: Chain) -> dict[str, str]:
     """Draw the three figures and return the digests of their files."""
-    calibration = chain.file("calibration.json")
+    calibration = chain.file("z.json")
     figure_baseline(**chain.figure("baseline"), baseline=chain.file("comparison.json"))
     figure_calibration(**chain.figure("calibration"), validation=calibration, test=calibration)
     figure_expectations(

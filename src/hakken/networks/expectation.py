@@ -14,8 +14,6 @@ for computer vision?, NIPS 2017).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -82,9 +80,14 @@ class ExpectationUNet(nn.Module):
         One sample, or no dropout, is one pass without it. Whether the network trains does not matter.
         """
         drawn = samples if self.hyperparameters.dropout > 0 and samples > 1 else 1
-        with _dropping(self.unet, drawn > 1), torch.random.fork_rng(_devices(images)):
-            torch.manual_seed(seed)
-            passes = [self(images) for _ in range(drawn)]
+        before = self.unet.training
+        self.unet.train(drawn > 1)  # of its layers dropout alone does something else in training
+        try:
+            with torch.random.fork_rng(_devices(images)):
+                torch.manual_seed(seed)
+                passes = [self(images) for _ in range(drawn)]
+        finally:
+            self.unet.train(before)
         means = torch.stack([one.mean for one in passes])
         own = torch.stack([one.sigma for one in passes]).square().mean(0)
         return Expectation(means.mean(0), (own + means.var(0, unbiased=False)).sqrt())
@@ -99,17 +102,6 @@ def negative_log_likelihood(expected: Expectation, target: torch.Tensor, inside:
     loss = expected.sigma.log() + 0.5 * z.square() + 0.5 * math.log(2 * math.pi)
     weight = inside.to(loss.dtype)
     return (loss * weight).sum() / weight.sum().clamp_min(1)
-
-
-@contextmanager
-def _dropping(network: nn.Module, on: bool) -> Iterator[None]:
-    """Switch dropout on or off in a network whose other layers do the same in training and after it."""
-    before = network.training
-    network.train(on)
-    try:
-        yield
-    finally:
-        network.train(before)
 
 
 def _devices(images: torch.Tensor) -> list[torch.device]:

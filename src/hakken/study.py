@@ -331,9 +331,6 @@ class Study(Section):
         lacking = [figure for figure in self.figures if figure in OF_CASES and self.task != "anomaly"]
         if lacking:
             raise ValueError(f"the figure `{lacking[0]}` is one of the task `anomaly`; remove it from `figures`")
-        lacking = [figure for figure in self.figures if figure in OF_EXPECTATION and not self.expects]
-        if lacking:
-            raise ValueError(f"the figure `{lacking[0]}` needs training.network `expectation_unet`; remove it")
         if not self.inputs:
             raise ValueError("every channel is a `target`; the network needs one to see")
         return self

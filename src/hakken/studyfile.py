@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from hakken.errors import HakkenError
 from hakken.names import nearest
-from hakken.study import NETWORKS, Section, Study
+from hakken.study import NETWORKS, OF_CASES, OF_EXPECTATION, Section, Study
 
 
 def load_study(path: Path, scale: str) -> Study:
@@ -75,6 +75,7 @@ def _check_sections_fit(study: Study, source: str) -> None:
             f"use {' or '.join(f'`{name}`' for name in NETWORKS[study.task])}"
         )
     _check_targets(study, source)
+    _check_figures(study, source)
     searched = study.search.space.get("patch_size")
     largest = max(study.parameters.patch_size, int((searched and searched.high) or 0))
     if largest > study.patches.size_voxel:
@@ -97,6 +98,15 @@ def _check_targets(study: Study, source: str) -> None:
         raise HakkenError(
             f"{source}: inference.threshold {study.inference.threshold:g} is no probability; give a number below 1"
         )
+
+
+def _check_figures(study: Study, source: str) -> None:
+    """Figures need numbers that only some networks and objectives give."""
+    for figure in study.figures:
+        if figure in OF_EXPECTATION and not study.expects:
+            raise HakkenError(f"{source}: the figure `{figure}` needs training.network `expectation_unet`; remove it")
+        if figure in OF_CASES and not study.of_cases:
+            raise HakkenError(f"{source}: the figure `{figure}` needs `evaluation.objective: roc`; remove it")
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def expectation(**changes: Any) -> Study:
         "patches": {"axes": 2},
         "inference": {"threshold": 3.0, "samples": 2},
         "evaluation": {"objective": "froc", "maximum_fp": 2},
+        "figures": ["froc"],
     }
     return study(**(content | changes))
 
@@ -114,3 +115,5 @@ def test_a_probability_is_below_one_and_figures_have_their_network() -> None:
         study(inference={"threshold": 3.0})
     with pytest.raises(HakkenError, match="the figure `calibration` needs training"):
         study(figures=["froc", "calibration"])
+    with pytest.raises(HakkenError, match="the figure `roc` needs `evaluation"):
+        expectation(figures=["roc"])

@@ -67,7 +67,7 @@ def _density(axes: Axes, given: CalibrationInput) -> None:
     """Draw the density of z on a logarithmic axis, with the standard normal and the threshold of candidates."""
     grid = np.linspace(-REACH, REACH, 201)
     axes.plot(grid, stats.norm.pdf(grid), color=GREY, linewidth=1.0, zorder=2)
-    axes.annotate("standard\nnormal", (-3.9, 3e-4), fontsize=6, color=GREY, ha="right")
+    axes.annotate("grey: standard normal", (-4.8, 0.45), fontsize=6, color=GREY, ha="left")
     for part, (colour, _, line) in zip(given.parts, LOOKS, strict=False):
         middle, density = _coarse(part)
         shown = (np.abs(middle) < REACH) & (density > 0)

@@ -33,7 +33,7 @@ NEAR_MM = 5.0
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """A lesion: number of its case, centre x, y, z in mm, its score (NaN: no candidate) and whether it was found."""
+    """A lesion: number of its case, centre x, y, z in mm, its score (NaN: no candidate hits it) and whether it was found."""
 
     case: int
     xyz: NDArray[np.float64]
@@ -127,7 +127,7 @@ def _row(study: Study, case: PreparedCase, place: _Place, found: Candidates, exp
     voxels = case.geometry.to_voxel(found.xyz)
     near = np.abs(voxels[:, 0] - plane) * sz <= max(sz, NEAR_MM)
     seen, body = case.image()[list(study.channels).index(study.inputs[0])][plane], inside[plane]
-    score = f"z {place.score:.1f}" if np.isfinite(place.score) else "no candidate"
+    score = f"z {place.score:.1f}" if np.isfinite(place.score) else "no hit"
     return Row(
         seen=np.asarray(seen, np.float32),
         target=target[plane] * scale,

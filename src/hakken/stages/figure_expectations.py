@@ -33,7 +33,7 @@ NEAR_MM = 5.0
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """A lesion: number of its case, centre x, y, z in mm, its score (NaN: no candidate hits it) and whether it was found."""
+    """A lesion: number of its case, centre x, y, z in mm, its score (NaN: no hit) and whether it was found."""
 
     case: int
     xyz: NDArray[np.float64]

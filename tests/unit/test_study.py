@@ -193,6 +193,11 @@ PHANTOM = FULL["cohort"]["phantom"]
             "channels.bad name: string should match pattern '^[A-Za-z0-9][A-Za-z0-9_]*$' (found 'bad name')",
         ),
         (("reference",), "T2", "study: reference `T2` is no channel, only T1"),
+        (
+            ("preparation", "mask_channel"),
+            "T11",
+            "study: preparation.mask_channel `T11` is no channel, only T1; did you mean `T1`?",
+        ),
         (("reference",), "T11", "study: reference `T11` is no channel, only T1; did you mean `T1`?"),
         (("parameters", "kernel"), 4, "parameters.kernel: kernel must be odd (found 4)"),
         (

@@ -212,6 +212,11 @@ def of_task(*tasks):
     return "|".join(name for name, plan in PLANS.items() if plan.study.task in tasks) or "(?!)"
 
 
+def of_network(*networks):
+    """The studies of some networks, to bind rules to; where there is none, a pattern that nothing fits."""
+    return "|".join(name for name, plan in PLANS.items() if plan.study.training.network in networks) or "(?!)"
+
+
 def case_tables(wildcards):
     """The tables of the cases' scores, which a study of cases has."""
     if not PLANS[wildcards.study].study.of_cases:
@@ -251,7 +256,7 @@ wildcard_constraints:
     trial=r"\d+",
     model="selected|default",
     scope="development|test",
-    figure="froc|roc|search|learnt|strata|overlays|anomalies|registration",
+    figure="froc|roc|search|learnt|strata|overlays|anomalies|registration|calibration|expectations|baseline",
 
 
 # N trainings at once by construction: each sweep has as many slots as its study says, whatever `--jobs` says.

@@ -25,6 +25,11 @@ CAPTIONS = {
     "overlays": "Examples from the test set: found lesions in magenta, false positives in red, missed lesions in blue.",
     "anomalies": "The most anomalous abnormal and normal cases of the test set: the slice through the patch with the "
     "highest error of reconstruction, and the error of each voxel over it. Lesions are outlined.",
+    "calibration": "Calibration: z of cases without lesions against the standard normal distribution, and its mean and "
+    "standard deviation in each case. Voxels of one patient are not independent, so intervals resample patients.",
+    "expectations": "Test lesions, from the highest score to the lowest: what the network sees, the target, what it "
+    "expects, with which standard deviation, and z. Lesions in magenta, candidates as crosses.",
+    "baseline": "The selected network beside the brightest components of the target channel, on the same resamples.",
     "registration": "Channels before and after registration to the reference channel.",
 }
 

@@ -41,6 +41,7 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
         "evaluate": 4,
         "optimism": 1,
         **({"case_table": 4, "reconstruct": 1} if plan.study.of_cases else {}),
+        **({"expect": 2, "calibrate": 2, "baseline": 1} if plan.study.expects else {}),
         **{f"figure_{figure}": 1 for figure in plan.study.figures},
         "summary": 1,
         "report": 1,

@@ -11,6 +11,8 @@ import yaml
 from workflow_project import ROOT, new_project
 
 STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
+PUBLISHED = ROOT / "config" / "published.yaml"
+OVERVIEW = "results/overview.md"
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
 COMBINATIONS = [
     (path.stem, scale, profile)
@@ -74,3 +76,14 @@ def test_the_names_of_a_site_reach_its_scheduler(profile: str, key: str, value: 
     run = project.snakemake("--dry-run", "--profile", f"profiles/{profile}", "--quiet", "host")
     assert run.returncode == 0, run.stdout[-3000:]
     assert re.search(rf"^rule trial:\n(?: +.*\n)*? +resources: .*\b{key}={value}\b", run.stdout, flags=re.MULTILINE)
+
+
+def test_the_published_systems_come_out_of_one_call(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project", (ROOT / "config" / "config.yaml").read_text())
+    published = [name for name, scale in yaml.safe_load(PUBLISHED.read_text())["studies"].items() if scale is not None]
+    run = project.snakemake("--dry-run", "--quiet", "host", "--configfile", str(PUBLISHED), "--", OVERVIEW, "all")
+    assert run.returncode == 0, run.stdout[-3000:]
+    reports = re.findall(r"^    output: results/(\w+)/tiny/report\.html$", run.stdout, flags=re.MULTILINE)
+    assert sorted(reports) == sorted(published)
+    assert len(published) == 5
+    assert f"    output: {OVERVIEW}" in run.stdout

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from hakken.commands.configured import check_config
+from hakken.commands.configured import check_config, named_studies
 from hakken.errors import HakkenError
 from hakken.files import require_writable
 from hakken.report.guard import SCIENCE, require_source, require_unchanged, source_table
@@ -23,7 +23,7 @@ MODELS = ("selected", "default")
 def load_plans():
     """Read every configured study at its scale, and its case table; `--config study=NAME scale=SCALE` picks one."""
     check_config(config)
-    chosen = {config["study"]: config["scale"]} if "study" in config else config["studies"]
+    chosen = {config["study"]: config["scale"]} if "study" in config else named_studies(config)
     folder = Path(workflow.basedir) / "config" / "studies"
     require_writable(Path("results"))
     studies = {name: load_study(folder / f"{name}.yaml", scale) for name, scale in chosen.items()}

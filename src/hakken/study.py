@@ -86,16 +86,25 @@ class PartFractions(Section):
 class Phantom(Section):
     """A cohort that the package itself draws, written as image files with real headers."""
 
-    generator: Literal["brain_metastasis", "aneurysm", "head_ct"] = Field(
+    generator: Literal["brain_metastasis", "aneurysm", "head_ct", "endoscopy"] = Field(
         description="Which generator draws the cases: `brain_metastasis`, T1-weighted MR with and without contrast "
         "agent; `aneurysm`, time-of-flight MR angiography, one channel; `head_ct`, emergency head CT, one channel, "
-        "training cases without lesions."
+        "training cases without lesions; `endoscopy`, frames of colonoscopy, channels red, green and blue."
     )
     cases: PartSizes = Field(description="Cases of each part.")
     shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Head size x, y, z in mm.")
     spacing_mm: float = Field(default=1.0, ge=0.5, le=4, description="In-plane voxel size of the images in mm.")
     displacement_mm: float = Field(default=6.0, ge=0, le=20, description="Largest shift between channels in mm.")
     displacement_degrees: float = Field(default=5.0, ge=0, le=20, description="Largest rotation between channels.")
+    frames: int = Field(
+        default=1, ge=1, le=100, description="Frames of a sequence, which is one patient (`endoscopy`)."
+    )
+
+    @model_validator(mode="after")
+    def _sequences(self) -> Self:
+        if self.frames > 1 and self.generator != "endoscopy":
+            raise ValueError("`frames`: only the generator `endoscopy` draws sequences; remove the key")
+        return self
 
 
 class Cohort(Section):

@@ -33,7 +33,7 @@ def study_of(seed: int = 3, channels: tuple[str, ...] = COLOURS) -> Study:
         "name": "polyps",
         "seed": seed,
         "cohort": {"phantom": PHANTOM},
-        "channels": {name: {"modality": "mr", "normalise": "window", "range": [0, 255]} for name in channels},
+        "channels": {name: {"modality": "endoscopy", "normalise": "window", "range": [0, 255]} for name in channels},
         "reference": channels[0],
     }
     return Study.model_validate(content)

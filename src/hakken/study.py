@@ -26,6 +26,7 @@ from hakken.study_cohort import (
 )
 from hakken.study_search import Comparison, Hyperparameters, Parameter, Search, WarmStart
 from hakken.study_section import Name, Positive, Section
+from hakken.study_sizes import Sizes
 
 __all__ = [
     "PARTS",
@@ -48,6 +49,7 @@ __all__ = [
     "Registration",
     "Search",
     "Section",
+    "Sizes",
     "Spacing",
     "Study",
     "Task",
@@ -106,7 +108,7 @@ class Patches(Section):
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder"]
+NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder", "unet"]
 
 
 class Training(Section):
@@ -117,12 +119,15 @@ class Training(Section):
         description="`patch_cnn`: convolutions of the patch, structured by `parameters`; `projection_cnn`: the same in "
         "2-D on maximum-intensity projections of the patch in nine directions; `conv_autoencoder`: strided "
         "convolutions to a code and transposed ones back (`convolutions` a level, `poolings` levels, `dense_units` "
-        "feature maps of the code).",
+        "feature maps of the code); `unet`: a mask of the whole patch (`poolings` + 1 levels of `convolutions` each).",
     )
+    sizes: Sizes = Field(default=Sizes(), description="Sizes of a `unet` between which is chosen after training.")
     steps: int = Field(default=4000, ge=1, description="Mini-batches at most.")
     validate_every: int = Field(default=500, ge=1, description="Steps between two measurements of the objective.")
     patience: int = Field(default=3, ge=1, description="Stop after so many measurements without improvement.")
-    loss: Literal["cross_entropy", "focal"] = Field(default="cross_entropy", description="Loss.")
+    loss: Literal["cross_entropy", "focal"] = Field(
+        default="cross_entropy", description="Loss; the task `segmentation` adds the soft Dice loss to cross-entropy."
+    )
     focal_gamma: float = Field(default=2.0, ge=0, le=10, description="Exponent of the focal loss.")
     optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="Optimiser.")
     schedule: Literal["cosine", "step"] = Field(default="cosine", description="Course of the learning rate.")
@@ -140,7 +145,8 @@ class Inference(Section):
         default=0.1,
         gt=0,
         lt=1,
-        description="Scores below it are background; errors of reconstruction (task `anomaly`) have none.",
+        description="Scores below it are background; errors of reconstruction (task `anomaly`) have none. Task "
+        "`segmentation`: the probability from which on a voxel belongs to a lesion.",
     )
     suppression_mm: float = Field(default=4.0, ge=0, le=100, description="Weaker candidates this near are dropped.")
     maximum_candidates: int = Field(default=100, ge=1, le=10_000, description="Most candidates of a case.")
@@ -195,11 +201,13 @@ class Evaluation(Section):
 
 
 Task = Literal["detection", "anomaly", "segmentation", "classification"]
-Figure = Literal["froc", "roc", "search", "learnt", "strata", "overlays", "anomalies", "registration"]
+Figure = Literal[
+    "froc", "roc", "search", "learnt", "strata", "overlays", "anomalies", "registration", "segmentations", "sizes"
+]
 FIGURES: dict[Task, tuple[Figure, ...]] = {
     "detection": ("froc", "search", "learnt", "strata", "overlays", "registration"),
     "anomaly": ("roc", "search", "learnt", "anomalies"),
-    "segmentation": ("search", "learnt"),
+    "segmentation": ("segmentations", "sizes", "search", "learnt"),
     "classification": ("search", "learnt"),
 }
 """The figures that a study of each task draws unless it says otherwise."""
@@ -207,10 +215,13 @@ FIGURES: dict[Task, tuple[Figure, ...]] = {
 OF_CASES: tuple[Figure, ...] = ("roc", "anomalies")
 """Figures that only a study of cases (`evaluation.objective: roc`) has the numbers for."""
 
+OF_MASKS: tuple[Figure, ...] = ("segmentations", "sizes")
+"""Figures that only the task `segmentation` has the numbers for."""
+
 NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
     "detection": ("patch_cnn", "projection_cnn"),
     "anomaly": ("conv_autoencoder",),
-    "segmentation": (),
+    "segmentation": ("unet",),
     "classification": (),
 }
 
@@ -292,6 +303,20 @@ class Study(Section):
         lacking = [figure for figure in self.figures if figure in OF_CASES and self.task != "anomaly"]
         if lacking:
             raise ValueError(f"the figure `{lacking[0]}` is one of the task `anomaly`; remove it from `figures`")
+        foreign = [figure for figure in self.figures if figure in OF_MASKS and self.task != "segmentation"]
+        if foreign:
+            raise ValueError(f"the figure `{foreign[0]}` is one of the task `segmentation`; remove it from `figures`")
         if not self.inputs:
             raise ValueError("every channel is a `target`; the network needs one to see")
+        self._check_sizes()
         return self
+
+    def _check_sizes(self) -> None:
+        levels, most = self.training.sizes.levels, self.parameters.poolings + 1
+        if levels and max(levels) != most:
+            raise ValueError(
+                f"training.sizes.levels ends at {max(levels)}, but parameters.poolings {most - 1} gives {most} levels; "
+                "the largest size is the whole network"
+            )
+        if levels and "poolings" in self.search.space:
+            raise ValueError("training.sizes.levels says how deep the network is; do not search `poolings` as well")

@@ -58,7 +58,9 @@ class Phantom(Section):
     spacing_mm: float = Field(default=1.0, ge=0.5, le=4, description="In-plane voxel size of the images in mm.")
     displacement_mm: float = Field(default=6.0, ge=0, le=20, description="Largest shift between channels in mm.")
     displacement_degrees: float = Field(default=5.0, ge=0, le=20, description="Largest rotation between channels.")
-    frames: int = Field(default=1, ge=1, le=100, description="Frames of a sequence, which is one patient (`endoscopy`).")
+    frames: int = Field(
+        default=1, ge=1, le=100, description="Frames of a sequence, which is one patient (`endoscopy`)."
+    )
 
     @model_validator(mode="after")
     def _sequences(self) -> Self:

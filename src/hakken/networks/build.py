@@ -7,6 +7,7 @@ from torch import nn
 from hakken.networks.autoencoder import ConvAutoencoder, level_edges
 from hakken.networks.patch_cnn import PatchClassifier, remaining_extent
 from hakken.networks.projection_cnn import ProjectionClassifier
+from hakken.networks.unet import UNet, level_widths
 from hakken.study import Hyperparameters, NetworkName
 
 
@@ -17,6 +18,8 @@ def build_network(name: NetworkName, channels: int, dimensions: int, parameters:
     """
     if name == "projection_cnn":
         return ProjectionClassifier(channels, parameters)
+    if name == "unet":
+        return UNet(channels, 1, dimensions, parameters)
     network = ConvAutoencoder if name == "conv_autoencoder" else PatchClassifier
     return network(channels, dimensions, parameters)
 
@@ -25,6 +28,8 @@ def require_architecture(name: NetworkName, parameters: Hyperparameters) -> None
     """Raise InvalidArchitecture when the parameters describe no network of this name; nothing is built."""
     if name == "conv_autoencoder":
         level_edges(parameters)
+    elif name == "unet":
+        level_widths(parameters)
     else:
         remaining_extent(parameters)
 

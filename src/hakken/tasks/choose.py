@@ -14,6 +14,7 @@ from hakken.study import Hyperparameters, Study
 from hakken.study import Task as Name
 from hakken.tasks.anomaly import AnomalyTask
 from hakken.tasks.detection import DetectionTask
+from hakken.tasks.segmentation import SegmentationTask
 
 Predictions = Mapping[str, Any]
 """What a network says of cases, by case id; of which kind is the task's own affair."""
@@ -63,7 +64,11 @@ class Task(Protocol):
         ...
 
 
-TASKS: dict[Name, Callable[..., Task]] = {"detection": DetectionTask, "anomaly": AnomalyTask}
+TASKS: dict[Name, Callable[..., Task]] = {
+    "detection": DetectionTask,
+    "anomaly": AnomalyTask,
+    "segmentation": SegmentationTask,
+}
 
 
 def task_of(study: Study, dimensions: int, parameters: Hyperparameters, validation: Sequence[PreparedCase]) -> Task:

@@ -49,11 +49,11 @@ def peak_bytes(network: nn.Module, shape: Sequence[int]) -> int:
     return count.most
 
 
-class _Held(TorchDispatchMode):
+class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of the storages that are alive."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.most = 0
         self._alive: set[int] = set()
 

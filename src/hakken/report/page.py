@@ -25,6 +25,9 @@ CAPTIONS = {
     "overlays": "Examples from the test set: found lesions in magenta, false positives in red, missed lesions in blue.",
     "anomalies": "The most anomalous abnormal and normal cases of the test set: the slice through the patch with the "
     "highest error of reconstruction, and the error of each voxel over it. Lesions are outlined.",
+    "segmentations": "Test cases with the outlines of truth and of the masks that were found, worst first.",
+    "sizes": "Mean Dice on the test set against the multiply-adds of an image: one network trained once for all sizes, "
+    "networks of one size trained apart with equal budgets, and the best threshold on one colour.",
     "registration": "Channels before and after registration to the reference channel.",
 }
 

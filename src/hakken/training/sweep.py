@@ -1,8 +1,8 @@
 """The sweeps of a study: its search, its untuned default, and those that compare numbers of slots.
 
 Each has a folder `results/<study>/<scale>/sweeps/<name>`. The search proposes over the study's space; `default` trains
-the study's own parameters once; `apart-3` trains them once at three levels alone, for comparison with a network that was
-trained at several depths (`training.sizes`); `n4-r1` is a search of its own with four trainings at once, repeat 1 of the
+the study's own parameters once; `apart-3` trains them once at three levels alone, for comparison with a network of
+several depths (`training.sizes`); `n4-r1` is a search of its own with four trainings at once, repeat 1 of the
 comparison, and `random-r0` is random search.
 """
 

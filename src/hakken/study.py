@@ -102,6 +102,13 @@ class Patches(Section):
     size_voxel: int = Field(default=24, ge=4, le=512, description="Largest patch edge that a network may ask for.")
     margin_voxel: int = Field(default=4, ge=0, le=64, description="Extra border for augmentation, on each side.")
     positives_per_lesion: int = Field(default=8, ge=1, le=1000, description="Patches centred in each lesion.")
+    jitter_voxel: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="Positives are moved by up to so many voxels along each axis, so that a lesion may lie anywhere in "
+        "its patch: for the task `segmentation`, where the middle of a patch must not give the lesion away.",
+    )
     easy_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="Anywhere in the mask.")
     hard_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="On bright structures.")
     clearance_mm: float = Field(default=2.0, ge=0, le=50, description="Negatives keep this distance from lesions.")
@@ -308,6 +315,10 @@ class Study(Section):
             raise ValueError(f"the figure `{foreign[0]}` is one of the task `segmentation`; remove it from `figures`")
         if not self.inputs:
             raise ValueError("every channel is a `target`; the network needs one to see")
+        if self.patches.jitter_voxel and self.task != "segmentation":
+            raise ValueError(
+                "`patches.jitter_voxel` is for the task `segmentation`; elsewhere the centre is what counts"
+            )
         self._check_sizes()
         return self
 

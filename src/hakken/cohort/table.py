@@ -42,7 +42,8 @@ def read_table(path: Path, study: Study, files_exist: bool = True) -> CaseTable:
 
 def write_table(path: Path, table: CaseTable) -> None:
     """Write ``table`` as CSV, its files relative to the folder of ``path``; columns that no case fills are left out."""
-    records = [_record(case, path.parent) for case in table.cases]
+    truth = _truth_column(table)
+    records = [_record(case, path.parent, truth) for case in table.cases]
     columns = list(dict.fromkeys(column for record in records for column in record))
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
@@ -70,17 +71,23 @@ def _case(row: Row, rows: Rows, study: Study, free: Iterable[str]) -> Case:
     )
 
 
-def _record(case: Case, folder: Path) -> dict[str, str]:
-    """Return the cells of one case, by column."""
+def _truth_column(table: CaseTable) -> str:
+    """Return the column that the truth of all cases stands in; cases without lesions do not tell which."""
+    if any(case.label for case in table.cases):
+        return "label"
+    return "lesion_table" if any(case.lesion_table for case in table.cases) else "lesion_mask"
+
+
+def _record(case: Case, folder: Path, truth: str) -> dict[str, str]:
+    """Return the cells of one case, by column; ``truth`` is that of the truth."""
     file = case.lesion_mask or case.lesion_table
-    column = "label" if case.label else "lesion_table" if case.lesion_table else "lesion_mask"
     return {
         "case_id": case.case_id,
         "patient": case.patient,
         **({"split": case.split} if case.split else {}),
         **case.columns,
         **{name: _relative(image, folder) for name, image in case.channels.items()},
-        column: case.label or (_relative(file, folder) if file else NO_LESIONS),
+        truth: case.label or (_relative(file, folder) if file else NO_LESIONS),
     }
 
 

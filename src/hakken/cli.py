@@ -16,7 +16,9 @@ from hakken.commands import (
     anova,
     check,
     chest_xray,
+    clinic_db,
     doctor,
+    export,
     froc,
     init,
     open_ms,
@@ -45,6 +47,8 @@ COMMANDS = (
     anova,
     open_ms,
     chest_xray,
+    clinic_db,
+    export,
     schema,
 )
 INTERRUPTED = 130

@@ -30,6 +30,8 @@ COMMANDS = (
     "anova",
     "open-ms",
     "chest-xray",
+    "clinic-db",
+    "export",
     "schema",
 )
 HEAVY = ("torch", "numpy", "pandas", "SimpleITK", "pydantic", "scipy", "yaml", "jinja2")

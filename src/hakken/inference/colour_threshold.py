@@ -1,7 +1,7 @@
 """The trivial baseline of segmentation: a lesion is where one channel, or its share of all, lies beyond a threshold.
 
-A feature of a voxel is the value of a channel, the mean of all channels, or a channel's share of their sum. Which
-feature, which side of the threshold and which threshold have the highest mean Dice is found by trying them all.
+A feature of a voxel is the normalised value of a channel, the mean of all channels, or a channel's share of the sum of
+all, in intensities as they were before normalisation. Which feature, which side of the threshold and which threshold have the highest mean Dice is found by trying them all.
 """
 
 from __future__ import annotations
@@ -47,13 +47,20 @@ class Threshold:
 def features_of(case: PreparedCase) -> dict[str, Values]:
     """Return the features (z, y, x) of a prepared case by name."""
     image = np.asarray(case.image(), np.float32)
-    total = image.sum(0)
     found = dict(zip(case.channels, image, strict=True))
     if len(case.channels) > 1:
-        found["mean of all channels"] = total / len(case.channels)
-        shares = image / np.where(np.abs(total) > 1e-3, total, np.inf)
+        found["mean of all channels"] = image.mean(0)
+        raw = np.stack([_raw(case, name, values) for name, values in zip(case.channels, image, strict=True)])
+        total = raw.sum(0)
+        shares = raw / np.where(np.abs(total) > 1e-3, total, np.inf)
         found |= {f"share of {name}": share for name, share in zip(case.channels, shares, strict=True)}
     return found
+
+
+def _raw(case: PreparedCase, name: str, values: Values) -> Values:
+    """Return the intensities of a channel as they were before normalisation."""
+    record = case.normalisation.get(name, {"zero": 0.0, "one": 1.0})
+    return np.asarray(record["zero"] + values * (record["one"] - record["zero"]), np.float32)
 
 
 def choose_threshold(cases: Sequence[PreparedCase]) -> Threshold:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from hakken.networks.autoencoder import ConvAutoencoder, level_edges
@@ -11,15 +13,22 @@ from hakken.networks.unet import UNet, level_widths
 from hakken.study import Hyperparameters, NetworkName
 
 
-def build_network(name: NetworkName, channels: int, dimensions: int, parameters: Hyperparameters) -> nn.Module:
+def build_network(
+    name: NetworkName,
+    channels: int,
+    dimensions: int,
+    parameters: Hyperparameters,
+    widths: Sequence[int] | None = None,
+) -> nn.Module:
     """Return an untrained network for patches of ``channels`` with ``dimensions`` axes, 2 or 3.
 
-    Raises InvalidArchitecture when the parameters describe none.
+    ``widths`` are the feature maps of each level of a `unet` that was cut out of a larger one. Raises
+    InvalidArchitecture when the parameters describe none.
     """
     if name == "projection_cnn":
         return ProjectionClassifier(channels, parameters)
     if name == "unet":
-        return UNet(channels, 1, dimensions, parameters)
+        return UNet(channels, 1, dimensions, parameters, widths)
     network = ConvAutoencoder if name == "conv_autoencoder" else PatchClassifier
     return network(channels, dimensions, parameters)
 

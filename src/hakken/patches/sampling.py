@@ -68,9 +68,10 @@ def sample_centres(
 
     ``labels`` are 0 or the number of a lesion, ``mask`` is non-zero where patches may lie, ``reference_image`` shows
     what is bright, all (z, y, x); lesions in ``excluded`` give no positives. Each other lesion gives
-    ``positives_per_lesion`` centres, its middle first, each moved by up to ``jitter_voxel``. Negatives are distinct voxels of the mask that keep
-    ``clearance_mm`` from every lesion, excluded ones too; where the case has fewer than asked for, all are taken. So an
-    empty mask gives no negatives and a case without lesions no positives. The same seed gives the same centres.
+    ``positives_per_lesion`` centres, its middle first, each moved by up to ``jitter_voxel``. Negatives are distinct
+    voxels of the mask that keep ``clearance_mm`` from every lesion, excluded ones too; where the case has fewer than
+    asked for, all are taken. So an empty mask gives no negatives and a case without lesions no positives. The same seed
+    gives the same centres.
     Raises HakkenError when the three volumes differ in shape.
     """
     if not labels.shape == mask.shape == reference_image.shape:

@@ -45,10 +45,12 @@ def test_dry_run(study: str, scale: str, profile: str, tmp_path: Path) -> None:
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, flags=re.MULTILINE))
     trials = yaml.safe_load((ROOT / "config" / "studies" / f"{study}.yaml").read_text())
     expected = trials["scales"][scale].get("search", {}).get("trials", trials["search"]["trials"]) + 1
+    expected += len(trials["training"].get("sizes", {}).get("levels", []))  # depths that are trained apart
     assert int(jobs["trial"]) == expected
     blocks = re.findall(r"^rule (\w+):\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE)
     with_gpu = {rule for rule, text in blocks if re.search(r"\bgpu=[1-9]", text)}
-    assert with_gpu == {"trial", "predict"} | ({"reconstruct"} if trials.get("task") == "anomaly" else set())
+    more = {"anomaly": {"reconstruct"}, "segmentation": {"size_costs"}}
+    assert with_gpu == {"trial", "predict"} | more.get(trials.get("task", "detection"), set())
 
 
 def test_lint(tmp_path: Path) -> None:

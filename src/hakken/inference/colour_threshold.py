@@ -1,7 +1,8 @@
 """The trivial baseline of segmentation: a lesion is where one channel, or its share of all, lies beyond a threshold.
 
 A feature of a voxel is the normalised value of a channel, the mean of all channels, or a channel's share of the sum of
-all, in intensities as they were before normalisation. Which feature, which side of the threshold and which threshold have the highest mean Dice is found by trying them all.
+all, in intensities as they were before normalisation. Which feature, which side of the threshold and which threshold
+have the highest mean Dice is found by trying them all.
 """
 
 from __future__ import annotations

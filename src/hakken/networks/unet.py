@@ -57,7 +57,8 @@ class Size:
     @property
     def words(self) -> str:
         """The size as people read it, such as `5 levels` and `3 levels, 0.5 of the maps`."""
-        return f"{self.levels} levels" + ("" if self.features == 1 else f", {self.features:g} of the maps")
+        depth = "1 level" if self.levels == 1 else f"{self.levels} levels"
+        return depth + ("" if self.features == 1 else f", {self.features:g} of the maps")
 
 
 def sizes_of(sizes: Sizes, parameters: Hyperparameters) -> tuple[Size, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from hakken.figures.style import (
     BLUE,
@@ -26,12 +28,12 @@ from hakken.figures.style import (
     write,
 )
 
-LEFT, BOTTOM, WIDE, HIGH = 0.5, 0.62, 2.35, 2.0
+LEFT, WIDE, HIGH = 0.46, 1.95, 1.9
 LINE = 0.135
 COLOURS = {"once": BLUE, "tuned": GREEN, "apart": ORANGE}
 MARKERS = {"once": "o", "tuned": "^", "apart": "s"}
-HEADS = ("", "Dice", "above the baseline", "weights", "multiply-adds", "memory", "latency")
-COLUMNS = (0.0, 1.02, 1.95, 2.78, 3.12, 3.52, 3.9)
+HEADS = ("", "Dice", "above threshold", "weights", "mult-adds", "memory", "latency")
+COLUMNS = (0.1, 1.18, 2.0, 2.88, 3.29, 3.78, 4.2)
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,15 @@ class SizesInput:
 def draw_sizes(given: SizesInput) -> Figure:
     """Draw mean Dice against multiply-adds, and the same numbers as a table."""
     lines = 1 + sum(1 + len(family.points) for family in given.families) + 1
-    height = max(HIGH + 1.15, 0.75 + LINE * (lines + len(given.notes) + 1))
+    height = max(HIGH + 0.75, 0.45 + LINE * lines) + 0.18 + 0.11 * len(given.notes)
     with style():
         figure = new_figure(TWO_COLUMNS, height, given.origin)
-        axes = place(figure, LEFT, height - HIGH - 0.28, WIDE, HIGH)
+        axes = place(figure, LEFT, height - HIGH - 0.2, WIDE, HIGH)
         _baseline(axes, given)
         for family in given.families:
             _family(axes, family)
         _dress(axes, given.families)
-        _table(figure, height - 0.3, given)
+        _table(figure, height - 0.25, given)
         for number, note in enumerate(given.notes):
             write(figure, 0.1, 0.24 + 0.11 * (len(given.notes) - 1 - number), note, fontsize=5.8, color=GREY)
     return figure
@@ -87,8 +89,8 @@ def _family(axes: Axes, family: Family) -> None:
     known = [point for point in family.points if point.dice is not None]
     colour = COLOURS[family.role]
     x, y = [point.multiply_adds for point in known], [float(point.dice or 0) for point in known]
-    joined = "-" if family.role != "apart" else ""
-    axes.plot(x, y, joined, marker=MARKERS[family.role], color=colour, ms=4.5, lw=1.1, label=family.label, zorder=3)
+    joined = "none" if family.role == "apart" else "-"
+    axes.plot(x, y, ls=joined, marker=MARKERS[family.role], color=colour, ms=4.5, lw=1.1, zorder=3)
     for point in known:
         if point.low is not None and point.high is not None:
             axes.plot([point.multiply_adds] * 2, [point.low, point.high], color=colour, lw=0.8, alpha=0.6, zorder=2)
@@ -98,14 +100,14 @@ def _baseline(axes: Axes, given: SizesInput) -> None:
     value, low, high = given.baseline
     if value is None:
         return
-    axes.axhline(value, color=GREY, lw=0.9, ls=(0, (4, 2)), label=given.baseline_label, zorder=1)
+    axes.axhline(value, color=GREY, lw=0.9, ls=(0, (4, 2)), zorder=1)
     if low is not None and high is not None:
         axes.axhspan(low, high, color=GREY, alpha=0.12, lw=0, zorder=0)
 
 
 def _dress(axes: Axes, families: Sequence[Family]) -> None:
     axes.set_xscale("log")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
     places = sorted({point.multiply_adds for family in families for point in family.points})
     if places:
         axes.set_xticks(places, labels=[short_number(value) for value in places])
@@ -113,25 +115,34 @@ def _dress(axes: Axes, families: Sequence[Family]) -> None:
     axes.set_xlabel("multiply-adds of one image")
     axes.set_ylabel("mean Dice on test")
     axes.set_ylim(0, 1)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), fontsize=6, frameon=False, ncols=2, handlelength=1.6)
 
 
 def _table(figure: Figure, top: float, given: SizesInput) -> None:
+    """Write the numbers line by line below ``top`` inches; the marks before the families are those of the curves."""
     left = LEFT + WIDE + 0.2
     for column, head in zip(COLUMNS, HEADS, strict=True):
         write(figure, left + column, top, head, fontsize=5.2, color=GREY)
     for family in given.families:
         top -= LINE
         colour = DARK_ORANGE if family.role == "apart" else COLOURS[family.role]
-        write(figure, left, top, family.label, fontsize=6, color=colour, weight="bold")
+        _mark(figure, left, top, marker=MARKERS[family.role], color=COLOURS[family.role], ms=4)
+        write(figure, left + COLUMNS[0], top, family.label, fontsize=6, color=colour, weight="bold")
         for point in family.points:
             top -= LINE
             cells = (point.label, interval_text(point.dice, point.low, point.high), *point.cells)
             for column, cell in zip(COLUMNS, cells, strict=True):
                 write(figure, left + column, top, cell, fontsize=5.2, color=INK)
     top -= LINE
-    write(figure, left, top, given.baseline_label, fontsize=6, color=GREY, weight="bold")
+    _mark(figure, left, top, marker="_", color=GREY, ms=6)
+    write(figure, left + COLUMNS[0], top, given.baseline_label, fontsize=6, color=GREY, weight="bold")
     write(figure, left + COLUMNS[1], top - LINE, interval_text(*given.baseline), fontsize=5.2, color=INK)
+
+
+def _mark(figure: Figure, left: float, bottom: float, **look: Any) -> None:
+    """Draw one mark beside a line of text."""
+    wide, high = figure.get_size_inches()
+    place = ([left / wide], [(bottom + 0.03) / high])
+    figure.add_artist(Line2D(*place, ls="none", transform=figure.transFigure, **look))
 
 
 def short_number(value: float) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from hakken.errors import HakkenError
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.dense import MIB, exactly
 from hakken.inference.fragments import Triple, triple
@@ -22,14 +26,23 @@ SMALLEST = 32
 """Edge below which a window is not cut further, whatever the memory."""
 
 
-def segment_prepared(network: UNet, case: PreparedCase, settings: Inference, size: Size) -> Mask:
+def segment_prepared(network: nn.Module, case: PreparedCase, settings: Inference, size: Size) -> Mask:
     """Return which voxels (z, y, x) of a prepared case belong to lesions, by the network at one size.
 
     That is where the probability is at least ``settings.threshold``, within the case's mask.
     """
-    image = torch.from_numpy(np.array(case.image()))
-    found = probabilities(network, image, size, settings.memory_mb)
-    return np.asarray((found >= settings.threshold) & (case.mask() > 0))
+    return segment(network, np.array(case.image()), case.mask(), settings, size)
+
+
+def segment(network: nn.Module, image: NDArray[Any], mask: NDArray[Any], settings: Inference, size: Size) -> Mask:
+    """Return which voxels (z, y, x) of an ``image`` (c, z, y, x) belong to lesions, within its ``mask`` (z, y, x).
+
+    Raises HakkenError where the network is no `unet`.
+    """
+    if not isinstance(network, UNet):
+        raise HakkenError("this network gives no masks; the task `segmentation` needs `unet`")
+    found = probabilities(network, torch.from_numpy(image), size, settings.memory_mb)
+    return np.asarray((found >= settings.threshold) & (mask > 0))
 
 
 def probabilities(network: UNet, image: torch.Tensor, size: Size, memory_mb: float) -> NDArray[np.float32]:

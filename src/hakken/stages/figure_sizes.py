@@ -77,8 +77,9 @@ def _notes(study: Study, rows: Sequence[Row]) -> tuple[str, ...]:
     notes = ["Brackets and bars: 95 %, patients resampled; differences are paired by case."]
     if shown is not None:
         notes[0] += f" Memory and latency: one image of {shown['shape']} on {shown['device']}, weights included."
+    ends = ("above_apart", "above_apart_low", "above_apart_high")
     apart = [
-        f"{row['levels']} levels {interval_text(*_interval(row, 'above_apart', 'above_apart_low', 'above_apart_high'))}"
+        f"{Size(int(row['levels'])).words} {interval_text(*_interval(row, *ends))}"
         for row in rows
         if row["above_apart"]
     ]

@@ -136,9 +136,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     )
     records = {sweep: train(folder, sweep) for sweep in MODELS}
     prepared = [folder / "prepared"]
-    colour_threshold(
-        prepared=prepared, output=folder / "rule.json", predictions=folder / "threshold.validation.csv"
-    )
+    colour_threshold(prepared=prepared, output=folder / "rule.json", predictions=folder / "threshold.validation.csv")
     seal(folder, records)
     apply_threshold(
         rule=folder / "rule.json",
@@ -313,3 +311,25 @@ def test_a_model_of_one_size_is_written_and_says_the_same(chain: Chain, capsys: 
         assert torch.equal(load_model(half).network(image), large(image, 2, 0.5))
     assert main(["export", str(chain.file("default.pt")), "--levels", "7", "--output", str(half)]) == 2
     assert "7 levels: this U-Net has 2; choose 1 to 2" in capsys.readouterr().err
+
+
+def test_the_mask_of_a_new_case(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+    """Images of the prepared grid itself: what is predicted is what the network says of them after normalisation."""
+    from hakken.cli import main
+    from hakken.imaging.files import read_volume, write_volume
+    from hakken.volume import Volume
+
+    case = next(case for case in prepared_cases(chain.file("prepared")) if case.case_id == "v0")
+    given = []
+    for name, values in zip(case.channels, np.asarray(case.image(), np.float32), strict=True):
+        write_volume(chain.file(f"{name}.nii.gz"), Volume.on(case.geometry, values))
+        given += ["--image", f"{name}={chain.file(name)}.nii.gz"]
+    output = chain.file("mask.nii.gz")
+    assert main(["predict", "--model", str(chain.file("apart-1.pt")), *given, "--output", str(output)]) == 0
+    assert "mask of case by 1 level" in capsys.readouterr().out
+    mask = read_volume(output)
+    assert mask.geometry.matches(case.geometry)
+    assert set(np.unique(mask.array)) <= {0, 1}
+    assert mask.array.any()
+    assert main(["predict", "--model", str(chain.file("apart-1.pt")), *given, "--output", "mask.csv"]) == 2
+    assert "this model gives masks; name a file that ends in .nii.gz" in capsys.readouterr().err

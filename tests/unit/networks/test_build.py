@@ -14,6 +14,7 @@ from hakken.networks.autoencoder import ConvAutoencoder
 from hakken.networks.build import build_network, count_weights
 from hakken.networks.patch_cnn import PatchClassifier
 from hakken.networks.projection_cnn import ProjectionClassifier
+from hakken.networks.unet import UNet
 from hakken.study import Hyperparameters, Inference, NetworkName
 
 from ..tasks.helpers import GEOMETRY, study
@@ -24,6 +25,7 @@ KINDS = {
     "patch_cnn": PatchClassifier,
     "projection_cnn": ProjectionClassifier,
     "conv_autoencoder": ConvAutoencoder,
+    "unet": UNet,
 }
 
 

@@ -148,7 +148,7 @@ def test_a_rim_is_left_out_in_millimetres():
     mask[1:6, 1:8, 1:8] = True
     assert without_rim(mask, (1.0, 1.0, 1.0), 0) is mask
     assert np.argwhere(without_rim(mask, (1.0, 1.0, 1.0), 1.0)).min(0).tolist() == [2, 2, 2]
-    assert np.argwhere(without_rim(mask, (1.0, 1.0, 2.0), 1.0)).min(0).tolist() == [1, 2, 2]  # slices 2 mm thick
+    assert np.argwhere(without_rim(mask, (1.0, 1.0, 3.0), 2.0)).min(0).tolist() == [2, 3, 3]  # slices 3 mm thick
     with pytest.raises(HakkenError) as error:
         without_rim(mask, (1.0, 1.0, 1.0), 3.0)
     assert str(error.value) == "the mask is nowhere deeper than 3 mm; lower preparation.rim_mm"

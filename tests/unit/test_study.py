@@ -32,6 +32,7 @@ FULL: Content = Study.model_validate(
     | {
         "published": {"citation": "A, B, 2017", "system": "a network", "result": "70 %"},
         "cohort": {"phantom": {"generator": "brain_metastasis", "cases": PARTS}},
+        "training": {"sizes": {"levels": [2]}},
         "search": {
             "space": {"learning_rate": {"type": "real", "low": 0.001, "high": 0.1}},
             "warm_start": {"study": "small"},

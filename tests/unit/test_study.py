@@ -32,7 +32,6 @@ FULL: Content = Study.model_validate(
     | {
         "published": {"citation": "A, B, 2017", "system": "a network", "result": "70 %"},
         "cohort": {"phantom": {"generator": "brain_metastasis", "cases": PARTS}},
-        "training": {"sizes": {"levels": [2]}},
         "search": {
             "space": {"learning_rate": {"type": "real", "low": 0.001, "high": 0.1}},
             "warm_start": {"study": "small"},
@@ -84,7 +83,8 @@ def changed(key: Key, value: Any = None, rename: str | None = None, remove: bool
     elif rename:
         here[rename] = here.pop(key[-1])
     elif isinstance(here, list):
-        here[int(key[-1])] = value
+        place = int(key[-1])
+        here[place : place + 1] = [value]  # the list may be empty
     else:
         here[key[-1]] = value
     return content

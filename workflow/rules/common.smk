@@ -242,6 +242,13 @@ def frozen_evaluations(wildcards):
     return [f"{folder(wildcards)}/evaluation/validation/{model}.json" for model in models(wildcards)]
 
 
+def frozen_codes(wildcards):
+    """The digests of the code that leads from images to measurements."""
+    segments = PLANS[wildcards.study].study.task == "segmentation"
+    stages = ("register", "prepare", "patches", "trial", "predict", "evaluate_masks" if segments else "evaluate")
+    return {stage: code(stage) for stage in stages}
+
+
 def apart_trials(wildcards):
     """The trials that train one depth apart."""
     return [path for sweep in apart_sweeps(PLANS[wildcards.study].study) for path in trial_files(wildcards, sweep)]

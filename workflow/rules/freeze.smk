@@ -25,7 +25,7 @@ rule freeze:
         runtime=10,
     params:
         study=sealed,
-        codes={stage: code(stage) for stage in ("register", "prepare", "patches", "trial", "predict", "evaluate")},
+        codes=frozen_codes,
         code=code("freeze"),
     script:
         "../scripts/freeze.py"

@@ -25,6 +25,7 @@ from hakken.commands import (
     overlap,
     plan,
     predict,
+    profile,
     readers,
     roc,
     schema,
@@ -49,6 +50,7 @@ COMMANDS = (
     chest_xray,
     clinic_db,
     export,
+    profile,
     schema,
 )
 INTERRUPTED = 130

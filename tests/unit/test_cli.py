@@ -32,6 +32,7 @@ COMMANDS = (
     "chest-xray",
     "clinic-db",
     "export",
+    "profile",
     "schema",
 )
 HEAVY = ("torch", "numpy", "pandas", "SimpleITK", "pydantic", "scipy", "yaml", "jinja2")

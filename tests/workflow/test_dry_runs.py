@@ -17,6 +17,7 @@ COMBINATIONS = [
     for path in STUDIES
     for scale in yaml.safe_load(path.read_text())["scales"]
     for profile in PROFILES
+    if profile == "default" or scale == "paper"  # clusters are for the large scale
 ]
 
 
@@ -58,3 +59,18 @@ def test_lint(tmp_path: Path) -> None:
     shutil.rmtree(project.path("profiles"))
     run = project.snakemake("--lint")
     assert "Congratulations" in run.stdout, run.stdout[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("profile", "key", "value"),
+    [("cluster", "slurm_partition", "long"), ("pbs", "gpu_queue", "a100"), ("pjm", "project", "gz00")],
+)
+def test_the_names_of_a_site_reach_its_scheduler(profile: str, key: str, value: str, tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project")
+    path = project.path(f"profiles/{profile}/profile.v9+.yaml")
+    text, count = re.subn(rf"^  (?:# )?{key}: \S+", f"  {key}: {value}", path.read_text(), flags=re.MULTILINE)
+    assert count == 1
+    path.write_text(text)
+    run = project.snakemake("--dry-run", "--profile", f"profiles/{profile}", "--quiet", "host")
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert re.search(rf"^rule trial:\n(?: +.*\n)*? +resources: .*\b{key}={value}\b", run.stdout, flags=re.MULTILINE)

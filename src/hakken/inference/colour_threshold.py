@@ -51,17 +51,22 @@ def features_of(case: PreparedCase) -> dict[str, Values]:
     found = dict(zip(case.channels, image, strict=True))
     if len(case.channels) > 1:
         found["mean of all channels"] = image.mean(0)
-        raw = np.stack([_raw(case, name, values) for name, values in zip(case.channels, image, strict=True)])
+        raw = intensities(case)
         total = raw.sum(0)
         shares = raw / np.where(np.abs(total) > 1e-3, total, np.inf)
         found |= {f"share of {name}": share for name, share in zip(case.channels, shares, strict=True)}
     return found
 
 
-def _raw(case: PreparedCase, name: str, values: Values) -> Values:
-    """Return the intensities of a channel as they were before normalisation."""
-    record = case.normalisation.get(name, {"zero": 0.0, "one": 1.0})
-    return np.asarray(record["zero"] + values * (record["one"] - record["zero"]), np.float32)
+def intensities(case: PreparedCase) -> Values:
+    """Return the channels (c, z, y, x) of a prepared case as they were before normalisation, clipped as it did."""
+    same = {"zero": 0.0, "one": 1.0}
+    records = [case.normalisation.get(name, same) for name in case.channels]
+    zero, one = (np.array([record[end] for record in records], np.float32) for end in ("zero", "one"))
+    shape = (-1, 1, 1, 1)
+    return np.asarray(
+        zero.reshape(shape) + np.asarray(case.image(), np.float32) * (one - zero).reshape(shape), np.float32
+    )
 
 
 def choose_threshold(cases: Sequence[PreparedCase]) -> Threshold:

@@ -13,6 +13,7 @@ from hakken.figures.publish import publish
 from hakken.figures.segmentations import Outline, SegmentationsInput, draw_segmentations
 from hakken.figures.style import Origin
 from hakken.imaging.prepared import PreparedCase, prepared_cases
+from hakken.inference.colour_threshold import intensities
 from hakken.inference.masks import Mask
 from hakken.networks.unet import Size
 from hakken.report.figure import provenance
@@ -106,7 +107,7 @@ def words_of(values: Sequence[str]) -> str:
 
 def _picture(study: Study, case: PreparedCase, plane: int) -> NDArray[np.float32]:
     """Return a slice in colours where the case has all three, else the reference channel; values 0 to 1."""
-    image = np.asarray(case.image()[:, plane], np.float32)
+    image = intensities(case)[:, plane]
     inside = case.mask()[plane] > 0
     colours = [name for name in ("red", "green", "blue") if name in case.channels]
     chosen = colours if len(colours) == 3 else [study.reference]

@@ -52,7 +52,7 @@ def evaluate_masks(
     by_size = [_of_size(study, size, found, known.patient_index) for size, found in measured.items()]
     values = np.concatenate([_values(found, "dice") for found in measured.values()])
     objective = _mean(study, values, np.tile(known.patient_index, len(measured)))
-    warnings = _warnings(by_size, objective)
+    warnings = [*_warnings(by_size, objective), *_lacking(study, cohort)]
     write_rows(
         cases, (*KEYS, *MEASURED), [row for size, found in measured.items() for row in _rows(size, cohort, found)]
     )
@@ -66,6 +66,7 @@ def evaluate_masks(
             "counts": {"cases": len(cohort), "patients": len(set(known.patient)), "lesions": len(truth)},
             "objective": {"name": "mean Dice", **_interval(objective)},
             "sizes": by_size,
+            "strata": _strata(study, cohort, next(iter(measured.values())), known.patient_index),
             "operating_point": {"chosen_by": "study", "threshold": _threshold(study, operating_threshold, model)},
             "warnings": warnings,
             "hashes": {"predictions": sha256_file(predictions)},
@@ -108,6 +109,20 @@ def _of_size(study: Study, size: Size, found: Sequence[Overlap], patient: Ints) 
     }
 
 
+def _strata(
+    study: Study, cohort: Sequence[PreparedCase], found: Sequence[Overlap], patient: Ints
+) -> list[dict[str, Any]]:
+    """Return the mean Dice of the largest size for each value of the columns that the study names."""
+    values, strata = _values(found, "dice"), []
+    for column in study.evaluation.strata:
+        cells = np.array([case.columns.get(column, "") for case in cohort])
+        for cell in np.unique(cells) if any(cells) else ():
+            numbers = np.unique(patient[cells == cell], return_inverse=True)[1]
+            mean = _mean(study, values[cells == cell], numbers)
+            strata.append({"group": column, "stratum": str(cell) or "unknown", "dice": asdict(mean)})
+    return strata
+
+
 def _rows(size: Size, cohort: Sequence[PreparedCase], found: Sequence[Overlap]) -> list[tuple[Any, ...]]:
     return [
         (case.case_id, case.patient, size.levels, size.features, *(one.as_dict()[name] for name in MEASURED))
@@ -119,6 +134,15 @@ def _threshold(study: Study, freeze: Path | None, model: str) -> float:
     """Return the probability that makes a voxel a lesion's: that of the freeze, where this model is in it."""
     sealed = read_json(freeze)["models"].get(model) if freeze is not None else None
     return float(sealed["operating_point"]["threshold"] if sealed else study.inference.threshold)
+
+
+def _lacking(study: Study, cohort: Sequence[PreparedCase]) -> list[str]:
+    """Return a line for each column to stratify by that no case fills."""
+    return [
+        f"no stratum by {column}: the case table has no such column"
+        for column in study.evaluation.strata
+        if not any(case.columns.get(column) for case in cohort)
+    ]
 
 
 def _warnings(by_size: Sequence[dict[str, Any]], objective: Mean) -> list[str]:

@@ -203,6 +203,35 @@ def test_what_was_measured(chain: Chain) -> None:
     assert found["sizes"][0]["dice"]["cases"] + found["sizes"][0]["dice"]["undefined"] == 3
 
 
+def test_strata_are_those_of_the_columns(chain: Chain) -> None:
+    for path in chain.file("prepared").glob("*.json"):
+        content = read_json(path)
+        content["columns"] = {"scanner": "A" if content["case_id"] == "v0" else "B"}
+        (chain.file("columns") / path.name).parent.mkdir(exist_ok=True)
+        (chain.file("columns") / path.name).write_text(json.dumps(content))
+        for kind in ("npy", "mask.npy", "labels.npy"):
+            source = path.with_name(f"{path.stem}.{kind}")
+            (chain.file("columns") / source.name).write_bytes(source.read_bytes())
+    evaluation = segmentation().evaluation.model_copy(update={"strata": ("scanner", "site")})
+    evaluate_masks(
+        study=segmentation().model_copy(update={"evaluation": evaluation}),
+        predictions=chain.file("default.csv"),
+        prepared=[chain.file("columns")],
+        model="default",
+        part="validation",
+        output=chain.file("strata.json"),
+        cases=chain.file("strata.csv"),
+    )
+    found = read_json(chain.file("strata.json"))
+    assert [(row["group"], row["stratum"]) for row in found["strata"]] == [("scanner", "A"), ("scanner", "B")]
+    dice = {
+        row["case_id"]: float(row["dice"]) for row in chain.rows("strata.csv") if row["levels"] == "2" and row["dice"]
+    }
+    assert found["strata"][0]["dice"]["value"] == pytest.approx(dice["v0"])
+    assert found["strata"][0]["dice"]["low"] is None  # one patient
+    assert "no stratum by site: the case table has no such column" in found["warnings"]
+
+
 def test_the_table_of_sizes(chain: Chain) -> None:
     rows = {(row["model"], row["levels"]): row for row in chain.rows("sizes.csv")}
     assert set(rows) == {("default", "2"), ("default", "1"), ("apart-1", "1"), ("apart-2", "2"), ("threshold", "0")}

@@ -162,6 +162,13 @@ class Inference(Section):
         description="Scores below it are background; errors of reconstruction (task `anomaly`) have none. Task "
         "`segmentation`: the probability from which on a voxel belongs to a lesion.",
     )
+    least_inside: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of a patch that must lie inside the mask for its error to be judged (`conv_autoencoder`); 1 "
+        "takes patches that lie wholly inside, and where a patch is as large as the image, the image as a whole.",
+    )
     suppression_mm: float = Field(default=4.0, ge=0, le=100, description="Weaker candidates this near are dropped.")
     maximum_candidates: int = Field(default=100, ge=1, le=10_000, description="Most candidates of a case.")
     memory_mb: int = Field(default=1024, ge=64, le=65_536, description="Most memory of one forward pass.")

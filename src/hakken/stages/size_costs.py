@@ -10,9 +10,9 @@ import torch
 from hakken.console import log, progress
 from hakken.errors import HakkenError
 from hakken.imaging.prepared import prepared_cases
+from hakken.inference.cost import multiply_adds, peak_bytes
 from hakken.inference.latency import latency_seconds
 from hakken.inference.model import Detector, load_model
-from hakken.networks.cost import multiply_adds, peak_bytes
 from hakken.networks.unet import UNet, sizes_of, sub_network
 from hakken.report.tables import Cell, write_rows
 from hakken.stages import stage

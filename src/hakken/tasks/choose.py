@@ -15,6 +15,7 @@ from hakken.study import Task as Name
 from hakken.tasks.anomaly import AnomalyTask
 from hakken.tasks.detection import DetectionTask
 from hakken.tasks.expectation import ExpectationTask
+from hakken.tasks.segmentation import SegmentationTask
 
 Predictions = Mapping[str, Any]
 """What a network says of cases, by case id; of which kind is the task's own affair."""
@@ -64,7 +65,11 @@ class Task(Protocol):
         ...
 
 
-TASKS: dict[Name, Callable[..., Task]] = {"detection": DetectionTask, "anomaly": AnomalyTask}
+TASKS: dict[Name, Callable[..., Task]] = {
+    "detection": DetectionTask,
+    "anomaly": AnomalyTask,
+    "segmentation": SegmentationTask,
+}
 
 
 def task_of(study: Study, dimensions: int, parameters: Hyperparameters, validation: Sequence[PreparedCase]) -> Task:

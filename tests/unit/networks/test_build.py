@@ -15,6 +15,7 @@ from hakken.networks.build import build_network, count_weights
 from hakken.networks.expectation import ExpectationUNet
 from hakken.networks.patch_cnn import PatchClassifier
 from hakken.networks.projection_cnn import ProjectionClassifier
+from hakken.networks.unet import UNet
 from hakken.study import Hyperparameters, Inference, NetworkName
 
 from ..tasks.helpers import GEOMETRY, study
@@ -26,6 +27,7 @@ KINDS = {
     "projection_cnn": ProjectionClassifier,
     "conv_autoencoder": ConvAutoencoder,
     "expectation_unet": ExpectationUNet,
+    "unet": UNet,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,10 @@ SECOND_VISIT = 9
 
 @dataclass(frozen=True)
 class PhantomCase:
-    """A case to be drawn; ``index`` counts the cases of the cohort from 1, ``lesions`` is their number."""
+    """A case to be drawn; ``index`` counts the cases of the cohort from 1, ``lesions`` is their number.
+
+    ``visit`` is how many cases of the same patient come before: the number of a frame in its sequence.
+    """
 
     case_id: str
     index: int
@@ -29,6 +33,7 @@ class PhantomCase:
     sex: str
     age: int
     lesions: int
+    visit: int = 0
 
 
 def phantom_of(study: Study) -> Phantom:
@@ -45,7 +50,7 @@ def phantom_cases(study: Study) -> tuple[PhantomCase, ...]:
     for part in PARTS:
         random = np.random.default_rng(derive_seed(study.seed, "phantom cohort", part))
         count = int(getattr(phantom.cases, part))
-        cases += _cases_of(part, count, len(cases) + 1, GENERATORS[phantom.generator], random)
+        cases += _cases_of(part, count, len(cases) + 1, phantom, random)
     return tuple(cases)
 
 
@@ -60,22 +65,30 @@ def table_of(study: Study, folder: Path, cases_per_job: int) -> CaseTable:
     return CaseTable(tuple(rows), folder / "cases.csv")
 
 
-def _cases_of(part: Part, count: int, start: int, law: Generator, random: Random) -> list[PhantomCase]:
-    """Return the cases of one part; now and then a case is a second visit of the patient before."""
-    scanners = random.permutation([law.scanners[number % len(law.scanners)] for number in range(count)])
-    lesions = _lesion_counts(part, count, law, random)
+def _cases_of(part: Part, count: int, start: int, phantom: Phantom, random: Random) -> list[PhantomCase]:
+    """Return the cases of one part; now and then a case is a second visit of the patient before.
+
+    Where the phantom draws sequences, each so many cases are the frames of one patient.
+    """
+    law, patients = GENERATORS[phantom.generator], math.ceil(count / phantom.frames)
+    scanners = random.permutation([law.scanners[number % len(law.scanners)] for number in range(patients)])
+    lesions = _lesion_counts(part, patients, law, random)
     cases: list[PhantomCase] = []
     for number in range(count):
-        index = start + number
+        index, group = start + number, number // phantom.frames
         sex, age = str(random.choice(["F", "M"])), int(random.integers(38, 84))
-        patient = f"S{index:04d}"
-        if number % SECOND_VISIT == SECOND_VISIT - 1:
+        patient, visit = f"S{index:04d}", 0
+        if _comes_again(number, phantom.frames):
             before = cases[-1]
-            patient, sex, age = before.patient, before.sex, before.age
-        cases.append(
-            PhantomCase(f"P{index:04d}", index, patient, part, str(scanners[number]), sex, age, int(lesions[number]))
-        )
+            patient, sex, age, visit = before.patient, before.sex, before.age, before.visit + 1
+        scanner, found = str(scanners[group]), int(lesions[group])
+        cases.append(PhantomCase(f"P{index:04d}", index, patient, part, scanner, sex, age, found, visit))
     return cases
+
+
+def _comes_again(number: int, frames: int) -> bool:
+    """Whether the case of this number in its part, from 0, shows the patient of the case before."""
+    return number % SECOND_VISIT == SECOND_VISIT - 1 if frames == 1 else number % frames > 0
 
 
 def _lesion_counts(part: Part, count: int, law: Generator, random: Random) -> list[int]:

@@ -86,16 +86,20 @@ class PartFractions(Section):
 class Phantom(Section):
     """A cohort that the package itself draws, written as image files with real headers."""
 
-    generator: Literal["brain_metastasis", "aneurysm", "head_ct"] = Field(
+    generator: Literal["brain_metastasis", "aneurysm", "head_ct", "liver_phases"] = Field(
         description="Which generator draws the cases: `brain_metastasis`, T1-weighted MR with and without contrast "
         "agent; `aneurysm`, time-of-flight MR angiography, one channel; `head_ct`, emergency head CT, one channel, "
-        "training cases without lesions."
+        "training cases without lesions; `liver_phases`, liver CT unenhanced, early and late after contrast agent, one "
+        "tumour a case, of one of five histological classes."
     )
     cases: PartSizes = Field(description="Cases of each part.")
     shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Head size x, y, z in mm.")
     spacing_mm: float = Field(default=1.0, ge=0.5, le=4, description="In-plane voxel size of the images in mm.")
     displacement_mm: float = Field(default=6.0, ge=0, le=20, description="Largest shift between channels in mm.")
     displacement_degrees: float = Field(default=5.0, ge=0, le=20, description="Largest rotation between channels.")
+    class_frequencies: dict[Name, Positive] | None = Field(
+        default=None, description="How frequent each class of lesion is, in any unit. Default: as the generator's."
+    )
 
 
 class Cohort(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.random import Generator as Random
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.phantom.generators import GENERATORS, Generator
 from hakken.errors import HakkenError
+from hakken.names import nearest
 from hakken.seeds import derive_seed
 from hakken.study import PARTS, Part, Phantom, Study
 
@@ -19,7 +21,10 @@ SECOND_VISIT = 9
 
 @dataclass(frozen=True)
 class PhantomCase:
-    """A case to be drawn; ``index`` counts the cases of the cohort from 1, ``lesions`` is their number."""
+    """A case to be drawn; ``index`` counts the cases of the cohort from 1, ``lesions`` is their number.
+
+    ``kind`` is the class of its lesions, where the generator's lesions have one.
+    """
 
     case_id: str
     index: int
@@ -29,6 +34,7 @@ class PhantomCase:
     sex: str
     age: int
     lesions: int
+    kind: str = ""
 
 
 def phantom_of(study: Study) -> Phantom:
@@ -41,11 +47,12 @@ def phantom_of(study: Study) -> Phantom:
 def phantom_cases(study: Study) -> tuple[PhantomCase, ...]:
     """Return all cases of the study's phantom, part by part; they depend on the study's seed and sizes alone."""
     phantom = phantom_of(study)
+    law, frequencies = GENERATORS[phantom.generator], class_frequencies(study)
     cases: list[PhantomCase] = []
     for part in PARTS:
         random = np.random.default_rng(derive_seed(study.seed, "phantom cohort", part))
         count = int(getattr(phantom.cases, part))
-        cases += _cases_of(part, count, len(cases) + 1, GENERATORS[phantom.generator], random)
+        cases += _cases_of(part, count, len(cases) + 1, law, random, frequencies=frequencies)
     return tuple(cases)
 
 
@@ -60,22 +67,53 @@ def table_of(study: Study, folder: Path, cases_per_job: int) -> CaseTable:
     return CaseTable(tuple(rows), folder / "cases.csv")
 
 
-def _cases_of(part: Part, count: int, start: int, law: Generator, random: Random) -> list[PhantomCase]:
+def class_frequencies(study: Study) -> dict[str, float]:
+    """Return how frequent each class of lesion is, in any unit; none where the phantom's lesions have no class.
+
+    Raises HakkenError where the study names a class that the generator cannot draw.
+    """
+    phantom = phantom_of(study)
+    known = dict(GENERATORS[phantom.generator].kinds)
+    if phantom.class_frequencies is None:
+        return known
+    for name in phantom.class_frequencies:
+        if name not in known:
+            there = f"there are {', '.join(known)}{nearest(name, known)}" if known else "its lesions have no class"
+            raise HakkenError(
+                f"study {study.name}: cohort.phantom.class_frequencies names `{name}`, which the generator "
+                f"{phantom.generator} cannot draw; {there}"
+            )
+    return dict(phantom.class_frequencies)
+
+
+def _cases_of(
+    part: Part, count: int, start: int, law: Generator, random: Random, *, frequencies: Mapping[str, float]
+) -> list[PhantomCase]:
     """Return the cases of one part; now and then a case is a second visit of the patient before."""
     scanners = random.permutation([law.scanners[number % len(law.scanners)] for number in range(count)])
     lesions = _lesion_counts(part, count, law, random)
+    kinds = _kinds(count, frequencies, random)
     cases: list[PhantomCase] = []
     for number in range(count):
         index = start + number
         sex, age = str(random.choice(["F", "M"])), int(random.integers(38, 84))
-        patient = f"S{index:04d}"
+        patient, kind = f"S{index:04d}", kinds[number]
         if number % SECOND_VISIT == SECOND_VISIT - 1:
             before = cases[-1]
-            patient, sex, age = before.patient, before.sex, before.age
-        cases.append(
-            PhantomCase(f"P{index:04d}", index, patient, part, str(scanners[number]), sex, age, int(lesions[number]))
-        )
+            patient, sex, age, kind = before.patient, before.sex, before.age, before.kind
+        scanner, lesion = str(scanners[number]), int(lesions[number])
+        cases.append(PhantomCase(f"P{index:04d}", index, patient, part, scanner, sex, age, lesion, kind))
     return cases
+
+
+def _kinds(count: int, frequencies: Mapping[str, float], random: Random) -> list[str]:
+    """Return the class of each case, '' where there are none; their numbers are those expected, in random order."""
+    if not frequencies:
+        return [""] * count
+    names, weights = list(frequencies), np.array(list(frequencies.values()), float)
+    levels = (np.arange(count) + 0.5) / count
+    numbers = np.searchsorted(np.cumsum(weights / weights.sum())[:-1], levels)
+    return [names[number] for number in random.permutation(numbers)]
 
 
 def _lesion_counts(part: Part, count: int, law: Generator, random: Random) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from hakken.cohort.phantom import angiogram, drawing, head_ct
+from hakken.cohort.phantom import angiogram, drawing, head_ct, liver_ct
 from hakken.cohort.phantom.cohort import PhantomCase, phantom_of
 from hakken.study import Study
 from hakken.volume import Volume
@@ -33,6 +33,7 @@ DRAWERS: dict[str, Callable[[PhantomCase, Study], Drawn]] = {
     "brain_metastasis": drawing.draw_case,
     "aneurysm": angiogram.draw_case,
     "head_ct": head_ct.draw_case,
+    "liver_phases": liver_ct.draw_case,
 }
 
 

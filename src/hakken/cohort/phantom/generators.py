@@ -17,7 +17,8 @@ class Generator:
     """One generator's cohort: its scanners, the fraction of cases free of lesions, and the law of the others.
 
     ``lesion_counts``: the probabilities of 1, 2, ... lesions. ``channels``: how many images it can draw, ``images``
-    says which. ``normal_training``: no training case has a lesion.
+    says which. ``normal_training``: no training case has a lesion. ``kinds``: how many of so many patients had a lesion
+    of each class, where lesions have one.
     """
 
     scanners: tuple[str, ...]
@@ -26,6 +27,7 @@ class Generator:
     channels: int
     images: str
     normal_training: bool = False
+    kinds: tuple[tuple[str, float], ...] = ()
 
 
 # Aneurysms: 6,697 in the 5,720 patients of UCAS Japan (Morita et al., N Engl J Med 2012;366:2474-2482), 1.17 each.
@@ -51,6 +53,14 @@ GENERATORS: dict[str, Generator] = {
         channels=1,
         images="one channel, head CT without contrast agent",
         normal_training=True,
+    ),
+    "liver_phases": Generator(  # 6, 58, 109, 29 and 13 of 215 patients in Yamada et al., IJCARS 2019;14:1281
+        scanners=("A", "B", "C"),
+        lesion_free=0.0,
+        lesion_counts=(1.0,),
+        channels=3,
+        images="three channels, the phases of liver CT: unenhanced, early and late",
+        kinds=(("early", 6), ("well", 58), ("moderate", 109), ("poor", 29), ("non_hcc", 13)),
     ),
 }
 

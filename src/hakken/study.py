@@ -7,13 +7,23 @@ keys are generated from these classes, so a description here is the documentatio
 
 from __future__ import annotations
 
-import math
 import re
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from hakken.names import nearest
+from hakken.study_cohort import (
+    PARTS,
+    Channel,
+    Cohort,
+    Part,
+    PartFractions,
+    PartSizes,
+    Phantom,
+    Published,
+    Spacing,
+)
 from hakken.study_search import Comparison, Hyperparameters, Parameter, Search, WarmStart
 from hakken.study_section import Name, Positive, Section
 
@@ -45,108 +55,9 @@ __all__ = [
     "WarmStart",
 ]
 
-Part = Literal["train", "validation", "test"]
-PARTS: tuple[Part, ...] = get_args(Part)
 Shrink = Annotated[int, Field(ge=1, le=64)]
-Spacing = tuple[Positive, Positive, Positive]
 HITS = r"distance|distance-inclusive|inside|fixed:(?=.*[1-9])(\d+\.?\d*|\.\d+)"
 OPERATING = r"youden|(sensitivity|specificity):(0?\.\d*[1-9]\d*|1(\.0*)?)"
-
-
-class Published(Section):
-    """What the publication reports, to stand beside what was measured here."""
-
-    citation: str = Field(description="Authors, title, year.")
-    system: str = Field(description="The published system in one sentence.")
-    result: str = Field(description="The published result, quoted.")
-
-
-class PartSizes(Section):
-    """How many cases each part holds."""
-
-    train: int = Field(ge=1, description="Training cases.")
-    validation: int = Field(ge=1, description="Validation cases.")
-    test: int = Field(ge=1, description="Test cases, read only after the freeze.")
-
-
-class PartFractions(Section):
-    """Which fraction of the patients each part receives where the case table has no `split` column."""
-
-    train: float = Field(default=0.6, gt=0, lt=1, description="Fraction of patients for training.")
-    validation: float = Field(default=0.2, gt=0, lt=1, description="Fraction of patients for validation.")
-    test: float = Field(default=0.2, gt=0, lt=1, description="Fraction of patients for the sealed test set.")
-
-    @model_validator(mode="after")
-    def _sum_to_one(self) -> Self:
-        if not math.isclose(self.train + self.validation + self.test, 1, abs_tol=1e-6):
-            raise ValueError("train + validation + test must be 1")
-        return self
-
-
-class Phantom(Section):
-    """A cohort that the package itself draws, written as image files with real headers."""
-
-    generator: Literal["brain_metastasis", "aneurysm", "head_ct", "liver_phases"] = Field(
-        description="Which generator draws the cases: `brain_metastasis`, T1-weighted MR with and without contrast "
-        "agent; `aneurysm`, time-of-flight MR angiography, one channel; `head_ct`, emergency head CT, one channel, "
-        "training cases without lesions; `liver_phases`, liver CT unenhanced, early and late after contrast agent, one "
-        "tumour a case, of one of five histological classes."
-    )
-    cases: PartSizes = Field(description="Cases of each part.")
-    shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Head size x, y, z in mm.")
-    spacing_mm: float = Field(default=1.0, ge=0.5, le=4, description="In-plane voxel size of the images in mm.")
-    displacement_mm: float = Field(default=6.0, ge=0, le=20, description="Largest shift between channels in mm.")
-    displacement_degrees: float = Field(default=5.0, ge=0, le=20, description="Largest rotation between channels.")
-    class_frequencies: dict[Name, Positive] | None = Field(
-        default=None, description="How frequent each class of lesion is, in any unit. Default: as the generator's."
-    )
-
-
-class Cohort(Section):
-    """Where the cases come from: a case table of your own, or a phantom."""
-
-    table: str | None = Field(default=None, description="Case table (CSV), relative to the working folder.")
-    phantom: Phantom | None = Field(default=None, description="A phantom instead of a case table.")
-    truth: Literal["lesion_mask", "lesion_table"] = Field(
-        default="lesion_mask", description="The column of the case table that holds the truth."
-    )
-    labels: Literal["instances", "binary"] = Field(
-        default="instances",
-        description="Lesion masks hold 0 and n for lesion n (`instances`), or 0 and 1, and 26-connected components "
-        "are the lesions (`binary`).",
-    )
-    minimum_lesion_mm3: float = Field(default=0.0, ge=0, description="Smaller lesions count as excluded findings.")
-    fractions: PartFractions = Field(
-        default=PartFractions(), description="Split by patient where the table has no `split` column."
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.table is None) == (self.phantom is None):
-            raise ValueError("give either `table` or `phantom`, not both and not neither")
-        return self
-
-
-class Channel(Section):
-    """One image of a case and how its intensities become comparable between cases."""
-
-    modality: Literal["mr", "ct", "pet", "xray"] = Field(description="Modality.")
-    normalise: Literal["zscore", "percentile", "window"] = Field(
-        default="zscore",
-        description="`zscore`: mean 0 and SD 1 inside the mask; `percentile`: the percentiles of `range` inside the "
-        "mask become 0 and 1; `window`: the intensities of `range` become 0 and 1.",
-    )
-    range: tuple[float, float] | None = Field(
-        default=None, description="Two percentiles (`percentile`, default 1 and 99) or two intensities (`window`)."
-    )
-
-    @model_validator(mode="after")
-    def _range_fits(self) -> Self:
-        if self.normalise == "window" and self.range is None:
-            raise ValueError("`normalise: window` needs `range: [low, high]`")
-        if self.range is not None and self.range[0] >= self.range[1]:
-            raise ValueError("`range` must be [low, high] with low < high")
-        return self
 
 
 class Registration(Section):
@@ -183,7 +94,10 @@ class Preparation(Section):
 class Patches(Section):
     """Which patches are cut out and kept in the shards."""
 
-    size_voxel: int = Field(default=24, ge=4, le=128, description="Largest patch edge that a network may ask for.")
+    axes: Literal[2, 3] = Field(
+        default=3, description="Axes of a patch: 3, or 2 for flat images and for axial slices of volumes."
+    )
+    size_voxel: int = Field(default=24, ge=4, le=512, description="Largest patch edge that a network may ask for.")
     margin_voxel: int = Field(default=4, ge=0, le=64, description="Extra border for augmentation, on each side.")
     positives_per_lesion: int = Field(default=8, ge=1, le=1000, description="Patches centred in each lesion.")
     easy_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="Anywhere in the mask.")
@@ -236,6 +150,11 @@ class Inference(Section):
 class Evaluation(Section):
     """What is measured on the candidates."""
 
+    objective: Literal["froc", "roc"] | None = Field(
+        default=None,
+        description="What a training maximises on validation: `froc`, the partial AUC over lesions, or `roc`, the AUC "
+        "of the cases. Default: `froc` for the task `detection`, `roc` for `anomaly`; other tasks have their own.",
+    )
     hit: str = Field(
         default="distance",
         description="When a candidate hits a lesion: `distance` to its centre below its radius, `distance-inclusive` "
@@ -275,21 +194,29 @@ class Evaluation(Section):
         return rule
 
 
-Task = Literal["detection", "anomaly"]
+Task = Literal["detection", "anomaly", "segmentation", "classification"]
 Figure = Literal["froc", "roc", "search", "learnt", "strata", "overlays", "anomalies", "registration"]
 FIGURES: dict[Task, tuple[Figure, ...]] = {
     "detection": ("froc", "search", "learnt", "strata", "overlays", "registration"),
     "anomaly": ("roc", "search", "learnt", "anomalies"),
+    "segmentation": ("search", "learnt"),
+    "classification": ("search", "learnt"),
 }
 """The figures that a study of each task draws unless it says otherwise."""
 
 OF_CASES: tuple[Figure, ...] = ("roc", "anomalies")
-"""Figures that only the task `anomaly` has the numbers for."""
+"""Figures that only a study of cases (`evaluation.objective: roc`) has the numbers for."""
 
 NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
     "detection": ("patch_cnn", "projection_cnn"),
     "anomaly": ("conv_autoencoder",),
+    "segmentation": (),
+    "classification": (),
 }
+
+
+OBJECTIVES: dict[Task, str] = {"segmentation": "mean Dice", "classification": "balanced accuracy"}
+"""What a training maximises, for the tasks that have one objective alone."""
 
 
 class Study(Section):
@@ -304,7 +231,8 @@ class Study(Section):
     task: Task = Field(
         default="detection",
         description="What is asked of the images: `detection`, where lesions are, learnt from lesions; `anomaly`, "
-        "whether a case is abnormal and where, learnt from lesion-free cases alone.",
+        "whether a case is abnormal and where, learnt from lesion-free cases alone; `segmentation`, which voxels "
+        "belong to lesions; `classification`, of which class a lesion or a case is.",
     )
     published: Published | None = Field(default=None, description="The published system and its result.")
     cohort: Cohort = Field(description="Where the cases come from.")
@@ -331,15 +259,28 @@ class Study(Section):
         return None if start is None else (start.study, start.scale or self.scale)
 
     @property
+    def of_cases(self) -> bool:
+        """Whether the ROC of the cases is what counts, and not the FROC of their lesions."""
+        default = "roc" if self.task == "anomaly" else "froc"
+        return (self.evaluation.objective or default) == "roc"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The channels that the network sees; the others are what it is to predict."""
+        return tuple(name for name, channel in self.channels.items() if not channel.target)
+
+    @property
     def objective(self) -> str:
         """What a training maximises on validation, in a few words."""
-        return "AUC of the cases" if self.task == "anomaly" else "partial AUC"
+        if self.task in OBJECTIVES:
+            return OBJECTIVES[self.task]
+        return "AUC of the cases" if self.of_cases else "partial AUC"
 
     @property
     def objective_in_full(self) -> str:
         """The same with its limit, for the axis of a figure."""
-        limit = "" if self.task == "anomaly" else f" up to {self.evaluation.maximum_fp:g} FP/case"
-        return f"{self.objective}{limit}"
+        limited = self.task not in OBJECTIVES and not self.of_cases
+        return f"{self.objective} up to {self.evaluation.maximum_fp:g} FP/case" if limited else self.objective
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -351,4 +292,6 @@ class Study(Section):
         lacking = [figure for figure in self.figures if figure in OF_CASES and self.task != "anomaly"]
         if lacking:
             raise ValueError(f"the figure `{lacking[0]}` is one of the task `anomaly`; remove it from `figures`")
+        if not self.inputs:
+            raise ValueError("every channel is a `target`; the network needs one to see")
         return self

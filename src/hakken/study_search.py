@@ -26,7 +26,7 @@ class Hyperparameters(Section):
     dropout: float = Field(default=0.2, ge=0, lt=1, description="Dropout before the last layers.")
     negative_ratio: float = Field(default=3.0, gt=0, le=100, description="Negatives per positive in a mini-batch.")
     hard_fraction: float = Field(default=0.5, ge=0, le=1, description="Hard ones among the negatives.")
-    patch_size: int = Field(default=16, ge=3, le=128, description="Edge of the network's input in voxels.")
+    patch_size: int = Field(default=16, ge=3, le=512, description="Edge of the network's input in voxels.")
     augmentation: float = Field(default=0.5, ge=0, le=1, description="Strength of the augmentation, 0 is none.")
     convolutions: int = Field(default=3, ge=1, le=12, description="Convolution layers.")
     base_features: int = Field(default=16, ge=1, le=512, description="Feature maps of the first layer.")

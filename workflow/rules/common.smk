@@ -207,9 +207,14 @@ def study_figures(wildcards):
     )
 
 
+def of_task(*tasks):
+    """The studies of some tasks, to bind rules to; where there is none, a pattern that nothing fits."""
+    return "|".join(name for name, plan in PLANS.items() if plan.study.task in tasks) or "(?!)"
+
+
 def case_tables(wildcards):
-    """The tables of the cases' scores, which an anomaly study has."""
-    if PLANS[wildcards.study].study.task != "anomaly":
+    """The tables of the cases' scores, which a study of cases has."""
+    if not PLANS[wildcards.study].study.of_cases:
         return []
     return expand(
         "results/{study}/{scale}/evaluation/{part}/{model}.{table}.csv",

@@ -1,10 +1,10 @@
-# Evaluation: candidates against lesions, with intervals. Needs candidates/, prepared/ and the trials. Makes evaluation/.
+# Evaluation: candidates against lesions, with intervals. Needs predictions/, prepared/ and the trials. Makes evaluation/.
 
 
 rule evaluate:
     """Measure the candidates of one model on one part of the cohort."""
     input:
-        candidates="results/{study}/{scale}/candidates/{part}/{model}.csv",
+        candidates="results/{study}/{scale}/predictions/{part}/{model}.csv",
         prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}"),
         threshold=threshold,
     output:
@@ -16,6 +16,8 @@ rule evaluate:
         "results/{study}/{scale}/logs/evaluate/{part}-{model}.log",
     benchmark:
         "results/{study}/{scale}/benchmarks/evaluate/{part}-{model}.tsv"
+    wildcard_constraints:
+        study=of_task("detection", "anomaly"),
     threads: 1
     resources:
         mem_mb=2000,
@@ -55,7 +57,7 @@ rule case_table:
     """Put the scores of the cases and their ROC curve into tables, for the task anomaly."""
     input:
         evaluation="results/{study}/{scale}/evaluation/{part}/{model}.json",
-        candidates="results/{study}/{scale}/candidates/{part}/{model}.csv",
+        candidates="results/{study}/{scale}/predictions/{part}/{model}.csv",
         prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}"),
     output:
         roc="results/{study}/{scale}/evaluation/{part}/{model}.roc.csv",

@@ -1,11 +1,11 @@
-# Pictures: figures that show images. Need prepared/, registered/, candidates/, errors/ and the opening.
+# Pictures: figures that show images. Need prepared/, registered/, predictions/, errors/ and the opening.
 # Makes figures/overlays, figures/anomalies and figures/registration.
 
 
 rule figure_overlays:
     """Draw found, false and missed lesions of the test set on their images."""
     input:
-        candidates="results/{study}/{scale}/candidates/test/selected.csv",
+        candidates="results/{study}/{scale}/predictions/test/selected.csv",
         prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "test"),
         evaluation="results/{study}/{scale}/evaluation/test/selected.json",
         table=table,

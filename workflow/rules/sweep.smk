@@ -67,7 +67,7 @@ rule select_trial:
     output:
         selected="results/{study}/{scale}/selected.json",
         models=expand("results/{{study}}/{{scale}}/models/{model}.pt", model=MODELS),
-        candidates=expand("results/{{study}}/{{scale}}/candidates/validation/{model}.csv", model=MODELS),
+        predictions=expand("results/{{study}}/{{scale}}/predictions/validation/{model}.csv", model=MODELS),
     log:
         "results/{study}/{scale}/logs/select_trial/selected.log",
     benchmark:

@@ -1,5 +1,5 @@
-# The test set: candidates of the frozen models on cases that nobody has looked at.
-# Needs the opening, the frozen models and the prepared test cases. Makes candidates/test/ and errors/test/.
+# The test set: what the frozen models say of cases that nobody has looked at.
+# Needs the opening, the frozen models and the prepared test cases. Makes predictions/test/ and errors/test/.
 
 
 rule predict:
@@ -10,7 +10,7 @@ rule predict:
         model="results/{study}/{scale}/models/{model}.pt",
         prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "test"),
     output:
-        candidates="results/{study}/{scale}/candidates/test/{model}.csv",
+        predictions="results/{study}/{scale}/predictions/test/{model}.csv",
     log:
         "results/{study}/{scale}/logs/predict/{model}.log",
     benchmark:
@@ -32,7 +32,7 @@ rule reconstruct:
     input:
         freeze="results/{study}/{scale}/freeze.json",
         model="results/{study}/{scale}/models/{model}.pt",
-        candidates="results/{study}/{scale}/candidates/test/{model}.csv",
+        candidates="results/{study}/{scale}/predictions/test/{model}.csv",
         prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "test"),
     output:
         errors=directory("results/{study}/{scale}/errors/test/{model}"),

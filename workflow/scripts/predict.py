@@ -12,7 +12,7 @@ predict(
     model=snakemake.input.model,
     freeze=snakemake.input.freeze,
     prepared=snakemake.input.prepared,
-    output=snakemake.output.candidates,
+    output=snakemake.output.predictions,
     threads=snakemake.threads,
     log=snakemake.log[0],
 )

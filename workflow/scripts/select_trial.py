@@ -11,7 +11,7 @@ select_trial(
     trials=snakemake.input.trials,
     default=snakemake.input.default,
     models=snakemake.output.models,
-    candidates=snakemake.output.candidates,
+    predictions=snakemake.output.predictions,
     output=snakemake.output.selected,
     log=snakemake.log[0],
 )

@@ -12,9 +12,9 @@ from hakken.study import Part
 class Case:
     """One row of the case table.
 
-    ``channels`` holds one image per channel. The truth is ``lesion_mask`` or ``lesion_table``, as the study says; both
-    are None for a case without lesions. ``columns`` holds the remaining columns (scanner, sex, age, site and others,
-    but none whose heading announces personal data). ``row`` is the line of the table, its heading being line 1.
+    ``channels`` holds one image per channel. The truth is ``lesion_mask``, ``lesion_table`` or ``label``, as the study
+    says; all are None for a case without lesions. ``columns`` holds the remaining columns (scanner, sex, age, site and
+    others, but none whose heading announces personal data). ``row`` is the line of the table, its heading being line 1.
     """
 
     case_id: str
@@ -23,6 +23,7 @@ class Case:
     channels: dict[str, Path]
     lesion_mask: Path | None = None
     lesion_table: Path | None = None
+    label: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     row: int | None = None
 

@@ -18,7 +18,7 @@ from hakken.study import PARTS, Part, Study, Task
 NO_LESIONS = "none"
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 PERSONAL = re.compile(r"name|birth|dob\b|address|phone|e-?mail|insurance|mrn\b|social", re.IGNORECASE)
-TRUTHS = ("lesion_mask", "lesion_table")
+TRUTHS = ("lesion_mask", "lesion_table", "label")
 
 
 def check_table(path: Path, study: Study, files_exist: bool = True) -> list[Problem]:
@@ -71,9 +71,9 @@ class Kinds:
 def require_cases(task: Task, parts: Mapping[Part, Kinds]) -> list[Problem]:
     """Return a problem for each part in which the task cannot be learnt or measured.
 
-    Detection needs a lesion in each part. Anomaly learns from normal cases alone, and measures both kinds.
+    Anomaly learns from normal cases alone, and measures both kinds; any other task needs a lesion in each part.
     """
-    if task == "detection":
+    if task != "anomaly":
         return require_lesions({part: kinds.abnormal for part, kinds in parts.items()})
     remedy = "move such cases to this part, or remove the column `split` to have the cases split anew"
     problems = []
@@ -211,7 +211,7 @@ def _missing_files(rows: Rows, study: Study) -> Iterator[Problem]:
     folder = str(rows.path.parent)
     truth = study.cohort.truth
     for row in rows.rows:
-        for column in (*study.channels, truth):
+        for column in (*study.channels, *([truth] if truth != "label" else [])):
             cell = row[column]
             if not cell or (column == truth and cell.lower() == NO_LESIONS):
                 continue

@@ -1,9 +1,9 @@
 """The case table: one row a case, which images it has, and where its truth stands.
 
 Columns: ``case_id``, ``patient``, optionally ``split`` (train, validation, test), ``site``, ``scanner``, ``sex``,
-``age``; one column per channel of the study with a path relative to the table; and ``lesion_mask`` or
-``lesion_table``, as the study's ``cohort.truth`` says. In a column of truth the word ``none`` says that the case has
-no lesions; an empty cell is a mistake, since it could also mean that nobody has looked.
+``age``; one column per channel of the study with a path relative to the table; and ``lesion_mask``,
+``lesion_table`` or ``label``, as the study's ``cohort.truth`` says. In a column of truth the word ``none`` says that
+the case has no lesions; an empty cell is a mistake, since it could also mean that nobody has looked.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def read_table(path: Path, study: Study, files_exist: bool = True) -> CaseTable:
 
 def write_table(path: Path, table: CaseTable) -> None:
     """Write ``table`` as CSV, its files relative to the folder of ``path``; columns that no case fills are left out."""
-    records = [_record(case, path.parent) for case in table.cases]
+    truth = _truth_column(table)
+    records = [_record(case, path.parent, truth) for case in table.cases]
     columns = list(dict.fromkeys(column for record in records for column in record))
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
@@ -54,31 +55,39 @@ def write_table(path: Path, table: CaseTable) -> None:
 def _case(row: Row, rows: Rows, study: Study, free: Iterable[str]) -> Case:
     folder = rows.path.parent
     channels = {name: _inside(folder, row[name]) for name in study.channels}
-    truth = row[study.cohort.truth]
-    found = None if truth.lower() == NO_LESIONS else _inside(folder, truth)
+    kind, cell = study.cohort.truth, row[study.cohort.truth]
+    truth = None if cell.lower() == NO_LESIONS else cell
+    file = _inside(folder, truth) if truth and kind != "label" else None
     return Case(
         case_id=row["case_id"],
         patient=row["patient"],
         split=cast("Part", row["split"]) if row["split"] else None,
         channels=channels,
-        lesion_mask=found if study.cohort.truth == "lesion_mask" else None,
-        lesion_table=found if study.cohort.truth == "lesion_table" else None,
+        lesion_mask=file if kind == "lesion_mask" else None,
+        lesion_table=file if kind == "lesion_table" else None,
+        label=truth if kind == "label" else None,
         columns={name: row[name] for name in free},
         row=row.number,
     )
 
 
-def _record(case: Case, folder: Path) -> dict[str, str]:
-    """Return the cells of one case, by column."""
-    truth = case.lesion_mask or case.lesion_table
-    column = "lesion_table" if case.lesion_table else "lesion_mask"
+def _truth_column(table: CaseTable) -> str:
+    """Return the column that the truth of all cases stands in; cases without lesions do not tell which."""
+    if any(case.label for case in table.cases):
+        return "label"
+    return "lesion_table" if any(case.lesion_table for case in table.cases) else "lesion_mask"
+
+
+def _record(case: Case, folder: Path, truth: str) -> dict[str, str]:
+    """Return the cells of one case, by column; ``truth`` is that of the truth."""
+    file = case.lesion_mask or case.lesion_table
     return {
         "case_id": case.case_id,
         "patient": case.patient,
         **({"split": case.split} if case.split else {}),
         **case.columns,
         **{name: _relative(image, folder) for name, image in case.channels.items()},
-        column: _relative(truth, folder) if truth else NO_LESIONS,
+        truth: case.label or (_relative(file, folder) if file else NO_LESIONS),
     }
 
 

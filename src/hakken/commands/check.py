@@ -73,6 +73,7 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
             {name: table.parent / row[name] for name in study.channels},
             lesion_mask=_truth(row, "lesion_mask", study, table),
             lesion_table=_truth(row, "lesion_table", study, table),
+            label=_label(row, study),
             row=row.number,
         )
         for row in read_rows(table).rows
@@ -86,6 +87,13 @@ def _truth(row: Row, column: str, study: Study, table: Path) -> Path | None:
 
     known = column == study.cohort.truth and row[column].lower() != NO_LESIONS
     return table.parent / row[column] if known else None
+
+
+def _label(row: Row, study: Study) -> str | None:
+    from hakken.cohort.checks import NO_LESIONS
+
+    known = study.cohort.truth == "label" and row["label"].lower() != NO_LESIONS
+    return row["label"] if known else None
 
 
 def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Problem]:
@@ -113,6 +121,8 @@ def _has_lesions(case: Case) -> bool:
     from hakken.imaging.files import read_volume
     from hakken.imaging.lesions import read_lesion_table
 
+    if case.label is not None:
+        return True
     if case.lesion_table is not None:
         return bool(read_lesion_table(case.lesion_table))
     return case.lesion_mask is not None and bool(read_volume(case.lesion_mask).array.any())

@@ -129,7 +129,7 @@ def find_candidates(detector: Detector, images: Mapping[str, Path], case_id: str
 
     study = detector.study
     _check_images(images, case_id, study)
-    volumes = {name: read_volume(images[name]) for name in study.channels}
+    volumes = {name: read_volume(images[name], channel.colour) for name, channel in study.channels.items()}
     prepared = prepare_case(volumes, _transforms(volumes, study, case_id), None, study, case_id=case_id)
     progress(f"prepared on a grid of {prepared.case.geometry}")
     stored = prepared.image.astype(np.float16)  # the precision in which the study keeps its prepared cases

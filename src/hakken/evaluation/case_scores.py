@@ -5,13 +5,13 @@ After Sato et al., Proc. SPIE 10575 (2018): the anomaly of a case is the highest
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hakken.evaluation.findings import Candidates, Cases, Flags, Floats, Lesions
+from hakken.evaluation.findings import Candidates, Cases, Flags, Floats
 from hakken.evaluation.roc import Choice, Kind, auc, choose, rank
 from hakken.evaluation.roc_measure import Cohort, Measurement, Settings, measure
 from hakken.evaluation.roc_warnings import warnings
@@ -36,13 +36,11 @@ class CaseScores:
         return Cohort(self.abnormal, self.cases.patient_index, {NAME: self.score})
 
 
-def score_cases(cases: Cases, lesions: Lesions, candidates: Candidates) -> CaseScores:
-    """Return whether each case has an included lesion, and the score of its highest candidate."""
-    abnormal = np.zeros(len(cases), bool)
-    abnormal[lesions.case[lesions.included]] = True
+def score_cases(cases: Cases, abnormal: Sequence[bool], candidates: Candidates) -> CaseScores:
+    """Return the ``cases``, which of them are ``abnormal`` (n,), and the score of the highest candidate of each."""
     score = np.full(len(cases), NO_CANDIDATE)
     np.maximum.at(score, candidates.case, candidates.score)
-    return CaseScores(cases, abnormal, score)
+    return CaseScores(cases, np.array(abnormal, bool), score)
 
 
 def area(scored: CaseScores) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +72,25 @@ def optimism_of_cases(positive: Flags, patient: Ints, scores: Floats, resamples:
     )
     replicates = np.array([drawn.values.get(str(number), np.empty(0)) for number in range(len(rows))])
     return _corrected(np.array(values, float), replicates, resamples, drawn.skipped, seed)
+
+
+def optimism_by(measure: Callable[[Floats], Floats], patient: Ints, resamples: int, seed: int) -> Optimism:
+    """Repeat the choice of the model with the highest value of any measure on resampled patients, as `optimism` does.
+
+    ``patient`` (n,) numbers the patient of each case from 0; ``measure`` maps how often each case counts (R, n) to the
+    values of the models (models, R), NaN where there is none. Resamples without a value of every model are skipped.
+    """
+    original = measure(np.ones((1, len(patient))))[:, 0]
+    models = range(len(original))
+
+    def values(counts: Ints) -> dict[str, Floats]:
+        return {str(number): row for number, row in zip(models, measure(counts[:, patient].astype(float)), strict=True)}
+
+    drawn = over_patients(patient, resamples, seed, values)
+    replicates = np.array([drawn.values.get(str(number), np.empty(0)) for number in models])
+    sound = ~np.isnan(replicates).any(axis=0)
+    skipped = drawn.skipped + int(np.count_nonzero(~sound))
+    return _corrected(original, replicates[:, sound], resamples, skipped, seed)
 
 
 def _corrected(original: Floats, replicates: Floats, resamples: int, skipped: int, seed: int) -> Optimism:

@@ -70,7 +70,7 @@ def examine_case(case: CaseFiles, study: Study) -> Examination:
     volumes: dict[str, Volume] = {}
     problems: list[Problem] = []
     for name in study.channels:
-        found = _read(case, name, case.channels.get(name))
+        found = _read(case, name, case.channels.get(name), study.channels[name].colour)
         if isinstance(found, Problem):
             problems.append(found)
         else:
@@ -93,11 +93,11 @@ def pixel_digest(volume: Volume) -> str:
     return digest.hexdigest()
 
 
-def _read(case: CaseFiles, column: str, path: Path | None) -> Volume | Problem:
+def _read(case: CaseFiles, column: str, path: Path | None, colour: str | None = None) -> Volume | Problem:
     if path is None:
         return Problem(case.case_id, column, "no image", "fill in its path", case.row)
     try:
-        return read_volume(path)
+        return read_volume(path, colour)
     except HakkenError as error:
         return _problem(case, column, error)
 

@@ -1,4 +1,4 @@
-"""Image files to volumes and back: NIfTI, MetaImage, DICOM series, PNG and JPEG.
+"""Image files to volumes and back: NIfTI, MetaImage, DICOM series, PNG, JPEG, TIFF and BMP.
 
 Pixels and geometry are all that enters: no tag, description or name of a file's header goes into a volume or is
 written. SimpleITK reads a cut-off NIfTI file without a word and fills it with zeros, so the length is checked here.
@@ -29,7 +29,8 @@ from hakken.volume import Geometry, Volume, triple
 
 NIFTI = (".nii.gz", ".nii")
 META = (".mha", ".mhd")
-FLAT = (".png", ".jpg", ".jpeg")
+FLAT = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+COLOURS = {"red": 0, "green": 1, "blue": 2}
 DICOM = (".dcm", ".ima")
 KNOWN = (*NIFTI, *META, *FLAT, *DICOM)
 MEGABYTE = 1 << 20
@@ -39,11 +40,12 @@ FLOATS = (16, 64)  # its codes for float32 and float64
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
-def read_volume(path: Path) -> Volume:
+def read_volume(path: Path, colour: str | None = None) -> Volume:
     """Return the volume of a file, or of the DICOM series in a folder; a 2-D image is one slice.
 
-    Raises HakkenError, naming the path, for what is missing, cut off, broken, coloured, of four dimensions or of a
-    kind that is not known, and for an incomplete or mixed DICOM series.
+    ``colour`` (`red`, `green`, `blue`) picks one colour of a colour picture; a grey one has the same three. Raises
+    HakkenError, naming the path, for what is missing, cut off, broken, coloured where no colour is picked, of four
+    dimensions or of a kind that is not known, and for an incomplete or mixed DICOM series.
     """
     if path.is_dir() or suffix(path) in DICOM or (suffix(path) not in KNOWN and is_dicom(path)):
         return read_series(path)
@@ -53,7 +55,7 @@ def read_volume(path: Path) -> Volume:
         image = reader.Execute()
     except RuntimeError:
         raise HakkenError(f"{path}: its pixels cannot be read; copy the file anew from its source") from None
-    volume = _scalar_volume(image, path)
+    volume = _scalar_volume(image, path, colour)
     return _with_missing(volume, path) if missing else volume
 
 
@@ -133,14 +135,23 @@ def _open(path: Path) -> sitk.ImageFileReader:
     return reader
 
 
-def _scalar_volume(image: sitk.Image, path: Path) -> Volume:
+def _scalar_volume(image: sitk.Image, path: Path, colour: str | None) -> Volume:
     while image.GetDimension() > 3:
         image = image[..., 0]
     if image.GetNumberOfComponentsPerPixel() > 1:
-        image = _grey(image, path)
+        image = _one_colour(image, colour) if _is_picture(image, path) and colour else _grey(image, path)
     if image.GetDimension() == 2:
         image = sitk.JoinSeries(image)
     return from_image(image)
+
+
+def _is_picture(image: sitk.Image, path: Path) -> bool:
+    return suffix(path) in FLAT and image.GetNumberOfComponentsPerPixel() >= len(COLOURS)
+
+
+def _one_colour(image: sitk.Image, colour: str) -> sitk.Image:
+    picked: sitk.Image = sitk.VectorIndexSelectionCast(image, COLOURS[colour])
+    return picked
 
 
 def _grey(image: sitk.Image, path: Path) -> sitk.Image:
@@ -151,7 +162,10 @@ def _grey(image: sitk.Image, path: Path) -> sitk.Image:
     arrays = [sitk.GetArrayFromImage(part) for part in parts[:3]]
     if suffix(path) in FLAT and all(np.array_equal(arrays[0], other) for other in arrays[1:]):
         return parts[0]
-    raise HakkenError(f"{path}: {len(parts)} values a pixel (colour or vectors); convert it to one grey value a pixel")
+    raise HakkenError(
+        f"{path}: {len(parts)} values a pixel (colour or vectors); convert it to one grey value a pixel, or give "
+        "the channel of a picture a `colour`"
+    )
 
 
 def _check_exists(path: Path) -> None:

@@ -17,7 +17,7 @@ from hakken.imaging.convert import from_image, to_image
 from hakken.volume import Geometry, Volume
 
 Kind = Literal["brain", "body", "nonzero", "none"]
-Modality = Literal["mr", "ct", "pet", "xray"]
+Modality = Literal["mr", "ct", "pet", "xray", "endoscopy"]
 Mask = NDArray[np.bool_]
 
 WORKING_MM = 2.0

@@ -49,13 +49,14 @@ def prepare_case(
     case_id: str,
     patient: str = "",
     columns: Mapping[str, str] | None = None,
+    label: str | None = None,
 ) -> Prepared:
     """Prepare one case.
 
     ``channels`` holds every channel of the study on its own grid; ``transforms`` maps reference points to points of
     each other channel (missing: the identity). ``truth``: a lesion mask on the reference grid, or lesions (none: an
-    empty sequence), or None where nobody has looked. Raises HakkenError for an empty mask, a constant channel and a
-    lesion mask on another grid.
+    empty sequence), or None where nobody has looked; ``label`` is the class of the case, where it has
+    one. Raises HakkenError for an empty mask, a constant channel and a lesion mask on another grid.
     """
     reference = channels[study.reference]
     native = find_mask(reference, study.preparation.mask, study.channels[study.reference].modality)
@@ -75,6 +76,7 @@ def prepare_case(
         pixel_digest=pixel_digest(reference),
         has_truth=labels is not None,
         lesions=lesions,
+        label=label,
     )
     return Prepared(case, image, inside, labels)
 

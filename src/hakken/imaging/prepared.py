@@ -59,7 +59,11 @@ class Lesion:
 
 @dataclass(frozen=True)
 class PreparedCase:
-    """What is known of a prepared case; its arrays stay on disk in ``folder`` until they are asked for."""
+    """What is known of a prepared case; its arrays stay on disk in ``folder`` until they are asked for.
+
+    ``has_truth`` says whether somebody has marked its lesions. ``label`` is the class of the case in a word, where that
+    is all that is known of it.
+    """
 
     case_id: str
     patient: str
@@ -71,12 +75,13 @@ class PreparedCase:
     pixel_digest: str
     has_truth: bool
     lesions: tuple[Lesion, ...] = ()
+    label: str | None = None
     folder: Path | None = field(default=None, compare=False)
 
     @property
     def abnormal(self) -> bool:
-        """Whether the case has an included lesion."""
-        return any(lesion.kind == "included" for lesion in self.lesions)
+        """Whether the case has an included lesion, or a label that says that it is not normal."""
+        return self.label is not None or any(lesion.kind == "included" for lesion in self.lesions)
 
     def image(self, mmap: bool = True) -> NDArray[np.float16]:
         """Return the normalised channels, float16 (c, z, y, x), memory-mapped and read-only unless told otherwise."""
@@ -105,6 +110,7 @@ class PreparedCase:
             "pixel_digest": self.pixel_digest,
             "has_truth": self.has_truth,
             "lesions": [lesion.as_dict() for lesion in self.lesions],
+            "label": self.label,
         }
 
     def _load(self, suffix: str, mmap: bool) -> NDArray[Any]:
@@ -152,6 +158,7 @@ def load_prepared(folder: Path, case_id: str) -> PreparedCase:
         pixel_digest=content["pixel_digest"],
         has_truth=content["has_truth"],
         lesions=tuple(Lesion.from_dict(lesion) for lesion in content["lesions"]),
+        label=content["label"],
         folder=folder,
     )
 

@@ -21,7 +21,7 @@ from hakken.errors import HakkenError
 from hakken.files import replacing
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
-from hakken.inference.detect import detect, detect_prepared
+from hakken.inference.detect import detect
 from hakken.networks.build import build_network
 from hakken.study import Hyperparameters, Study
 from hakken.volume import Geometry
@@ -35,6 +35,8 @@ class Detector:
 
     network: nn.Module
     study: Study
+    parameters: Hyperparameters
+    dimensions: int
     metadata: Mapping[str, Any]
 
     @property
@@ -84,9 +86,9 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Detector:
         parameters = Hyperparameters.model_validate(content["parameters"])
     except ValidationError as error:
         raise HakkenError(f"{path}: was written by another version of hakken: {error.errors()[0]['msg']}") from None
-    network = build_network(study.training.network, len(study.channels), content["dimensions"], parameters)
+    network = build_network(study.training.network, len(study.inputs), content["dimensions"], parameters)
     network.load_state_dict(content["weights"])
-    return Detector(network.to(device).eval(), study, content["metadata"])
+    return Detector(network.to(device).eval(), study, parameters, content["dimensions"], content["metadata"])
 
 
 def predict_case(
@@ -101,12 +103,11 @@ def predict_case(
     return detect(detector.network, image, mask, geometry, (study or detector.study).inference)
 
 
-def predict_prepared(detector: Detector, case: PreparedCase, study: Study | None = None) -> Candidates:
-    """Return the candidates of a prepared case; raises HakkenError when its channels are not those of the training."""
+def require_same_channels(detector: Detector, case: PreparedCase) -> None:
+    """Raise HakkenError where the channels of a prepared case are not those of the training."""
     if case.channels != detector.channels:
         expected, found = ", ".join(detector.channels), ", ".join(case.channels)
         raise HakkenError(f"case {case.case_id}: has the channels {found}, the model was trained on {expected}")
-    return detect_prepared(detector.network, case, (study or detector.study).inference)
 
 
 def _check_channels(detector: Detector, channels: int) -> None:

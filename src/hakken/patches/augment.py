@@ -162,21 +162,32 @@ def draw_changes(
 
 
 def apply_changes(images: Tensor, changes: Changes, augmentation: Augmentation, frame: Frame) -> Tensor:
-    """Apply drawn changes to ``images`` (b, c, q, ...), float32, and return (b, c, p, ...).
+    """Apply drawn changes to ``images`` (b, c + t, q, ...), float32, and return (b, c + t, p, ...).
 
-    q may be any edge from ``limits(augmentation, frame).edge`` up to the stored one; the result is the same.
+    q may be any edge from ``limits(augmentation, frame).edge`` up to the stored one; the result is the same. The t
+    channels for which no intensities are drawn are targets: they move with the image and keep their values.
     """
-    if not limits(augmentation, frame).warps:
-        return change_intensities(crop(images, frame.patch), changes)
-    grid = sampling_grid(changes, frame.patch, images.shape[-1])
-    return change_intensities(functional.grid_sample(images, grid, align_corners=True), changes)
+    if limits(augmentation, frame).warps:
+        grid = sampling_grid(changes, frame.patch, images.shape[-1])
+        moved = functional.grid_sample(images, grid, align_corners=True)
+    else:
+        moved = crop(images, frame.patch)
+    seen = changes.gain.shape[1]
+    if seen == moved.shape[1]:
+        return change_intensities(moved, changes)
+    return torch.cat([change_intensities(moved[:, :seen], changes), moved[:, seen:]], 1)
 
 
-def augment(images: Tensor, augmentation: Augmentation, frame: Frame, generator: torch.Generator) -> Tensor:
-    """Draw and apply changes to ``images`` (b, c, q, ...); at strength 0 this is the central crop (b, c, p, ...)."""
+def augment(
+    images: Tensor, augmentation: Augmentation, frame: Frame, generator: torch.Generator, targets: int = 0
+) -> Tensor:
+    """Draw and apply changes to ``images`` (b, c, q, ...); at strength 0 this is the central crop (b, c, p, ...).
+
+    The last ``targets`` channels move with the image and keep their values.
+    """
     if augmentation.strength == 0:
         return crop(images, frame.patch)
-    changes = draw_changes(augmentation, frame, images.shape[0], images.shape[1], generator)
+    changes = draw_changes(augmentation, frame, images.shape[0], images.shape[1] - targets, generator)
     return apply_changes(images, changes, augmentation, frame)
 
 

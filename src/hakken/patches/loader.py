@@ -8,7 +8,7 @@ steps so far, so that the ratio holds for any batch size.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -29,14 +29,16 @@ Numbers = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Batch:
-    """A mini-batch: ``images`` (b, c, p, p, p) float32; ``targets`` (b,) int64, 1 where a lesion is at the centre.
+    """A mini-batch: ``images`` (b, c, p, ...) float32; ``targets`` (b,) int64, 1 where a lesion is at the centre.
 
-    ``patches`` (b,) are the numbers of the patches in the store, ascending.
+    Where classes are to be told apart, ``targets`` are their indices. ``maps`` (b, t, p, ...) float32 are the target
+    channels, which moved as the images did. ``patches`` (b,) are the numbers of the patches in the store, ascending.
     """
 
     images: Tensor
     targets: Tensor
     patches: Numbers
+    maps: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,9 @@ class PatchLoader:
 
     ``negative_ratio`` negatives come with a positive, ``hard_fraction`` of them hard ones (all of the kind there is,
     where the store lacks the other); an infinite ratio takes negatives alone. ``augmentation`` is a strength 0..1 or
-    the amounts themselves. Raises HakkenError when the store has no positives or no negatives that are asked for, or
-    its patches are smaller than ``patch_size``.
+    the amounts themselves. With ``classes`` a positive's target is the index of its class. Raises HakkenError when the
+    store has no positives or no negatives that are asked for, a positive's class is none of ``classes``, or the patches
+    are smaller than ``patch_size``.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class PatchLoader:
         augmentation: float | Augmentation,
         seed: int,
         device: torch.device | str = "cpu",
+        classes: Sequence[str] = (),
     ) -> None:
         self.store = store
         self.batch_size = batch_size
@@ -84,15 +88,19 @@ class PatchLoader:
         self.positive_fraction = 1 / (1 + negative_ratio)
         self._passes = {kind: _Passes(store.of_kind(kind), seed, kind.name.lower()) for kind in Kind}
         self.hard_fraction = self._available_hard_fraction(hard_fraction)
+        self.targets = self._targets(classes)
 
     def batch(self, step: int) -> Batch:
         """Return the batch of ``step`` (0, 1, ...); the same seed and step always give the same batch."""
         patches = self.choose(step)
         images = self._to_device(self.store.read(patches, limits(self.augmentation, self.frame).edge))
-        targets = torch.from_numpy((self.store.kinds[patches] == Kind.POSITIVE).astype(np.int64))
+        targets = torch.from_numpy(self.targets[patches])
         generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, "augmentation", step))
-        augmented = augment(images, self.augmentation, self.frame, generator)
-        return Batch(augmented, targets.to(self.device, non_blocking=True), patches)
+        hidden = self.store.layout.targets
+        augmented = augment(images, self.augmentation, self.frame, generator, hidden)
+        seen = augmented.shape[1] - hidden
+        maps = augmented[:, seen:] if hidden else None
+        return Batch(augmented[:, :seen], targets.to(self.device, non_blocking=True), patches, maps)
 
     def choose(self, step: int) -> Numbers:
         """Return the numbers of the patches (b,) of ``step``, ascending, so that they are read in the order on disk."""
@@ -129,12 +137,26 @@ class PatchLoader:
     def _available_hard_fraction(self, wanted: float) -> float:
         easy, hard, positive = (len(self._passes[kind]) for kind in Kind)
         lonely = positive == 0 and self.positive_fraction > 0
-        if lonely or easy + hard == 0:
+        if lonely or (easy + hard == 0 and self.positive_fraction < 1):
             lacking = "positive" if lonely else "negative"
             raise HakkenError(f"{self.store.folder}: holds no {lacking} patches; see `patches` in the study")
         if hard == 0:
             return 0.0
         return wanted if easy else 1.0
+
+    def _targets(self, classes: Sequence[str]) -> NDArray[np.int64]:
+        """Return the target (n,) of each patch of the store."""
+        positive = self.store.kinds == Kind.POSITIVE
+        if not classes:
+            return np.asarray(positive, np.int64)
+        number = {name: index for index, name in enumerate(classes)}
+        unknown = sorted(set(self.store.classes[positive].tolist()) - set(number))
+        if unknown:
+            raise HakkenError(
+                f"{self.store.folder}: a lesion has the class `{unknown[0]}`; cohort.classes of the study names "
+                f"{', '.join(classes)}"
+            )
+        return np.array([number.get(name, 0) for name in self.store.classes.tolist()], np.int64)
 
     def _to_device(self, patches: NDArray[np.float16]) -> Tensor:
         """Return patches as float32 on the device; they travel as float16, from pinned memory to a GPU."""

@@ -12,9 +12,9 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -29,19 +29,23 @@ from hakken.study import Spacing
 
 Patch = NDArray[np.float16]
 DTYPE = np.dtype("<f2")
-COLUMNS = ("patch", "shard", "row", "case_id", "z", "y", "x", "x_mm", "y_mm", "z_mm", "kind", "lesion")
+COLUMNS = ("patch", "shard", "row", "case_id", "z", "y", "x", "x_mm", "y_mm", "z_mm", "kind", "lesion", "class")
 NAMES = {kind: kind.name.lower() for kind in Kind}
 CODES = {name: kind for kind, name in NAMES.items()}
 
 
 @dataclass(frozen=True)
 class CutCase:
-    """One case to be cut: ``image`` (c, z, y, x), its ``centres`` and the same ``points`` (n, 3) x, y, z in mm, LPS."""
+    """One case to be cut: ``image`` (c, z, y, x), its ``centres`` and the same ``points`` (n, 3) x, y, z in mm, LPS.
+
+    ``image`` holds the target channels of the layout last; ``classes`` the class of each lesion that has one.
+    """
 
     case_id: str
     image: NDArray[Any]
     centres: Centres
     points: NDArray[np.float64]
+    classes: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Shard:
 class Layout:
     """What every patch of a folder has in common.
 
-    ``spacing_mm`` is x, y, z; ``study`` is the digest of what the patches depend on; ``axes`` are the spatial axes.
+    ``spacing_mm`` is x, y, z; ``study`` is the digest of what the patches depend on; ``axes`` are the spatial axes. The
+    last ``targets`` channels are not to be seen but to be predicted. Patches of two axes are slices across z.
     """
 
     size_voxel: int
@@ -66,6 +71,7 @@ class Layout:
     spacing_mm: Spacing
     study: str
     axes: int = 3
+    targets: int = 0
 
     @property
     def edge(self) -> int:
@@ -105,13 +111,14 @@ class Row:
     point: tuple[float, ...]
     kind: Kind
     lesion: int
+    lesion_class: str
 
     def cells(self) -> tuple[object, ...]:
         """Return the cells of the index, in the order of COLUMNS."""
         millimetres = (f"{value:.4f}" for value in self.point)
         return (
             *(self.patch, self.shard, self.row, self.case_id),
-            *(*self.voxel, *millimetres, NAMES[self.kind], self.lesion),
+            *(*self.voxel, *millimetres, NAMES[self.kind], self.lesion, self.lesion_class),
         )
 
 
@@ -175,12 +182,13 @@ class _Writer:
     def add(self, case: CutCase) -> Iterator[Row]:
         """Write the patches of one case, and yield their rows of the index."""
         for number, centre in enumerate(case.centres.voxels.tolist()):
-            image = case.image if self.layout.axes == 3 else case.image[:, 0]
+            image = case.image if self.layout.axes == 3 else case.image[:, centre[0]]
             shard, row = self._append(cut_patch(image, centre[-self.layout.axes :], self.layout.edge))
             point = tuple(case.points[number].tolist())
             kind = Kind(int(case.centres.kinds[number]))
             lesion = int(case.centres.lesions[number])
-            yield Row(self.total, shard, row, case.case_id, tuple(centre), point, kind, lesion)
+            name = case.classes.get(lesion, "")
+            yield Row(self.total, shard, row, case.case_id, tuple(centre), point, kind, lesion, name)
             self.total += 1
 
     def _append(self, patch: Patch) -> tuple[int, int]:
@@ -230,6 +238,7 @@ class PatchStore:
         self.cases = np.array([row["case_id"] for row in index], np.str_)
         self.centres = np.array([[int(row[axis]) for axis in "zyx"] for row in index], np.int32).reshape(-1, 3)
         self.lesions = np.array([int(row["lesion"]) for row in index], np.int32)
+        self.classes = np.array([row["class"] for row in index], np.str_)
         self._shard_of = np.array([int(row["shard"]) for row in index], np.intp)
         self._row_of = np.array([int(row["row"]) for row in index], np.intp)
         self._shards = shards

@@ -30,7 +30,7 @@ class Measurements:
 def measurements(study: Study, evaluations: Evaluations, unit: str) -> Measurements:
     """Return the table of a study from its evaluations by part and model; ``unit`` is how to write FP per case."""
     found = [evaluations[column] for column in COLUMNS]
-    return _of_cases(found) if study.task == "anomaly" else _of_lesions(study, found, unit)
+    return _of_cases(found) if study.of_cases else _of_lesions(study, found, unit)
 
 
 def case_rows(found: list[Mapping[str, Any]]) -> Rows:

@@ -10,7 +10,7 @@ from hakken.study import Study
 
 def chosen_by(study: Study) -> dict[str, Any]:
     """Return what a study chooses its threshold by: false positives per case, or a rule on the ROC of the cases."""
-    if study.task == "anomaly":
+    if study.of_cases:
         return {"chosen_by": study.evaluation.operating_rule}
     return {"chosen_for": study.evaluation.operating_point}
 

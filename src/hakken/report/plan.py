@@ -40,7 +40,7 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
         "predict": 2,
         "evaluate": 4,
         "optimism": 1,
-        **({"case_table": 4, "reconstruct": 1} if plan.study.task == "anomaly" else {}),
+        **({"case_table": 4, "reconstruct": 1} if plan.study.of_cases else {}),
         **{f"figure_{figure}": 1 for figure in plan.study.figures},
         "summary": 1,
         "report": 1,

@@ -27,9 +27,9 @@ def case_table(*, evaluation: Path, candidates: Path, prepared: list[Path], roc:
     used.
     """
     cohort = sorted((case for folder in prepared for case in prepared_cases(folder)), key=lambda case: case.case_id)
-    known, truth = cohort_of(cohort)
+    known, _ = cohort_of(cohort)
     measured = read_json(evaluation)["roc"]
-    scored = score_cases(known, truth, read_candidates(candidates, known))
+    scored = score_cases(known, [case.abnormal for case in cohort], read_candidates(candidates, known))
     threshold = measured["operating_point"]["threshold"]
     write_rows(roc, ROC, _roc_rows(measured["curve"]))
     write_rows(cases, CASES, _case_rows(scored, threshold))

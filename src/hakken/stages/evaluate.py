@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def evaluate(
     """Write the measurement (JSON) and the tables of the curve, the strata and the lesions (CSV).
 
     ``operating_threshold`` is the freeze file that holds the model's threshold; without it the threshold is chosen
-    here. The task `anomaly` chooses it by the ROC of its cases, which stands in the measurement as `roc`. Raises
+    here. A study of cases chooses it by their ROC, which stands in the measurement as `roc`. Raises
     HakkenError naming a candidate that cannot be used.
     """
     cohort = sorted((case for folder in prepared for case in prepared_cases(folder)), key=lambda case: case.case_id)
@@ -78,7 +78,7 @@ def evaluate(
     settings = _settings(study)
     measurement = measure(match_findings(findings, _rules(study)), settings)
     threshold = _frozen(operating_threshold, model)
-    of_cases = _of_cases(study, findings, threshold) if study.task == "anomaly" else None
+    of_cases = _of_cases(study, cohort, findings, threshold) if study.of_cases else None
     if of_cases is not None:
         threshold = of_cases.threshold
     elif threshold is None:
@@ -115,10 +115,12 @@ def _frozen(freeze: Path | None, model: str) -> float | None:
     return float(models[model]["operating_point"]["threshold"])
 
 
-def _of_cases(study: Study, findings: Findings, threshold: float | None) -> CaseMeasurement:
-    """Measure the cases of an anomaly study at the frozen ``threshold``, or at one that is chosen here."""
+def _of_cases(
+    study: Study, cohort: Sequence[PreparedCase], findings: Findings, threshold: float | None
+) -> CaseMeasurement:
+    """Measure the cases of a study of cases at the frozen ``threshold``, or at one that is chosen here."""
     chosen, seed = study.evaluation, derive_seed(study.seed, "bootstrap")
-    scored = score_cases(findings.cases, findings.lesions, findings.candidates)
+    scored = score_cases(findings.cases, [case.abnormal for case in cohort], findings.candidates)
     return measure_cases(scored, chosen.operating_rule, resamples=chosen.bootstrap, seed=seed, threshold=threshold)
 
 

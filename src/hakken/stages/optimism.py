@@ -35,11 +35,12 @@ def optimism(*, study: Study, trials: list[Path], prepared: list[Path], output: 
     records = [record for record in map(read_json, trials) if record["state"] == "complete"]
     if not records:
         raise HakkenError(f"none of the {len(trials)} trials finished; see logs/trial/")
-    stored = [record["candidates"] for record in records]
+    stored = [record["prediction"] for record in records]
     tables = [require_same(Path(table["path"]), table["sha256"], REDO) for table in stored]
-    found = _measured(study, cases, lesions, [read_candidates(table, cases) for table in tables])
+    abnormal = [case.abnormal for case in cohort]
+    found = _measured(study, cases, lesions, abnormal, [read_candidates(table, cases) for table in tables])
     numbers = [int(record["number"]) for record in records]
-    limit = {} if study.task == "anomaly" else {"max_fp": study.evaluation.maximum_fp}
+    limit = {} if study.of_cases else {"max_fp": study.evaluation.maximum_fp}
     write_json(output, asdict(found) | {"chosen": numbers[found.chosen]} | limit)
     progress(
         f"best of {len(records)} trials on validation: {study.objective} {found.naive.value:.3f}, "
@@ -47,11 +48,11 @@ def optimism(*, study: Study, trials: list[Path], prepared: list[Path], output: 
     )
 
 
-def _measured(study: Study, cases: Cases, lesions: Lesions, found: list[Candidates]) -> Optimism:
+def _measured(study: Study, cases: Cases, lesions: Lesions, abnormal: list[bool], found: list[Candidates]) -> Optimism:
     """Measure what the choice among the candidates ``found`` by each trial costs."""
     chosen, seed = study.evaluation, derive_seed(study.seed, "optimism")
-    if study.task == "anomaly":
-        scored = [score_cases(cases, lesions, candidates) for candidates in found]
+    if study.of_cases:
+        scored = [score_cases(cases, abnormal, candidates) for candidates in found]
         scores = np.array([one.score for one in scored])
         return optimism_of_cases(scored[0].abnormal, cases.patient_index, scores, chosen.bootstrap, seed)
     rules = Rules(hit=chosen.hit)

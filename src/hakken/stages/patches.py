@@ -29,24 +29,30 @@ def patches(*, study: Study, prepared: list[Path], part: Part, output: Path) -> 
     """Cut the patches of all prepared cases of ``part`` into shards in the folder ``output``.
 
     ``prepared`` are the folders of prepared cases. The task `anomaly` learns from cases without any lesion and leaves
-    the others out. Raises HakkenError when no case has a lesion, or none is free of lesions, to learn from.
+    the others out; the task `segmentation` keeps the lesions' mask beside the image. Raises HakkenError when no case
+    has a lesion, or none is free of lesions, to learn from, or when patches of three axes are asked of flat images.
     """
     cases = [case for folder in prepared for case in prepared_cases(folder)]
     if study.task == "anomaly":
         cases, study = _normal(cases, part), _without_positives(study)
     else:
         _check_lesions(cases, part)
+    _check_axes(cases, study.patches.axes)
+    targets = [*(name for name in study.channels if name not in study.inputs), *_drawn_targets(study)]
     layout = Layout(
         size_voxel=study.patches.size_voxel,
         margin_voxel=study.patches.margin_voxel,
-        channels=tuple(study.channels),
+        channels=(*study.inputs, *targets),
         spacing_mm=study.preparation.spacing_mm,
         study=sha256_json(study.model_dump(mode="json", include=SECTIONS)),
+        axes=study.patches.axes,
+        targets=len(targets),
     )
     start = time.monotonic()
     write_shards(output, _cut_all(cases, study, part), layout, study.patches.shard_mb)
     store = PatchStore.open(output)
-    write_preview(store, list(study.channels).index(study.reference), output / "preview.png")
+    shown = study.reference if study.reference in study.inputs else study.inputs[0]
+    write_preview(store, layout.channels.index(shown), output / "preview.png")
     progress(f"{part}: {_summary(store)} from {len(cases)} cases in {time.monotonic() - start:.1f} s")
 
 
@@ -81,8 +87,9 @@ def _cut_all(cases: list[PreparedCase], study: Study, part: str) -> Iterator[Cut
 def _cut(case: PreparedCase, study: Study) -> CutCase:
     """Choose the centres of one case."""
     image = case.image()
+    labels = case.labels() if case.has_truth else np.zeros(case.geometry.shape_zyx, np.int16)
     centres = sample_centres(
-        case.labels(),
+        labels,
         case.mask(),
         np.asarray(image[list(study.channels).index(study.reference)]),
         spacing=case.geometry.spacing,
@@ -90,7 +97,26 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
         seed=derive_seed(study.seed, "patches", case.case_id),
         excluded={lesion.lesion for lesion in case.lesions if lesion.kind == "excluded"},
     )
-    return CutCase(case.case_id, image, centres, case.geometry.to_world(centres.voxels))
+    names = list(study.channels)
+    parts = [
+        image[names.index(name)] for name in (*study.inputs, *(name for name in names if name not in study.inputs))
+    ]
+    if _drawn_targets(study):
+        parts.append((labels > 0).astype(np.float16))
+    whole = image if len(parts) == len(names) and names == list(study.inputs) else np.stack(parts)
+    classes = {lesion.lesion: lesion.lesion_class or "" for lesion in case.lesions}
+    return CutCase(case.case_id, whole, centres, case.geometry.to_world(centres.voxels), classes)
+
+
+def _drawn_targets(study: Study) -> tuple[str, ...]:
+    """Return the target channels that are no channel of the study: the lesions' mask."""
+    return ("lesions",) if study.task == "segmentation" else ()
+
+
+def _check_axes(cases: list[PreparedCase], axes: int) -> None:
+    flat = next((case for case in cases if case.geometry.shape_zyx[0] == 1), None)
+    if flat is not None and axes == 3:
+        raise HakkenError(f"case {flat.case_id}: is a flat image; give the study `patches: {{axes: 2}}`")
 
 
 def _check_lesions(cases: list[PreparedCase], part: str) -> None:

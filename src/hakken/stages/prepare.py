@@ -34,7 +34,7 @@ def prepare(*, study: Study, table: Path, cases: list[str], registered: Path, ou
 
 
 def _prepare_case(study: Study, case: Case, registered: Path) -> Prepared:
-    channels = {name: read_volume(case.channels[name]) for name in study.channels}
+    channels = {name: read_volume(case.channels[name], channel.colour) for name, channel in study.channels.items()}
     transforms = {
         name: _read_transform(registered / f"{case.case_id}_{name}.tfm") for name in channels if name != study.reference
     }
@@ -46,6 +46,7 @@ def _prepare_case(study: Study, case: Case, registered: Path) -> Prepared:
         case_id=case.case_id,
         patient=case.patient,
         columns=case.columns,
+        label=case.label,
     )
 
 
@@ -57,8 +58,10 @@ def _read_transform(path: Path) -> sitk.Transform:
     return transform
 
 
-def _read_truth(study: Study, case: Case) -> Volume | Sequence[Lesion]:
-    """Return the lesion mask or the lesions; a case of the table without either has none."""
+def _read_truth(study: Study, case: Case) -> Volume | Sequence[Lesion] | None:
+    """Return the lesion mask or the lesions (without either it has none); None where a label is all that is known."""
+    if study.cohort.truth == "label":
+        return None
     if study.cohort.truth == "lesion_mask" and case.lesion_mask is not None:
         return read_volume(case.lesion_mask)
     if study.cohort.truth == "lesion_table" and case.lesion_table is not None:

@@ -43,9 +43,9 @@ def reconstruct(
     if not isinstance(network, ConvAutoencoder):
         raise HakkenError(f"{model}: holds a network that does not reconstruct; task `anomaly` needs conv_autoencoder")
     cohort = sorted((case for folder in prepared for case in prepared_cases(folder)), key=lambda case: case.case_id)
-    known, truth = cohort_of(cohort)
+    known, _ = cohort_of(cohort)
     found = read_candidates(candidates, known)
-    scored = score_cases(known, truth, found)
+    scored = score_cases(known, [case.abnormal for case in cohort], found)
     shown, settings = [], study.inference
     for number in chosen_cases(scored, found):
         case = cohort[number]

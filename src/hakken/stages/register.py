@@ -36,7 +36,7 @@ def register(*, study: Study, table: Path, cases: list[str], output: Path) -> No
 
 
 def _register_case(study: Study, case: Case, output: Path) -> str:
-    volumes = {name: read_volume(case.channels[name]) for name in study.channels}
+    volumes = {name: read_volume(case.channels[name], channel.colour) for name, channel in study.channels.items()}
     record: dict[str, Any] = {}
     said = []
     for aligned in align_channels(study, case.case_id, volumes):

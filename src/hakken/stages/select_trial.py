@@ -1,4 +1,4 @@
-"""Stage `select_trial`: the best trial on validation, its network and its candidates."""
+"""Stage `select_trial`: the best trial on validation, its network and its predictions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ REDO = "delete the trial's JSON to redo it"
 
 @stage
 def select_trial(
-    *, trials: list[Path], default: Path, models: list[Path], candidates: list[Path], output: Path
+    *, trials: list[Path], default: Path, models: list[Path], predictions: list[Path], output: Path
 ) -> None:
     """Take the finished trial with the highest objective (the first of equals) and gather its files.
 
-    ``models`` and ``candidates`` are the paths to write, for `selected` and then for `default`. The objective is the
+    ``models`` and ``predictions`` are the paths to write, for `selected` and then for `default`. The objective is the
     best of many on the same validation cases and so optimistic; the test set tells what it is worth.
     """
     records = [read_json(path) for path in trials]
@@ -32,9 +32,9 @@ def select_trial(
     untuned = read_json(default)
     if untuned["state"] != "complete":
         raise HakkenError(f"the untuned default failed ({untuned['reason']}); choose other `parameters` in the study")
-    for record, model, table in zip((best, untuned), models, candidates, strict=True):
+    for record, model, table in zip((best, untuned), models, predictions, strict=True):
         _copy(record["model"], model)
-        _copy(record["candidates"], table)
+        _copy(record["prediction"], table)
     states = [record["state"] for record in records]
     write_json(
         output,

@@ -23,7 +23,7 @@ from hakken.inference.detect import detect_prepared
 from hakken.networks.build import build_network
 from hakken.patches.loader import Batch
 from hakken.study import Hyperparameters, Study
-from hakken.tasks.detection import lesions_of, marks_of
+from hakken.tasks.detection import marks_of, table_of
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,29 @@ class AnomalyTask:
 
     def network(self) -> nn.Module:
         """Return an untrained network; raises InvalidArchitecture when the parameters describe none."""
-        return build_network(self.study.training.network, len(self.study.channels), self.dimensions, self.parameters)
+        return build_network(self.study.training.network, len(self.study.inputs), self.dimensions, self.parameters)
 
-    @property
-    def loss(self) -> ReconstructionLoss:
-        """The loss of a batch."""
-        return ReconstructionLoss()
+    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Return the mean loss (scalar) of a batch."""
+        return ReconstructionLoss()(network, batch)
 
     @property
     def negative_ratio(self) -> float:
         """Negatives per positive in a mini-batch: there are no positives."""
         return math.inf
 
-    def candidates(self, network: nn.Module) -> dict[str, Candidates]:
-        """Return the candidates of each validation case, by case id; their scores are errors, at least 0."""
-        return {case.case_id: detect_prepared(network, case, self.study.inference) for case in self.validation}
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Patches are all of one kind."""
+        return ()
+
+    def predict(self, network: nn.Module, case: PreparedCase) -> Candidates:
+        """Return the candidates of a case; their scores are errors, at least 0."""
+        return detect_prepared(network, case, self.study.inference)
+
+    def table(self, predictions: Mapping[str, Candidates]) -> str:
+        """Return the candidates as CSV, with the lesion that each lies in."""
+        return table_of(predictions, self.validation)
 
     def objective(self, found: Mapping[str, Candidates]) -> float:
         """Return the AUC of the validation cases, each with the score of its highest candidate by case id.
@@ -73,11 +81,7 @@ class AnomalyTask:
         """
         cases = findings.Cases.of([case.case_id for case in self.validation], [c.patient for c in self.validation])
         marks = marks_of([found[case.case_id] for case in self.validation], self.validation)
-        value = area(score_cases(cases, lesions_of(self.validation), marks))
+        value = area(score_cases(cases, [case.abnormal for case in self.validation], marks))
         if value is None:
             raise HakkenError("the validation cases are all normal or all abnormal, so there is no AUC to maximise")
         return value
-
-    def validate(self, network: nn.Module) -> float:
-        """Return the objective of a network in evaluation mode."""
-        return self.objective(self.candidates(network))

@@ -16,6 +16,7 @@ from hakken.evaluation.froc import objective
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.inference.detect import detect_prepared
+from hakken.inference.table import candidate_rows, candidate_table
 from hakken.networks.build import build_network
 from hakken.patches.loader import Batch
 from hakken.study import Hyperparameters, Study, Training
@@ -61,21 +62,29 @@ class DetectionTask:
 
     def network(self) -> nn.Module:
         """Return an untrained network; raises InvalidArchitecture when the parameters describe none."""
-        return build_network(self.study.training.network, len(self.study.channels), self.dimensions, self.parameters)
+        return build_network(self.study.training.network, len(self.study.inputs), self.dimensions, self.parameters)
 
-    @property
-    def loss(self) -> DetectionLoss:
-        """The loss of a batch."""
-        return DetectionLoss(self.study.training, self.parameters.negative_ratio)
+    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Return the mean loss (scalar) of a batch."""
+        return DetectionLoss(self.study.training, self.parameters.negative_ratio)(network, batch)
 
     @property
     def negative_ratio(self) -> float:
         """Negatives per positive in a mini-batch."""
         return self.parameters.negative_ratio
 
-    def candidates(self, network: nn.Module) -> dict[str, Candidates]:
-        """Return the candidates of each validation case, by case id."""
-        return {case.case_id: detect_prepared(network, case, self.study.inference) for case in self.validation}
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Lesions are told from no lesion."""
+        return ()
+
+    def predict(self, network: nn.Module, case: PreparedCase) -> Candidates:
+        """Return the candidates of a case."""
+        return detect_prepared(network, case, self.study.inference)
+
+    def table(self, predictions: Mapping[str, Candidates]) -> str:
+        """Return the candidates as CSV, with the lesion that each lies in."""
+        return table_of(predictions, self.validation)
 
     def objective(self, found: Mapping[str, Candidates]) -> float:
         """Return the partial AUC of the FROC of candidates by case id."""
@@ -84,9 +93,16 @@ class DetectionTask:
         lesions = lesions_of(self.validation)
         return objective(marks, lesions, cases, self.study.evaluation.maximum_fp, self.study.evaluation.hit)
 
-    def validate(self, network: nn.Module) -> float:
-        """Return the objective of a network in evaluation mode."""
-        return self.objective(self.candidates(network))
+
+def table_of(found: Mapping[str, Candidates], cases: Sequence[PreparedCase]) -> str:
+    """Return the candidates of ``cases`` by case id as CSV, with the lesion that each lies in."""
+    return candidate_table(
+        [
+            row
+            for case in cases
+            for row in candidate_rows(case.case_id, found[case.case_id], candidate_labels(found[case.case_id], case))
+        ]
+    )
 
 
 def lesions_of(cases: Sequence[PreparedCase]) -> findings.Lesions:

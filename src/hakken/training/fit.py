@@ -1,4 +1,4 @@
-"""One training of a study: hyper-parameters in; a network, its candidates on validation, and a record of it out."""
+"""One training of a study: hyper-parameters in; a network, what it says of validation, and a record of it out."""
 
 from __future__ import annotations
 
@@ -16,16 +16,13 @@ from torch import nn
 from hakken.console import log
 from hakken.files import sha256_file, write_text
 from hakken.imaging.prepared import PreparedCase
-from hakken.inference.candidates import Candidates
 from hakken.inference.model import save_model
-from hakken.inference.table import candidate_rows, candidate_table
 from hakken.networks.build import count_weights
 from hakken.patches.loader import PatchLoader
 from hakken.patches.shards import PatchStore
 from hakken.seeds import derive_seed
 from hakken.study import Hyperparameters, Study
-from hakken.tasks.choose import Task, task_of
-from hakken.tasks.detection import candidate_labels
+from hakken.tasks.choose import Predictions, Task, task_of
 from hakken.training.checkpoint import Checkpoints
 from hakken.training.device import choose_precision
 from hakken.training.loop import CurvePoint, TrainingResult, train
@@ -70,11 +67,11 @@ def fit(
     torch.manual_seed(derive_seed(fitting.seed, "weights"))
     network = task.network().to(device)
     log(f"{fitting.label}: {count_weights(network)} weights, {device.type}, {torch.get_num_threads()} threads")
-    validation = _Validation(task)
+    validation = _Validation(task, fitting.cases)
     with stop_requests() as stop:
         result = train(
             network,
-            _loader(store, fitting, task.negative_ratio, device),
+            _loader(store, fitting, task, device),
             task.loss,
             validation,
             parameters=fitting.parameters,
@@ -93,26 +90,27 @@ def fit(
         return record
     network.load_state_dict(result.weights)
     since = sum(point.step > result.best_step for point in result.curve)
-    found = validation.found if validation.since == since else task.candidates(network.eval())
+    found = validation.found if validation.since == since else _predictions(task, fitting.cases, network.eval())
     return record | _write_files(fitting, task, result, found)
 
 
 @dataclass
 class _Validation:
-    """Measures a network as the task does, and keeps the candidates of the best one for the trial's table.
+    """Measures a network as the task does, and keeps what the best one says for the trial's table.
 
     ``since`` counts the measurements after the best; a resumed training may have had its best before them all.
     """
 
     task: Task
+    cases: Sequence[PreparedCase]
     best: float = -math.inf
     since: int = -1
     seconds: float = 0.0
-    found: Mapping[str, Candidates] = field(default_factory=dict)
+    found: Predictions = field(default_factory=dict)
 
     def __call__(self, network: nn.Module) -> float:
         start = time.monotonic()
-        found = self.task.candidates(network)
+        found = _predictions(self.task, self.cases, network)
         objective = self.task.objective(found)
         self.since += 1
         if objective > self.best:
@@ -121,13 +119,19 @@ class _Validation:
         return objective
 
 
-def _loader(store: PatchStore, fitting: Fitting, negative_ratio: float, device: torch.device) -> PatchLoader:
+def _predictions(task: Task, cases: Sequence[PreparedCase], network: nn.Module) -> Predictions:
+    """Return what a network in evaluation mode says of each case, by case id."""
+    return {case.case_id: task.predict(network, case) for case in cases}
+
+
+def _loader(store: PatchStore, fitting: Fitting, task: Task, device: torch.device) -> PatchLoader:
     parameters = fitting.parameters
     return PatchLoader(
         store,
         batch_size=parameters.batch_size,
         patch_size=parameters.patch_size,
-        negative_ratio=negative_ratio,
+        negative_ratio=task.negative_ratio,
+        classes=task.classes,
         hard_fraction=parameters.hard_fraction,
         augmentation=parameters.augmentation,
         seed=derive_seed(fitting.seed, "batches"),
@@ -149,10 +153,10 @@ def _outcome(result: TrainingResult) -> Record:
     }
 
 
-def _write_files(fitting: Fitting, task: Task, result: TrainingResult, found: Mapping[str, Candidates]) -> Record:
-    """Write the best network and its candidates on validation; return their paths and hashes for the record."""
+def _write_files(fitting: Fitting, task: Task, result: TrainingResult, found: Predictions) -> Record:
+    """Write the best network and what it says of validation; return their paths and hashes for the record."""
     folder = fitting.folder if fitting.mine() else fitting.folder / f"twin-{os.getpid()}"
-    model, table = folder / "model.pt", folder / "candidates.csv"
+    model, table = folder / "model.pt", folder / "prediction.csv"
     save_model(
         model,
         result.weights,
@@ -161,13 +165,8 @@ def _write_files(fitting: Fitting, task: Task, result: TrainingResult, found: Ma
         dimensions=task.dimensions,
         metadata={**fitting.metadata, "objective": result.objective, "best_step": result.best_step},
     )
-    rows = [
-        row
-        for case in fitting.cases
-        for row in candidate_rows(case.case_id, found[case.case_id], candidate_labels(found[case.case_id], case))
-    ]
-    write_text(table, candidate_table(rows))
-    files = {"model": model, "candidates": table}
+    write_text(table, task.table(found))
+    files = {"model": model, "prediction": table}
     return {name: {"path": path.as_posix(), "sha256": sha256_file(path)} for name, path in files.items()}
 
 
@@ -175,5 +174,5 @@ def has_its_files(record: Mapping[str, Any]) -> bool:
     """Whether the files that the record of a complete training names are there, as they were written."""
     if record["state"] != "complete":
         return True
-    files = [record["model"], record["candidates"]]
+    files = [record["model"], record["prediction"]]
     return all(Path(file["path"]).is_file() and sha256_file(Path(file["path"])) == file["sha256"] for file in files)

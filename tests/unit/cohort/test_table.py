@@ -246,3 +246,29 @@ def test_written_tables_are_equal_byte_for_byte(tmp_path: Path, table_file: Writ
     write_table(tmp_path / "again.csv", table)
     assert (tmp_path / "again.csv").read_text() == "\n".join([HEADING, *GOOD]) + "\n"
     assert read_table(tmp_path / "again.csv", study) == replace(table, source=tmp_path / "again.csv")
+
+
+def test_a_label_as_truth(table_file: Writer, study: Study, tmp_path: Path) -> None:
+    labelled = study.model_copy(update={"cohort": study.cohort.model_copy(update={"truth": "label"})})
+    path = table_file("case_id,patient,T1,T2,label", "c1,p1,a.nii,b.nii,pneumonia", "c2,p2,a.nii,b.nii,None")
+    first, second = read_table(path, labelled).cases
+    assert (first.label, first.lesion_mask, first.files) == (
+        "pneumonia",
+        None,
+        (tmp_path / "a.nii", tmp_path / "b.nii"),
+    )
+    assert second.label is None
+    write_table(tmp_path / "again.csv", read_table(path, labelled))
+    assert (tmp_path / "again.csv").read_text().splitlines() == [
+        "case_id,patient,T1,T2,label",
+        "c1,p1,a.nii,b.nii,pneumonia",
+        "c2,p2,a.nii,b.nii,none",
+    ]
+
+
+def test_an_empty_label_is_a_mistake(table_file: Writer, study: Study) -> None:
+    labelled = study.model_copy(update={"cohort": study.cohort.model_copy(update={"truth": "label"})})
+    path = table_file("case_id,patient,T1,T2,label", "c1,p1,a.nii,b.nii,")
+    assert problems_of(path, labelled) == [
+        "row 2, column label: the cell is empty; fill it in, or write `none` where the case has no lesions"
+    ]

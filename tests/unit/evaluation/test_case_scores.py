@@ -17,7 +17,7 @@ from hakken.evaluation.case_scores import (
     measure_cases,
     score_cases,
 )
-from hakken.evaluation.findings import Candidates, Cases, Lesions
+from hakken.evaluation.findings import Candidates, Cases
 from hakken.evaluation.optimism import optimism_of_cases
 
 
@@ -33,11 +33,10 @@ HAND = scored([0.9, 0.5, 0.2], [0.4, 0.1])  # the example of the reference page
 
 def test_a_case_has_the_score_of_its_highest_candidate() -> None:
     cases = Cases.of(["a", "b", "c", "d"])
-    lesions = Lesions.of([0, 1], np.zeros((2, 3)), [5.0, 5.0], [True, False])
     marks = Candidates.of([0, 0, 2], np.zeros((3, 3)), [0.3, 7.5, 0.2])
-    found = score_cases(cases, lesions, marks)
+    found = score_cases(cases, [True, False, False, False], marks)
     assert found.score.tolist() == [7.5, 0.0, 0.2, 0.0]  # without a candidate the lowest error there is
-    assert found.abnormal.tolist() == [True, False, False, False]  # an excluded finding makes no case abnormal
+    assert found.abnormal.tolist() == [True, False, False, False]
 
 
 def test_the_example_of_the_reference_page() -> None:

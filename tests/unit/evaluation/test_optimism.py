@@ -6,7 +6,7 @@ import pytest
 from hakken.evaluation.findings import Candidates, Cases, Lesions
 from hakken.evaluation.froc import froc, partial_auc
 from hakken.evaluation.matching import Matching, match
-from hakken.evaluation.optimism import optimism
+from hakken.evaluation.optimism import optimism, optimism_by
 
 from .helpers import matched, random_cohort
 
@@ -74,3 +74,32 @@ def test_the_same_seed_gives_the_same_and_order_of_models_only_breaks_ties() -> 
 def test_without_lesions_there_is_nothing_to_choose_by() -> None:
     with pytest.raises(ValueError, match="no partial AUC"):
         optimism([matched("ab", [], [(0, 0, 0.5)])], 1, 10, 0)
+
+
+def test_any_measure_is_chosen_by_as_the_partial_auc_is() -> None:
+    # The two patients of the example above, measured by a mean of values: 1 and 0 for the first model, 0 and 1 for the
+    # second.
+    values = np.array([[1.0, 0.0], [0.0, 1.0]])
+    found = optimism_by(lambda counts: values @ counts.T / counts.sum(1), np.array([0, 1]), 4000, 0)
+    assert (found.chosen, found.naive.value, found.skipped) == (0, 0.5, 0)
+    assert found.optimism == pytest.approx(0.25, abs=0.02)
+    assert found.corrected.value == pytest.approx(0.25, abs=0.02)
+
+
+def test_resamples_without_a_value_are_skipped_and_counted() -> None:
+    # The second of three patients has no value: a resample of it alone has none.
+    def measure(counts: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return (counts[:, [0]] / (counts[:, [0]] + counts[:, [2]])).T
+
+    found = optimism_by(measure, np.array([0, 1, 2]), 2700, 0)
+    assert found.naive.value == 0.5
+    assert found.skipped == pytest.approx(100, abs=40)  # 1 of 27
+    assert found.naive.low == 0.0
+
+
+def test_a_patient_counts_with_all_cases() -> None:
+    values = np.array([[1.0, 1.0, 0.0]])
+    found = optimism_by(lambda counts: values @ counts.T / counts.sum(1), np.array([0, 0, 1]), 500, 1)
+    assert found.naive.value == pytest.approx(2 / 3)
+    assert (found.naive.low, found.naive.high) == (0.0, 1.0)

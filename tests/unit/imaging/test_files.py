@@ -146,3 +146,23 @@ def test_descriptions_of_a_nifti_header_do_not_survive(tmp_path):
     write_volume(tmp_path / "b.nii", read_volume(tmp_path / "a.nii"))
     assert re.search(b"GEHEIM", (tmp_path / "a.nii").read_bytes())
     assert not re.search(b"GEHEIM", (tmp_path / "b.nii").read_bytes())
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.bmp"])
+def test_one_colour_of_a_picture(tmp_path, name):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
+    sitk.WriteImage(sitk.GetImageFromArray(pixels, isVector=True), str(tmp_path / name))
+    for index, colour in enumerate(("red", "green", "blue")):
+        volume = read_volume(tmp_path / name, colour)
+        assert (volume.array.shape, volume.is_flat) == ((1, 5, 7), True)
+        assert np.array_equal(volume.array[0], pixels[..., index])
+    with pytest.raises(HakkenError, match="or give the channel of a picture a `colour`"):
+        read_volume(tmp_path / name)
+
+
+def test_a_grey_picture_has_the_same_three_colours(tmp_path):
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    sitk.WriteImage(sitk.GetImageFromArray(pixels), str(tmp_path / "grey.png"))
+    assert all(
+        np.array_equal(read_volume(tmp_path / "grey.png", colour).array[0], pixels) for colour in ("red", "blue")
+    )

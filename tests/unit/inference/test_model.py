@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 
 from hakken.errors import HakkenError
 from hakken.files import sha256_file
-from hakken.inference.model import load_model, predict_case, predict_prepared, save_model
+from hakken.inference.detect import detect_prepared
+from hakken.inference.model import load_model, predict_case, require_same_channels, save_model
 from hakken.networks.patch_cnn import PatchClassifier
 
 from ..tasks.helpers import GEOMETRY, prepare_case, study
@@ -46,12 +48,12 @@ def test_a_prepared_case_and_its_arrays_give_the_same_candidates(tmp_path: Path)
     saved(tmp_path / "model.pt")
     detector = load_model(tmp_path / "model.pt")
     case = prepare_case(tmp_path, "a", [(8, 9, 10)])
-    found = predict_prepared(detector, case)
+    found = detect_prepared(detector.network, case, detector.study.inference)
     again = predict_case(detector, case.image(), case.mask(), GEOMETRY)
     np.testing.assert_array_equal(found.xyz, again.xyz)
     assert len(found) > 0
     fewer = study(inference={"maximum_candidates": 1})
-    assert len(predict_prepared(detector, case, fewer)) == 1
+    assert len(detect_prepared(detector.network, case, fewer.inference)) == 1
 
 
 def test_other_channels_are_refused(tmp_path: Path) -> None:
@@ -59,6 +61,16 @@ def test_other_channels_are_refused(tmp_path: Path) -> None:
     detector = load_model(tmp_path / "model.pt")
     with pytest.raises(HakkenError, match="image with 1 channels: the model was trained on 2: A, B"):
         predict_case(detector, np.zeros((1, 22, 26, 24)), np.ones((22, 26, 24)), GEOMETRY)
+
+
+def test_a_prepared_case_must_have_the_channels_of_the_training(tmp_path: Path) -> None:
+    saved(tmp_path / "model.pt")
+    detector = load_model(tmp_path / "model.pt")
+    case = prepare_case(tmp_path, "a", [(8, 9, 10)])
+    require_same_channels(detector, case)
+    with pytest.raises(HakkenError) as error:
+        require_same_channels(detector, replace(case, channels=("B", "A")))
+    assert str(error.value) == "case a: has the channels B, A, the model was trained on A, B"
 
 
 def test_what_is_no_model_is_named(tmp_path: Path) -> None:

@@ -270,3 +270,30 @@ def test_channels_change_apart() -> None:
     changes = draw_changes(Augmentation(1.0), FRAMES[0], 4, 3, generator())
     for name in ("gamma", "gain", "shift"):
         assert len(getattr(changes, name).unique()) == 12
+
+
+def test_targets_move_with_the_image_and_keep_their_values() -> None:
+    frame = Frame(10, 16, (1.0, 1.0))
+    images = noise_images(frame, channels=1)
+    pair = torch.cat([images, images], 1)
+    found = augment(pair, Augmentation(1.0), frame, generator(3), targets=1)
+    alone = augment(images, Augmentation(1.0), frame, generator(3))
+    torch.testing.assert_close(found[:, :1], alone, rtol=0, atol=0)
+    changes = draw_changes(Augmentation(1.0), frame, len(images), 1, generator(3))
+    still = replace(
+        changes,
+        gamma=torch.ones_like(changes.gamma),
+        gain=torch.ones_like(changes.gain),
+        shift=torch.zeros_like(changes.shift),
+        noise=torch.zeros_like(changes.noise),
+    )
+    torch.testing.assert_close(found[:, 1:], apply_changes(images, still, Augmentation(1.0), frame), atol=1e-5, rtol=0)
+    assert (found[:, 1:] - found[:, :1]).abs().max() > 0.1
+
+
+def test_targets_of_an_even_patch_without_margin_are_a_plain_crop() -> None:
+    frame = Frame(8, 8, (1.0, 1.0))
+    images = noise_images(frame, channels=3)
+    found = augment(images, Augmentation(1.0), frame, generator(), targets=2)
+    assert torch.equal(found[:, 1:], images[:, 1:])
+    assert not torch.equal(found[:, :1], images[:, :1])

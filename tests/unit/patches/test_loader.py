@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import torch
 from hakken.errors import HakkenError
 from hakken.patches.augment import Augmentation
 from hakken.patches.loader import PatchLoader
-from hakken.patches.sampling import Kind
-from hakken.patches.shards import PatchStore
+from hakken.patches.sampling import Centres, Kind
+from hakken.patches.shards import CutCase, Layout, PatchStore, write_shards
 
 
 def loader(store: PatchStore, **changes: Any) -> PatchLoader:
@@ -173,3 +174,41 @@ def test_a_store_without_positives_or_negatives_is_an_error(
 def test_a_patch_size_above_the_stored_one_is_an_error(make_store: Any) -> None:
     with pytest.raises(HakkenError, match=r"patch_size 5 is above patches\.size_voxel 4 of these patches; raise"):
         loader(make_store(), patch_size=5)
+
+
+def written(folder: Path, layout: Layout, image: np.ndarray, classes: dict[int, str]) -> PatchStore:
+    """A store of two patches of lesions 1 and 2, at the middles of slices 1 and 2 of ``image`` (c, 3, 7, 7)."""
+    voxels = np.array([[1, 3, 3], [2, 3, 3]], np.int32)
+    centres = Centres(voxels, np.full(2, Kind.POSITIVE, np.int8), np.array([1, 2], np.int32))
+    write_shards(folder, [CutCase("case", image, centres, voxels.astype(float), classes)], layout, shard_mb=1)
+    return PatchStore.open(folder)
+
+
+FLAT = Layout(5, 1, ("A", "truth"), (1.0, 1.0, 1.0), "study", axes=2, targets=1)
+
+
+def test_slices_and_their_targets(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).random((2, 3, 7, 7)).astype(np.float16)
+    store = written(tmp_path, FLAT, image, {})
+    batch = loader(store, batch_size=2, patch_size=5, negative_ratio=0.0).batch(0)
+    assert batch.images.shape == (2, 1, 5, 5)
+    assert batch.maps is not None
+    order = [int(store.centres[number][0]) for number in batch.patches]
+    np.testing.assert_array_equal(batch.images[:, 0].numpy(), image[0, order, 1:6, 1:6].astype(np.float32))
+    np.testing.assert_array_equal(batch.maps[:, 0].numpy(), image[1, order, 1:6, 1:6].astype(np.float32))
+
+
+def test_without_target_channels_there_are_no_maps(make_store: Any) -> None:
+    assert loader(make_store()).batch(0).maps is None
+
+
+def test_targets_are_the_indices_of_the_classes(tmp_path: Path) -> None:
+    store = written(tmp_path, FLAT, np.zeros((2, 3, 7, 7)), {1: "late", 2: "early"})
+    assert store.classes.tolist() == ["late", "early"]
+    given = {"batch_size": 2, "negative_ratio": 0.0}
+    assert loader(store, **given, classes=("early", "late")).batch(0).targets.tolist() == [1, 0]
+    with pytest.raises(HakkenError) as error:
+        loader(store, **given, classes=("early", "middle"))
+    assert str(error.value) == (
+        f"{tmp_path}: a lesion has the class `late`; cohort.classes of the study names early, middle"
+    )

@@ -83,6 +83,7 @@ def test_the_index_names_case_centre_point_kind_and_lesion(folder: Path) -> None
         **{"x_mm": f"{x * 1.5:.4f}", "y_mm": f"{y * 1.5:.4f}", "z_mm": f"{z * 1.5:.4f}"},
         "kind": "positive",
         "lesion": "5",
+        "class": "",
     }
     assert [row["kind"] for row in rows[:3]] == ["easy", "hard", "positive"]
 

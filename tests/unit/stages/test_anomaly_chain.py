@@ -99,7 +99,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     )
     record = read_json(folder / "trial.json")
     (folder / "selected.pt").write_bytes(Path(record["model"]["path"]).read_bytes())
-    (folder / "candidates.csv").write_bytes(Path(record["candidates"]["path"]).read_bytes())
+    (folder / "candidates.csv").write_bytes(Path(record["prediction"]["path"]).read_bytes())
     (folder / "selected.json").write_text(json.dumps({"models": {"selected": {"number": 0}}, "gpu_seconds": 0}))
     (folder / "cases.csv").write_text("case_id\n")
     built = Chain(folder, record)

@@ -55,7 +55,7 @@ def trial(folder: Path, number: int, found: str, state: str = "complete") -> Pat
         writer.writerow(["case_id", "x", "y", "z", "score"])
         writer.writerows([case, 4, 4, 4, 0.5] for case in found)
     record: dict[str, Any] = {"number": number, "state": state, "objective": len(found) / 2}
-    record["candidates"] = {"path": str(table), "sha256": sha256_file(table)} if state == "complete" else None
+    record["prediction"] = {"path": str(table), "sha256": sha256_file(table)} if state == "complete" else None
     path = folder / f"{number}.json"
     path.write_text(json.dumps(record))
     return path

@@ -125,3 +125,53 @@ def test_a_broken_image_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         patches(study=STUDY, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "out")
     assert f"{path}: cannot be read" in capsys.readouterr().err
+
+
+def test_a_segmentation_keeps_the_mask_beside_the_image(tmp_path: Path) -> None:
+    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5), 7: (8, 10, 12)})
+    patches(
+        study=STUDY | {"task": "segmentation"}, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "o"
+    )
+    store = PatchStore.open(tmp_path / "o")
+    assert (store.layout.channels, store.layout.targets) == (("A", "B", "lesions"), 1)
+    labels = np.load(tmp_path / "train-0" / "a.labels.npy")
+    centre = store.read(np.arange(len(store)), 1)[:, 2, 0, 0, 0]
+    assert centre.tolist() == [float(labels[tuple(place)] > 0) for place in store.centres]
+    assert set(centre.tolist()) == {0.0, 1.0}
+
+
+def test_a_target_channel_comes_after_those_that_are_seen(tmp_path: Path) -> None:
+    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
+    study = STUDY | {"channels": {"A": {"modality": "pet", "target": True}, "B": {"modality": "ct"}}}
+    patches(study=study, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "o")
+    store = PatchStore.open(tmp_path / "o")
+    assert (store.layout.channels, store.layout.targets) == (("B", "A"), 1)
+    image = np.load(tmp_path / "train-0" / "a.npy")
+    found = store.read(np.arange(len(store)), 1)[:, :, 0, 0, 0]
+    np.testing.assert_array_equal(found, image[(slice(None), *store.centres.T)].T[:, ::-1])
+
+
+def test_patches_of_two_axes_are_slices(tmp_path: Path) -> None:
+    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
+    study = STUDY | {"patches": STUDY["patches"] | {"axes": 2}}
+    patches(study=study, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "o")
+    store = PatchStore.open(tmp_path / "o")
+    assert store.layout.patch_shape == (2, 6, 6)
+    image = np.load(tmp_path / "train-0" / "a.npy")
+    inner = [number for number, (_, y, x) in enumerate(store.centres) if 3 <= y < 12 and 3 <= x < 14]
+    for number in inner:
+        z, y, x = store.centres[number]
+        np.testing.assert_array_equal(store.read(np.array([number]))[0], image[:, z, y - 3 : y + 3, x - 3 : x + 3])
+    assert inner
+
+
+def test_a_flat_image_has_no_patches_of_three_axes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    geometry = Geometry((1, 14, 16))
+    case = PreparedCase("x", "x", {}, ("A", "B"), geometry, geometry, {}, "", False)
+    save_prepared(tmp_path / "train-0", case, np.ones((2, 1, 14, 16)), np.ones((1, 14, 16)))
+    study = STUDY | {"task": "anomaly", "training": {"network": "conv_autoencoder"}}
+    with pytest.raises(SystemExit):
+        patches(study=study, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "o")
+    assert capsys.readouterr().err == (
+        "[patches] error: case x: is a flat image; give the study `patches: {axes: 2}`\n"
+    )

@@ -31,7 +31,7 @@ def record(tmp_path: Path) -> Callable[..., Path]:
             "parameters": {"dropout": 0.1},
             "gpu_seconds": 10.0,
         }
-        for kind, name in (("model", "model.pt"), ("candidates", "candidates.csv")):
+        for kind, name in (("model", "model.pt"), ("prediction", "prediction.csv")):
             path = folder / name
             path.write_text(f"{kind} of {sweep} {number}")
             record[kind] = {"path": str(path), "sha256": sha256_file(path)}
@@ -52,7 +52,7 @@ def select(tmp_path: Path) -> Callable[[list[Path], Path], dict[str, Any]]:
             trials=trials,
             default=default,
             models=[out / "selected.pt", out / "default.pt"],
-            candidates=[out / "selected.csv", out / "default.csv"],
+            predictions=[out / "selected.csv", out / "default.csv"],
             output=out / "selected.json",
         )
         content: dict[str, Any] = json.loads((out / "selected.json").read_text())
@@ -68,9 +68,9 @@ def test_the_highest_objective_wins_and_its_files_are_copied(record: Any, select
     assert found["trials"] == {"complete": 3, "failed": 1}
     assert found["gpu_seconds"] == 50.0
     assert (tmp_path / "out/selected.pt").read_text() == "model of search 1"
-    assert (tmp_path / "out/selected.csv").read_text() == "candidates of search 1"
+    assert (tmp_path / "out/selected.csv").read_text() == "prediction of search 1"
     assert (tmp_path / "out/default.pt").read_text() == "model of default 0"
-    assert (tmp_path / "out/default.csv").read_text() == "candidates of default 0"
+    assert (tmp_path / "out/default.csv").read_text() == "prediction of default 0"
     assert found["files"]["selected.pt"] == sha256_file(tmp_path / "out/selected.pt")
 
 

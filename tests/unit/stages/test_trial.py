@@ -85,7 +85,7 @@ def test_a_trial_from_its_proposal_to_its_files(data: Path, tmp_path: Path) -> N
     assert record["start"] <= record["end"]
     assert record["seconds"] > 0
     assert record["peak_memory_mb"] > 50
-    for file in ("model", "candidates"):
+    for file in ("model", "prediction"):
         assert sha256_file(Path(record[file]["path"])) == record[file]["sha256"]
     detector = load_model(Path(record["model"]["path"]))
     assert detector.network.hyperparameters.learning_rate == record["parameters"]["learning_rate"]
@@ -97,7 +97,7 @@ def test_a_trial_from_its_proposal_to_its_files(data: Path, tmp_path: Path) -> N
 def test_the_table_of_candidates_gives_the_objective_of_the_record(data: Path, tmp_path: Path) -> None:
     record = run(data, tmp_path)
     cases = [case for batch in ("000", "001") for case in prepared_cases(data / "prepared" / f"validation-{batch}")]
-    with Path(record["candidates"]["path"]).open(newline="") as stream:
+    with Path(record["prediction"]["path"]).open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     cohort = findings.Cases.of([case.case_id for case in cases])
     marks = findings.Candidates.of(
@@ -119,7 +119,7 @@ def test_predicting_the_same_cases_gives_the_same_table(data: Path, tmp_path: Pa
         output=str(tmp_path / "again.csv"),
         threads=1,
     )
-    assert (tmp_path / "again.csv").read_text() == Path(record["candidates"]["path"]).read_text()
+    assert (tmp_path / "again.csv").read_text() == Path(record["prediction"]["path"]).read_text()
 
 
 def test_only_the_frozen_network_may_see_the_test_set(data: Path, tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def finish(book: Path, numbers: range, objective: float) -> None:
     for number in numbers:
         curve = [{"step": step, "loss": 1.0, "objective": objective} for step in (4, 8, 12)]
         record = {"state": "complete", "objective": objective, "parameters": {"learning_rate": 0.01 + number / 1e4}}
-        files = {name: {"path": "gone", "sha256": ""} for name in ("model", "candidates")}
+        files = {name: {"path": "gone", "sha256": ""} for name in ("model", "prediction")}
         Ledger(book).publish(number, record | files | {"curve": curve, "end": f"2026-01-01T00:00:{number:02d}+00:00"})
 
 
@@ -477,4 +477,4 @@ def test_resumed_after_its_best_the_table_is_that_of_the_best_network(
         run(data, tmp_path)
     resumed = run(data, tmp_path)
     assert resumed["best_step"] == 4
-    assert resumed["candidates"]["sha256"] == expected["candidates"]["sha256"]
+    assert resumed["prediction"]["sha256"] == expected["prediction"]["sha256"]

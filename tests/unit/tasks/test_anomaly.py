@@ -78,7 +78,7 @@ def test_the_score_of_a_case_is_the_highest_error_of_its_patches(tmp_path: Path)
     with torch.no_grad():
         for weight in network.parameters():
             weight.zero_()
-    found = task.candidates(network)["a"]
+    found = task.predict(network, case)
     padded = np.pad(case.image().astype(np.float64), ((0, 0), *[(8, 8)] * 3))
     # The lattice is centred: (extent - 1) % 3 // 2 of 24, 26, 22 voxels.
     starts = [((extent - 1) % 3) // 2 for extent in case.mask().shape]

@@ -24,6 +24,7 @@ from hakken.study_cohort import (
     Published,
     Spacing,
 )
+from hakken.study_grid import IMAGENET, Grid, ImageNetName, Misregistration, Weights
 from hakken.study_search import Comparison, Hyperparameters, Parameter, Search, WarmStart
 from hakken.study_section import Name, Positive, Section
 
@@ -34,8 +35,10 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Figure",
+    "Grid",
     "Hyperparameters",
     "Inference",
+    "Misregistration",
     "NetworkName",
     "Parameter",
     "Part",
@@ -53,6 +56,7 @@ __all__ = [
     "Task",
     "Training",
     "WarmStart",
+    "Weights",
 ]
 
 Shrink = Annotated[int, Field(ge=1, le=64)]
@@ -106,7 +110,7 @@ class Patches(Section):
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder"]
+NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder", ImageNetName]
 
 
 class Training(Section):
@@ -117,7 +121,17 @@ class Training(Section):
         description="`patch_cnn`: convolutions of the patch, structured by `parameters`; `projection_cnn`: the same in "
         "2-D on maximum-intensity projections of the patch in nine directions; `conv_autoencoder`: strided "
         "convolutions to a code and transposed ones back (`convolutions` a level, `poolings` levels, `dense_units` "
-        "feature maps of the code).",
+        "feature maps of the code); those of the ImageNet years, for the task `classification`: `alexnet`, `vgg16`, "
+        "`vgg19`, `googlenet`, `inception_v3`, `resnet50`, `resnet101`, `efficientnet_lite0`.",
+    )
+    input_size: int = Field(
+        default=224,
+        ge=15,
+        le=1024,
+        description="Edge in pixels to which networks of the ImageNet years have crops resized.",
+    )
+    weights: dict[ImageNetName, Weights] = Field(
+        default={}, description="Files of weights that these networks start from; the others start at random."
     )
     steps: int = Field(default=4000, ge=1, description="Mini-batches at most.")
     validate_every: int = Field(default=500, ge=1, description="Steps between two measurements of the objective.")
@@ -195,12 +209,14 @@ class Evaluation(Section):
 
 
 Task = Literal["detection", "anomaly", "segmentation", "classification"]
-Figure = Literal["froc", "roc", "search", "learnt", "strata", "overlays", "anomalies", "registration"]
+Figure = Literal[
+    "froc", "roc", "search", "learnt", "strata", "overlays", "anomalies", "registration", "confusion", "grid"
+]
 FIGURES: dict[Task, tuple[Figure, ...]] = {
     "detection": ("froc", "search", "learnt", "strata", "overlays", "registration"),
     "anomaly": ("roc", "search", "learnt", "anomalies"),
     "segmentation": ("search", "learnt"),
-    "classification": ("search", "learnt"),
+    "classification": ("confusion", "search", "learnt", "registration"),
 }
 """The figures that a study of each task draws unless it says otherwise."""
 
@@ -211,7 +227,7 @@ NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
     "detection": ("patch_cnn", "projection_cnn"),
     "anomaly": ("conv_autoencoder",),
     "segmentation": (),
-    "classification": (),
+    "classification": IMAGENET,
 }
 
 
@@ -245,11 +261,15 @@ class Study(Section):
     search: Search = Field(default=Search(), description="The sweep.")
     training: Training = Field(default=Training(), description="One training.")
     inference: Inference = Field(default=Inference(), description="From network to candidates.")
+    grid: Grid | None = Field(
+        default=None, description="Networks compared under deliberate misregistration (task `classification`)."
+    )
     evaluation: Evaluation = Field(default=Evaluation(), description="Measurements.")
     figures: tuple[Figure, ...] = Field(
         default_factory=lambda known: FIGURES[known.get("task", "detection")],
         description="Figures to draw. Default: froc, search, learnt, strata, overlays and registration of a detection "
-        "study; roc, search, learnt and anomalies of an anomaly study.",
+        "study; roc, search, learnt and anomalies of an anomaly study; confusion, search, learnt and registration of a "
+        "classification study.",
     )
 
     @property
@@ -292,6 +312,12 @@ class Study(Section):
         lacking = [figure for figure in self.figures if figure in OF_CASES and self.task != "anomaly"]
         if lacking:
             raise ValueError(f"the figure `{lacking[0]}` is one of the task `anomaly`; remove it from `figures`")
+        if "confusion" in self.figures and self.task != "classification":
+            raise ValueError("the figure `confusion` is one of the task `classification`; remove it from `figures`")
+        if "grid" in self.figures and self.grid is None:
+            raise ValueError("the figure `grid` needs the section `grid`; add it, or remove the figure")
+        if self.grid is not None and self.task != "classification":
+            raise ValueError("the section `grid` is one of the task `classification`; remove it")
         if not self.inputs:
             raise ValueError("every channel is a `target`; the network needs one to see")
         return self

@@ -74,6 +74,8 @@ def _check_sections_fit(study: Study, source: str) -> None:
             f"{source}: training.network `{study.training.network}` does not fit task `{study.task}`; "
             f"use {' or '.join(f'`{name}`' for name in NETWORKS[study.task])}"
         )
+    if study.task == "classification":
+        _check_classes(study, source)
     searched = study.search.space.get("patch_size")
     largest = max(study.parameters.patch_size, int((searched and searched.high) or 0))
     if largest > study.patches.size_voxel:
@@ -81,6 +83,20 @@ def _check_sections_fit(study: Study, source: str) -> None:
             f"{source}: patch_size may reach {largest}, above patches.size_voxel {study.patches.size_voxel}; "
             f"raise the latter"
         )
+
+
+def _check_classes(study: Study, source: str) -> None:
+    """A classifier needs classes, lesions that have one, and a composite of three channels."""
+    remedies = {
+        "cohort.classes: name two classes or more": len(study.cohort.classes) > 1,
+        "cohort.truth: use `lesion_table`, whose column `class` says of which class a lesion is": study.cohort.truth
+        == "lesion_table",
+        "patches.axes: use 2, for crops are axial slices": study.patches.axes == 2,
+        f"channels: give three for red, green and blue, not {len(study.inputs)}": len(study.inputs) == 3,
+    }
+    for remedy, kept in remedies.items():
+        if not kept:
+            raise HakkenError(f"{source}: task `classification` does not fit {remedy}")
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from hakken.files import replacing
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.inference.detect import detect
-from hakken.networks.build import build_network
+from hakken.networks.build import build_classifier, build_network
 from hakken.study import Hyperparameters, Study
 from hakken.volume import Geometry
 
@@ -86,9 +86,15 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Detector:
         parameters = Hyperparameters.model_validate(content["parameters"])
     except ValidationError as error:
         raise HakkenError(f"{path}: was written by another version of hakken: {error.errors()[0]['msg']}") from None
-    network = build_network(study.training.network, len(study.inputs), content["dimensions"], parameters)
+    network = _network(study, content["dimensions"], parameters)
     network.load_state_dict(content["weights"])
     return Detector(network.to(device).eval(), study, parameters, content["dimensions"], content["metadata"])
+
+
+def _network(study: Study, dimensions: int, parameters: Hyperparameters) -> nn.Module:
+    if study.task == "classification":
+        return build_classifier(study.training, len(study.inputs), len(study.cohort.classes), parameters)
+    return build_network(study.training.network, len(study.inputs), dimensions, parameters)
 
 
 def predict_case(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from torch import nn
 
 from hakken.networks.autoencoder import ConvAutoencoder, level_edges
-from hakken.networks.patch_cnn import PatchClassifier, remaining_extent
+from hakken.networks.imagenet.crop_classifier import CHANNELS, CropClassifier
+from hakken.networks.patch_cnn import InvalidArchitecture, PatchClassifier, remaining_extent
 from hakken.networks.projection_cnn import ProjectionClassifier
-from hakken.study import Hyperparameters, NetworkName
+from hakken.study import Hyperparameters, NetworkName, Training
 
 
 def build_network(name: NetworkName, channels: int, dimensions: int, parameters: Hyperparameters) -> nn.Module:
@@ -19,6 +20,16 @@ def build_network(name: NetworkName, channels: int, dimensions: int, parameters:
         return ProjectionClassifier(channels, parameters)
     network = ConvAutoencoder if name == "conv_autoencoder" else PatchClassifier
     return network(channels, dimensions, parameters)
+
+
+def build_classifier(training: Training, channels: int, classes: int, parameters: Hyperparameters) -> CropClassifier:
+    """Return an untrained classifier of crops with ``channels``, by the name and the input size that a study gives.
+
+    Raises InvalidArchitecture for another number of channels than three, and for images too small for the network.
+    """
+    if channels != CHANNELS:
+        raise InvalidArchitecture(f"{training.network} sees {CHANNELS} channels, the study has {channels}")
+    return CropClassifier(training.network, classes, training.input_size, parameters.dropout)
 
 
 def require_architecture(name: NetworkName, parameters: Hyperparameters) -> None:

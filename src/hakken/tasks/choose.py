@@ -13,6 +13,7 @@ from hakken.patches.loader import Batch
 from hakken.study import Hyperparameters, Study
 from hakken.study import Task as Name
 from hakken.tasks.anomaly import AnomalyTask
+from hakken.tasks.classification import ClassificationTask
 from hakken.tasks.detection import DetectionTask
 
 Predictions = Mapping[str, Any]
@@ -63,7 +64,11 @@ class Task(Protocol):
         ...
 
 
-TASKS: dict[Name, Callable[..., Task]] = {"detection": DetectionTask, "anomaly": AnomalyTask}
+TASKS: dict[Name, Callable[..., Task]] = {
+    "detection": DetectionTask,
+    "anomaly": AnomalyTask,
+    "classification": ClassificationTask,
+}
 
 
 def task_of(study: Study, dimensions: int, parameters: Hyperparameters, validation: Sequence[PreparedCase]) -> Task:

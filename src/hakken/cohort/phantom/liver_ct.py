@@ -86,7 +86,8 @@ def draw_case(case: PhantomCase, study: Study) -> ThreePhases:
         phases[phase] = Volume.on(geometry, _stored(shown, scanner, geometry, random))
         there = placed.centre + abdomen.grid.sample(abdomen.mobility, placed.centre[None])[0] * breath
         centres[phase] = np.round(pose.apply(there[None])[0], 4).tolist()
-    labels = (scan(placed.share, abdomen.grid, geometry, lying) >= 0.5).astype(np.int16)
+    share = scan(placed.share, abdomen.grid, geometry, lying)
+    labels = (share >= min(0.5, float(share.max()))).astype(np.int16)
     return ThreePhases(phases, Volume.on(geometry, labels), _truth(case, placed, labels, geometry, centres))
 
 

@@ -87,13 +87,13 @@ class PatchLoader:
             )
         self.frame = Frame(patch_size, layout.edge, layout.spacing_mm[::-1][-layout.axes :])
         self.positive_fraction = 1 / (1 + negative_ratio)
+        self.targets = self._targets(classes)
         self._passes: dict[Kind, _Passes | _Turns] = {
             kind: _Passes(store.of_kind(kind), seed, kind.name.lower()) for kind in Kind
         }
         if classes:
             self._passes[Kind.POSITIVE] = self._by_class(len(classes))
         self.hard_fraction = self._available_hard_fraction(hard_fraction)
-        self.targets = self._targets(classes)
 
     def batch(self, step: int) -> Batch:
         """Return the batch of ``step`` (0, 1, ...); the same seed and step always give the same batch."""

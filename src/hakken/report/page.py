@@ -25,6 +25,10 @@ CAPTIONS = {
     "overlays": "Examples from the test set: found lesions in magenta, false positives in red, missed lesions in blue.",
     "anomalies": "The most anomalous abnormal and normal cases of the test set: the slice through the patch with the "
     "highest error of reconstruction, and the error of each voxel over it. Lesions are outlined.",
+    "confusion": "Which classes of lesions are taken for which by the selected network. A lesion is called as its most "
+    "probable class; 95 % intervals from resampled patients.",
+    "grid": "Accuracy of each network on registered crops and on crops whose channels were moved against each other on "
+    "purpose, by cross-validation on the development cases. Dashed: published readers, who saw clinical images.",
     "registration": "Channels before and after registration to the reference channel.",
 }
 

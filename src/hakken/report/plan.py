@@ -9,6 +9,7 @@ from hakken.cohort.batches import CohortPlan
 from hakken.files import read_json
 from hakken.report.cost import StageCost, read_costs
 from hakken.study import Study
+from hakken.training.grid_plan import cells_of
 from hakken.training.sweep import SEARCH, comparison_sweeps, settings_of
 
 
@@ -38,13 +39,26 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
         "freeze": 1,
         "unseal": 1,
         "predict": 2,
-        "evaluate": 4,
-        "optimism": 1,
+        **_evaluations(plan.study),
         **({"case_table": 4, "reconstruct": 1} if plan.study.of_cases else {}),
+        **_grid(plan.study),
         **{f"figure_{figure}": 1 for figure in plan.study.figures},
         "summary": 1,
         "report": 1,
     }
+
+
+def _evaluations(study: Study) -> dict[str, int]:
+    """Return the jobs that measure predictions, by the rules of the task."""
+    ending = "_classes" if study.task == "classification" else ""
+    return {f"evaluate{ending}": 4, f"optimism{ending}": 1}
+
+
+def _grid(study: Study) -> dict[str, int]:
+    """Return the jobs of the grid, where a study has one and draws it."""
+    if "grid" not in study.figures:
+        return {}
+    return {"grid_crops": 1, "grid_cell": len(cells_of(study)), "grid_table": 1}
 
 
 def describe_search(study: Study) -> list[str]:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RULE_FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 STAGE_FILES = [path for path in RULE_FILES if path.stem != "common"]
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
-WILDCARDS = {"study", "scale", "part", "batch", "sweep", "trial", "model", "scope"}
+WILDCARDS = {"study", "scale", "part", "batch", "sweep", "trial", "model", "scope", "cell"}
 
 
 def rules(path: Path) -> dict[str, str]:
@@ -78,7 +78,9 @@ def test_no_forbidden_feature(path: Path) -> None:
 
 
 def test_gpu_rules_ask_for_a_gpu_and_no_other_does() -> None:
-    assert {name for name, text in RULES.items() if re.search(r"\bgpu=1", text)} == {"trial", "predict", "reconstruct"}
+    assert {name for name, text in RULES.items() if re.search(r"\bgpu=1", text)} == {
+        *("trial", "predict", "reconstruct", "grid_cell")
+    }
     assert not any("gpus=" in text or "time=" in text.replace("runtime=", "") for text in RULES.values())
 
 

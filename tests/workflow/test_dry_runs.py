@@ -48,7 +48,8 @@ def test_dry_run(study: str, scale: str, profile: str, tmp_path: Path) -> None:
     assert int(jobs["trial"]) == expected
     blocks = re.findall(r"^rule (\w+):\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE)
     with_gpu = {rule for rule, text in blocks if re.search(r"\bgpu=[1-9]", text)}
-    assert with_gpu == {"trial", "predict"} | ({"reconstruct"} if trials.get("task") == "anomaly" else set())
+    further = {"anomaly": {"reconstruct"}, "classification": {"grid_cell"}}
+    assert with_gpu == {"trial", "predict"} | further.get(trials.get("task", "detection"), set())
 
 
 def test_lint(tmp_path: Path) -> None:

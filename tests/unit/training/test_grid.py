@@ -77,7 +77,7 @@ def store() -> CropStore:
         case=np.array([f"c{number:02d}" for number in range(18)]),
         patient=patient,
         truth=truth.astype(np.int64),
-        fold=np.array([int(name[1:]) % 3 for name in patient], np.int64),
+        fold=np.array([int(name[1:]) // 4 for name in patient], np.int64),
         means=means,
     )
 

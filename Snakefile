@@ -24,6 +24,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/overview.smk"
 
 
 rule all:

@@ -15,6 +15,7 @@ from hakken.commands import (
     agreement,
     anova,
     check,
+    chest_xray,
     doctor,
     froc,
     init,
@@ -29,7 +30,23 @@ from hakken.commands import (
 )
 from hakken.errors import HakkenError
 
-COMMANDS = (doctor, init, check, plan, search, predict, froc, roc, agreement, overlap, readers, anova, open_ms, schema)
+COMMANDS = (
+    doctor,
+    init,
+    check,
+    plan,
+    search,
+    predict,
+    froc,
+    roc,
+    agreement,
+    overlap,
+    readers,
+    anova,
+    open_ms,
+    chest_xray,
+    schema,
+)
 INTERRUPTED = 130
 NOT_READ = 141
 """What a command returns when nobody reads its output any more, as in `hakken froc ... | head -1`."""

@@ -92,6 +92,13 @@ class Preparation(Section):
     mask: Literal["brain", "body", "nonzero", "none"] = Field(
         default="brain", description="Region of interest, found on the reference channel."
     )
+    rim_mm: float = Field(
+        default=0.0,
+        ge=0,
+        le=20,
+        description="Rim of the mask that is left out again, at least one voxel along each axis: its voxels "
+        "are partly bone or air. 0 keeps it.",
+    )
     margin_mm: float = Field(default=4.0, ge=0, le=50, description="Margin around the mask kept when cropping.")
 
 

@@ -21,6 +21,7 @@ class Published(Section):
     citation: str = Field(description="Authors, title, year.")
     system: str = Field(description="The published system in one sentence.")
     result: str = Field(description="The published result, quoted.")
+    unclear: str = Field(default="", description="What the publication leaves open about this result.")
 
 
 class PartSizes(Section):

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RULE_FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 STAGE_FILES = [path for path in RULE_FILES if path.stem != "common"]
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
+OF_ALL_STUDIES = {"overview"}
 WILDCARDS = {"study", "scale", "part", "batch", "sweep", "trial", "model", "scope", "cell"}
 
 
@@ -58,8 +59,9 @@ def test_a_rule_is_complete(name: str) -> None:
 def test_rule_script_log_and_benchmark_share_one_name(name: str) -> None:
     text = RULES[name]
     assert f'"../scripts/{name}.py"' in text
-    assert re.search(rf'"results/{{study}}/{{scale}}/logs/{name}/[^"]+\.log"', text)
-    assert re.search(rf'"results/{{study}}/{{scale}}/benchmarks/{name}/[^"]+\.tsv"', text)
+    folder = "results" if name in OF_ALL_STUDIES else "results/{study}/{scale}"
+    assert re.search(rf'"{folder}/logs/{name}/[^"]+\.log"', text)
+    assert re.search(rf'"{folder}/benchmarks/{name}/[^"]+\.tsv"', text)
 
 
 @pytest.mark.parametrize("name", sorted(RULES))

@@ -29,6 +29,7 @@ COMMANDS = (
     "readers",
     "anova",
     "open-ms",
+    "chest-xray",
     "schema",
 )
 HEAVY = ("torch", "numpy", "pandas", "SimpleITK", "pydantic", "scipy", "yaml", "jinja2")

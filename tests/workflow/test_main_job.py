@@ -100,6 +100,14 @@ def test_the_report_of_the_workflow_engine_builds(finished: tuple[Project, str],
     assert "smoke (tiny)" in text
 
 
+def test_studies_stand_beside_each_other_when_asked(finished: tuple[Project, str]) -> None:
+    project, _ = finished
+    run = project.snakemake("results/overview.md")
+    assert run.returncode == 0, run.stdout[-2000:]
+    assert "| `smoke` |" in project.path("results/overview.md").read_text()
+    assert project.path("results/overview.png").stat().st_size > 10_000
+
+
 def test_the_report_needs_no_network(finished: tuple[Project, str]) -> None:
     project, _ = finished
     page = project.path(str(RESULTS / "report.html")).read_text()

@@ -56,6 +56,22 @@ def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
     return mask
 
 
+def without_rim(mask: Mask, spacing: tuple[float, float, float], rim_mm: float) -> Mask:
+    """Return the voxels of the mask (z, y, x) that lie deeper in it than ``rim_mm``; ``spacing`` is x, y, z in mm.
+
+    Depth is the distance to the nearest voxel outside, centre to centre; the border of the image is not outside. Where
+    a voxel is thicker than the rim its neighbours mix into it all the same, so at least one is left out along each
+    axis. Raises HakkenError where nothing is left.
+    """
+    if rim_mm == 0 or mask.all():
+        return mask
+    inner = ndimage.binary_erosion(mask, border_value=1)
+    inner &= ndimage.distance_transform_edt(mask, sampling=spacing[::-1]) > rim_mm
+    if not inner.any():
+        raise HakkenError(f"the mask is nowhere deeper than {rim_mm:g} mm; lower preparation.rim_mm")
+    return inner
+
+
 def is_stripped(array: NDArray[np.generic]) -> bool:
     """Whether everything around the brain was set to zero: zeros abound and nearly nothing touches the border."""
     inside = array != 0

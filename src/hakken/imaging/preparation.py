@@ -19,7 +19,7 @@ from hakken.errors import HakkenError
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
 from hakken.imaging.lesions import Labels, draw_spheres, keep_each, lesions_of_mask, with_minimum
-from hakken.imaging.masks import find_mask
+from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.registration import resample
 from hakken.study import Channel, Preparation, Study
@@ -59,7 +59,8 @@ def prepare_case(
     one. Raises HakkenError for an empty mask, a constant channel and a lesion mask on another grid.
     """
     reference = channels[study.reference]
-    native = find_mask(reference, study.preparation.mask, study.channels[study.reference].modality)
+    found = find_mask(reference, study.preparation.mask, study.channels[study.reference].modality)
+    native = without_rim(found, reference.spacing, study.preparation.rim_mm)
     grid = common_grid(reference.geometry, native, study.preparation)
     mask = resample(Volume.on(reference.geometry, native.astype(np.uint8)), grid, sitk.Transform(), nearest=True)
     inside = np.asarray(mask.array > 0)

@@ -1,6 +1,7 @@
 """How badly an autoencoder reconstructs a volume, patch by patch. Axes are (z, y, x), units are voxels.
 
-Sato et al., Proc. SPIE 10575 (2018): the anomaly of a patch is the mean squared error of its reconstruction.
+Sato et al., Proc. SPIE 10575 (2018): the anomaly of a patch is the mean squared error of its reconstruction. That only
+voxels of the mask count is ours.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hakken.inference.fragments import Triple, triple
 from hakken.networks.autoencoder import ConvAutoencoder
 
 BATCH = 256  # patches; more are not faster
+LEAST_INSIDE = 0.5  # of a patch; with less, a few voxels at the border would speak for the whole
 Places = NDArray[np.int64]
 
 
@@ -31,17 +33,21 @@ def anomaly_map(
 ) -> ScoreMap:
     """Return the reconstruction error at every ``stride_voxel``-th voxel of ``image`` (c, z, y, x).
 
-    A point's score is the mean squared error over the patch which holds the point at index ``patch // 2``, and over
-    the channels; beyond the image lie zeros. Points outside ``mask`` (z, y, x) are not evaluated and score 0. As many
-    patches are reconstructed at once as fit into ``memory_mb``, at least one. ``network`` is taken to be in evaluation
-    mode.
+    A point's score is the mean squared error over those voxels of its patch that lie inside ``mask`` (z, y, x; the
+    whole image without one), and over the channels; the patch holds the point at index ``patch // 2``, and beyond the
+    image lie zeros. What the mask leaves out is seen and not counted: its border differs from case to case and says
+    nothing of lesions. Points outside the mask, and those of which less than `LEAST_INSIDE` of the patch lies in it,
+    are not evaluated and score 0. As many patches are reconstructed at once as fit into ``memory_mb``, at least one.
+    ``network`` is taken to be in evaluation mode.
     """
-    origin, step = _lattice(network, triple(image.shape[1:]), stride_voxel)
-    inside = at_lattice(np.ones(triple(image.shape[1:]), bool) if mask is None else mask, origin, step)
-    points = np.argwhere(inside)
-    errors = [squared.mean((1, 2, 3)) for _, squared in _errors(network, image, points * step + origin, memory_mb)]
-    scores = np.zeros(inside.shape, np.float32)
-    scores[inside] = np.concatenate([np.zeros(0, np.float32), *errors])
+    shape = triple(image.shape[1:])
+    origin, step = _lattice(network, shape, stride_voxel)
+    inside = np.ones(shape, bool) if mask is None else np.asarray(mask) > 0
+    scores = np.zeros(at_lattice(inside, origin, step).shape, np.float32)
+    places = np.argwhere(at_lattice(inside, origin, step)) * step + origin
+    for some, squared, counted in _errors(network, image, inside, places, memory_mb):
+        points = (some - origin) // step
+        scores[tuple(points.T)] = (squared * counted).sum((1, 2, 3)) / counted.sum((1, 2, 3))
     return ScoreMap(scores, origin, step)
 
 
@@ -61,11 +67,11 @@ def error_volume(
     shape = triple(image.shape[1:])
     origin, step = _lattice(network, shape, stride_voxel)
     inside = np.ones(shape, bool) if mask is None else np.asarray(mask) > 0
-    places = np.argwhere(at_lattice(inside, origin, step)) * step + origin
     patch = np.asarray(network.patch_shape)
     total = np.zeros(np.asarray(shape) + 2 * patch)  # so wide that every patch lies within
     count = np.zeros_like(total)
-    for some, squared in _errors(network, image, places, memory_mb):
+    places = np.argwhere(at_lattice(inside, origin, step)) * step + origin
+    for some, squared, _ in _errors(network, image, inside, places, memory_mb):
         for low, values in zip(some - patch // 2 + patch, squared, strict=True):
             box = tuple(slice(start, start + edge) for start, edge in zip(low, patch, strict=True))
             total[box] += values
@@ -81,17 +87,32 @@ def _lattice(network: ConvAutoencoder, shape: Triple, stride_voxel: int) -> tupl
 
 
 def _errors(
-    network: ConvAutoencoder, image: torch.Tensor, places: Places, memory_mb: float
-) -> Iterator[tuple[Places, NDArray[np.float32]]]:
-    """Yield some of the ``places`` (n, 3) z, y, x and the squared errors (n, *patch) of their patches."""
+    network: ConvAutoencoder,
+    image: torch.Tensor,
+    inside: NDArray[np.bool_],
+    places: Places,
+    memory_mb: float,
+) -> Iterator[tuple[Places, NDArray[np.float32], NDArray[np.bool_]]]:
+    """Yield some of the ``places`` (n, 3) z, y, x, the squared errors (n, *patch) of their patches, and what counts."""
     patch = network.patch_shape
-    padded = pad(image, [margin for edge in reversed(patch) for margin in (edge, edge)])
+    margins = [margin for edge in reversed(patch) for margin in (edge, edge)]
+    padded, known = pad(image, margins), pad(torch.from_numpy(inside), margins).numpy()
     device = next(network.parameters()).device
     batch = int(np.clip(memory_mb * MIB // network.bytes_per_patch, 1, BATCH))
     with torch.inference_mode(), exactly(device, torch.float32):
-        for some in (places[start : start + batch] for start in range(0, len(places), batch)):
-            lows = some - np.asarray(patch) // 2 + patch
-            cuts = [tuple(slice(low, low + edge) for low, edge in zip(at, patch, strict=True)) for at in lows.tolist()]
-            patches = torch.stack([padded[(slice(None), *cut)] for cut in cuts]).to(device, torch.float32)
+        for tried in (places[start : start + batch] for start in range(0, len(places), batch)):
+            counted = np.stack([known[cut] for cut in _cuts(tried, patch)])
+            judged = counted.mean((1, 2, 3)) >= LEAST_INSIDE
+            if not judged.any():
+                continue
+            some = tried[judged]
+            patches = torch.stack([padded[(slice(None), *cut)] for cut in _cuts(some, patch)])
+            patches = patches.to(device, torch.float32)
             squared = (network(patches).float() - patches).square().mean(1)
-            yield some, squared.cpu().numpy()
+            yield some, squared.cpu().numpy(), counted[judged]
+
+
+def _cuts(places: Places, patch: Triple) -> list[tuple[slice, ...]]:
+    """Return where the patches of places lie in the image with a margin of one patch."""
+    lows = places - np.asarray(patch) // 2 + patch
+    return [tuple(slice(low, low + edge) for low, edge in zip(at, patch, strict=True)) for at in lows.tolist()]

@@ -4,7 +4,7 @@ from scipy import ndimage
 
 from hakken.errors import HakkenError
 from hakken.imaging.files import read_volume
-from hakken.imaging.masks import filled, find_mask, is_stripped, largest
+from hakken.imaging.masks import filled, find_mask, is_stripped, largest, without_rim
 from hakken.volume import Volume
 
 
@@ -141,3 +141,18 @@ def test_the_brain_on_ct_is_what_the_skull_encloses(spacing):
 def test_a_ct_without_a_head_has_no_brain():
     with pytest.raises(HakkenError, match="the brain mask is empty"):
         find_mask(Volume(np.full((20, 20, 20), -1000.0, np.float32)), "brain", "ct")
+
+
+def test_a_rim_is_left_out_in_millimetres():
+    mask = np.zeros((7, 9, 9), bool)
+    mask[1:6, 1:8, 1:8] = True
+    assert without_rim(mask, (1.0, 1.0, 1.0), 0) is mask
+    assert np.argwhere(without_rim(mask, (1.0, 1.0, 1.0), 1.0)).min(0).tolist() == [2, 2, 2]
+    assert np.argwhere(without_rim(mask, (1.0, 1.0, 3.0), 2.0)).min(0).tolist() == [2, 3, 3]  # slices 3 mm thick
+    with pytest.raises(HakkenError) as error:
+        without_rim(mask, (1.0, 1.0, 1.0), 3.0)
+    assert str(error.value) == "the mask is nowhere deeper than 3 mm; lower preparation.rim_mm"
+
+
+def test_the_border_of_the_image_has_no_rim():
+    assert without_rim(np.ones((1, 5, 5), bool), (1.0, 1.0, 1.0), 2.0).all()

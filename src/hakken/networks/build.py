@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from hakken.networks.autoencoder import ConvAutoencoder, level_edges
-from hakken.networks.imagenet.crop_classifier import CHANNELS, CropClassifier
+from hakken.networks.imagenet.crop_classifier import CHANNELS, FAMILIES, CropClassifier
 from hakken.networks.patch_cnn import InvalidArchitecture, PatchClassifier, remaining_extent
 from hakken.networks.projection_cnn import ProjectionClassifier
 from hakken.study import Hyperparameters, NetworkName, Training
@@ -16,6 +16,8 @@ def build_network(name: NetworkName, channels: int, dimensions: int, parameters:
 
     Raises InvalidArchitecture when the parameters describe none.
     """
+    if name in FAMILIES:
+        raise InvalidArchitecture(f"{name} classifies crops and no patches of a volume; `build_classifier` makes it")
     if name == "projection_cnn":
         return ProjectionClassifier(channels, parameters)
     network = ConvAutoencoder if name == "conv_autoencoder" else PatchClassifier

@@ -24,9 +24,19 @@ from hakken.study_cohort import (
     Published,
     Spacing,
 )
+from hakken.study_grid import Grid, ImageNetName, Misregistration, Weights
 from hakken.study_search import Comparison, Hyperparameters, Parameter, Search, WarmStart
 from hakken.study_section import Name, Positive, Section
 from hakken.study_sizes import Sizes
+from hakken.study_tasks import (
+    FIGURES,
+    OBJECTIVES,
+    OF_CASES,
+    OF_MASKS,
+    Figure,
+    NetworkName,
+    Task,
+)
 
 __all__ = [
     "PARTS",
@@ -35,8 +45,10 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Figure",
+    "Grid",
     "Hyperparameters",
     "Inference",
+    "Misregistration",
     "NetworkName",
     "Parameter",
     "Part",
@@ -55,6 +67,7 @@ __all__ = [
     "Task",
     "Training",
     "WarmStart",
+    "Weights",
 ]
 
 Shrink = Annotated[int, Field(ge=1, le=64)]
@@ -125,9 +138,6 @@ class Patches(Section):
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder", "expectation_unet", "unet"]
-
-
 class Training(Section):
     """Which network is trained, and how."""
 
@@ -138,7 +148,17 @@ class Training(Section):
         "convolutions to a code and transposed ones back (`convolutions` a level, `poolings` levels, `dense_units` "
         "feature maps of the code); `unet`: a mask of the whole patch (`poolings` + 1 levels of `convolutions` each); "
         "`expectation_unet`, a U-Net that predicts the channel marked `target` and its standard deviation from the "
-        "others.",
+        "others; those of the ImageNet years, for the task `classification`: `alexnet`, `vgg16`, `vgg19`, `googlenet`, "
+        "`inception_v3`, `resnet50`, `resnet101`, `efficientnet_lite0`.",
+    )
+    input_size: int = Field(
+        default=224,
+        ge=15,
+        le=1024,
+        description="Edge in pixels to which networks of the ImageNet years have crops resized.",
+    )
+    weights: dict[ImageNetName, Weights] = Field(
+        default={}, description="Files of weights that these networks start from; the others start at random."
     )
     sizes: Sizes = Field(default=Sizes(), description="Sizes of a `unet` between which is chosen after training.")
     steps: int = Field(default=4000, ge=1, description="Mini-batches at most.")
@@ -230,51 +250,6 @@ class Evaluation(Section):
         return rule
 
 
-Task = Literal["detection", "anomaly", "segmentation", "classification"]
-Figure = Literal[
-    "froc",
-    "roc",
-    "search",
-    "learnt",
-    "strata",
-    "overlays",
-    "anomalies",
-    "registration",
-    "calibration",
-    "expectations",
-    "baseline",
-    "segmentations",
-    "sizes",
-]
-FIGURES: dict[Task, tuple[Figure, ...]] = {
-    "detection": ("froc", "search", "learnt", "strata", "overlays", "registration"),
-    "anomaly": ("roc", "search", "learnt", "anomalies"),
-    "segmentation": ("segmentations", "sizes", "search", "learnt"),
-    "classification": ("search", "learnt"),
-}
-"""The figures that a study of each task draws unless it says otherwise."""
-
-OF_CASES: tuple[Figure, ...] = ("roc", "anomalies")
-"""Figures that only a study of cases (`evaluation.objective: roc`) has the numbers for."""
-
-OF_EXPECTATION: tuple[Figure, ...] = ("calibration", "expectations", "baseline")
-"""Figures that only the network `expectation_unet` has the numbers for."""
-
-OF_MASKS: tuple[Figure, ...] = ("segmentations", "sizes")
-"""Figures that only the task `segmentation` has the numbers for."""
-
-NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
-    "detection": ("patch_cnn", "projection_cnn"),
-    "anomaly": ("conv_autoencoder", "expectation_unet"),
-    "segmentation": ("unet",),
-    "classification": (),
-}
-
-
-OBJECTIVES: dict[Task, str] = {"segmentation": "mean Dice", "classification": "balanced accuracy"}
-"""What a training maximises, for the tasks that have one objective alone."""
-
-
 class Study(Section):
     """One study at one scale."""
 
@@ -301,11 +276,15 @@ class Study(Section):
     search: Search = Field(default=Search(), description="The sweep.")
     training: Training = Field(default=Training(), description="One training.")
     inference: Inference = Field(default=Inference(), description="From network to candidates.")
+    grid: Grid | None = Field(
+        default=None, description="Networks compared under deliberate misregistration (task `classification`)."
+    )
     evaluation: Evaluation = Field(default=Evaluation(), description="Measurements.")
     figures: tuple[Figure, ...] = Field(
         default_factory=lambda known: FIGURES[known.get("task", "detection")],
         description="Figures to draw. Default: froc, search, learnt, strata, overlays and registration of a detection "
-        "study; roc, search, learnt and anomalies of an anomaly study.",
+        "study; roc, search, learnt and anomalies of an anomaly study; confusion, search, learnt and registration of a "
+        "classification study.",
     )
 
     @property
@@ -360,6 +339,12 @@ class Study(Section):
         foreign = [figure for figure in self.figures if figure in OF_MASKS and self.task != "segmentation"]
         if foreign:
             raise ValueError(f"the figure `{foreign[0]}` is one of the task `segmentation`; remove it from `figures`")
+        if "confusion" in self.figures and self.task != "classification":
+            raise ValueError("the figure `confusion` is one of the task `classification`; remove it from `figures`")
+        if "grid" in self.figures and self.grid is None:
+            raise ValueError("the figure `grid` needs the section `grid`; add it, or remove the figure")
+        if self.grid is not None and self.task != "classification":
+            raise ValueError("the section `grid` is one of the task `classification`; remove it")
         if not self.inputs:
             raise ValueError("every channel is a `target`; the network needs one to see")
         if self.patches.jitter_voxel and self.task != "segmentation":

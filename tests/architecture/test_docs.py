@@ -16,8 +16,10 @@ from hakken.evaluation.measure import per_patient
 from hakken.evaluation.operating import choose_threshold
 from hakken.inference.table import COLUMNS as CANDIDATES
 from hakken.patches.shards import COLUMNS as INDEX
+from hakken.report.grid import COLUMNS as CELLS
 from hakken.stages.case_table import CASES, ROC
 from hakken.stages.evaluate import CURVE, LESIONS, STRATA
+from hakken.tasks.classification import COLUMNS as CLASSES
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = (ROOT / "docs/reference/files.md").read_text()
@@ -44,7 +46,9 @@ def test_every_output_stands_in_the_reference_beside_its_rule(rule: str, path: s
     assert f"| `{written}` | `{rule}` |" in FILES
 
 
-@pytest.mark.parametrize("columns", [CANDIDATES, INDEX, CURVE, LESIONS, STRATA, ROC, CASES], ids=" ".join)
+@pytest.mark.parametrize(
+    "columns", [CANDIDATES, INDEX, CURVE, LESIONS, STRATA, ROC, CASES, CELLS, CLASSES], ids=" ".join
+)
 def test_every_column_is_explained(columns: tuple[str, ...]) -> None:
     assert [name for name in columns if f"`{name}`" not in FILES] == []
 

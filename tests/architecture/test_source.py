@@ -111,7 +111,7 @@ def test_in_the_search_only_the_ledger_touches_files(path: Path) -> None:
     assert not touches or path.stem in {"ledger", "lease", "publish"}, f"{path.stem} imports {touches}"
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "networks").glob("*.py")), ids=name_of)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "networks").rglob("*.py")), ids=name_of)
 def test_networks_are_torch_modules_and_nothing_else(path: Path) -> None:
     allowed = {"torch", "hakken", "__future__", "math", "dataclasses", "collections", "typing", "itertools"}
     assert {module.split(".")[0] for module in imports(path)} <= allowed

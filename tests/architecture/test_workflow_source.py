@@ -13,7 +13,7 @@ RULE_FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 STAGE_FILES = [path for path in RULE_FILES if path.stem != "common"]
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
 OF_ALL_STUDIES = {"overview"}
-WILDCARDS = {"study", "scale", "part", "batch", "sweep", "trial", "model", "scope"}
+WILDCARDS = {"study", "scale", "part", "batch", "sweep", "trial", "model", "scope", "cell"}
 
 
 def rules(path: Path) -> dict[str, str]:
@@ -81,7 +81,7 @@ def test_no_forbidden_feature(path: Path) -> None:
 
 def test_gpu_rules_ask_for_a_gpu_and_no_other_does() -> None:
     asking = {name for name, text in RULES.items() if re.search(r"\bgpu=1", text)}
-    assert asking == {"trial", "predict", "reconstruct", "expect", "size_costs"}
+    assert asking == {"trial", "predict", "reconstruct", "expect", "size_costs", "grid_cell"}
     assert not any("gpus=" in text or "time=" in text.replace("runtime=", "") for text in RULES.values())
 
 

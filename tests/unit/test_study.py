@@ -31,7 +31,22 @@ FULL: Content = Study.model_validate(
     MINIMAL
     | {
         "published": {"citation": "A, B, 2017", "system": "a network", "result": "70 %"},
-        "cohort": {"phantom": {"generator": "brain_metastasis", "cases": PARTS}},
+        "task": "classification",
+        "cohort": {
+            "phantom": {"generator": "liver_phases", "cases": PARTS},
+            "truth": "lesion_table",
+            "classes": ["early", "poor"],
+        },
+        "channels": {name: {"modality": "ct"} for name in ("T1", "late", "plain")},
+        "patches": {"axes": 2},
+        "training": {
+            "network": "efficientnet_lite0",
+            "weights": {"efficientnet_lite0": {"path": "w.pth", "sha256": "0" * 64}},
+        },
+        "grid": {
+            "networks": ["efficientnet_lite0"],
+            "misregistration": {"shift": [1.0], "rotation": [2.0], "skew": [3.0]},
+        },
         "search": {
             "space": {"learning_rate": {"type": "real", "low": 0.001, "high": 0.1}},
             "warm_start": {"study": "small"},
@@ -193,13 +208,13 @@ PHANTOM = FULL["cohort"]["phantom"]
             {"bad name": {"modality": "mr"}},
             "channels.bad name: string should match pattern '^[A-Za-z0-9][A-Za-z0-9_]*$' (found 'bad name')",
         ),
-        (("reference",), "T2", "study: reference `T2` is no channel, only T1"),
+        (("reference",), "T2", "study: reference `T2` is no channel, only T1, late, plain"),
         (
             ("preparation", "mask_channel"),
             "T11",
-            "study: preparation.mask_channel `T11` is no channel, only T1; did you mean `T1`?",
+            "study: preparation.mask_channel `T11` is no channel, only T1, late, plain; did you mean `T1`?",
         ),
-        (("reference",), "T11", "study: reference `T11` is no channel, only T1; did you mean `T1`?"),
+        (("reference",), "T11", "study: reference `T11` is no channel, only T1, late, plain; did you mean `T1`?"),
         (("parameters", "kernel"), 4, "parameters.kernel: kernel must be odd (found 4)"),
         (
             ("parameters", "patch_size"),

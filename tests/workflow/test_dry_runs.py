@@ -54,7 +54,8 @@ def test_dry_run(study: str, scale: str, profile: str, tmp_path: Path) -> None:
     with_gpu = {rule for rule, text in blocks if re.search(r"\bgpu=[1-9]", text)}
     network = trials.get("training", {}).get("network")
     more = {"conv_autoencoder": {"reconstruct"}, "expectation_unet": {"expect"}, "unet": {"size_costs"}}
-    assert with_gpu == {"trial", "predict"} | more.get(network, set())
+    of_grid = {"grid_cell"} if trials.get("task") == "classification" else set()
+    assert with_gpu == {"trial", "predict"} | more.get(network, set()) | of_grid
 
 
 def test_lint(tmp_path: Path) -> None:

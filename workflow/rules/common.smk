@@ -13,6 +13,7 @@ from hakken.report.guard import science as what_results_depend_on
 from hakken.report.provenance import code_digest
 from hakken.cohort.batches import plan_cohort
 from hakken.studyfile import load_study, study_slice
+from hakken.training.grid_plan import cells_of
 from hakken.training.sweep import apart_sweeps, comparison_sweeps, main_sweeps, sweep_of
 
 PARTS = ("train", "validation", "test")
@@ -270,6 +271,16 @@ def mask_tables(wildcards):
     return [f"{folder(wildcards)}/evaluation/test/{model}.masks.csv" for model in names]
 
 
+def grid_cells(wildcards):
+    """The cells of a study's grid."""
+    return expand(
+        "results/{study}/{scale}/grid/cells/{cell}.json",
+        study=wildcards.study,
+        scale=wildcards.scale,
+        cell=[cell.name for cell in cells_of(PLANS[wildcards.study].study)],
+    )
+
+
 def all_figures(wildcards):
     """Every file of every figure of every configured study, so that a deleted one is drawn again."""
     return [
@@ -295,7 +306,8 @@ wildcard_constraints:
     trial=r"\d+",
     model=r"selected|default|apart-\d+",
     scope="development|test",
-    figure="froc|roc|search|learnt|strata|overlays|anomalies|registration|calibration|expectations|baseline|segmentations|sizes",
+    cell=r"[a-z0-9_]+(-scratch)?-(none|shift|rotation|skew)\d+-f\d+",
+    figure="froc|roc|search|learnt|strata|overlays|anomalies|registration|calibration|expectations|baseline|segmentations|sizes|confusion|grid",
 
 
 # N trainings at once by construction: each sweep has as many slots as its study says, whatever `--jobs` says.

@@ -23,7 +23,7 @@ from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.inference.detect import detect
 from hakken.inference.expectation import find_foci
-from hakken.networks.build import build_network
+from hakken.networks.build import build_classifier, build_network
 from hakken.networks.expectation import ExpectationUNet
 from hakken.networks.unet import Size, UNet, sub_network
 from hakken.study import Hyperparameters, Study
@@ -95,7 +95,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Detector:
     except ValidationError as error:
         raise HakkenError(f"{path}: was written by another version of hakken: {error.errors()[0]['msg']}") from None
     dimensions, widths = content["dimensions"], content.get("widths")
-    network = build_network(study.training.network, len(study.inputs), dimensions, parameters, widths)
+    network = _network(study, dimensions, parameters, widths)
     network.load_state_dict(content["weights"])
     return Detector(network.to(device).eval(), study, parameters, dimensions, content["metadata"])
 
@@ -122,6 +122,12 @@ def save_size(path: Path, detector: Detector, size: Size) -> UNet:
         widths=small.widths,
     )
     return small
+
+
+def _network(study: Study, dimensions: int, parameters: Hyperparameters, widths: Sequence[int] | None) -> nn.Module:
+    if study.task == "classification":
+        return build_classifier(study.training, len(study.inputs), len(study.cohort.classes), parameters)
+    return build_network(study.training.network, len(study.inputs), dimensions, parameters, widths)
 
 
 def predict_case(

@@ -8,10 +8,11 @@ from torch import nn
 
 from hakken.networks.autoencoder import ConvAutoencoder, level_edges
 from hakken.networks.expectation import ExpectationUNet
-from hakken.networks.patch_cnn import PatchClassifier, remaining_extent
+from hakken.networks.imagenet.crop_classifier import CHANNELS, FAMILIES, CropClassifier
+from hakken.networks.patch_cnn import InvalidArchitecture, PatchClassifier, remaining_extent
 from hakken.networks.projection_cnn import ProjectionClassifier
 from hakken.networks.unet import UNet, level_widths
-from hakken.study import Hyperparameters, NetworkName
+from hakken.study import Hyperparameters, NetworkName, Training
 
 
 def build_network(
@@ -26,6 +27,8 @@ def build_network(
     ``widths`` are the feature maps of each level of a `unet` that was cut out of a larger one. Raises
     InvalidArchitecture when the parameters describe none.
     """
+    if name in FAMILIES:
+        raise InvalidArchitecture(f"{name} classifies crops and no patches of a volume; `build_classifier` makes it")
     if name == "projection_cnn":
         return ProjectionClassifier(channels, parameters)
     if name == "expectation_unet":
@@ -34,6 +37,16 @@ def build_network(
         return UNet(channels, 1, dimensions, parameters, widths)
     network = ConvAutoencoder if name == "conv_autoencoder" else PatchClassifier
     return network(channels, dimensions, parameters)
+
+
+def build_classifier(training: Training, channels: int, classes: int, parameters: Hyperparameters) -> CropClassifier:
+    """Return an untrained classifier of crops with ``channels``, by the name and the input size that a study gives.
+
+    Raises InvalidArchitecture for another number of channels than three, and for images too small for the network.
+    """
+    if channels != CHANNELS:
+        raise InvalidArchitecture(f"{training.network} sees {CHANNELS} channels, the study has {channels}")
+    return CropClassifier(training.network, classes, training.input_size, parameters.dropout)
 
 
 def require_architecture(name: NetworkName, parameters: Hyperparameters) -> None:

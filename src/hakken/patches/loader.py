@@ -3,7 +3,8 @@
 Batch ``step`` is a pure function of the seed and the step: which patches it holds and how they are augmented. So a run
 that was killed goes on at its step and needs no other state. Each kind of patch is gone through in shuffled passes,
 every patch once before any comes again. The numbers of positives and of hard negatives follow the wanted ratio over the
-steps so far, so that the ratio holds for any batch size.
+steps so far, so that the ratio holds for any batch size. Where classes are told apart they take turns, each in passes
+of its own.
 """
 
 from __future__ import annotations
@@ -86,9 +87,13 @@ class PatchLoader:
             )
         self.frame = Frame(patch_size, layout.edge, layout.spacing_mm[::-1][-layout.axes :])
         self.positive_fraction = 1 / (1 + negative_ratio)
-        self._passes = {kind: _Passes(store.of_kind(kind), seed, kind.name.lower()) for kind in Kind}
-        self.hard_fraction = self._available_hard_fraction(hard_fraction)
         self.targets = self._targets(classes)
+        self._passes: dict[Kind, _Passes | _Turns] = {
+            kind: _Passes(store.of_kind(kind), seed, kind.name.lower()) for kind in Kind
+        }
+        if classes:
+            self._passes[Kind.POSITIVE] = self._by_class(len(classes))
+        self.hard_fraction = self._available_hard_fraction(hard_fraction)
 
     def batch(self, step: int) -> Batch:
         """Return the batch of ``step`` (0, 1, ...); the same seed and step always give the same batch."""
@@ -158,12 +163,39 @@ class PatchLoader:
             )
         return np.array([number.get(name, 0) for name in self.store.classes.tolist()], np.int64)
 
+    def _by_class(self, classes: int) -> _Turns:
+        """Return the positives such that each class comes equally often, however frequent it is."""
+        positives = self.store.of_kind(Kind.POSITIVE)
+        groups = [positives[self.targets[positives] == number] for number in range(classes)]
+        return _Turns([_Passes(group, self.seed, f"class {n}") for n, group in enumerate(groups) if len(group)])
+
     def _to_device(self, patches: NDArray[np.float16]) -> Tensor:
         """Return patches as float32 on the device; they travel as float16, from pinned memory to a GPU."""
         images = torch.from_numpy(patches)
         if self.device.type == "cuda":
             images = images.pin_memory().to(self.device, non_blocking=True)
         return images.float()
+
+
+class _Turns:
+    """An endless sequence of patch numbers in which several sequences take turns."""
+
+    def __init__(self, sequences: Sequence[_Passes]) -> None:
+        self.sequences = sequences
+
+    def __len__(self) -> int:
+        return sum(map(len, self.sequences))
+
+    def take(self, start: int, stop: int) -> Numbers:
+        """Return the numbers at positions start..stop of the sequence."""
+        places = np.arange(start, stop)
+        found = np.empty(len(places), np.intp)
+        for number, sequence in enumerate(self.sequences):
+            mine = places % len(self.sequences) == number
+            turns = places[mine] // len(self.sequences)
+            if len(turns):
+                found[mine] = sequence.take(int(turns[0]), int(turns[-1]) + 1)
+        return found
 
 
 class _Passes:

@@ -33,6 +33,8 @@ def measurements(study: Study, evaluations: Evaluations, unit: str) -> Measureme
     found = [evaluations[column] for column in COLUMNS]
     if study.task == "segmentation":
         return _of_masks(found)
+    if study.task == "classification":
+        return _of_classes(found)
     return _of_cases(found) if study.of_cases else _of_lesions(study, found, unit)
 
 
@@ -63,6 +65,22 @@ def _of_cases(found: list[Mapping[str, Any]]) -> Measurements:
         case_rows(found),
         "abnormal cases, normal cases",
         tuple(f"{count['abnormal']}, {count['normal']}" for count in counts),
+    )
+
+
+def _of_classes(found: list[Mapping[str, Any]]) -> Measurements:
+    rows = [
+        ("balanced accuracy", tuple(with_interval(one["balanced_accuracy"], 3) for one in found)),
+        ("  of guessing", tuple(f"{one['chance']['balanced_accuracy']:.3f}" for one in found)),
+        ("accuracy", tuple(with_interval(one["accuracy"], 3) for one in found)),
+        ("  of the most frequent class", tuple(f"{one['chance']['accuracy']:.3f}" for one in found)),
+        ("macro AUC", tuple(with_interval(one["macro_auc"], 3) for one in found)),
+    ]
+    return Measurements(
+        "95 % intervals, patients resampled",
+        tuple(rows),
+        "lesions, patients",
+        tuple(f"{one['counts']['lesions']}, {one['counts']['patients']}" for one in found),
     )
 
 

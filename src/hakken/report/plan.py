@@ -9,6 +9,7 @@ from hakken.cohort.batches import CohortPlan
 from hakken.files import read_json
 from hakken.report.cost import StageCost, read_costs
 from hakken.study import Study
+from hakken.training.grid_plan import cells_of
 from hakken.training.sweep import SEARCH, apart_sweeps, comparison_sweeps, settings_of
 
 
@@ -26,20 +27,6 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
     """Return the number of jobs of each stage of a study, in the order in which they run."""
     total = sum(len(batches) for batches in plan.batches.values())
     apart = len(apart_sweeps(plan.study))
-    if plan.study.task == "segmentation":
-        measuring = {
-            "evaluate_masks": 2 * (3 + apart),
-            "optimism_masks": 1,
-            "gather_apart": apart,
-            "colour_threshold": 1,
-            "apply_threshold": 1,
-            "size_costs": 1,
-            "size_table": 1,
-        }
-    else:
-        cases = {"case_table": 4, "reconstruct": 1} if plan.study.of_cases else {}
-        expected = {"expect": 2, "calibrate": 2, "baseline": 1} if plan.study.expects else {}
-        measuring = {"evaluate": 4, "optimism": 1, **cases, **expected}
     phantom = {"phantom_table": 1, "phantom": total} if plan.study.cohort.phantom else {}
     return phantom | {
         "check": total,
@@ -53,11 +40,31 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
         "freeze": 1,
         "unseal": 1,
         "predict": 2 + apart,
-        **measuring,
+        **_evaluations(plan.study, apart),
+        **_grid(plan.study),
         **{f"figure_{figure}": 1 for figure in plan.study.figures},
         "summary": 1,
         "report": 1,
     }
+
+
+def _evaluations(study: Study, apart: int) -> dict[str, int]:
+    """Return the jobs that measure predictions, by the rules of the task; ``apart`` depths are trained apart."""
+    if study.task == "segmentation":
+        baseline = {"gather_apart": apart, "colour_threshold": 1, "apply_threshold": 1}
+        return {"evaluate_masks": 2 * (3 + apart), "optimism_masks": 1, **baseline, "size_costs": 1, "size_table": 1}
+    if study.task == "classification":
+        return {"evaluate_classes": 4, "optimism_classes": 1}
+    cases = {"case_table": 4, "reconstruct": 1} if study.of_cases else {}
+    expected = {"expect": 2, "calibrate": 2, "baseline": 1} if study.expects else {}
+    return {"evaluate": 4, "optimism": 1, **cases, **expected}
+
+
+def _grid(study: Study) -> dict[str, int]:
+    """Return the jobs of the grid, where a study has one and draws it."""
+    if "grid" not in study.figures:
+        return {}
+    return {"grid_crops": 1, "grid_cell": len(cells_of(study)), "grid_table": 1}
 
 
 def describe_search(study: Study) -> list[str]:

@@ -60,7 +60,14 @@ def _cost(result: StudyResult) -> list[str]:
 
 
 def _paths(result: StudyResult) -> list[str]:
-    figures = {"froc": "FROC figure", "roc": "ROC figure", "sizes": "sizes figure", "search": "search figure"}
+    figures = {
+        "froc": "FROC figure",
+        "roc": "ROC figure",
+        "sizes": "sizes figure",
+        "grid": "grid figure",
+        "confusion": "confusion",
+        "search": "search figure",
+    }
     lines = [
         f"{label + ':':<15}{result.folder / 'figures' / name}.pdf (.svg, .png)"
         for name, label in figures.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from hakken.cohort.phantom.cohort import PhantomCase, phantom_cases, phantom_of
@@ -11,14 +12,17 @@ from hakken.console import progress
 from hakken.errors import HakkenError
 from hakken.files import write_json
 from hakken.imaging.files import write_volume
+from hakken.imaging.lesions import COLUMNS, measure_lesions
 from hakken.names import nearest
+from hakken.report.tables import Cell, write_rows
 from hakken.stages import stage
 from hakken.study import Study
 
 
 @stage
 def phantom(*, study: Study, cases: list[str], output: Path) -> None:
-    """Draw ``cases`` into ``output``/<case>/: one image per channel, lesions.nii.gz and truth.json.
+    """Draw ``cases`` into ``output``/<case>/: one image per channel, lesions.nii.gz and truth.json, and
+    lesions.csv where the study's truth is a lesion table.
 
     What the channels show is up to the phantom's generator. Raises HakkenError for a case that the
     phantom does not have, or a study whose channels the phantom cannot draw.
@@ -36,7 +40,16 @@ def _write(drawing: Drawn, study: Study, folder: Path) -> None:
     for channel, image in drawing.images(study).items():
         write_volume(folder / f"{channel}.nii.gz", image)
     write_volume(folder / "lesions.nii.gz", drawing.lesions)
+    if study.cohort.truth == "lesion_table":
+        write_rows(folder / "lesions.csv", (*COLUMNS, "class"), _lesion_rows(drawing))
     write_json(folder / "truth.json", drawing.truth)
+
+
+def _lesion_rows(drawing: Drawn) -> Iterator[tuple[Cell, ...]]:
+    """Yield each lesion as a sphere with its class, where the phantom's lesions have one."""
+    classes = {lesion["lesion"]: lesion.get("class", "") for lesion in drawing.truth["lesions"]}
+    for lesion in measure_lesions(drawing.lesions.array, drawing.lesions.geometry):
+        yield (lesion.lesion, *lesion.centre, lesion.diameter_mm, classes[lesion.lesion])
 
 
 def _describe(case: PhantomCase) -> str:

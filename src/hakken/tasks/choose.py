@@ -13,6 +13,7 @@ from hakken.patches.loader import Batch
 from hakken.study import Hyperparameters, Study
 from hakken.study import Task as Name
 from hakken.tasks.anomaly import AnomalyTask
+from hakken.tasks.classification import ClassificationTask
 from hakken.tasks.detection import DetectionTask
 from hakken.tasks.expectation import ExpectationTask
 from hakken.tasks.segmentation import SegmentationTask
@@ -69,6 +70,7 @@ TASKS: dict[Name, Callable[..., Task]] = {
     "detection": DetectionTask,
     "anomaly": AnomalyTask,
     "segmentation": SegmentationTask,
+    "classification": ClassificationTask,
 }
 
 

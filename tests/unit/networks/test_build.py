@@ -11,18 +11,19 @@ from torch import nn
 from hakken.inference.detect import detect, scores_of
 from hakken.inference.model import load_model, save_model
 from hakken.networks.autoencoder import ConvAutoencoder
-from hakken.networks.build import build_network, count_weights
+from hakken.networks.build import build_classifier, build_network, count_weights
 from hakken.networks.expectation import ExpectationUNet
-from hakken.networks.patch_cnn import PatchClassifier
+from hakken.networks.patch_cnn import InvalidArchitecture, PatchClassifier
 from hakken.networks.projection_cnn import ProjectionClassifier
 from hakken.networks.unet import UNet
-from hakken.study import Hyperparameters, Inference, NetworkName
+from hakken.study import Hyperparameters, Inference, NetworkName, Training
+from hakken.study_grid import IMAGENET
 
 from ..tasks.helpers import GEOMETRY, study
 
 NAMES: tuple[NetworkName, ...] = ("patch_cnn", "projection_cnn")  # those that classify a patch
 SMALL = Hyperparameters(patch_size=8, convolutions=2, poolings=1, base_features=4)
-KINDS = {
+KINDS: dict[NetworkName, type[nn.Module]] = {
     "patch_cnn": PatchClassifier,
     "projection_cnn": ProjectionClassifier,
     "conv_autoencoder": ConvAutoencoder,
@@ -32,11 +33,22 @@ KINDS = {
 
 
 def test_every_network_that_a_study_can_name_is_built() -> None:
-    assert {name: type(build_network(name, 2, 3, SMALL)) for name in get_args(NetworkName)} == KINDS
+    assert set(get_args(NetworkName)) == {*KINDS, *IMAGENET}
+    assert {name: type(build_network(name, 2, 3, SMALL)) for name in KINDS} == KINDS
+    for name in IMAGENET:
+        with pytest.raises(InvalidArchitecture, match=f"{name} classifies crops"):
+            build_network(name, 3, 2, SMALL)
     for name in NAMES:
         network = build_network(name, 2, 3, SMALL)
         assert network(torch.zeros(3, 2, 8, 8, 8)).flatten(1).shape == (3, 2)
         assert count_weights(network) == sum(weight.numel() for weight in network.parameters())
+
+
+def test_a_classifier_sees_three_channels() -> None:
+    training = Training(network="googlenet", input_size=32)
+    assert build_classifier(training, 3, 5, SMALL)(torch.zeros(2, 3, 8, 8)).shape == (2, 5)
+    with pytest.raises(InvalidArchitecture, match="googlenet sees 3 channels, the study has 2"):
+        build_classifier(training, 2, 5, SMALL)
 
 
 @pytest.mark.parametrize("name", NAMES)

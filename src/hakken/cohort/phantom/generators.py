@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hakken.errors import HakkenError
+from hakken.names import nearest
 from hakken.study import Study
 
 
@@ -17,7 +18,8 @@ class Generator:
     """One generator's cohort: its scanners, the fraction of cases free of lesions, and the law of the others.
 
     ``lesion_counts``: the probabilities of 1, 2, ... lesions. ``channels``: how many images it can draw, ``images``
-    says which. ``normal_training``: no training case has a lesion.
+    says which. ``normal_training``: no training case has a lesion. ``kinds``: how many of so many patients had a lesion
+    of each class, where lesions have one. ``names``: what the channels must be called, where it matters.
     """
 
     scanners: tuple[str, ...]
@@ -26,6 +28,8 @@ class Generator:
     channels: int
     images: str
     normal_training: bool = False
+    kinds: tuple[tuple[str, float], ...] = ()
+    names: tuple[str, ...] = ()
 
 
 # Aneurysms: 6,697 in the 5,720 patients of UCAS Japan (Morita et al., N Engl J Med 2012;366:2474-2482), 1.17 each.
@@ -69,13 +73,26 @@ GENERATORS: dict[str, Generator] = {
         channels=3,
         images="three channels, the colours red, green and blue of a colonoscopy",
     ),
+    "liver_phases": Generator(  # 6, 58, 109, 29 and 13 of 215 patients in Yamada et al., IJCARS 2019;14:1281
+        scanners=("A", "B", "C"),
+        lesion_free=0.0,
+        lesion_counts=(1.0,),
+        channels=3,
+        images="three channels, the phases of liver CT: unenhanced, early and late",
+        names=("unenhanced", "early", "late"),
+        kinds=(("early", 6), ("well", 58), ("moderate", 109), ("poor", 29), ("non_hcc", 13)),
+    ),
 }
 
 
 def check_channels(study: Study, generator: Generator) -> None:
-    """Raise HakkenError where the study has more channels than the generator draws."""
+    """Raise HakkenError where the study has more channels than the generator draws, or others."""
     if len(study.channels) > generator.channels:
         raise HakkenError(
             f"study {study.name}: the phantom draws {generator.images}, "
             f"but the study has {', '.join(study.channels)}; remove a channel"
         )
+    for name in study.channels:
+        if generator.names and name not in generator.names:
+            known = f"{', '.join(generator.names)}{nearest(name, generator.names)}"
+            raise HakkenError(f"study {study.name}: the phantom draws no channel `{name}`; call the channels {known}")

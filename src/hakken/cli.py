@@ -23,6 +23,7 @@ from hakken.commands import (
     overlap,
     plan,
     predict,
+    profile,
     readers,
     roc,
     schema,
@@ -45,6 +46,7 @@ COMMANDS = (
     anova,
     open_ms,
     chest_xray,
+    profile,
     schema,
 )
 INTERRUPTED = 130

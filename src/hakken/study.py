@@ -90,7 +90,10 @@ class Preparation(Section):
 
     spacing_mm: Spacing = Field(default=(1.0, 1.0, 1.0), description="Voxel size x, y, z of the common grid in mm.")
     mask: Literal["brain", "body", "nonzero", "none"] = Field(
-        default="brain", description="Region of interest, found on the reference channel."
+        default="brain", description="Region of interest, found on the reference channel or on that of `mask_channel`."
+    )
+    mask_channel: Name | None = Field(
+        default=None, description="The channel on which the region of interest is found (default: the reference)."
     )
     rim_mm: float = Field(
         default=0.0,
@@ -117,7 +120,7 @@ class Patches(Section):
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder", ImageNetName]
+NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder", "expectation_unet", ImageNetName]
 
 
 class Training(Section):
@@ -128,8 +131,9 @@ class Training(Section):
         description="`patch_cnn`: convolutions of the patch, structured by `parameters`; `projection_cnn`: the same in "
         "2-D on maximum-intensity projections of the patch in nine directions; `conv_autoencoder`: strided "
         "convolutions to a code and transposed ones back (`convolutions` a level, `poolings` levels, `dense_units` "
-        "feature maps of the code); those of the ImageNet years, for the task `classification`: `alexnet`, `vgg16`, "
-        "`vgg19`, `googlenet`, `inception_v3`, `resnet50`, `resnet101`, `efficientnet_lite0`.",
+        "feature maps of the code); `expectation_unet`, a U-Net that predicts the channel marked `target` and its "
+        "standard deviation from the others; those of the ImageNet years, for the task `classification`: `alexnet`, "
+        "`vgg16`, `vgg19`, `googlenet`, `inception_v3`, `resnet50`, `resnet101`, `efficientnet_lite0`.",
     )
     input_size: int = Field(
         default=224,
@@ -160,8 +164,19 @@ class Inference(Section):
     threshold: float = Field(
         default=0.1,
         gt=0,
-        lt=1,
-        description="Scores below it are background; errors of reconstruction (task `anomaly`) have none.",
+        le=100,
+        description="Scores below it are background: a probability, or z of `expectation_unet`; errors of "
+        "reconstruction (`conv_autoencoder`) have none.",
+    )
+    samples: int = Field(
+        default=8, ge=1, le=1000, description="Passes with dropout from which `expectation_unet` learns its own doubt."
+    )
+    least_inside: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of a patch that must lie inside the mask for its error to be judged (`conv_autoencoder`); 1 "
+        "takes patches that lie wholly inside, and where a patch is as large as the image, the image as a whole.",
     )
     suppression_mm: float = Field(default=4.0, ge=0, le=100, description="Weaker candidates this near are dropped.")
     maximum_candidates: int = Field(default=100, ge=1, le=10_000, description="Most candidates of a case.")
@@ -217,7 +232,19 @@ class Evaluation(Section):
 
 Task = Literal["detection", "anomaly", "segmentation", "classification"]
 Figure = Literal[
-    "froc", "roc", "search", "learnt", "strata", "overlays", "anomalies", "registration", "confusion", "grid"
+    "froc",
+    "roc",
+    "search",
+    "learnt",
+    "strata",
+    "overlays",
+    "anomalies",
+    "registration",
+    "calibration",
+    "expectations",
+    "baseline",
+    "confusion",
+    "grid",
 ]
 FIGURES: dict[Task, tuple[Figure, ...]] = {
     "detection": ("froc", "search", "learnt", "strata", "overlays", "registration"),
@@ -230,9 +257,12 @@ FIGURES: dict[Task, tuple[Figure, ...]] = {
 OF_CASES: tuple[Figure, ...] = ("roc", "anomalies")
 """Figures that only a study of cases (`evaluation.objective: roc`) has the numbers for."""
 
+OF_EXPECTATION: tuple[Figure, ...] = ("calibration", "expectations", "baseline")
+"""Figures that only the network `expectation_unet` has the numbers for."""
+
 NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
     "detection": ("patch_cnn", "projection_cnn"),
-    "anomaly": ("conv_autoencoder",),
+    "anomaly": ("conv_autoencoder", "expectation_unet"),
     "segmentation": (),
     "classification": IMAGENET,
 }
@@ -292,6 +322,11 @@ class Study(Section):
         return (self.evaluation.objective or default) == "roc"
 
     @property
+    def expects(self) -> bool:
+        """Whether the network predicts one channel and its deviation from the others."""
+        return self.training.network == "expectation_unet"
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """The channels that the network sees; the others are what it is to predict."""
         return tuple(name for name, channel in self.channels.items() if not channel.target)
@@ -314,6 +349,10 @@ class Study(Section):
         if self.reference not in self.channels:
             known = f"only {', '.join(self.channels)}{nearest(self.reference, self.channels)}"
             raise ValueError(f"reference `{self.reference}` is no channel, {known}")
+        masked = self.preparation.mask_channel
+        if masked is not None and masked not in self.channels:
+            known = f"only {', '.join(self.channels)}{nearest(masked, self.channels)}"
+            raise ValueError(f"preparation.mask_channel `{masked}` is no channel, {known}")
         if self.source == (self.name, self.scale):
             raise ValueError("search.warm_start names this very study and scale; name another study or another scale")
         lacking = [figure for figure in self.figures if figure in OF_CASES and self.task != "anomaly"]

@@ -11,7 +11,7 @@ from hakken.study_section import Name, Positive, Section
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
-Generator = Literal["brain_metastasis", "aneurysm", "head_ct", "liver_phases"]
+Generator = Literal["brain_metastasis", "aneurysm", "head_ct", "chest_pet_ct", "liver_phases"]
 Spacing = tuple[Positive, Positive, Positive]
 
 
@@ -52,11 +52,12 @@ class Phantom(Section):
     generator: Generator = Field(
         description="Which generator draws the cases: `brain_metastasis`, T1-weighted MR with and without contrast "
         "agent; `aneurysm`, time-of-flight MR angiography, one channel; `head_ct`, emergency head CT, one channel, "
-        "training cases without lesions; `liver_phases`, liver CT unenhanced, early and late after contrast agent, one "
-        "tumour a case, of one of five histological classes."
+        "training cases without lesions; `chest_pet_ct`, FDG PET/CT of the chest, a channel of modality `ct` and one "
+        "of `pet`, training cases without foci; `liver_phases`, liver CT unenhanced, early and late after contrast "
+        "agent, one tumour a case, of one of five histological classes."
     )
     cases: PartSizes = Field(description="Cases of each part.")
-    shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Head size x, y, z in mm.")
+    shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Size of head or chest x, y, z in mm.")
     spacing_mm: float = Field(default=1.0, ge=0.5, le=4, description="In-plane voxel size of the images in mm.")
     displacement_mm: float = Field(default=6.0, ge=0, le=20, description="Largest shift between channels in mm.")
     displacement_degrees: float = Field(default=5.0, ge=0, le=20, description="Largest rotation between channels.")

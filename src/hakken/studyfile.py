@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from hakken.errors import HakkenError
 from hakken.names import nearest
-from hakken.study import NETWORKS, Section, Study
+from hakken.study import NETWORKS, OF_CASES, OF_EXPECTATION, Section, Study
 
 
 def load_study(path: Path, scale: str) -> Study:
@@ -76,6 +76,8 @@ def _check_sections_fit(study: Study, source: str) -> None:
         )
     if study.task == "classification":
         _check_classes(study, source)
+    _check_targets(study, source)
+    _check_figures(study, source)
     searched = study.search.space.get("patch_size")
     largest = max(study.parameters.patch_size, int((searched and searched.high) or 0))
     if largest > study.patches.size_voxel:
@@ -97,6 +99,30 @@ def _check_classes(study: Study, source: str) -> None:
     for remedy, kept in remedies.items():
         if not kept:
             raise HakkenError(f"{source}: task `classification` does not fit {remedy}")
+
+
+def _check_targets(study: Study, source: str) -> None:
+    """A network that predicts a channel needs one to predict; its scores are z, those of the others probabilities."""
+    targets = [name for name in study.channels if name not in study.inputs]
+    if study.expects != bool(targets) or len(targets) > 1:
+        said = f"{len(targets)} channels are" if len(targets) != 1 else f"channel `{targets[0]}` is"
+        raise HakkenError(
+            f"{source}: {said} a `target`, and training.network is `{study.training.network}`; "
+            "`expectation_unet` predicts exactly one channel from the others, the other networks none"
+        )
+    if not study.expects and study.inference.threshold >= 1:
+        raise HakkenError(
+            f"{source}: inference.threshold {study.inference.threshold:g} is no probability; give a number below 1"
+        )
+
+
+def _check_figures(study: Study, source: str) -> None:
+    """Figures need numbers that only some networks and objectives give."""
+    for figure in study.figures:
+        if figure in OF_EXPECTATION and not study.expects:
+            raise HakkenError(f"{source}: the figure `{figure}` needs training.network `expectation_unet`; remove it")
+        if figure in OF_CASES and not study.of_cases:
+            raise HakkenError(f"{source}: the figure `{figure}` needs `evaluation.objective: roc`; remove it")
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

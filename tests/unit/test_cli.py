@@ -30,6 +30,7 @@ COMMANDS = (
     "anova",
     "open-ms",
     "chest-xray",
+    "profile",
     "schema",
 )
 HEAVY = ("torch", "numpy", "pandas", "SimpleITK", "pydantic", "scipy", "yaml", "jinja2")

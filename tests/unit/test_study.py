@@ -208,6 +208,11 @@ PHANTOM = FULL["cohort"]["phantom"]
             "channels.bad name: string should match pattern '^[A-Za-z0-9][A-Za-z0-9_]*$' (found 'bad name')",
         ),
         (("reference",), "T2", "study: reference `T2` is no channel, only T1, late, plain"),
+        (
+            ("preparation", "mask_channel"),
+            "T11",
+            "study: preparation.mask_channel `T11` is no channel, only T1, late, plain; did you mean `T1`?",
+        ),
         (("reference",), "T11", "study: reference `T11` is no channel, only T1, late, plain; did you mean `T1`?"),
         (("parameters", "kernel"), 4, "parameters.kernel: kernel must be odd (found 4)"),
         (

@@ -36,7 +36,7 @@ def test_detection_has_no_figures_of_cases() -> None:
 @pytest.mark.parametrize(
     ("task", "network", "wanted"),
     [
-        ("anomaly", "patch_cnn", "`conv_autoencoder`"),
+        ("anomaly", "patch_cnn", "`conv_autoencoder` or `expectation_unet`"),
         ("detection", "conv_autoencoder", "`patch_cnn` or `projection_cnn`"),
     ],
 )

@@ -11,12 +11,15 @@ import yaml
 from workflow_project import ROOT, new_project
 
 STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
+PUBLISHED = ROOT / "config" / "published.yaml"
+OVERVIEW = "results/overview.md"
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
 COMBINATIONS = [
     (path.stem, scale, profile)
     for path in STUDIES
     for scale in yaml.safe_load(path.read_text())["scales"]
     for profile in PROFILES
+    if profile == "default" or scale == "paper"  # clusters are for the large scale
 ]
 
 
@@ -48,8 +51,9 @@ def test_dry_run(study: str, scale: str, profile: str, tmp_path: Path) -> None:
     assert int(jobs["trial"]) == expected
     blocks = re.findall(r"^rule (\w+):\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE)
     with_gpu = {rule for rule, text in blocks if re.search(r"\bgpu=[1-9]", text)}
-    further = {"anomaly": {"reconstruct"}, "classification": {"grid_cell"}}
-    assert with_gpu == {"trial", "predict"} | further.get(trials.get("task", "detection"), set())
+    network = trials.get("training", {}).get("network")
+    more = {"conv_autoencoder": {"reconstruct"}, "expectation_unet": {"expect"}, "efficientnet_lite0": {"grid_cell"}}
+    assert with_gpu == {"trial", "predict"} | more.get(network, set())
 
 
 def test_lint(tmp_path: Path) -> None:
@@ -57,3 +61,29 @@ def test_lint(tmp_path: Path) -> None:
     shutil.rmtree(project.path("profiles"))
     run = project.snakemake("--lint")
     assert "Congratulations" in run.stdout, run.stdout[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("profile", "key", "value"),
+    [("cluster", "slurm_partition", "long"), ("pbs", "gpu_queue", "a100"), ("pjm", "project", "gz00")],
+)
+def test_the_names_of_a_site_reach_its_scheduler(profile: str, key: str, value: str, tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project")
+    path = project.path(f"profiles/{profile}/profile.v9+.yaml")
+    text, count = re.subn(rf"^  (?:# )?{key}: \S+", f"  {key}: {value}", path.read_text(), flags=re.MULTILINE)
+    assert count == 1
+    path.write_text(text)
+    run = project.snakemake("--dry-run", "--profile", f"profiles/{profile}", "--quiet", "host")
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert re.search(rf"^rule trial:\n(?: +.*\n)*? +resources: .*\b{key}={value}\b", run.stdout, flags=re.MULTILINE)
+
+
+def test_the_published_systems_come_out_of_one_call(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project", (ROOT / "config" / "config.yaml").read_text())
+    published = [name for name, scale in yaml.safe_load(PUBLISHED.read_text())["studies"].items() if scale is not None]
+    run = project.snakemake("--dry-run", "--quiet", "host", "--configfile", str(PUBLISHED), "--", OVERVIEW, "all")
+    assert run.returncode == 0, run.stdout[-3000:]
+    reports = re.findall(r"^    output: results/(\w+)/tiny/report\.html$", run.stdout, flags=re.MULTILINE)
+    assert sorted(reports) == sorted(published)
+    assert len(published) == 5
+    assert f"    output: {OVERVIEW}" in run.stdout

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from hakken.commands.configured import check_config
+from hakken.commands.configured import check_config, named_studies
 from hakken.errors import HakkenError
 from hakken.files import require_writable
 from hakken.report.guard import SCIENCE, require_source, require_unchanged, source_table
@@ -24,7 +24,7 @@ MODELS = ("selected", "default")
 def load_plans():
     """Read every configured study at its scale, and its case table; `--config study=NAME scale=SCALE` picks one."""
     check_config(config)
-    chosen = {config["study"]: config["scale"]} if "study" in config else config["studies"]
+    chosen = {config["study"]: config["scale"]} if "study" in config else named_studies(config)
     folder = Path(workflow.basedir) / "config" / "studies"
     require_writable(Path("results"))
     studies = {name: load_study(folder / f"{name}.yaml", scale) for name, scale in chosen.items()}
@@ -213,6 +213,11 @@ def of_task(*tasks):
     return "|".join(name for name, plan in PLANS.items() if plan.study.task in tasks) or "(?!)"
 
 
+def of_network(*networks):
+    """The studies of some networks, to bind rules to; where there is none, a pattern that nothing fits."""
+    return "|".join(name for name, plan in PLANS.items() if plan.study.training.network in networks) or "(?!)"
+
+
 def case_tables(wildcards):
     """The tables of the cases' scores, which a study of cases has."""
     if not PLANS[wildcards.study].study.of_cases:
@@ -263,7 +268,7 @@ wildcard_constraints:
     model="selected|default",
     scope="development|test",
     cell=r"[a-z0-9_]+(-scratch)?-(none|shift|rotation|skew)\d+-f\d+",
-    figure="froc|roc|search|learnt|strata|overlays|anomalies|registration|confusion|grid",
+    figure="froc|roc|search|learnt|strata|overlays|anomalies|registration|calibration|expectations|baseline|confusion|grid",
 
 
 # N trainings at once by construction: each sweep has as many slots as its study says, whatever `--jobs` says.

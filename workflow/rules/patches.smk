@@ -18,7 +18,15 @@ rule patches:
         mem_mb=4000,
         runtime=240,
     params:
-        study=study("cohort", "channels", "reference", "preparation", "patches"),
+        study=study(
+            "cohort",
+            "channels",
+            "reference",
+            "preparation",
+            "patches",
+            "training.network",
+            "inference.least_inside",
+        ),
         part="train",
         code=code("patches"),
     script:

@@ -38,11 +38,20 @@ def check_config(content: Mapping[str, Any]) -> None:
     if ("study" in content) != ("scale" in content):
         raise HakkenError("--config takes the study and its scale together: --config study=NAME scale=SCALE")
     studies = content.get("studies")
-    if not isinstance(studies, dict) or not studies or not all(isinstance(scale, str) for scale in studies.values()):
+    sound = isinstance(studies, dict) and all(isinstance(scale, str | None) for scale in studies.values())
+    if not sound or not named_studies(content):
         raise HakkenError(f"{CONFIG}: `studies` must name at least one study and its scale, as `name: scale`")
     cases = content.get("cases_per_job")
     if type(cases) is not int or cases < 1:
         raise HakkenError(f"{CONFIG}: `cases_per_job` must be a number of cases, 1 or more")
+
+
+def named_studies(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the studies of a configuration with their scales; one whose scale is null is left out.
+
+    A second configuration file can thus take away a study that the first one names.
+    """
+    return {name: scale for name, scale in content["studies"].items() if scale is not None}
 
 
 def study_path(name: str) -> Path:
@@ -56,7 +65,7 @@ def chosen_studies(options: argparse.Namespace) -> list[Study]:
     """Return the studies that the options name; raises HakkenError for an unknown study or scale."""
     from hakken.studyfile import load_study
 
-    configured: dict[str, str] = read_config()["studies"]
+    configured = named_studies(read_config())
     if options.study is None:
         return [load_study(STUDIES / f"{name}.yaml", options.scale or scale) for name, scale in configured.items()]
     path = STUDIES / f"{options.study}.yaml"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
 
 PACKAGES = ("torch", "snakemake", "SimpleITK", "nibabel", "numpy", "scipy", "scikit-optimize", "matplotlib")
-SCHEDULERS = {"sbatch": "Slurm", "pjsub": "Fujitsu PJM", "qsub": "PBS or Grid Engine"}
+SCHEDULERS = {"sbatch": ("Slurm", "cluster"), "pjsub": ("Fujitsu PJM", "pjm"), "qsub": ("PBS", "pbs")}
 NEEDED_GB = 5
 
 
@@ -90,9 +90,9 @@ def _gpu() -> Finding:
 
 
 def _scheduler() -> Finding:
-    for command, name in SCHEDULERS.items():
+    for command, (name, profile) in SCHEDULERS.items():
         if path := shutil.which(command):
-            remedy = "run studies with `snakemake --profile profiles/cluster`" if command == "sbatch" else ""
+            remedy = f"run studies with `snakemake --profile profiles/{profile}`"
             return Finding("scheduler", f"{name} ({path})", remedy=remedy)
     return Finding("scheduler", "none; studies run on this machine")
 

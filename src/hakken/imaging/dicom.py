@@ -1,7 +1,8 @@
-"""A DICOM series in a folder to a volume: sorted by position, rescaled, checked for gaps.
+"""A DICOM series in a folder to a volume: sorted by position, rescaled, checked for gaps; PET becomes SUV.
 
-Of a header only geometry, pixel layout and the identity of the series are read, and the identity is never shown:
-messages name files by their names alone. Positions and directions are in mm, LPS (DICOM PS3.3, C.7.6.2).
+Of a header only geometry, pixel layout and the identity of the series are read, and of PET what an SUV needs. The
+identity is never shown: messages name files by their names alone. Positions and directions are in mm, LPS (DICOM
+PS3.3, C.7.6.2).
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from hakken.errors import HakkenError
+from hakken.imaging.suv import suv_factor
 from hakken.volume import IDENTITY, Volume
 
-SERIES, FRAMES, PHOTOMETRIC = "0020|000e", "0028|0008", "0028|0004"
+SERIES, FRAMES, PHOTOMETRIC, MODALITY = "0020|000e", "0028|0008", "0028|0004", "0008|0060"
+PET = "PT"
 POSITION, ORIENTATION = "0020|0032", "0020|0037"
 ROWS, COLUMNS = "0028|0010", "0028|0011"
 PIXEL_SPACING, IMAGER_SPACING, THICKNESS = "0028|0030", "0018|1164", "0018|0050"
@@ -31,6 +34,7 @@ class _Slice:
 
     path: Path
     series: str
+    modality: str
     rows: int
     columns: int
     position: tuple[float, ...] | None
@@ -59,8 +63,9 @@ def is_dicom(path: Path) -> bool:
 def read_series(path: Path) -> Volume:
     """Return the one series in a folder, or one DICOM file, as a volume (float32, rescaled to the modality's units).
 
-    Slices are sorted along the normal of their plane. Raises HakkenError for a folder without DICOM files, several
-    series, slices of different shape or direction, two slices at one place, a missing slice and a tilted gantry.
+    PET is returned as SUV by body weight. Slices are sorted along the normal of their plane. Raises HakkenError for a
+    folder without DICOM files, several series, slices of different shape or direction, two slices at one place, a
+    missing slice and a tilted gantry, and for PET that cannot be turned into SUV.
     """
     slices = [_read_header(file) for file in _files(path)]
     _check_one_series(path, slices)
@@ -100,6 +105,7 @@ def _read_header(path: Path) -> _Slice:
     return _Slice(
         path=path,
         series=_text(reader, SERIES),
+        modality=_text(reader, MODALITY),
         rows=int(_text(reader, ROWS)),
         columns=int(_text(reader, COLUMNS)),
         position=_numbers(reader, POSITION),
@@ -182,6 +188,8 @@ def _volume(ordered: list[_Slice], step: float) -> Volume:
         array = sitk.GetArrayFromImage(sitk.ReadImage(names, sitk.sitkFloat32, "GDCMImageIO"))
     except RuntimeError:
         raise HakkenError(f"{first.path.parent}: the pixels of the series cannot be read; export it again") from None
+    if first.modality == PET:
+        array *= np.float32(suv_factor([one.path for one in ordered]))
     x, y, z = first.position or (0.0, 0.0, 0.0)
     columns = np.array([first.orientation[:3], first.orientation[3:], first.normal]).T
     return Volume(

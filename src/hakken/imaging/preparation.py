@@ -59,8 +59,7 @@ def prepare_case(
     one. Raises HakkenError for an empty mask, a constant channel and a lesion mask on another grid.
     """
     reference = channels[study.reference]
-    found = find_mask(reference, study.preparation.mask, study.channels[study.reference].modality)
-    native = without_rim(found, reference.spacing, study.preparation.rim_mm)
+    native = without_rim(_native_mask(channels, transforms, study), reference.spacing, study.preparation.rim_mm)
     grid = common_grid(reference.geometry, native, study.preparation)
     mask = resample(Volume.on(reference.geometry, native.astype(np.uint8)), grid, sitk.Transform(), nearest=True)
     inside = np.asarray(mask.array > 0)
@@ -80,6 +79,21 @@ def prepare_case(
         label=label,
     )
     return Prepared(case, image, inside, labels)
+
+
+def _native_mask(
+    channels: Mapping[str, Volume], transforms: Mapping[str, sitk.Transform], study: Study
+) -> NDArray[np.bool_]:
+    """Return the mask (z, y, x) on the reference's grid, found on the channel that the study names for it."""
+    name = study.preparation.mask_channel or study.reference
+    found = find_mask(channels[name], study.preparation.mask, study.channels[name].modality)
+    if name == study.reference:
+        return found
+    own = Volume.on(channels[name].geometry, found.astype(np.uint8))
+    moved = resample(own, channels[study.reference].geometry, transforms.get(name, sitk.Transform()), nearest=True)
+    if not moved.array.any():
+        raise HakkenError(f"the {study.preparation.mask} mask of channel {name} lies outside {study.reference}")
+    return np.asarray(moved.array > 0)
 
 
 def common_grid(reference: Geometry, mask: NDArray[np.bool_], settings: Preparation) -> Geometry:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch.nn.functional import pad
 
 from hakken.inference.dense import MIB, ScoreMap, at_lattice, exactly
@@ -19,7 +20,6 @@ from hakken.inference.fragments import Triple, triple
 from hakken.networks.autoencoder import ConvAutoencoder
 
 BATCH = 256  # patches; more are not faster
-LEAST_INSIDE = 0.5  # of a patch; with less, a few voxels at the border would speak for the whole
 Places = NDArray[np.int64]
 
 
@@ -30,13 +30,14 @@ def anomaly_map(
     stride_voxel: int,
     memory_mb: float,
     mask: NDArray[Any] | None = None,
+    least_inside: float = 0.5,
 ) -> ScoreMap:
     """Return the reconstruction error at every ``stride_voxel``-th voxel of ``image`` (c, z, y, x).
 
     A point's score is the mean squared error over those voxels of its patch that lie inside ``mask`` (z, y, x; the
     whole image without one), and over the channels; the patch holds the point at index ``patch // 2``, and beyond the
     image lie zeros. What the mask leaves out is seen and not counted: its border differs from case to case and says
-    nothing of lesions. Points outside the mask, and those of which less than `LEAST_INSIDE` of the patch lies in it,
+    nothing of lesions. Points outside the mask, and those of which less than ``least_inside`` of the patch lies in it,
     are not evaluated and score 0. As many patches are reconstructed at once as fit into ``memory_mb``, at least one.
     ``network`` is taken to be in evaluation mode.
     """
@@ -44,7 +45,8 @@ def anomaly_map(
     origin, step = _lattice(network, shape, stride_voxel)
     inside = np.ones(shape, bool) if mask is None else np.asarray(mask) > 0
     scores = np.zeros(at_lattice(inside, origin, step).shape, np.float32)
-    places = np.argwhere(at_lattice(inside, origin, step)) * step + origin
+    judged = judged_voxels(inside, network.patch_shape, least_inside)
+    places = np.argwhere(at_lattice(judged, origin, step)) * step + origin
     for some, squared, counted in _errors(network, image, inside, places, memory_mb):
         points = (some - origin) // step
         scores[tuple(points.T)] = (squared * counted).sum((1, 2, 3)) / counted.sum((1, 2, 3))
@@ -58,6 +60,7 @@ def error_volume(
     stride_voxel: int,
     memory_mb: float,
     mask: NDArray[Any] | None = None,
+    least_inside: float = 0.5,
 ) -> NDArray[np.float32]:
     """Return the squared error (z, y, x) of each voxel of ``image`` (c, z, y, x), the mean over the channels.
 
@@ -70,7 +73,8 @@ def error_volume(
     patch = np.asarray(network.patch_shape)
     total = np.zeros(np.asarray(shape) + 2 * patch)  # so wide that every patch lies within
     count = np.zeros_like(total)
-    places = np.argwhere(at_lattice(inside, origin, step)) * step + origin
+    judged = judged_voxels(inside, network.patch_shape, least_inside)
+    places = np.argwhere(at_lattice(judged, origin, step)) * step + origin
     for some, squared, _ in _errors(network, image, inside, places, memory_mb):
         for low, values in zip(some - patch // 2 + patch, squared, strict=True):
             box = tuple(slice(start, start + edge) for start, edge in zip(low, patch, strict=True))
@@ -78,6 +82,15 @@ def error_volume(
             count[box] += 1
     inner = tuple(slice(edge, edge + extent) for edge, extent in zip(patch, shape, strict=True))
     return np.asarray(np.where(inside, total[inner] / np.maximum(count[inner], 1), 0), np.float32)
+
+
+def judged_voxels(inside: NDArray[np.bool_], patch: Triple, least_inside: float) -> NDArray[np.bool_]:
+    """Return the voxels ``inside`` (z, y, x) of whose patch (z, y, x) at least the share ``least_inside`` lies inside.
+
+    A patch holds its voxel at index ``patch // 2``; beyond the image nothing lies inside.
+    """
+    share = ndimage.uniform_filter(inside.astype(np.float64), patch, mode="constant")
+    return np.asarray(inside & (share >= least_inside - 1e-9))
 
 
 def _lattice(network: ConvAutoencoder, shape: Triple, stride_voxel: int) -> tuple[Triple, Triple]:
@@ -100,16 +113,11 @@ def _errors(
     device = next(network.parameters()).device
     batch = int(np.clip(memory_mb * MIB // network.bytes_per_patch, 1, BATCH))
     with torch.inference_mode(), exactly(device, torch.float32):
-        for tried in (places[start : start + batch] for start in range(0, len(places), batch)):
-            counted = np.stack([known[cut] for cut in _cuts(tried, patch)])
-            judged = counted.mean((1, 2, 3)) >= LEAST_INSIDE
-            if not judged.any():
-                continue
-            some = tried[judged]
-            patches = torch.stack([padded[(slice(None), *cut)] for cut in _cuts(some, patch)])
-            patches = patches.to(device, torch.float32)
+        for some in (places[start : start + batch] for start in range(0, len(places), batch)):
+            cuts = _cuts(some, patch)
+            patches = torch.stack([padded[(slice(None), *cut)] for cut in cuts]).to(device, torch.float32)
             squared = (network(patches).float() - patches).square().mean(1)
-            yield some, squared.cpu().numpy(), counted[judged]
+            yield some, squared.cpu().numpy(), np.stack([known[cut] for cut in cuts])
 
 
 def _cuts(places: Places, patch: Triple) -> list[tuple[slice, ...]]:

@@ -32,8 +32,8 @@ EVERYWHERE = np.ones((3, 3, 3), bool)
 class Candidates:
     """Candidates of one case, highest score first.
 
-    ``xyz`` (n, 3) x, y, z in mm, LPS; ``score`` (n,), a probability or an error of at least 0; ``volume_mm3`` (n,) of
-    the nearest part of the component; ``voxel`` (n, 3) z, y, x of the image, with fractions.
+    ``xyz`` (n, 3) x, y, z in mm, LPS; ``score`` (n,), a probability, an error or z; ``volume_mm3`` (n,) of the nearest
+    part of the component; ``voxel`` (n, 3) z, y, x of the image, with fractions.
     """
 
     xyz: Floats

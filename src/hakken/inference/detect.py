@@ -66,7 +66,14 @@ def _(network: ProjectionClassifier, image: torch.Tensor, mask: NDArray[Any], se
 
 @scores_of.register
 def _(network: ConvAutoencoder, image: torch.Tensor, mask: NDArray[Any], settings: Inference) -> ScoreMap:
-    return anomaly_map(network, image, stride_voxel=settings.stride_voxel, memory_mb=settings.memory_mb, mask=mask)
+    return anomaly_map(
+        network,
+        image,
+        stride_voxel=settings.stride_voxel,
+        memory_mb=settings.memory_mb,
+        mask=mask,
+        least_inside=settings.least_inside,
+    )
 
 
 @singledispatch

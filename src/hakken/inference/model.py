@@ -22,7 +22,9 @@ from hakken.files import replacing
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.inference.detect import detect
+from hakken.inference.expectation import find_foci
 from hakken.networks.build import build_classifier, build_network
+from hakken.networks.expectation import ExpectationUNet
 from hakken.study import Hyperparameters, Study
 from hakken.volume import Geometry
 
@@ -106,6 +108,8 @@ def predict_case(
     fit.
     """
     _check_channels(detector, len(image))
+    if isinstance(detector.network, ExpectationUNet):
+        return find_foci(detector.network, image, mask, geometry, study or detector.study)
     return detect(detector.network, image, mask, geometry, (study or detector.study).inference)
 
 

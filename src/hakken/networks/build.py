@@ -5,9 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 from hakken.networks.autoencoder import ConvAutoencoder, level_edges
+from hakken.networks.expectation import ExpectationUNet
 from hakken.networks.imagenet.crop_classifier import CHANNELS, FAMILIES, CropClassifier
 from hakken.networks.patch_cnn import InvalidArchitecture, PatchClassifier, remaining_extent
 from hakken.networks.projection_cnn import ProjectionClassifier
+from hakken.networks.unet import level_widths
 from hakken.study import Hyperparameters, NetworkName, Training
 
 
@@ -20,6 +22,8 @@ def build_network(name: NetworkName, channels: int, dimensions: int, parameters:
         raise InvalidArchitecture(f"{name} classifies crops and no patches of a volume; `build_classifier` makes it")
     if name == "projection_cnn":
         return ProjectionClassifier(channels, parameters)
+    if name == "expectation_unet":
+        return ExpectationUNet(channels, 1, dimensions, parameters)
     network = ConvAutoencoder if name == "conv_autoencoder" else PatchClassifier
     return network(channels, dimensions, parameters)
 
@@ -38,6 +42,8 @@ def require_architecture(name: NetworkName, parameters: Hyperparameters) -> None
     """Raise InvalidArchitecture when the parameters describe no network of this name; nothing is built."""
     if name == "conv_autoencoder":
         level_edges(parameters)
+    elif name == "expectation_unet":
+        level_widths(parameters)
     else:
         remaining_extent(parameters)
 

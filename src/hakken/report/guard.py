@@ -29,6 +29,7 @@ SCIENCE = (
     "search.warm_start",
     "training",
     "inference",
+    "evaluation.objective",
     "evaluation.hit",
     "evaluation.maximum_fp",
     "evaluation.operating_point",

@@ -29,6 +29,11 @@ CAPTIONS = {
     "probable class; 95 % intervals from resampled patients.",
     "grid": "Accuracy of each network on registered crops and on crops whose channels were moved against each other on "
     "purpose, by cross-validation on the development cases. Dashed: published readers, who saw clinical images.",
+    "calibration": "Calibration: z of cases without lesions against the standard normal distribution, and its mean and "
+    "standard deviation in each case. Voxels of one patient are not independent, so intervals resample patients.",
+    "expectations": "Test lesions, from the highest score to the lowest: what the network sees, the target, what it "
+    "expects, with which standard deviation, and z. Lesions in magenta, candidates as crosses.",
+    "baseline": "The selected network beside the brightest components of the target channel, on the same resamples.",
     "registration": "Channels before and after registration to the reference channel.",
 }
 

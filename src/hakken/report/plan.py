@@ -42,6 +42,7 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
         **_evaluations(plan.study),
         **({"case_table": 4, "reconstruct": 1} if plan.study.of_cases else {}),
         **_grid(plan.study),
+        **({"expect": 2, "calibrate": 2, "baseline": 1} if plan.study.expects else {}),
         **{f"figure_{figure}": 1 for figure in plan.study.figures},
         "summary": 1,
         "report": 1,

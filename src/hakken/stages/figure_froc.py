@@ -123,6 +123,11 @@ def _notes(study: Study, test: Entry) -> tuple[str, ...]:
         f"hit rule {test['rules']['hit']}.",
         f"Bands, brackets: 95 %, {what} resampled {bootstrap['resamples']} times. Dotted: beyond the last candidate.",
     ]
+    if study.expects:
+        notes.append(
+            f"Along a curve the least highest z of a component moves; components are those of z >= "
+            f"{study.inference.threshold:g} throughout."
+        )
     if study.published is not None:
         caution = "" if "phantom" not in study.data.lower() else " (patients; a phantom is no comparison)"
         notes.append(f"Published: {study.published.result}{caution}.")

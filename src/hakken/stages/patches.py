@@ -6,13 +6,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hakken.console import log, progress
 from hakken.errors import HakkenError
 from hakken.files import sha256_json
 from hakken.imaging.prepared import PreparedCase, prepared_cases
+from hakken.inference.anomaly import judged_voxels
 from hakken.patches.preview import write_preview
 from hakken.patches.sampling import Centres, Kind, sample_centres
 from hakken.patches.shards import CutCase, Layout, PatchStore, write_shards
@@ -90,7 +93,7 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
     labels = case.labels() if case.has_truth else np.zeros(case.geometry.shape_zyx, np.int16)
     centres = sample_centres(
         labels,
-        case.mask(),
+        _where(case, study),
         np.asarray(image[list(study.channels).index(study.reference)]),
         spacing=case.geometry.spacing,
         settings=study.patches,
@@ -106,6 +109,16 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
     whole = image if len(parts) == len(names) and names == list(study.inputs) else np.stack(parts)
     classes = {lesion.lesion: lesion.lesion_class or "" for lesion in case.lesions}
     return CutCase(case.case_id, whole, centres, case.geometry.to_world(centres.voxels), classes)
+
+
+def _where(case: PreparedCase, study: Study) -> NDArray[Any]:
+    """Return where patches are taken (z, y, x): in the mask, for an autoencoder where their error would be judged."""
+    mask = case.mask()
+    if study.training.network != "conv_autoencoder":
+        return mask
+    edge = study.patches.size_voxel
+    patch = (1 if study.patches.axes == 2 else edge, edge, edge)
+    return judged_voxels(mask > 0, patch, study.inference.least_inside)
 
 
 def _drawn_targets(study: Study) -> tuple[str, ...]:

@@ -51,7 +51,12 @@ def reconstruct(
         case = cohort[number]
         image = torch.from_numpy(np.array(case.image()))
         errors = error_volume(
-            network, image, stride_voxel=settings.stride_voxel, memory_mb=settings.memory_mb, mask=case.mask()
+            network,
+            image,
+            stride_voxel=settings.stride_voxel,
+            memory_mb=settings.memory_mb,
+            mask=case.mask(),
+            least_inside=settings.least_inside,
         )
         with replacing(output / f"{case.case_id}.npy") as temporary, temporary.open("wb") as stream:
             np.save(stream, errors, allow_pickle=False)

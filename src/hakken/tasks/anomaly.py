@@ -23,7 +23,7 @@ from hakken.inference.detect import detect_prepared
 from hakken.networks.build import build_network
 from hakken.patches.loader import Batch
 from hakken.study import Hyperparameters, Study
-from hakken.tasks.detection import marks_of, table_of
+from hakken.tasks.detection import marks_of, partial_auc_of, table_of
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,11 @@ class AnomalyTask:
     def objective(self, found: Mapping[str, Candidates]) -> float:
         """Return the AUC of the validation cases, each with the score of its highest candidate by case id.
 
-        Raises HakkenError when all cases are normal or all are abnormal.
+        With `evaluation.objective: froc` it is the partial AUC of the FROC of the candidates. Raises HakkenError when
+        all cases are normal or all are abnormal.
         """
+        if not self.study.of_cases:
+            return partial_auc_of(found, self.validation, self.study)
         cases = findings.Cases.of([case.case_id for case in self.validation], [c.patient for c in self.validation])
         marks = marks_of([found[case.case_id] for case in self.validation], self.validation)
         value = area(score_cases(cases, [case.abnormal for case in self.validation], marks))

@@ -15,6 +15,7 @@ from hakken.study import Task as Name
 from hakken.tasks.anomaly import AnomalyTask
 from hakken.tasks.classification import ClassificationTask
 from hakken.tasks.detection import DetectionTask
+from hakken.tasks.expectation import ExpectationTask
 
 Predictions = Mapping[str, Any]
 """What a network says of cases, by case id; of which kind is the task's own affair."""
@@ -73,4 +74,5 @@ TASKS: dict[Name, Callable[..., Task]] = {
 
 def task_of(study: Study, dimensions: int, parameters: Hyperparameters, validation: Sequence[PreparedCase]) -> Task:
     """Return the task of a study for one set of hyper-parameters; ``dimensions`` are the patches' axes, 2 or 3."""
-    return TASKS[study.task](study, dimensions, parameters, validation)
+    kind = ExpectationTask if study.expects else TASKS[study.task]
+    return kind(study, dimensions, parameters, validation)

@@ -88,10 +88,14 @@ class DetectionTask:
 
     def objective(self, found: Mapping[str, Candidates]) -> float:
         """Return the partial AUC of the FROC of candidates by case id."""
-        cases = findings.Cases.of([case.case_id for case in self.validation], [c.patient for c in self.validation])
-        marks = marks_of([found[case.case_id] for case in self.validation], self.validation)
-        lesions = lesions_of(self.validation)
-        return objective(marks, lesions, cases, self.study.evaluation.maximum_fp, self.study.evaluation.hit)
+        return partial_auc_of(found, self.validation, self.study)
+
+
+def partial_auc_of(found: Mapping[str, Candidates], cases: Sequence[PreparedCase], study: Study) -> float:
+    """Return the partial AUC of the FROC of candidates by case id, up to `evaluation.maximum_fp`."""
+    known = findings.Cases.of([case.case_id for case in cases], [case.patient for case in cases])
+    marks = marks_of([found[case.case_id] for case in cases], cases)
+    return objective(marks, lesions_of(cases), known, study.evaluation.maximum_fp, study.evaluation.hit)
 
 
 def table_of(found: Mapping[str, Candidates], cases: Sequence[PreparedCase]) -> str:

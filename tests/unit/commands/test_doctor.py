@@ -104,8 +104,8 @@ def test_a_driver_without_a_build_for_it(monkeypatch: pytest.MonkeyPatch) -> Non
     ("command", "name", "remedy"),
     [
         ("sbatch", "Slurm (/bin/sbatch)", "run studies with `snakemake --profile profiles/cluster`"),
-        ("pjsub", "Fujitsu PJM (/bin/pjsub)", ""),
-        ("qsub", "PBS or Grid Engine (/bin/qsub)", ""),
+        ("pjsub", "Fujitsu PJM (/bin/pjsub)", "run studies with `snakemake --profile profiles/pjm`"),
+        ("qsub", "PBS (/bin/qsub)", "run studies with `snakemake --profile profiles/pbs`"),
     ],
 )
 def test_schedulers(command: str, name: str, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from hakken.cli import main
+from hakken.commands.configured import check_config, named_studies
+from hakken.errors import HakkenError
 
 ROW = re.compile(r"^(\S+) +(\d+) +(\S+) +(\S+)$", re.MULTILINE)
 
@@ -101,3 +103,11 @@ def test_a_configuration_without_cases_per_job(value: str, project: Path, capsys
     assert capsys.readouterr().err == (
         "hakken plan: config/config.yaml: `cases_per_job` must be a number of cases, 1 or more\n"
     )
+
+
+def test_a_study_whose_scale_is_null_is_left_out() -> None:
+    content = {"studies": {"one": "tiny", "two": None}, "cases_per_job": 8}
+    check_config(content)
+    assert named_studies(content) == {"one": "tiny"}
+    with pytest.raises(HakkenError, match="must name at least one study"):
+        check_config(content | {"studies": {"two": None}})

@@ -47,6 +47,25 @@ def test_lesions_return_to_where_the_scanner_saw_them(oblique, make_study):
     assert prepared.case.source_geometry == oblique.geometry
 
 
+def test_the_mask_may_come_from_another_channel_on_its_own_finer_grid(make_study):
+    coarse, fine = Geometry((10, 10, 10), (4.0,) * 3), Geometry((30, 30, 30), (2.0,) * 3, (-10.0, -10.0, -10.0))
+    centre = (18.0, 18.0, 18.0)
+    hot = blob(coarse, centre, 6)
+    channels = {"A": hot, "B": blob(fine, centre, 14)}
+    own = make_study(preparation={"spacing_mm": [4] * 3, "mask": "nonzero", "margin_mm": 0})
+    other = make_study(preparation={"spacing_mm": [4] * 3, "mask": "nonzero", "margin_mm": 0, "mask_channel": "B"})
+    small = prepare_case(channels, {}, None, own, case_id="a")
+    large = prepare_case(channels, {}, None, other, case_id="a")
+    assert small.mask.sum() == np.count_nonzero(hot.array)
+    middles = coarse.to_world(np.argwhere(np.ones(coarse.shape_zyx)))
+    # A coarse voxel takes the nearest fine one, at most 1.8 mm away.
+    within = [(np.linalg.norm(middles - centre, axis=1) < radius).sum() for radius in (12.2, 15.8)]
+    assert within[0] <= large.mask.sum() <= within[1]
+    far = {"A": hot, "B": blob(Geometry((9, 9, 9), (2.0,) * 3, (200.0, 0.0, 0.0)), (208.0, 8.0, 8.0), 6)}
+    with pytest.raises(HakkenError, match="the nonzero mask of channel B lies outside A"):
+        prepare_case(far, {}, None, other, case_id="a")
+
+
 @given(
     st.tuples(*[st.floats(-180, 180)] * 3),
     st.tuples(*[st.floats(0.5, 4)] * 3),

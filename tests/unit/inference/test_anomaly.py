@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from hakken.inference.anomaly import anomaly_map, error_volume
+from hakken.inference.anomaly import anomaly_map, error_volume, judged_voxels
 from hakken.inference.detect import detect, scores_of
 from hakken.networks.autoencoder import ConvAutoencoder
 from hakken.study import Hyperparameters, Inference
@@ -180,3 +180,21 @@ def test_the_highest_candidate_has_the_highest_error_of_the_mask() -> None:
     geometry = Geometry((12, 12, 12), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
     found = detect(network, image.numpy(), mask, geometry, settings)
     assert found.score[0] == pytest.approx(float(scores.array.max()))
+
+
+def test_how_much_of_a_patch_must_lie_inside() -> None:
+    inside = np.zeros((1, 8, 8), bool)
+    inside[0, 2:6, 2:6] = True
+    whole = judged_voxels(inside, (1, 4, 4), 1.0)
+    assert np.argwhere(whole).tolist() == [[0, 4, 4]]  # index 4 // 2 of the one patch that fits
+    assert judged_voxels(inside, (1, 4, 4), 0.75).sum() == 5  # and the four that stick out by one row of 4 of 16
+    assert (judged_voxels(inside, (1, 4, 4), 0) == inside).all()
+
+
+def test_an_image_as_large_as_the_patch_is_judged_as_a_whole() -> None:
+    network, image = lively(2, 8), torch.randn(2, 1, 8, 8)
+    found = anomaly_map(network, image, stride_voxel=1, memory_mb=64, least_inside=1)
+    assert np.argwhere(found.array).tolist() == [[0, 4, 4]]
+    with torch.inference_mode():
+        expected = ((network(image[None]) - image) ** 2).mean()
+    assert found.array[0, 4, 4] == pytest.approx(float(expected), rel=1e-5)

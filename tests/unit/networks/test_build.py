@@ -12,6 +12,7 @@ from hakken.inference.detect import detect, scores_of
 from hakken.inference.model import load_model, save_model
 from hakken.networks.autoencoder import ConvAutoencoder
 from hakken.networks.build import build_classifier, build_network, count_weights
+from hakken.networks.expectation import ExpectationUNet
 from hakken.networks.patch_cnn import InvalidArchitecture, PatchClassifier
 from hakken.networks.projection_cnn import ProjectionClassifier
 from hakken.study import Hyperparameters, Inference, NetworkName, Training
@@ -25,6 +26,7 @@ KINDS: dict[NetworkName, type[nn.Module]] = {
     "patch_cnn": PatchClassifier,
     "projection_cnn": ProjectionClassifier,
     "conv_autoencoder": ConvAutoencoder,
+    "expectation_unet": ExpectationUNet,
 }
 
 

@@ -47,6 +47,11 @@ def test_the_same_study_passes(results: Path) -> None:
     require_unchanged(STUDY, results)
 
 
+def test_another_objective_is_another_study(results: Path) -> None:
+    with pytest.raises(HakkenError, match="evaluation"):
+        require_unchanged(changed(evaluation={"objective": "roc"}), results)
+
+
 def test_without_results_every_study_passes(tmp_path: Path) -> None:
     require_unchanged(changed(seed=2), tmp_path / "nowhere")
 

@@ -68,6 +68,13 @@ def test_an_anomaly_study_has_tables_of_cases_and_errors(study: Study) -> None:
     assert (jobs["case_table"], jobs["reconstruct"]) == (4, 1)
 
 
+def test_a_study_of_expectation_has_a_calibration_and_a_baseline(study: Study) -> None:
+    changed = {"training": study.training.model_copy(update={"network": "expectation_unet"}), "figures": ("baseline",)}
+    jobs = count_jobs(plan_cohort(study.model_copy(update=changed), 2))
+    more = {stage: jobs[stage] for stage in jobs if stage not in count_jobs(plan_cohort(study, 2))}
+    assert more == {"expect": 2, "calibrate": 2, "baseline": 1, "figure_baseline": 1}
+
+
 def searching(study: Study, **keys: Any) -> Study:
     content = study.model_dump(mode="json")
     return Study.model_validate(content | {"search": content["search"] | keys})

@@ -175,3 +175,17 @@ def test_a_flat_image_has_no_patches_of_three_axes(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().err == (
         "[patches] error: case x: is a flat image; give the study `patches: {axes: 2}`\n"
     )
+
+
+def test_an_autoencoder_learns_where_it_is_judged(tmp_path: Path) -> None:
+    geometry = Geometry((1, 6, 7))
+    case = PreparedCase("x", "x", {}, ("A", "B"), geometry, geometry, {}, "", False)
+    save_prepared(tmp_path / "train-0", case, np.ones((2, 1, 6, 7)), np.ones((1, 6, 7)))
+    study = STUDY | {
+        "task": "anomaly",
+        "training": {"network": "conv_autoencoder"},
+        "patches": {"axes": 2, "size_voxel": 6, "margin_voxel": 0, "easy_negatives_per_case": 9},
+        "inference": {"least_inside": 1},
+    }
+    patches(study=study, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "o")
+    assert sorted(PatchStore.open(tmp_path / "o").centres.tolist()) == [[0, 3, 3], [0, 3, 4]]

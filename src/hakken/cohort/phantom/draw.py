@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from hakken.cohort.phantom import angiogram, drawing, head_ct, liver_ct
+from hakken.cohort.phantom import angiogram, chest_pet_ct, drawing, head_ct, liver_ct
 from hakken.cohort.phantom.cohort import PhantomCase, phantom_of
 from hakken.study import Study
 from hakken.volume import Volume
@@ -25,7 +25,7 @@ class Drawn(Protocol):
         ...
 
     def images(self, study: Study) -> dict[str, Volume]:
-        """Return the images of the study's channels, int16."""
+        """Return the images of the study's channels, int16, or float32 where the unit is not (SUV)."""
         ...
 
 
@@ -34,6 +34,7 @@ DRAWERS: dict[str, Callable[[PhantomCase, Study], Drawn]] = {
     "aneurysm": angiogram.draw_case,
     "head_ct": head_ct.draw_case,
     "liver_phases": liver_ct.draw_case,
+    "chest_pet_ct": chest_pet_ct.draw_case,
 }
 
 

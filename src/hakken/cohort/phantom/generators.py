@@ -65,6 +65,16 @@ GENERATORS: dict[str, Generator] = {
         names=("unenhanced", "early", "late"),
         kinds=(("early", 6), ("well", 58), ("moderate", 109), ("poor", 29), ("non_hcc", 13)),
     ),
+    # 45 foci in 34 cases, 1.32 each, as in Nakao et al., Jpn J Radiol 2022;40:730-739; half of the cases held out are
+    # normal, so that as many normal as abnormal ones can show how well the deviations are calibrated.
+    "chest_pet_ct": Generator(
+        scanners=("A", "B", "C"),
+        lesion_free=0.5,
+        lesion_counts=(0.75, 0.18, 0.05, 0.02),
+        channels=2,
+        images="two channels, CT and PET of the chest, told apart by their modality",
+        normal_training=True,
+    ),
 }
 
 

@@ -16,7 +16,9 @@ from hakken.commands import (
     anova,
     check,
     chest_xray,
+    clinic_db,
     doctor,
+    export,
     froc,
     init,
     open_ms,
@@ -46,6 +48,8 @@ COMMANDS = (
     anova,
     open_ms,
     chest_xray,
+    clinic_db,
+    export,
     profile,
     schema,
 )

@@ -24,9 +24,10 @@ from hakken.study_cohort import (
     Published,
     Spacing,
 )
-from hakken.study_grid import IMAGENET, Grid, ImageNetName, Misregistration, Weights
+from hakken.study_grid import IMAGENET, Grid, ImageNetName, Weights
 from hakken.study_search import Comparison, Hyperparameters, Parameter, Search, WarmStart
 from hakken.study_section import Name, Positive, Section
+from hakken.study_sizes import Sizes
 
 __all__ = [
     "PARTS",
@@ -38,7 +39,6 @@ __all__ = [
     "Grid",
     "Hyperparameters",
     "Inference",
-    "Misregistration",
     "NetworkName",
     "Parameter",
     "Part",
@@ -51,12 +51,12 @@ __all__ = [
     "Registration",
     "Search",
     "Section",
+    "Sizes",
     "Spacing",
     "Study",
     "Task",
     "Training",
     "WarmStart",
-    "Weights",
 ]
 
 Shrink = Annotated[int, Field(ge=1, le=64)]
@@ -114,13 +114,20 @@ class Patches(Section):
     size_voxel: int = Field(default=24, ge=4, le=512, description="Largest patch edge that a network may ask for.")
     margin_voxel: int = Field(default=4, ge=0, le=64, description="Extra border for augmentation, on each side.")
     positives_per_lesion: int = Field(default=8, ge=1, le=1000, description="Patches centred in each lesion.")
+    jitter_voxel: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="Positives are moved by up to so many voxels along each axis, so that a lesion may lie anywhere in "
+        "its patch: for the task `segmentation`, where the middle of a patch must not give the lesion away.",
+    )
     easy_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="Anywhere in the mask.")
     hard_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="On bright structures.")
     clearance_mm: float = Field(default=2.0, ge=0, le=50, description="Negatives keep this distance from lesions.")
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
 
 
-NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder", "expectation_unet", ImageNetName]
+NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder", "expectation_unet", "unet", ImageNetName]
 
 
 class Training(Section):
@@ -131,9 +138,10 @@ class Training(Section):
         description="`patch_cnn`: convolutions of the patch, structured by `parameters`; `projection_cnn`: the same in "
         "2-D on maximum-intensity projections of the patch in nine directions; `conv_autoencoder`: strided "
         "convolutions to a code and transposed ones back (`convolutions` a level, `poolings` levels, `dense_units` "
-        "feature maps of the code); `expectation_unet`, a U-Net that predicts the channel marked `target` and its "
-        "standard deviation from the others; those of the ImageNet years, for the task `classification`: `alexnet`, "
-        "`vgg16`, `vgg19`, `googlenet`, `inception_v3`, `resnet50`, `resnet101`, `efficientnet_lite0`.",
+        "feature maps of the code); `unet`: a mask of the whole patch (`poolings` + 1 levels of `convolutions` each); "
+        "`expectation_unet`, a U-Net that predicts the channel marked `target` and its standard deviation from the "
+        "others; those of the ImageNet years, for the task `classification`: `alexnet`, `vgg16`, `vgg19`, `googlenet`, "
+        "`inception_v3`, `resnet50`, `resnet101`, `efficientnet_lite0`.",
     )
     input_size: int = Field(
         default=224,
@@ -144,10 +152,13 @@ class Training(Section):
     weights: dict[ImageNetName, Weights] = Field(
         default={}, description="Files of weights that these networks start from; the others start at random."
     )
+    sizes: Sizes = Field(default=Sizes(), description="Sizes of a `unet` between which is chosen after training.")
     steps: int = Field(default=4000, ge=1, description="Mini-batches at most.")
     validate_every: int = Field(default=500, ge=1, description="Steps between two measurements of the objective.")
     patience: int = Field(default=3, ge=1, description="Stop after so many measurements without improvement.")
-    loss: Literal["cross_entropy", "focal"] = Field(default="cross_entropy", description="Loss.")
+    loss: Literal["cross_entropy", "focal"] = Field(
+        default="cross_entropy", description="Loss; the task `segmentation` adds the soft Dice loss to cross-entropy."
+    )
     focal_gamma: float = Field(default=2.0, ge=0, le=10, description="Exponent of the focal loss.")
     optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="Optimiser.")
     schedule: Literal["cosine", "step"] = Field(default="cosine", description="Course of the learning rate.")
@@ -166,7 +177,8 @@ class Inference(Section):
         gt=0,
         le=100,
         description="Scores below it are background: a probability, or z of `expectation_unet`; errors of "
-        "reconstruction (`conv_autoencoder`) have none.",
+        "reconstruction (`conv_autoencoder`) have none. Task `segmentation`: the probability from which on a voxel "
+        "belongs to a lesion.",
     )
     samples: int = Field(
         default=8, ge=1, le=1000, description="Passes with dropout from which `expectation_unet` learns its own doubt."
@@ -245,11 +257,13 @@ Figure = Literal[
     "baseline",
     "confusion",
     "grid",
+    "segmentations",
+    "sizes",
 ]
 FIGURES: dict[Task, tuple[Figure, ...]] = {
     "detection": ("froc", "search", "learnt", "strata", "overlays", "registration"),
     "anomaly": ("roc", "search", "learnt", "anomalies"),
-    "segmentation": ("search", "learnt"),
+    "segmentation": ("segmentations", "sizes", "search", "learnt"),
     "classification": ("confusion", "search", "learnt", "registration"),
 }
 """The figures that a study of each task draws unless it says otherwise."""
@@ -260,10 +274,13 @@ OF_CASES: tuple[Figure, ...] = ("roc", "anomalies")
 OF_EXPECTATION: tuple[Figure, ...] = ("calibration", "expectations", "baseline")
 """Figures that only the network `expectation_unet` has the numbers for."""
 
+OF_MASKS: tuple[Figure, ...] = ("segmentations", "sizes")
+"""Figures that only the task `segmentation` has the numbers for."""
+
 NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
     "detection": ("patch_cnn", "projection_cnn"),
     "anomaly": ("conv_autoencoder", "expectation_unet"),
-    "segmentation": (),
+    "segmentation": ("unet",),
     "classification": IMAGENET,
 }
 
@@ -358,12 +375,24 @@ class Study(Section):
         lacking = [figure for figure in self.figures if figure in OF_CASES and self.task != "anomaly"]
         if lacking:
             raise ValueError(f"the figure `{lacking[0]}` is one of the task `anomaly`; remove it from `figures`")
-        if "confusion" in self.figures and self.task != "classification":
-            raise ValueError("the figure `confusion` is one of the task `classification`; remove it from `figures`")
-        if "grid" in self.figures and self.grid is None:
-            raise ValueError("the figure `grid` needs the section `grid`; add it, or remove the figure")
-        if self.grid is not None and self.task != "classification":
-            raise ValueError("the section `grid` is one of the task `classification`; remove it")
+        foreign = [figure for figure in self.figures if figure in OF_MASKS and self.task != "segmentation"]
+        if foreign:
+            raise ValueError(f"the figure `{foreign[0]}` is one of the task `segmentation`; remove it from `figures`")
         if not self.inputs:
             raise ValueError("every channel is a `target`; the network needs one to see")
+        if self.patches.jitter_voxel and self.task != "segmentation":
+            raise ValueError(
+                "`patches.jitter_voxel` is for the task `segmentation`; elsewhere the centre is what counts"
+            )
+        self._check_sizes()
         return self
+
+    def _check_sizes(self) -> None:
+        levels, most = self.training.sizes.levels, self.parameters.poolings + 1
+        if levels and max(levels) != most:
+            raise ValueError(
+                f"training.sizes.levels ends at {max(levels)}, but parameters.poolings {most - 1} gives {most} levels; "
+                "the largest size is the whole network"
+            )
+        if levels and "poolings" in self.search.space:
+            raise ValueError("training.sizes.levels says how deep the network is; do not search `poolings` as well")

@@ -11,7 +11,7 @@ from hakken.study_section import Name, Positive, Section
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
-Generator = Literal["brain_metastasis", "aneurysm", "head_ct", "chest_pet_ct", "liver_phases"]
+Generator = Literal["brain_metastasis", "aneurysm", "head_ct", "chest_pet_ct", "endoscopy", "liver_phases"]
 Spacing = tuple[Positive, Positive, Positive]
 
 
@@ -53,8 +53,9 @@ class Phantom(Section):
         description="Which generator draws the cases: `brain_metastasis`, T1-weighted MR with and without contrast "
         "agent; `aneurysm`, time-of-flight MR angiography, one channel; `head_ct`, emergency head CT, one channel, "
         "training cases without lesions; `chest_pet_ct`, FDG PET/CT of the chest, a channel of modality `ct` and one "
-        "of `pet`, training cases without foci; `liver_phases`, liver CT unenhanced, early and late after contrast "
-        "agent, one tumour a case, of one of five histological classes."
+        "of `pet`, training cases without foci; `endoscopy`, frames of colonoscopy, channels red, green and blue; "
+        "`liver_phases`, liver CT unenhanced, early and late after contrast agent, one tumour a case, of one of five "
+        "histological classes."
     )
     cases: PartSizes = Field(description="Cases of each part.")
     shape_mm: Spacing = Field(default=(150.0, 180.0, 130.0), description="Size of head or chest x, y, z in mm.")
@@ -64,6 +65,15 @@ class Phantom(Section):
     class_frequencies: dict[Name, Positive] | None = Field(
         default=None, description="How frequent each class of lesion is, in any unit. Default: as the generator's."
     )
+    frames: int = Field(
+        default=1, ge=1, le=100, description="Frames of a sequence, which is one patient (`endoscopy`)."
+    )
+
+    @model_validator(mode="after")
+    def _sequences(self) -> Self:
+        if self.frames > 1 and self.generator != "endoscopy":
+            raise ValueError("`frames`: only the generator `endoscopy` draws sequences; remove the key")
+        return self
 
 
 class Cohort(Section):

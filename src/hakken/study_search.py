@@ -35,7 +35,10 @@ class Hyperparameters(Section):
     poolings: int = Field(default=1, ge=0, le=5, description="Max-pooling steps, spread over the convolutions.")
     dense_layers: int = Field(default=1, ge=0, le=4, description="Hidden fully connected layers.")
     dense_units: int = Field(default=32, ge=1, le=4096, description="Units of each hidden fully connected layer.")
-    batch_norm: bool = Field(default=True, description="Batch normalisation after each convolution.")
+    batch_norm: bool = Field(
+        default=True,
+        description="Normalisation after each convolution: by mini-batches, in a `unet` by groups of feature maps.",
+    )
 
     @field_validator("kernel")
     @classmethod

@@ -118,6 +118,12 @@ def _check_targets(study: Study, source: str) -> None:
 
 def _check_figures(study: Study, source: str) -> None:
     """Figures need numbers that only some networks and objectives give."""
+    if "confusion" in study.figures and study.task != "classification":
+        raise HakkenError(f"{source}: the figure `confusion` is one of the task `classification`; remove it")
+    if study.grid is not None and study.task != "classification":
+        raise HakkenError(f"{source}: the section `grid` is one of the task `classification`; remove it")
+    if "grid" in study.figures and study.grid is None:
+        raise HakkenError(f"{source}: the figure `grid` needs the section `grid`; add it, or remove the figure")
     for figure in study.figures:
         if figure in OF_EXPECTATION and not study.expects:
             raise HakkenError(f"{source}: the figure `{figure}` needs training.network `expectation_unet`; remove it")

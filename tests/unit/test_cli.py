@@ -30,6 +30,8 @@ COMMANDS = (
     "anova",
     "open-ms",
     "chest-xray",
+    "clinic-db",
+    "export",
     "profile",
     "schema",
 )

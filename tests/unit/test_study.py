@@ -98,7 +98,8 @@ def changed(key: Key, value: Any = None, rename: str | None = None, remove: bool
     elif rename:
         here[rename] = here.pop(key[-1])
     elif isinstance(here, list):
-        here[int(key[-1])] = value
+        place = int(key[-1])
+        here[place : place + 1] = [value]  # the list may be empty
     else:
         here[key[-1]] = value
     return content

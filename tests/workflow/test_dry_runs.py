@@ -48,11 +48,15 @@ def test_dry_run(study: str, scale: str, profile: str, tmp_path: Path) -> None:
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, flags=re.MULTILINE))
     trials = yaml.safe_load((ROOT / "config" / "studies" / f"{study}.yaml").read_text())
     expected = trials["scales"][scale].get("search", {}).get("trials", trials["search"]["trials"]) + 1
+    expected += len(trials["training"].get("sizes", {}).get("levels", []))  # depths that are trained apart
     assert int(jobs["trial"]) == expected
     blocks = re.findall(r"^rule (\w+):\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE)
     with_gpu = {rule for rule, text in blocks if re.search(r"\bgpu=[1-9]", text)}
     network = trials.get("training", {}).get("network")
-    more = {"conv_autoencoder": {"reconstruct"}, "expectation_unet": {"expect"}, "efficientnet_lite0": {"grid_cell"}}
+    more = {
+        **{"conv_autoencoder": {"reconstruct"}, "expectation_unet": {"expect"}, "unet": {"size_costs"}},
+        "efficientnet_lite0": {"grid_cell"},
+    }
     assert with_gpu == {"trial", "predict"} | more.get(network, set())
 
 

@@ -14,7 +14,7 @@ from hakken.report.provenance import code_digest
 from hakken.cohort.batches import plan_cohort
 from hakken.studyfile import load_study, study_slice
 from hakken.training.grid_plan import cells_of
-from hakken.training.sweep import comparison_sweeps, main_sweeps, sweep_of
+from hakken.training.sweep import apart_sweeps, comparison_sweeps, main_sweeps, sweep_of
 
 PARTS = ("train", "validation", "test")
 DEVELOPMENT = ("train", "validation")
@@ -155,8 +155,9 @@ def earlier_sweep(wildcards):
 
 
 def slots_of(study, sweep):
-    """The resource of which each training of a sweep takes one; the search and the untuned default share theirs."""
-    return f"slots_{study}" if sweep in ("search", "default") else f"slots_{study}_{sweep.replace('-', '_')}"
+    """The resource of which each training of a sweep takes one; all but those of the comparison share theirs."""
+    own = sweep.startswith(("n", "random-"))
+    return f"slots_{study}_{sweep.replace('-', '_')}" if own else f"slots_{study}"
 
 
 def takes(resource):
@@ -242,6 +243,44 @@ def grid_cells(wildcards):
     )
 
 
+def models(wildcards):
+    """The models of a study: the selected one, the untuned default, and those of one depth trained apart."""
+    return (*MODELS, *(sweep.name for sweep in apart_sweeps(PLANS[wildcards.study].study)))
+
+
+def frozen_models(wildcards):
+    """The networks that the freeze names."""
+    return [f"{folder(wildcards)}/models/{model}.pt" for model in models(wildcards)]
+
+
+def frozen_evaluations(wildcards):
+    """Their measurements on validation."""
+    return [f"{folder(wildcards)}/evaluation/validation/{model}.json" for model in models(wildcards)]
+
+
+def frozen_codes(wildcards):
+    """The digests of the code that leads from images to measurements."""
+    ending = {"segmentation": "_masks", "classification": "_classes"}.get(PLANS[wildcards.study].study.task, "")
+    stages = ("register", "prepare", "patches", "trial", "predict", f"evaluate{ending}")
+    return {stage: code(stage) for stage in stages}
+
+
+def apart_trials(wildcards):
+    """The trials that train one depth apart."""
+    return [path for sweep in apart_sweeps(PLANS[wildcards.study].study) for path in trial_files(wildcards, sweep)]
+
+
+def baselines(wildcards):
+    """What is no network and is measured beside them."""
+    return [f"{folder(wildcards)}/threshold.json"] if PLANS[wildcards.study].study.task == "segmentation" else []
+
+
+def mask_tables(wildcards):
+    """The measures of every test case by every model and by the threshold."""
+    names = (*models(wildcards), "threshold")
+    return [f"{folder(wildcards)}/evaluation/test/{model}.masks.csv" for model in names]
+
+
 def all_figures(wildcards):
     """Every file of every figure of every configured study, so that a deleted one is drawn again."""
     return [
@@ -263,12 +302,12 @@ wildcard_constraints:
     scale="|".join({plan.study.scale for plan in PLANS.values()}),
     part="train|validation|test",
     batch=r"\d+",
-    sweep=r"search|default|n\d+-r\d+|random-r\d+",
+    sweep=r"search|default|apart-\d+|n\d+-r\d+|random-r\d+",
     trial=r"\d+",
-    model="selected|default",
+    model=r"selected|default|apart-\d+",
     scope="development|test",
     cell=r"[a-z0-9_]+(-scratch)?-(none|shift|rotation|skew)\d+-f\d+",
-    figure="froc|roc|search|learnt|strata|overlays|anomalies|registration|calibration|expectations|baseline|confusion|grid",
+    figure="froc|roc|search|learnt|strata|overlays|anomalies|registration|calibration|expectations|baseline|segmentations|sizes|confusion|grid",
 
 
 # N trainings at once by construction: each sweep has as many slots as its study says, whatever `--jobs` says.

@@ -7,8 +7,10 @@ rule freeze:
     """Write down the models, the operating point and the hashes of all that led to them."""
     input:
         selected="results/{study}/{scale}/selected.json",
-        models=expand("results/{{study}}/{{scale}}/models/{model}.pt", model=MODELS),
-        evaluations=expand("results/{{study}}/{{scale}}/evaluation/validation/{model}.json", model=MODELS),
+        models=frozen_models,
+        evaluations=frozen_evaluations,
+        apart=apart_trials,
+        baselines=baselines,
         separated="results/{study}/{scale}/checked/development.json",
         table=table,
     output:
@@ -23,7 +25,7 @@ rule freeze:
         runtime=10,
     params:
         study=sealed,
-        codes={stage: code(stage) for stage in ("register", "prepare", "patches", "trial", "predict", "evaluate")},
+        codes=frozen_codes,
         code=code("freeze"),
     script:
         "../scripts/freeze.py"

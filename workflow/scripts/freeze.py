@@ -12,6 +12,8 @@ freeze(
     selected=snakemake.input.selected,
     models=snakemake.input.models,
     evaluations=snakemake.input.evaluations,
+    apart=snakemake.input.apart,
+    baselines=snakemake.input.baselines,
     separated=snakemake.input.separated,
     table=snakemake.input.table,
     codes=snakemake.params.codes,

@@ -1,4 +1,4 @@
-"""`hakken predict`: the candidates of a new case, by a frozen model."""
+"""`hakken predict`: the candidates or the mask of a new case, by a frozen model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
 from hakken.console import progress
@@ -14,9 +14,11 @@ from hakken.errors import HakkenError
 from hakken.names import nearest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from SimpleITK import Transform
 
     from hakken.commands.parser import Subparsers
+    from hakken.imaging.prepared import PreparedCase
     from hakken.inference.candidates import Candidates
     from hakken.inference.model import Detector
     from hakken.study import Study
@@ -39,7 +41,7 @@ def add(commands: Subparsers) -> None:
     parser = add_command(
         commands,
         "predict",
-        "find the candidates of a new case with a frozen model (research use only)",
+        "find the candidates or the mask of a new case with a frozen model (research use only)",
         "hakken predict --model results/brain_metastasis/tiny/models/selected.pt \\\n"
         "      --image T1POST=new/t1post.nii.gz --image T1=new/t1_dicom_folder --output candidates.csv",
         run,
@@ -58,7 +60,7 @@ def add(commands: Subparsers) -> None:
         type=Path,
         default=Path("candidates.csv"),
         metavar="CSV",
-        help="table to write (default: candidates.csv)",
+        help="table to write (default: candidates.csv); an image (.nii.gz) where the model gives masks",
     )
     parser.add_argument(
         "--case-id", default="case", metavar="NAME", help="name of the case in the table (default: case)"
@@ -67,7 +69,7 @@ def add(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write the table of candidates and print the best ones."""
+    """Write the table of candidates and print the best ones, or write the mask."""
     if not options.model.is_file():
         raise HakkenError(f"{options.model}: no such model; {_models_there()}")
     if options.threads < 1:
@@ -83,6 +85,9 @@ def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     detector = load_model(options.model, choose_device())
     images = channel_images(options.image, detector.study)
+    if detector.study.task == "segmentation":
+        print("\n".join(write_mask(detector, images, options.case_id, options.output)))
+        return
     found = find_candidates(detector, images, options.case_id)
     write_text(options.output, candidate_table(candidate_rows(options.case_id, found)))
     print("\n".join(_report(options, detector.study, found, frozen_point(options.model))))
@@ -121,19 +126,58 @@ def find_candidates(detector: Detector, images: Mapping[str, Path], case_id: str
     of the study under its own name gets the study's own candidates. Raises HakkenError listing every problem of the
     images.
     """
+    from hakken.inference.model import predict_case
+
+    case, image, mask = _prepared(detector.study, images, case_id)
+    return predict_case(detector, image, mask, case.geometry)
+
+
+def write_mask(detector: Detector, images: Mapping[str, Path], case_id: str, output: Path) -> list[str]:
+    """Write the mask of a new case by the network at its largest size, on the grid of the reference channel.
+
+    Returns the lines to print. Raises HakkenError for an ``output`` that is no image, and listing every problem of the
+    images.
+    """
+    import SimpleITK as sitk
+
+    from hakken.imaging.files import META, NIFTI, suffix, write_volume
+    from hakken.imaging.registration import resample
+    from hakken.inference.segment import segment
+    from hakken.networks.unet import sizes_of
+    from hakken.volume import Volume
+
+    if suffix(output) not in (*NIFTI, *META):
+        raise HakkenError(f"--output {output}: this model gives masks; name a file that ends in .nii.gz")
+    study, size = detector.study, sizes_of(detector.study.training.sizes, detector.parameters)[0]
+    case, image, inside = _prepared(study, images, case_id)
+    found = segment(detector.network, image, inside, study.inference, size)
+    mask = resample(
+        Volume.on(case.geometry, found.astype("uint8")), case.source_geometry, sitk.Transform(), nearest=True
+    )
+    write_volume(output, Volume.on(case.source_geometry, mask.array.astype("uint8")))
+    voxels = int((mask.array > 0).sum())
+    return [
+        f"model of study {study.name} at scale {study.scale}, trained on: {study.data}",
+        f"{output}: mask of {case_id} by {size.words}, {voxels} voxels of {mask.array.size}; grid of {study.reference}",
+        DISCLAIMER,
+    ]
+
+
+def _prepared(
+    study: Study, images: Mapping[str, Path], case_id: str
+) -> tuple[PreparedCase, NDArray[Any], NDArray[Any]]:
+    """Return a new case, treated as the study treated its own: record, image (c, z, y, x) and mask (z, y, x)."""
     import numpy as np
 
     from hakken.imaging.files import read_volume
     from hakken.imaging.preparation import prepare_case
-    from hakken.inference.model import predict_case
 
-    study = detector.study
     _check_images(images, case_id, study)
     volumes = {name: read_volume(images[name], channel.colour) for name, channel in study.channels.items()}
     prepared = prepare_case(volumes, _transforms(volumes, study, case_id), None, study, case_id=case_id)
     progress(f"prepared on a grid of {prepared.case.geometry}")
     stored = prepared.image.astype(np.float16)  # the precision in which the study keeps its prepared cases
-    return predict_case(detector, stored, prepared.mask.astype(np.uint8), prepared.case.geometry)
+    return prepared.case, stored, prepared.mask.astype(np.uint8)
 
 
 def frozen_point(model: Path) -> OperatingPoint | None:

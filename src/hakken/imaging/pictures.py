@@ -25,7 +25,7 @@ PLANES = {
 def registration_picture(fixed: Volume, moving: Volume, transform: sitk.Transform) -> Picture:
     """Return (rows, columns, 3) bytes: three planes through the middle of ``fixed`` before, then after ``transform``.
 
-    Each plane is drawn on square pixels, all planes of one height.
+    Each plane is drawn on square pixels, all planes of one height. A flat image is shown in its own plane alone.
     """
     shown = [_planes(fixed, moving, change) for change in (sitk.Transform(), transform)]
     gap = np.full((HEIGHT, GAP, 3), PAPER, np.uint8)
@@ -36,7 +36,8 @@ def registration_picture(fixed: Volume, moving: Volume, transform: sitk.Transfor
 
 def _planes(fixed: Volume, moving: Volume, transform: sitk.Transform) -> list[Picture]:
     pictures = []
-    for across, down in PLANES.values():
+    flat = fixed.geometry.shape_zyx[0] == 1
+    for across, down in [PLANES["axial"]] if flat else PLANES.values():
         grid = _plane(fixed.geometry, np.array(across), np.array(down))
         green = _brightness(resample(fixed, grid, sitk.Transform()).array[0])
         magenta = _brightness(resample(moving, grid, transform).array[0])

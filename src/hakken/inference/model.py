@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from hakken.inference.detect import detect
 from hakken.inference.expectation import find_foci
 from hakken.networks.build import build_classifier, build_network
 from hakken.networks.expectation import ExpectationUNet
+from hakken.networks.unet import Size, UNet, sub_network
 from hakken.study import Hyperparameters, Study
 from hakken.volume import Geometry
 
@@ -55,8 +56,12 @@ def save_model(
     parameters: Hyperparameters,
     dimensions: int,
     metadata: Mapping[str, Any],
+    widths: Sequence[int] | None = None,
 ) -> None:
-    """Write a detector to ``path``; ``metadata`` holds plain values."""
+    """Write a detector to ``path``; ``metadata`` holds plain values.
+
+    ``widths`` are the feature maps of each level of a `unet` that are not those of its ``parameters``.
+    """
     content = {
         "format": FORMAT,
         "weights": {name: tensor.cpu() for name, tensor in weights.items()},
@@ -64,6 +69,7 @@ def save_model(
         "dimensions": dimensions,
         "study": study.model_dump(mode="json"),
         "metadata": dict(metadata),
+        **({"widths": list(widths)} if widths is not None else {}),
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -88,15 +94,40 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Detector:
         parameters = Hyperparameters.model_validate(content["parameters"])
     except ValidationError as error:
         raise HakkenError(f"{path}: was written by another version of hakken: {error.errors()[0]['msg']}") from None
-    network = _network(study, content["dimensions"], parameters)
+    network = _network(study, content, parameters)
     network.load_state_dict(content["weights"])
     return Detector(network.to(device).eval(), study, parameters, content["dimensions"], content["metadata"])
 
 
-def _network(study: Study, dimensions: int, parameters: Hyperparameters) -> nn.Module:
+def save_size(path: Path, detector: Detector, size: Size) -> UNet:
+    """Write a detector's network at one size to ``path``, as a network of its own, and return it.
+
+    Its output equals that of the large network at this size bit for bit. Raises HakkenError where the network has no
+    sizes, and InvalidArchitecture for a size that it has not.
+    """
+    if not isinstance(detector.network, UNet):
+        raise HakkenError(f"the network `{detector.study.training.network}` has no sizes; `unet` has")
+    small = sub_network(detector.network, size.levels, size.features)
+    sizes = detector.study.training.sizes.model_copy(update={"levels": (size.levels,), "features": (1.0,)})
+    training = detector.study.training.model_copy(update={"sizes": sizes})
+    parameters = small.hyperparameters
+    save_model(
+        path,
+        small.state_dict(),
+        study=detector.study.model_copy(update={"training": training, "parameters": parameters}),
+        parameters=parameters,
+        dimensions=detector.dimensions,
+        metadata={**detector.metadata, "exported": {"levels": size.levels, "features": size.features}},
+        widths=small.widths,
+    )
+    return small
+
+
+def _network(study: Study, content: Mapping[str, Any], parameters: Hyperparameters) -> nn.Module:
     if study.task == "classification":
         return build_classifier(study.training, len(study.inputs), len(study.cohort.classes), parameters)
-    return build_network(study.training.network, len(study.inputs), dimensions, parameters)
+    dimensions, widths = content["dimensions"], content.get("widths")
+    return build_network(study.training.network, len(study.inputs), dimensions, parameters, widths)
 
 
 def predict_case(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from hakken.networks.autoencoder import ConvAutoencoder, level_edges
@@ -9,14 +11,21 @@ from hakken.networks.expectation import ExpectationUNet
 from hakken.networks.imagenet.crop_classifier import CHANNELS, FAMILIES, CropClassifier
 from hakken.networks.patch_cnn import InvalidArchitecture, PatchClassifier, remaining_extent
 from hakken.networks.projection_cnn import ProjectionClassifier
-from hakken.networks.unet import level_widths
+from hakken.networks.unet import UNet, level_widths
 from hakken.study import Hyperparameters, NetworkName, Training
 
 
-def build_network(name: NetworkName, channels: int, dimensions: int, parameters: Hyperparameters) -> nn.Module:
+def build_network(
+    name: NetworkName,
+    channels: int,
+    dimensions: int,
+    parameters: Hyperparameters,
+    widths: Sequence[int] | None = None,
+) -> nn.Module:
     """Return an untrained network for patches of ``channels`` with ``dimensions`` axes, 2 or 3.
 
-    Raises InvalidArchitecture when the parameters describe none.
+    ``widths`` are the feature maps of each level of a `unet` that was cut out of a larger one. Raises
+    InvalidArchitecture when the parameters describe none.
     """
     if name in FAMILIES:
         raise InvalidArchitecture(f"{name} classifies crops and no patches of a volume; `build_classifier` makes it")
@@ -24,6 +33,8 @@ def build_network(name: NetworkName, channels: int, dimensions: int, parameters:
         return ProjectionClassifier(channels, parameters)
     if name == "expectation_unet":
         return ExpectationUNet(channels, 1, dimensions, parameters)
+    if name == "unet":
+        return UNet(channels, 1, dimensions, parameters, widths)
     network = ConvAutoencoder if name == "conv_autoencoder" else PatchClassifier
     return network(channels, dimensions, parameters)
 
@@ -42,7 +53,7 @@ def require_architecture(name: NetworkName, parameters: Hyperparameters) -> None
     """Raise InvalidArchitecture when the parameters describe no network of this name; nothing is built."""
     if name == "conv_autoencoder":
         level_edges(parameters)
-    elif name == "expectation_unet":
+    elif name in ("unet", "expectation_unet"):
         level_widths(parameters)
     else:
         remaining_extent(parameters)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from torch import nn
 from torch.nn import functional
 
 from hakken.networks.patch_cnn import InvalidArchitecture
-from hakken.study import Hyperparameters
+from hakken.study import Hyperparameters, Sizes
 
 GROUP = 4
 
@@ -44,6 +45,30 @@ OPERATIONS = {
     2: _Operations(functional.conv2d, functional.conv_transpose2d, functional.max_pool2d),
     3: _Operations(functional.conv3d, functional.conv_transpose3d, functional.max_pool3d),
 }
+
+
+@dataclass(frozen=True, order=True)
+class Size:
+    """A size at which a U-Net runs: its first ``levels`` levels, with the leading fraction ``features`` of the maps."""
+
+    levels: int
+    features: float = 1.0
+
+    @property
+    def words(self) -> str:
+        """The size as people read it, such as `5 levels` and `3 levels, 0.5 of the maps`."""
+        depth = "1 level" if self.levels == 1 else f"{self.levels} levels"
+        return depth + ("" if self.features == 1 else f", {self.features:g} of the maps")
+
+
+def sizes_of(sizes: Sizes, parameters: Hyperparameters) -> tuple[Size, ...]:
+    """Return the sizes that a study names, the largest first; the whole depth where it names none.
+
+    >>> [size.words for size in sizes_of(Sizes(levels=(2, 3), features=(0.5, 1)), Hyperparameters(poolings=2))]
+    ['3 levels', '3 levels, 0.5 of the maps', '2 levels', '2 levels, 0.5 of the maps']
+    """
+    depths = sizes.levels or (parameters.poolings + 1,)
+    return tuple(sorted((Size(depth, width) for depth in depths for width in sizes.features), reverse=True))
 
 
 class UNet(nn.Module):

@@ -68,20 +68,23 @@ def sample_centres(
 
     ``labels`` are 0 or the number of a lesion, ``mask`` is non-zero where patches may lie, ``reference_image`` shows
     what is bright, all (z, y, x); lesions in ``excluded`` give no positives. Each other lesion gives
-    ``positives_per_lesion`` centres, its middle first. Negatives are distinct voxels of the mask that keep
-    ``clearance_mm`` from every lesion, excluded ones too; where the case has fewer than asked for, all are taken. So an
-    empty mask gives no negatives and a case without lesions no positives. The same seed gives the same centres.
+    ``positives_per_lesion`` centres, its middle first, each moved by up to ``jitter_voxel``. Negatives are distinct
+    voxels of the mask that keep ``clearance_mm`` from every lesion, excluded ones too; where the case has fewer than
+    asked for, all are taken. So an empty mask gives no negatives and a case without lesions no positives. The same seed
+    gives the same centres.
     Raises HakkenError when the three volumes differ in shape.
     """
     if not labels.shape == mask.shape == reference_image.shape:
         raise HakkenError(f"labels {labels.shape}, mask {mask.shape} and image {reference_image.shape} differ in shape")
-    inside, count = mask != 0, settings.positives_per_lesion
+    inside, count, reach = mask != 0, settings.positives_per_lesion, settings.jitter_voxel
     allowed = inside & ~_near_lesions(labels, spacing, settings.clearance_mm)
     groups = [
         (Kind.POSITIVE, lesion, _positives(labels[box] == lesion, inside[box], box, count, _rng(seed, lesion)))
         for lesion, box in enumerate(ndimage.find_objects(labels), start=1)
         if box is not None and lesion not in excluded
     ]
+    if reach:
+        groups = [(kind, n, _moved(near, reach, labels.shape, _rng(seed, f"jitter {n}"))) for kind, n, near in groups]
     ranked = _by_brightness(reference_image, inside, allowed, spacing, _rng(seed, "hard"))
     groups.append((Kind.HARD, 0, _spread(ranked, labels.shape, spacing, settings.hard_negatives_per_case)))
     groups.append((Kind.EASY, 0, _easy(allowed, settings.easy_negatives_per_case, _rng(seed, "easy"))))
@@ -106,6 +109,12 @@ def _positives(lesion: Mask, inside: Mask, box: tuple[slice, ...], count: int, r
     passes = [np.append(middle, rng.permutation(others))]
     passes += [rng.permutation(len(voxels)) for _ in range(count // len(voxels))]
     return np.asarray(voxels[np.concatenate(passes)[:count]], np.int32)
+
+
+def _moved(voxels: Voxels, reach: int, shape: tuple[int, ...], rng: np.random.Generator) -> Voxels:
+    """Return voxels (n, 3) moved by up to ``reach`` along each axis, within the image."""
+    offsets = rng.integers(-reach, reach, size=voxels.shape, endpoint=True)
+    return np.asarray(np.clip(voxels + offsets, 0, np.asarray(shape) - 1), np.int32)
 
 
 def _easy(allowed: Mask, count: int, rng: np.random.Generator) -> Voxels:

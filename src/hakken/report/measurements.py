@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hakken.networks.unet import Size
 from hakken.report.result import with_interval
 from hakken.study import Study
 
@@ -32,6 +33,8 @@ def measurements(study: Study, evaluations: Evaluations, unit: str) -> Measureme
     found = [evaluations[column] for column in COLUMNS]
     if study.task == "classification":
         return _of_classes(found)
+    if study.task == "segmentation":
+        return _of_masks(found)
     return _of_cases(found) if study.of_cases else _of_lesions(study, found, unit)
 
 
@@ -97,4 +100,27 @@ def _of_lesions(study: Study, found: list[Mapping[str, Any]], unit: str) -> Meas
         tuple(rows),
         "cases, lesions",
         tuple(f"{count['cases']}, {count['lesions']}" for count in counts),
+    )
+
+
+def _of_masks(found: list[Mapping[str, Any]]) -> Measurements:
+    """Return the mean Dice of each size, and volume error and surface distance of the largest."""
+    rows = [
+        (
+            f"Dice, {Size(entry['levels'], entry['features']).words}",
+            tuple(with_interval(one["sizes"][number]["dice"], 3) for one in found),
+        )
+        for number, entry in enumerate(found[0]["sizes"])
+    ]
+    largest = [one["sizes"][0] for one in found]
+    rows += [
+        ("relative volume error", tuple(with_interval(one["relative_volume_error"]) for one in largest)),
+        ("HD95 in mm", tuple(with_interval(one["hd95_mm"], 1) for one in largest)),
+    ]
+    counts = [one["counts"] for one in found]
+    return Measurements(
+        "95 % intervals, patients resampled",
+        tuple(rows),
+        "cases, patients, lesions",
+        tuple(f"{count['cases']}, {count['patients']}, {count['lesions']}" for count in counts),
     )

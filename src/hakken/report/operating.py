@@ -21,6 +21,8 @@ def chosen_words(point: Mapping[str, Any], unit: str = "false positives per case
     >>> chosen_words({"chosen_by": "sensitivity:0.9"})
     'for a sensitivity of 0.9'
     """
+    if point.get("chosen_by") == "study":
+        return "by the study"
     if "chosen_by" not in point:
         return f"for {point['chosen_for']:g} {unit}"
     kind, _, level = str(point["chosen_by"]).partition(":")

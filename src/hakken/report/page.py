@@ -34,6 +34,9 @@ CAPTIONS = {
     "expectations": "Test lesions, from the highest score to the lowest: what the network sees, the target, what it "
     "expects, with which standard deviation, and z. Lesions in magenta, candidates as crosses.",
     "baseline": "The selected network beside the brightest components of the target channel, on the same resamples.",
+    "segmentations": "Test cases with the outlines of truth and of the masks that were found, worst first.",
+    "sizes": "Mean Dice on the test set against the multiply-adds of an image: one network trained once for all sizes, "
+    "networks of one size trained apart with equal budgets, and the best threshold on one colour.",
     "registration": "Channels before and after registration to the reference channel.",
 }
 

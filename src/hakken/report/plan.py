@@ -10,7 +10,7 @@ from hakken.files import read_json
 from hakken.report.cost import StageCost, read_costs
 from hakken.study import Study
 from hakken.training.grid_plan import cells_of
-from hakken.training.sweep import SEARCH, comparison_sweeps, settings_of
+from hakken.training.sweep import SEARCH, apart_sweeps, comparison_sweeps, settings_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,21 @@ class PlannedStage:
 def count_jobs(plan: CohortPlan) -> dict[str, int]:
     """Return the number of jobs of each stage of a study, in the order in which they run."""
     total = sum(len(batches) for batches in plan.batches.values())
+    apart = len(apart_sweeps(plan.study))
+    if plan.study.task == "segmentation":
+        measuring = {
+            "evaluate_masks": 2 * (3 + apart),
+            "optimism_masks": 1,
+            "gather_apart": apart,
+            "colour_threshold": 1,
+            "apply_threshold": 1,
+            "size_costs": 1,
+            "size_table": 1,
+        }
+    else:
+        cases = {"case_table": 4, "reconstruct": 1} if plan.study.of_cases else {}
+        expected = {"expect": 2, "calibrate": 2, "baseline": 1} if plan.study.expects else {}
+        measuring = {**_evaluations(plan.study), **cases, **expected}
     phantom = {"phantom_table": 1, "phantom": total} if plan.study.cohort.phantom else {}
     return phantom | {
         "check": total,
@@ -33,16 +48,14 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
         "register": total,
         "prepare": total,
         "patches": 1,
-        "trial": plan.study.search.trials + 1,  # the untuned default beside the search
+        "trial": plan.study.search.trials + 1 + apart,  # the untuned default beside the search, depths trained apart
         "sweep_table": 1,
         "select_trial": 1,
         "freeze": 1,
         "unseal": 1,
-        "predict": 2,
-        **_evaluations(plan.study),
-        **({"case_table": 4, "reconstruct": 1} if plan.study.of_cases else {}),
+        "predict": 2 + apart,
+        **measuring,
         **_grid(plan.study),
-        **({"expect": 2, "calibrate": 2, "baseline": 1} if plan.study.expects else {}),
         **{f"figure_{figure}": 1 for figure in plan.study.figures},
         "summary": 1,
         "report": 1,

@@ -65,6 +65,7 @@ def _paths(result: StudyResult) -> list[str]:
         "roc": "ROC figure",
         "grid": "grid figure",
         "confusion": "confusion",
+        "sizes": "sizes figure",
         "search": "search figure",
     }
     lines = [

@@ -22,23 +22,26 @@ def freeze(
     table: Path,
     codes: dict[str, str],
     output: Path,
+    apart: list[Path] = [],  # noqa: B006 - never changed
+    baselines: list[Path] = [],  # noqa: B006
 ) -> None:
     """Seal the study: nothing that a later stage uses may differ from what is written here.
 
-    ``models`` and ``evaluations`` are files named `<model>.pt` and `<model>.json`. Raises HakkenError when a model has
-    no operating point on validation.
+    ``models`` and ``evaluations`` are files named `<model>.pt` and `<model>.json`; ``apart`` are the records of trials
+    that are models of their own, named by their sweeps; ``baselines`` are files of what is no network. Raises
+    HakkenError when a model has no operating point on validation.
     """
     measured = {path.stem: read_json(path) for path in evaluations}
-    chosen = read_json(selected)
+    chosen = read_json(selected)["models"] | {record["sweep"]: record for record in map(read_json, apart)}
     for name, evaluation in measured.items():
         if evaluation["operating_point"].get("threshold") is None:
             raise HakkenError(f"model `{name}` has no candidate on validation, so no operating point; train longer")
     sealed = {
         path.stem: {
             "sha256": sha256_file(path),
-            "sweep": chosen["models"][path.stem]["sweep"],
-            "trial": chosen["models"][path.stem]["number"],
-            "parameters": chosen["models"][path.stem]["parameters"],
+            "sweep": chosen[path.stem]["sweep"],
+            "trial": chosen[path.stem]["number"],
+            "parameters": chosen[path.stem]["parameters"],
             "operating_point": measured[path.stem]["operating_point"],
         }
         for path in models
@@ -56,6 +59,7 @@ def freeze(
                 "selection": sha256_file(selected),
                 "validation": {path.stem: sha256_file(path) for path in evaluations},
                 "code": codes,
+                **({"baselines": {path.name: sha256_file(path) for path in baselines}} if baselines else {}),
             },
         },
     )

@@ -33,8 +33,8 @@ def select_trial(
     if untuned["state"] != "complete":
         raise HakkenError(f"the untuned default failed ({untuned['reason']}); choose other `parameters` in the study")
     for record, model, table in zip((best, untuned), models, predictions, strict=True):
-        _copy(record["model"], model)
-        _copy(record["prediction"], table)
+        copy_artifact(record["model"], model)
+        copy_artifact(record["prediction"], table)
     states = [record["state"] for record in records]
     write_json(
         output,
@@ -49,7 +49,7 @@ def select_trial(
     progress(f"trial {best['number']} of {len(records)}: {gain}")
 
 
-def _copy(artifact: dict[str, Any], target: Path) -> None:
+def copy_artifact(artifact: dict[str, Any], target: Path) -> None:
     """Copy a trial's file, after making sure that it is the one that the trial recorded."""
     source = require_same(Path(artifact["path"]), artifact["sha256"], REDO)
     with replacing(target) as temporary:

@@ -34,7 +34,7 @@ from hakken.training.proposal import complete, propose_trial
 from hakken.training.stopping import REQUEUE
 from hakken.training.stopping_rule import median_rule
 from hakken.training.streak import require_progress
-from hakken.training.sweep import DEFAULT, Sweep, settings_of
+from hakken.training.sweep import APART, DEFAULT, Sweep, as_trained, settings_of
 from hakken.training.warm_start import read_source
 
 WAIT_SECONDS = 2.0
@@ -99,7 +99,8 @@ class _Job:
 
     @property
     def label(self) -> str:
-        return DEFAULT if self.sweep.name == DEFAULT else f"{self.number:02d}"
+        alone = self.sweep.name == DEFAULT or self.sweep.name.startswith(APART)
+        return self.sweep.name if alone else f"{self.number:02d}"
 
 
 def _generation(patches: Path, cases: tuple[PreparedCase, ...], code: str) -> str:
@@ -192,28 +193,29 @@ def _attempt(job: _Job, book: Ledger, proposal: Proposal, lease: Lease) -> Recor
 
 
 def _fitting(job: _Job, proposal: Proposal, lease: Lease) -> Fitting:
-    parameters = complete(proposal.parameters, job.study.parameters)
-    seed = _seed(job, parameters)
+    study = as_trained(job.study, job.sweep.name)
+    parameters = complete(proposal.parameters, study.parameters)
+    seed = _seed(job, study, parameters)
     return Fitting(
-        study=job.study,
+        study=study,
         parameters=parameters,
         seed=seed,
         patches=job.patches,
         cases=job.cases,
         folder=job.work,
         label=job.label,
-        identity=sha256_json([job.generation, parameters.model_dump(mode="json"), seed, science(job.study)]),
+        identity=sha256_json([job.generation, parameters.model_dump(mode="json"), seed, science(study)]),
         metadata={"sweep": job.sweep.name, "number": job.number, "seed": seed, "generation": job.generation},
         mine=lambda: lease.held,
     )
 
 
-def _seed(job: _Job, parameters: Hyperparameters) -> int:
+def _seed(job: _Job, study: Study, parameters: Hyperparameters) -> int:
     """Return the seed of a training. The study's own parameters have the same wherever they are trained.
 
     A search that begins with them then trains the very network of the untuned default, and cannot end below it.
     """
-    sweep, number = (DEFAULT, 0) if parameters == job.study.parameters else (job.sweep.stream, job.number)
+    sweep, number = (DEFAULT, 0) if parameters == study.parameters else (job.sweep.stream, job.number)
     return derive_seed(job.study.seed, sweep, number)
 
 

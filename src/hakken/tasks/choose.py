@@ -16,6 +16,7 @@ from hakken.tasks.anomaly import AnomalyTask
 from hakken.tasks.classification import ClassificationTask
 from hakken.tasks.detection import DetectionTask
 from hakken.tasks.expectation import ExpectationTask
+from hakken.tasks.segmentation import SegmentationTask
 
 Predictions = Mapping[str, Any]
 """What a network says of cases, by case id; of which kind is the task's own affair."""
@@ -69,6 +70,7 @@ TASKS: dict[Name, Callable[..., Task]] = {
     "detection": DetectionTask,
     "anomaly": AnomalyTask,
     "classification": ClassificationTask,
+    "segmentation": SegmentationTask,
 }
 
 

@@ -36,17 +36,25 @@ class Optimiser:
             weight.grad = None
 
     def step(self) -> None:
-        """Move all weights by their gradients, at the present ``rate``."""
-        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
-        assert len(gradients) == len(self._weights), "every weight takes part in the loss"
+        """Move all weights by their gradients, at the present ``rate``.
+
+        A weight that took no part in the loss is left as it is, its moments and its count of steps too.
+        """
+        part = [number for number, weight in enumerate(self._weights) if weight.grad is not None]
+
+        def chosen(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+            return [tensors[number] for number in part] if tensors else []
+
+        weights, means, squares = chosen(self._weights), chosen(self._means), chosen(self._squares)
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         common: dict[str, Any] = {"lr": self.rate, "weight_decay": self.decay, "maximize": False}
         with torch.no_grad():
             if self.kind == "sgd":
                 common |= {"momentum": self.momentum, "dampening": 0.0, "nesterov": False}
-                sgd(self._weights, gradients, [*self._means], **common)
+                sgd(weights, gradients, [*means], **common)
             else:
                 common |= {"beta1": self.momentum, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}
-                adamw(self._weights, gradients, self._means, self._squares, [], self._steps, **common)
+                adamw(weights, gradients, means, squares, [], chosen(self._steps), **common)
 
     def state_dict(self) -> dict[str, list[torch.Tensor]]:
         """Return all that changes from step to step, as tensors."""

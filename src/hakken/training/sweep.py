@@ -1,8 +1,9 @@
 """The sweeps of a study: its search, its untuned default, and those that compare numbers of slots.
 
 Each has a folder `results/<study>/<scale>/sweeps/<name>`. The search proposes over the study's space; `default` trains
-the study's own parameters once; `n4-r1` is a search of its own with four trainings at once, repeat 1 of the comparison,
-and `random-r0` is random search.
+the study's own parameters once; `apart-3` trains them once at three levels alone, for comparison with a network of
+several depths (`training.sizes`); `n4-r1` is a search of its own with four trainings at once, repeat 1 of the
+comparison, and `random-r0` is random search.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from hakken.training.warm_start import SourceTrial, best_points, own_point, prio
 SEARCH = "search"
 DEFAULT = "default"
 RANDOM = "random"
+APART = "apart-"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Sweep:
 
 def sweep_of(study: Study, name: str) -> Sweep:
     """Return the sweep ``name`` of a study; raises HakkenError naming the sweeps that there are."""
-    sweeps = {sweep.name: sweep for sweep in (*main_sweeps(study), *comparison_sweeps(study))}
+    sweeps = {sweep.name: sweep for sweep in (*main_sweeps(study), *apart_sweeps(study), *comparison_sweeps(study))}
     if name not in sweeps:
         raise HakkenError(
             f"study `{study.name}` has no sweep `{name}`{nearest(name, sweeps)}; there are {', '.join(sweeps)} "
@@ -70,6 +72,30 @@ def main_sweeps(study: Study) -> tuple[Sweep, Sweep]:
     return Sweep(SEARCH, search.trials, search.slots, search.sampler, search.stop_after_failures), untuned
 
 
+def apart_sweeps(study: Study) -> tuple[Sweep, ...]:
+    """Return the sweeps that train each of several depths apart; none where the study names no two depths.
+
+    Each has the seed, the steps and the parameters of the untuned default, of which it is a part.
+    """
+    levels, search = study.training.sizes.levels, study.search
+    depths = sorted(levels) if len(levels) > 1 else ()
+    return tuple(Sweep(f"{APART}{depth}", 1, search.slots, RANDOM, search.stop_after_failures) for depth in depths)
+
+
+def as_trained(study: Study, name: str) -> Study:
+    """Return the study as the sweep ``name`` trains it: a sweep of `apart_sweeps` knows one size alone."""
+    if not name.startswith(APART):
+        return study
+    levels = int(name.removeprefix(APART))
+    sizes = study.training.sizes.model_copy(update={"levels": (levels,), "features": (1.0,), "distillation": False})
+    return study.model_copy(
+        update={
+            "parameters": study.parameters.model_copy(update={"poolings": levels - 1}),
+            "training": study.training.model_copy(update={"sizes": sizes}),
+        }
+    )
+
+
 def comparison_sweeps(study: Study) -> tuple[Sweep, ...]:
     """Return all sweeps of `search.comparison`, those of random search last; none where the study has no such key.
 
@@ -90,13 +116,13 @@ def comparison_sweeps(study: Study) -> tuple[Sweep, ...]:
 def settings_of(study: Study, name: str, source: Sequence[SourceTrial] = ()) -> Settings:
     """Return all that the proposals of a sweep depend on; ``source`` are the trials of the study that it starts from.
 
-    `default` has nothing to search. Only `search` begins with the study's own parameters and with the ``source``: the
-    sweeps of the comparison are to show what N trainings at once do to the search alone.
+    `default` and `apart-3` have nothing to search. Only `search` begins with the study's own parameters and with the
+    ``source``: the sweeps of the comparison are to show what N trainings at once do to the search alone.
     """
-    searched, defaults = study.search, study.parameters.model_dump(mode="json")
+    searched, defaults = study.search, as_trained(study, name).parameters.model_dump(mode="json")
     network = study.training.network
     seed = derive_seed(study.seed, stream_of(name))
-    if name == DEFAULT:
+    if name == DEFAULT or name.startswith(APART):
         own = {key: defaults[key] for key in searched.space}
         return Settings({}, seed, RANDOM, first=(own,), defaults=defaults, network=network)
     keys = {key: parameter.model_dump(mode="json", exclude_defaults=True) for key, parameter in searched.space.items()}

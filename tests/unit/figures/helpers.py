@@ -13,6 +13,8 @@ from hakken.figures.learnt import DependenceInput, LearntInput, ParameterInput, 
 from hakken.figures.overlays import Mark, OverlaysInput, Tile, draw_overlays
 from hakken.figures.registration import PairInput, RegistrationInput, draw_registration
 from hakken.figures.search import SearchInput, draw_search
+from hakken.figures.segmentations import Outline, SegmentationsInput, draw_segmentations
+from hakken.figures.sizes import Family, SizePoint, SizesInput, draw_sizes
 from hakken.figures.strata import StrataInput, StratumInput, draw_strata
 from hakken.figures.style import Origin
 from hakken.search.comparison import TimedSweep
@@ -129,6 +131,29 @@ def registration() -> Figure:
     return draw_registration(RegistrationInput((pair,), "T1POST", "mutual information", "Green and magenta.", ORIGIN))
 
 
+def sizes() -> Figure:
+    cells = ("0.40 [0.30, 0.50]", "96.6k", "25.3M", "1.2 MB", "3.4 ms")
+    point = SizePoint("5 levels", 25.3e6, 0.8, 0.7, 0.9, cells)
+    undefined = SizePoint("3 levels, 0.5 of the maps", 8.1e6, None, None, None, cells)
+    families = (
+        Family("once", "trained once, at all sizes", (point, undefined)),
+        Family("tuned", "trained once, tuned", (point,)),
+        Family("apart", "trained apart, equal budgets", (point,)),
+    )
+    return draw_sizes(SizesInput(families, (0.2, 0.1, 0.3), "threshold: red >= 1.15", ("A note.", "More."), ORIGIN))
+
+
+def segmentations() -> Figure:
+    random = np.random.default_rng(0)
+    truth = np.zeros((30, 40), bool)
+    truth[5:15, 10:20] = True
+    cases = tuple(
+        Outline(random.random((30, 40, 3)), 40.0, 30.0, truth, found, small, "P0001  Dice 0.80 (0.70)")
+        for found, small in ((truth, ~truth), (truth & False, None), (truth, truth), (truth, truth), (truth, truth))
+    )
+    return draw_segmentations(SegmentationsInput(cases, ("found, 5 levels", "found, 3 levels"), "5 of 9.", ORIGIN))
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
     "froc": froc,
     "search": search,
@@ -137,4 +162,6 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "strata": strata,
     "overlays": overlays,
     "registration": registration,
+    "sizes": sizes,
+    "segmentations": segmentations,
 }

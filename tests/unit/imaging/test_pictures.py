@@ -21,3 +21,10 @@ def test_aligned_images_are_grey_after_and_coloured_before(head):
 def test_the_same_images_give_the_same_picture(head):
     first, second = (registration_picture(head.fixed, head.moving, sitk.Transform()) for _ in range(2))
     assert np.array_equal(first, second)
+
+
+def test_a_flat_image_is_shown_in_its_own_plane():
+    flat = Volume(np.random.default_rng(0).normal(size=(1, 30, 40)), (3.0, 3.0, 1.0))
+    picture = registration_picture(flat, flat, sitk.Transform())
+    assert picture.shape[0] == 360
+    assert 2 * 450 < picture.shape[1] < 2 * 520  # twice 4 : 3, and a gap

@@ -15,6 +15,7 @@ from hakken.networks.build import build_classifier, build_network, count_weights
 from hakken.networks.expectation import ExpectationUNet
 from hakken.networks.patch_cnn import InvalidArchitecture, PatchClassifier
 from hakken.networks.projection_cnn import ProjectionClassifier
+from hakken.networks.unet import UNet
 from hakken.study import Hyperparameters, Inference, NetworkName, Training
 from hakken.study_grid import IMAGENET
 
@@ -27,6 +28,7 @@ KINDS: dict[NetworkName, type[nn.Module]] = {
     "projection_cnn": ProjectionClassifier,
     "conv_autoencoder": ConvAutoencoder,
     "expectation_unet": ExpectationUNet,
+    "unet": UNet,
 }
 
 

@@ -202,3 +202,27 @@ def test_any_case_gives_voxels_on_the_grid_positives_in_lesions_and_clear_negati
     assert centres.count(Kind.POSITIVE) == per_lesion * len(set(labels[labels > 0].tolist()))
     assert mask[at][~positive].all()
     assert (distance[at][~positive] >= 2).all()
+
+
+def test_moved_positives_lie_around_their_lesion_and_in_the_image() -> None:
+    labels = np.zeros((1, 40, 60), np.int16)
+    labels[0, 2:6, 30:34] = 1
+    moved, still = (
+        sample_centres(
+            labels,
+            np.ones(labels.shape),
+            np.zeros(labels.shape),
+            spacing=(1.0, 1.0, 1.0),
+            settings=Patches(positives_per_lesion=50, jitter_voxel=reach, hard_negatives_per_case=0),
+            seed=3,
+        )
+        for reach in (10, 0)
+    )
+    positive = moved.voxels[moved.kinds == Kind.POSITIVE]
+    assert len(positive) == 50
+    assert positive[:, 0].max() == 0  # a flat image stays flat
+    assert (positive[:, 1].min(), positive[:, 1].max()) >= (0, 12)
+    assert positive[:, 1].max() <= 15
+    assert 20 <= positive[:, 2].min() < positive[:, 2].max() <= 43
+    negative = moved.kinds == Kind.EASY
+    assert np.array_equal(moved.voxels[negative], still.voxels[still.kinds == Kind.EASY])

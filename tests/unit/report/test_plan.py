@@ -80,6 +80,17 @@ def searching(study: Study, **keys: Any) -> Study:
     return Study.model_validate(content | {"search": content["search"] | keys})
 
 
+def test_a_segmentation_study_measures_masks_and_trains_each_depth_apart(study: Study) -> None:
+    sizes = study.training.sizes.model_copy(update={"levels": (2, 3)})
+    training = study.training.model_copy(update={"network": "unet", "sizes": sizes})
+    changed = study.model_copy(update={"task": "segmentation", "training": training, "figures": ("sizes",)})
+    before, jobs = count_jobs(plan_cohort(study, 2)), count_jobs(plan_cohort(changed, 2))
+    assert (jobs["gather_apart"], jobs["evaluate_masks"], jobs["figure_sizes"]) == (2, 10, 1)
+    assert jobs["trial"] == before["trial"] + 2
+    assert jobs["predict"] == before["predict"] + 2
+    assert not {"evaluate", "optimism"} & set(jobs)
+
+
 def test_how_the_search_goes(study: Study) -> None:
     assert describe_search(study) == [
         "search: 4 trials, 8 trainings at once, proposed by `bayesian`",

@@ -42,9 +42,10 @@ def test_rows_say_type_bounds_default_and_meaning() -> None:
         "## `cohort.phantom.cases`",
         "| `seed` | integer ≥ 0 | required | All randomness of the study derives from it. |",
         "| `momentum` | number ≥ 0, < 1 | `0.9` | Momentum of SGD, or beta 1 of AdamW. |",
-        "| `batch_norm` | true or false | `true` | Batch normalisation after each convolution. |",
+        "| `batch_norm` | true or false | `true` | Normalisation after each convolution: by mini-batches, in a `unet` "
+        "by groups of feature maps. |",
         "| `spacing_mm` | list of 3 | `[1.0, 1.0, 1.0]` | Voxel size x, y, z of the common grid in mm. |",
-        "| `loss` | `cross_entropy`, `focal` | `cross_entropy` | Loss. |",
+        "| `schedule` | `cosine`, `step` | `cosine` | Course of the learning rate. |",
     ):
         assert line in lines
 

@@ -97,3 +97,21 @@ optimiser.clear()
 assert "torch._dynamo" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+def test_weights_without_a_gradient_stay_as_pytorch_leaves_them(kind: Literal["adamw", "sgd"]) -> None:
+    values = Hyperparameters(momentum=0.5, weight_decay=0.1, learning_rate=0.1)
+    expected, theirs = made(kind, values)
+    layer, _ = made(kind, values)
+    ours = Optimiser(layer, values, kind)
+    for step in range(6):
+        for network, optimiser in ((expected, theirs), (layer, ours)):
+            points = torch.ones(4, 3)
+            used = network(points) if step % 2 == 0 else points @ network.weight.T  # the bias takes no part
+            optimiser.zero_grad() if optimiser is theirs else optimiser.clear()
+            used.square().mean().backward()
+            optimiser.step()
+    for one, other in zip(expected.parameters(), layer.parameters(), strict=True):
+        if kind == "adamw" or one.ndim > 1:
+            assert torch.allclose(one, other, atol=1e-6)

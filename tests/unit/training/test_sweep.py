@@ -9,8 +9,9 @@ from hakken.errors import HakkenError
 from hakken.search.settings import Settings
 from hakken.search.trial import Trial
 from hakken.seeds import derive_seed
+from hakken.study import Study
 from hakken.training.proposal import propose_trial
-from hakken.training.sweep import Sweep, comparison_sweeps, settings_of, sweep_of
+from hakken.training.sweep import Sweep, apart_sweeps, as_trained, comparison_sweeps, settings_of, sweep_of
 from hakken.training.warm_start import SourceTrial
 
 from ..tasks.helpers import study
@@ -116,3 +117,41 @@ def test_settings_are_plain_values(name: str) -> None:
     settings = settings_of(searching(warm_start={"study": "small"}), name, [source(0, 0.3, 0.04)])
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
     assert settings.sampler == ("random" if name in ("default", "random-r0") else "bayesian")
+
+
+def test_each_depth_is_trained_apart_with_the_parameters_of_the_default() -> None:
+    study = with_sizes([3, 5, 4])
+    assert [sweep.name for sweep in apart_sweeps(study)] == ["apart-3", "apart-4", "apart-5"]
+    assert sweep_of(study, "apart-4").trials == 1
+    for depth in (3, 4, 5):
+        alone = as_trained(study, f"apart-{depth}")
+        assert alone.parameters == study.parameters.model_copy(update={"poolings": depth - 1})
+        assert (alone.training.sizes.levels, alone.training.sizes.features) == ((depth,), (1.0,))
+        assert not alone.training.sizes.distillation
+    assert as_trained(study, "search") is study
+    assert settings_of(study, "apart-3").defaults["poolings"] == 2
+    assert settings_of(study, "apart-3").first == settings_of(study, "default").first
+
+
+@pytest.mark.parametrize("levels", [[], [5]])
+def test_one_depth_is_not_trained_apart(levels: list[int]) -> None:
+    assert apart_sweeps(with_sizes(levels)) == ()
+
+
+def with_sizes(levels: list[int]) -> Study:
+    return Study.model_validate(
+        {
+            "name": "polyps",
+            "seed": 1,
+            "task": "segmentation",
+            "cohort": {"table": "cases.csv"},
+            "channels": {"red": {"modality": "endoscopy"}},
+            "reference": "red",
+            "parameters": {"poolings": 4},
+            "search": {"space": {"dropout": {"type": "real", "low": 0, "high": 0.5}}},
+            "training": {
+                "network": "unet",
+                "sizes": {"levels": levels, "features": [0.5, 1], "distillation": True},
+            },
+        }
+    )

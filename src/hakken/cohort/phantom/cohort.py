@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ class PhantomCase:
     """A case to be drawn; ``index`` counts the cases of the cohort from 1, ``lesions`` is their number.
 
     ``kind`` is the class of its lesions, where the generator's lesions have one.
+    ``visit`` is how many cases of the same patient come before: the number of a frame in its sequence.
     """
 
     case_id: str
@@ -34,6 +36,7 @@ class PhantomCase:
     sex: str
     age: int
     lesions: int
+    visit: int = 0
     kind: str = ""
 
 
@@ -47,12 +50,12 @@ def phantom_of(study: Study) -> Phantom:
 def phantom_cases(study: Study) -> tuple[PhantomCase, ...]:
     """Return all cases of the study's phantom, part by part; they depend on the study's seed and sizes alone."""
     phantom = phantom_of(study)
-    law, frequencies = GENERATORS[phantom.generator], class_frequencies(study)
+    frequencies = class_frequencies(study)
     cases: list[PhantomCase] = []
     for part in PARTS:
         random = np.random.default_rng(derive_seed(study.seed, "phantom cohort", part))
         count = int(getattr(phantom.cases, part))
-        cases += _cases_of(part, count, len(cases) + 1, law, random, frequencies=frequencies)
+        cases += _cases_of(part, count, len(cases) + 1, phantom, random, frequencies=frequencies)
     return tuple(cases)
 
 
@@ -87,23 +90,33 @@ def class_frequencies(study: Study) -> dict[str, float]:
 
 
 def _cases_of(
-    part: Part, count: int, start: int, law: Generator, random: Random, *, frequencies: Mapping[str, float]
+    part: Part, count: int, start: int, phantom: Phantom, random: Random, *, frequencies: Mapping[str, float]
 ) -> list[PhantomCase]:
-    """Return the cases of one part; now and then a case is a second visit of the patient before."""
-    scanners = random.permutation([law.scanners[number % len(law.scanners)] for number in range(count)])
-    lesions = _lesion_counts(part, count, law, random)
-    kinds = _kinds(count, frequencies, random)
+    """Return the cases of one part; now and then a case is a second visit of the patient before.
+
+    Where the phantom draws sequences, each so many cases are the frames of one patient.
+    """
+    law, patients = GENERATORS[phantom.generator], math.ceil(count / phantom.frames)
+    scanners = random.permutation([law.scanners[number % len(law.scanners)] for number in range(patients)])
+    lesions = _lesion_counts(part, patients, law, random)
+    kinds = _kinds(patients, frequencies, random)
     cases: list[PhantomCase] = []
     for number in range(count):
-        index = start + number
+        index, group = start + number, number // phantom.frames
         sex, age = str(random.choice(["F", "M"])), int(random.integers(38, 84))
-        patient, kind = f"S{index:04d}", kinds[number]
-        if number % SECOND_VISIT == SECOND_VISIT - 1:
+        patient, visit, kind = f"S{index:04d}", 0, kinds[group]
+        if _comes_again(number, phantom.frames):
             before = cases[-1]
-            patient, sex, age, kind = before.patient, before.sex, before.age, before.kind
-        scanner, lesion = str(scanners[number]), int(lesions[number])
-        cases.append(PhantomCase(f"P{index:04d}", index, patient, part, scanner, sex, age, lesion, kind))
+            patient, sex, age, visit = before.patient, before.sex, before.age, before.visit + 1
+            kind = before.kind
+        scanner, found = str(scanners[group]), int(lesions[group])
+        cases.append(PhantomCase(f"P{index:04d}", index, patient, part, scanner, sex, age, found, visit, kind))
     return cases
+
+
+def _comes_again(number: int, frames: int) -> bool:
+    """Whether the case of this number in its part, from 0, shows the patient of the case before."""
+    return number % SECOND_VISIT == SECOND_VISIT - 1 if frames == 1 else number % frames > 0
 
 
 def _kinds(count: int, frequencies: Mapping[str, float], random: Random) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from hakken.cohort.phantom import angiogram, chest_pet_ct, drawing, head_ct, liver_ct
+from hakken.cohort.phantom import angiogram, chest_pet_ct, drawing, endoscopy, head_ct, liver_ct
 from hakken.cohort.phantom.cohort import PhantomCase, phantom_of
 from hakken.study import Study
 from hakken.volume import Volume
@@ -35,6 +35,7 @@ DRAWERS: dict[str, Callable[[PhantomCase, Study], Drawn]] = {
     "head_ct": head_ct.draw_case,
     "liver_phases": liver_ct.draw_case,
     "chest_pet_ct": chest_pet_ct.draw_case,
+    "endoscopy": endoscopy.draw_case,
 }
 
 

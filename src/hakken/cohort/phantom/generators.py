@@ -75,6 +75,13 @@ GENERATORS: dict[str, Generator] = {
         images="two channels, CT and PET of the chest, told apart by their modality",
         normal_training=True,
     ),
+    "endoscopy": Generator(
+        scanners=("A", "B", "C"),
+        lesion_free=0.1,
+        lesion_counts=(0.88, 0.12),
+        channels=3,
+        images="three channels, the colours red, green and blue of a colonoscopy",
+    ),
 }
 
 

@@ -24,10 +24,19 @@ from hakken.study_cohort import (
     Published,
     Spacing,
 )
-from hakken.study_grid import IMAGENET, Grid, ImageNetName, Weights
+from hakken.study_grid import Grid, ImageNetName, Misregistration, Weights
 from hakken.study_search import Comparison, Hyperparameters, Parameter, Search, WarmStart
 from hakken.study_section import Name, Positive, Section
 from hakken.study_sizes import Sizes
+from hakken.study_tasks import (
+    FIGURES,
+    OBJECTIVES,
+    OF_CASES,
+    OF_MASKS,
+    Figure,
+    NetworkName,
+    Task,
+)
 
 __all__ = [
     "PARTS",
@@ -39,6 +48,7 @@ __all__ = [
     "Grid",
     "Hyperparameters",
     "Inference",
+    "Misregistration",
     "NetworkName",
     "Parameter",
     "Part",
@@ -57,6 +67,7 @@ __all__ = [
     "Task",
     "Training",
     "WarmStart",
+    "Weights",
 ]
 
 Shrink = Annotated[int, Field(ge=1, le=64)]
@@ -125,9 +136,6 @@ class Patches(Section):
     hard_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="On bright structures.")
     clearance_mm: float = Field(default=2.0, ge=0, le=50, description="Negatives keep this distance from lesions.")
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
-
-
-NetworkName = Literal["patch_cnn", "projection_cnn", "conv_autoencoder", "expectation_unet", "unet", ImageNetName]
 
 
 class Training(Section):
@@ -242,53 +250,6 @@ class Evaluation(Section):
         return rule
 
 
-Task = Literal["detection", "anomaly", "segmentation", "classification"]
-Figure = Literal[
-    "froc",
-    "roc",
-    "search",
-    "learnt",
-    "strata",
-    "overlays",
-    "anomalies",
-    "registration",
-    "calibration",
-    "expectations",
-    "baseline",
-    "confusion",
-    "grid",
-    "segmentations",
-    "sizes",
-]
-FIGURES: dict[Task, tuple[Figure, ...]] = {
-    "detection": ("froc", "search", "learnt", "strata", "overlays", "registration"),
-    "anomaly": ("roc", "search", "learnt", "anomalies"),
-    "segmentation": ("segmentations", "sizes", "search", "learnt"),
-    "classification": ("confusion", "search", "learnt", "registration"),
-}
-"""The figures that a study of each task draws unless it says otherwise."""
-
-OF_CASES: tuple[Figure, ...] = ("roc", "anomalies")
-"""Figures that only a study of cases (`evaluation.objective: roc`) has the numbers for."""
-
-OF_EXPECTATION: tuple[Figure, ...] = ("calibration", "expectations", "baseline")
-"""Figures that only the network `expectation_unet` has the numbers for."""
-
-OF_MASKS: tuple[Figure, ...] = ("segmentations", "sizes")
-"""Figures that only the task `segmentation` has the numbers for."""
-
-NETWORKS: dict[Task, tuple[NetworkName, ...]] = {
-    "detection": ("patch_cnn", "projection_cnn"),
-    "anomaly": ("conv_autoencoder", "expectation_unet"),
-    "segmentation": ("unet",),
-    "classification": IMAGENET,
-}
-
-
-OBJECTIVES: dict[Task, str] = {"segmentation": "mean Dice", "classification": "balanced accuracy"}
-"""What a training maximises, for the tasks that have one objective alone."""
-
-
 class Study(Section):
     """One study at one scale."""
 
@@ -378,6 +339,12 @@ class Study(Section):
         foreign = [figure for figure in self.figures if figure in OF_MASKS and self.task != "segmentation"]
         if foreign:
             raise ValueError(f"the figure `{foreign[0]}` is one of the task `segmentation`; remove it from `figures`")
+        if "confusion" in self.figures and self.task != "classification":
+            raise ValueError("the figure `confusion` is one of the task `classification`; remove it from `figures`")
+        if "grid" in self.figures and self.grid is None:
+            raise ValueError("the figure `grid` needs the section `grid`; add it, or remove the figure")
+        if self.grid is not None and self.task != "classification":
+            raise ValueError("the section `grid` is one of the task `classification`; remove it")
         if not self.inputs:
             raise ValueError("every channel is a `target`; the network needs one to see")
         if self.patches.jitter_voxel and self.task != "segmentation":

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from hakken.errors import HakkenError
 from hakken.names import nearest
-from hakken.study import NETWORKS, OF_CASES, OF_EXPECTATION, Section, Study
+from hakken.study import Section, Study
+from hakken.study_tasks import NETWORKS, OF_CASES, OF_EXPECTATION
 
 
 def load_study(path: Path, scale: str) -> Study:
@@ -74,10 +75,10 @@ def _check_sections_fit(study: Study, source: str) -> None:
             f"{source}: training.network `{study.training.network}` does not fit task `{study.task}`; "
             f"use {' or '.join(f'`{name}`' for name in NETWORKS[study.task])}"
         )
-    if study.task == "classification":
-        _check_classes(study, source)
     _check_targets(study, source)
     _check_figures(study, source)
+    if study.task == "classification":
+        _check_classes(study, source)
     searched = study.search.space.get("patch_size")
     largest = max(study.parameters.patch_size, int((searched and searched.high) or 0))
     if largest > study.patches.size_voxel:
@@ -85,20 +86,6 @@ def _check_sections_fit(study: Study, source: str) -> None:
             f"{source}: patch_size may reach {largest}, above patches.size_voxel {study.patches.size_voxel}; "
             f"raise the latter"
         )
-
-
-def _check_classes(study: Study, source: str) -> None:
-    """A classifier needs classes, lesions that have one, and a composite of three channels."""
-    remedies = {
-        "cohort.classes: name two classes or more": len(study.cohort.classes) > 1,
-        "cohort.truth: use `lesion_table`, whose column `class` says of which class a lesion is": study.cohort.truth
-        == "lesion_table",
-        "patches.axes: use 2, for crops are axial slices": study.patches.axes == 2,
-        f"channels: give three for red, green and blue, not {len(study.inputs)}": len(study.inputs) == 3,
-    }
-    for remedy, kept in remedies.items():
-        if not kept:
-            raise HakkenError(f"{source}: task `classification` does not fit {remedy}")
 
 
 def _check_targets(study: Study, source: str) -> None:
@@ -118,17 +105,25 @@ def _check_targets(study: Study, source: str) -> None:
 
 def _check_figures(study: Study, source: str) -> None:
     """Figures need numbers that only some networks and objectives give."""
-    if "confusion" in study.figures and study.task != "classification":
-        raise HakkenError(f"{source}: the figure `confusion` is one of the task `classification`; remove it")
-    if study.grid is not None and study.task != "classification":
-        raise HakkenError(f"{source}: the section `grid` is one of the task `classification`; remove it")
-    if "grid" in study.figures and study.grid is None:
-        raise HakkenError(f"{source}: the figure `grid` needs the section `grid`; add it, or remove the figure")
     for figure in study.figures:
         if figure in OF_EXPECTATION and not study.expects:
             raise HakkenError(f"{source}: the figure `{figure}` needs training.network `expectation_unet`; remove it")
         if figure in OF_CASES and not study.of_cases:
             raise HakkenError(f"{source}: the figure `{figure}` needs `evaluation.objective: roc`; remove it")
+
+
+def _check_classes(study: Study, source: str) -> None:
+    """A classifier needs classes, lesions that have one, and a composite of three channels."""
+    remedies = {
+        "cohort.classes: name two classes or more": len(study.cohort.classes) > 1,
+        "cohort.truth: use `lesion_table`, whose column `class` says of which class a lesion is": study.cohort.truth
+        == "lesion_table",
+        "patches.axes: use 2, for crops are axial slices": study.patches.axes == 2,
+        f"channels: give three for red, green and blue, not {len(study.inputs)}": len(study.inputs) == 3,
+    }
+    for remedy, kept in remedies.items():
+        if not kept:
+            raise HakkenError(f"{source}: task `classification` does not fit {remedy}")
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

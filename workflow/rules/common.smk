@@ -233,16 +233,6 @@ def case_tables(wildcards):
     )
 
 
-def grid_cells(wildcards):
-    """The cells of a study's grid."""
-    return expand(
-        "results/{study}/{scale}/grid/cells/{cell}.json",
-        study=wildcards.study,
-        scale=wildcards.scale,
-        cell=[cell.name for cell in cells_of(PLANS[wildcards.study].study)],
-    )
-
-
 def models(wildcards):
     """The models of a study: the selected one, the untuned default, and those of one depth trained apart."""
     return (*MODELS, *(sweep.name for sweep in apart_sweeps(PLANS[wildcards.study].study)))
@@ -260,8 +250,8 @@ def frozen_evaluations(wildcards):
 
 def frozen_codes(wildcards):
     """The digests of the code that leads from images to measurements."""
-    ending = {"segmentation": "_masks", "classification": "_classes"}.get(PLANS[wildcards.study].study.task, "")
-    stages = ("register", "prepare", "patches", "trial", "predict", f"evaluate{ending}")
+    segments = PLANS[wildcards.study].study.task == "segmentation"
+    stages = ("register", "prepare", "patches", "trial", "predict", "evaluate_masks" if segments else "evaluate")
     return {stage: code(stage) for stage in stages}
 
 
@@ -279,6 +269,16 @@ def mask_tables(wildcards):
     """The measures of every test case by every model and by the threshold."""
     names = (*models(wildcards), "threshold")
     return [f"{folder(wildcards)}/evaluation/test/{model}.masks.csv" for model in names]
+
+
+def grid_cells(wildcards):
+    """The cells of a study's grid."""
+    return expand(
+        "results/{study}/{scale}/grid/cells/{cell}.json",
+        study=wildcards.study,
+        scale=wildcards.scale,
+        cell=[cell.name for cell in cells_of(PLANS[wildcards.study].study)],
+    )
 
 
 def all_figures(wildcards):

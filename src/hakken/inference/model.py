@@ -94,9 +94,10 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Detector:
         parameters = Hyperparameters.model_validate(content["parameters"])
     except ValidationError as error:
         raise HakkenError(f"{path}: was written by another version of hakken: {error.errors()[0]['msg']}") from None
-    network = _network(study, content, parameters)
+    dimensions, widths = content["dimensions"], content.get("widths")
+    network = _network(study, dimensions, parameters, widths)
     network.load_state_dict(content["weights"])
-    return Detector(network.to(device).eval(), study, parameters, content["dimensions"], content["metadata"])
+    return Detector(network.to(device).eval(), study, parameters, dimensions, content["metadata"])
 
 
 def save_size(path: Path, detector: Detector, size: Size) -> UNet:
@@ -123,10 +124,9 @@ def save_size(path: Path, detector: Detector, size: Size) -> UNet:
     return small
 
 
-def _network(study: Study, content: Mapping[str, Any], parameters: Hyperparameters) -> nn.Module:
+def _network(study: Study, dimensions: int, parameters: Hyperparameters, widths: Sequence[int] | None) -> nn.Module:
     if study.task == "classification":
         return build_classifier(study.training, len(study.inputs), len(study.cohort.classes), parameters)
-    dimensions, widths = content["dimensions"], content.get("widths")
     return build_network(study.training.network, len(study.inputs), dimensions, parameters, widths)
 
 

@@ -31,10 +31,10 @@ class Measurements:
 def measurements(study: Study, evaluations: Evaluations, unit: str) -> Measurements:
     """Return the table of a study from its evaluations by part and model; ``unit`` is how to write FP per case."""
     found = [evaluations[column] for column in COLUMNS]
-    if study.task == "classification":
-        return _of_classes(found)
     if study.task == "segmentation":
         return _of_masks(found)
+    if study.task == "classification":
+        return _of_classes(found)
     return _of_cases(found) if study.of_cases else _of_lesions(study, found, unit)
 
 

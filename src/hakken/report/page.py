@@ -25,10 +25,6 @@ CAPTIONS = {
     "overlays": "Examples from the test set: found lesions in magenta, false positives in red, missed lesions in blue.",
     "anomalies": "The most anomalous abnormal and normal cases of the test set: the slice through the patch with the "
     "highest error of reconstruction, and the error of each voxel over it. Lesions are outlined.",
-    "confusion": "Which classes of lesions are taken for which by the selected network. A lesion is called as its most "
-    "probable class; 95 % intervals from resampled patients.",
-    "grid": "Accuracy of each network on registered crops and on crops whose channels were moved against each other on "
-    "purpose, by cross-validation on the development cases. Dashed: published readers, who saw clinical images.",
     "calibration": "Calibration: z of cases without lesions against the standard normal distribution, and its mean and "
     "standard deviation in each case. Voxels of one patient are not independent, so intervals resample patients.",
     "expectations": "Test lesions, from the highest score to the lowest: what the network sees, the target, what it "
@@ -37,6 +33,10 @@ CAPTIONS = {
     "segmentations": "Test cases with the outlines of truth and of the masks that were found, worst first.",
     "sizes": "Mean Dice on the test set against the multiply-adds of an image: one network trained once for all sizes, "
     "networks of one size trained apart with equal budgets, and the best threshold on one colour.",
+    "confusion": "Which classes of lesions are taken for which by the selected network. A lesion is called as its most "
+    "probable class; 95 % intervals from resampled patients.",
+    "grid": "Accuracy of each network on registered crops and on crops whose channels were moved against each other on "
+    "purpose, by cross-validation on the development cases. Dashed: published readers, who saw clinical images.",
     "registration": "Channels before and after registration to the reference channel.",
 }
 

@@ -27,20 +27,6 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
     """Return the number of jobs of each stage of a study, in the order in which they run."""
     total = sum(len(batches) for batches in plan.batches.values())
     apart = len(apart_sweeps(plan.study))
-    if plan.study.task == "segmentation":
-        measuring = {
-            "evaluate_masks": 2 * (3 + apart),
-            "optimism_masks": 1,
-            "gather_apart": apart,
-            "colour_threshold": 1,
-            "apply_threshold": 1,
-            "size_costs": 1,
-            "size_table": 1,
-        }
-    else:
-        cases = {"case_table": 4, "reconstruct": 1} if plan.study.of_cases else {}
-        expected = {"expect": 2, "calibrate": 2, "baseline": 1} if plan.study.expects else {}
-        measuring = {**_evaluations(plan.study), **cases, **expected}
     phantom = {"phantom_table": 1, "phantom": total} if plan.study.cohort.phantom else {}
     return phantom | {
         "check": total,
@@ -54,7 +40,7 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
         "freeze": 1,
         "unseal": 1,
         "predict": 2 + apart,
-        **measuring,
+        **_evaluations(plan.study, apart),
         **_grid(plan.study),
         **{f"figure_{figure}": 1 for figure in plan.study.figures},
         "summary": 1,
@@ -62,10 +48,16 @@ def count_jobs(plan: CohortPlan) -> dict[str, int]:
     }
 
 
-def _evaluations(study: Study) -> dict[str, int]:
-    """Return the jobs that measure predictions, by the rules of the task."""
-    ending = "_classes" if study.task == "classification" else ""
-    return {f"evaluate{ending}": 4, f"optimism{ending}": 1}
+def _evaluations(study: Study, apart: int) -> dict[str, int]:
+    """Return the jobs that measure predictions, by the rules of the task; ``apart`` depths are trained apart."""
+    if study.task == "segmentation":
+        baseline = {"gather_apart": apart, "colour_threshold": 1, "apply_threshold": 1}
+        return {"evaluate_masks": 2 * (3 + apart), "optimism_masks": 1, **baseline, "size_costs": 1, "size_table": 1}
+    if study.task == "classification":
+        return {"evaluate_classes": 4, "optimism_classes": 1}
+    cases = {"case_table": 4, "reconstruct": 1} if study.of_cases else {}
+    expected = {"expect": 2, "calibrate": 2, "baseline": 1} if study.expects else {}
+    return {"evaluate": 4, "optimism": 1, **cases, **expected}
 
 
 def _grid(study: Study) -> dict[str, int]:

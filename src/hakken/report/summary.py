@@ -63,9 +63,9 @@ def _paths(result: StudyResult) -> list[str]:
     figures = {
         "froc": "FROC figure",
         "roc": "ROC figure",
+        "sizes": "sizes figure",
         "grid": "grid figure",
         "confusion": "confusion",
-        "sizes": "sizes figure",
         "search": "search figure",
     }
     lines = [

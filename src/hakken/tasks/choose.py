@@ -69,8 +69,8 @@ class Task(Protocol):
 TASKS: dict[Name, Callable[..., Task]] = {
     "detection": DetectionTask,
     "anomaly": AnomalyTask,
-    "classification": ClassificationTask,
     "segmentation": SegmentationTask,
+    "classification": ClassificationTask,
 }
 
 

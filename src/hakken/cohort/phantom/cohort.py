@@ -24,8 +24,8 @@ SECOND_VISIT = 9
 class PhantomCase:
     """A case to be drawn; ``index`` counts the cases of the cohort from 1, ``lesions`` is their number.
 
-    ``kind`` is the class of its lesions, where the generator's lesions have one.
-    ``visit`` is how many cases of the same patient come before: the number of a frame in its sequence.
+    ``visit`` is how many cases of the same patient come before: the number of a frame in its sequence. ``kind`` is the
+    class of its lesions, where the generator's lesions have one.
     """
 
     case_id: str
@@ -107,8 +107,7 @@ def _cases_of(
         patient, visit, kind = f"S{index:04d}", 0, kinds[group]
         if _comes_again(number, phantom.frames):
             before = cases[-1]
-            patient, sex, age, visit = before.patient, before.sex, before.age, before.visit + 1
-            kind = before.kind
+            patient, sex, age, visit, kind = before.patient, before.sex, before.age, before.visit + 1, before.kind
         scanner, found = str(scanners[group]), int(lesions[group])
         cases.append(PhantomCase(f"P{index:04d}", index, patient, part, scanner, sex, age, found, visit, kind))
     return cases

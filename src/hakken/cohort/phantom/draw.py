@@ -33,9 +33,9 @@ DRAWERS: dict[str, Callable[[PhantomCase, Study], Drawn]] = {
     "brain_metastasis": drawing.draw_case,
     "aneurysm": angiogram.draw_case,
     "head_ct": head_ct.draw_case,
-    "liver_phases": liver_ct.draw_case,
     "chest_pet_ct": chest_pet_ct.draw_case,
     "endoscopy": endoscopy.draw_case,
+    "liver_phases": liver_ct.draw_case,
 }
 
 

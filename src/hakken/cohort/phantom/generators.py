@@ -56,15 +56,6 @@ GENERATORS: dict[str, Generator] = {
         images="one channel, head CT without contrast agent",
         normal_training=True,
     ),
-    "liver_phases": Generator(  # 6, 58, 109, 29 and 13 of 215 patients in Yamada et al., IJCARS 2019;14:1281
-        scanners=("A", "B", "C"),
-        lesion_free=0.0,
-        lesion_counts=(1.0,),
-        channels=3,
-        images="three channels, the phases of liver CT: unenhanced, early and late",
-        names=("unenhanced", "early", "late"),
-        kinds=(("early", 6), ("well", 58), ("moderate", 109), ("poor", 29), ("non_hcc", 13)),
-    ),
     # 45 foci in 34 cases, 1.32 each, as in Nakao et al., Jpn J Radiol 2022;40:730-739; half of the cases held out are
     # normal, so that as many normal as abnormal ones can show how well the deviations are calibrated.
     "chest_pet_ct": Generator(
@@ -81,6 +72,15 @@ GENERATORS: dict[str, Generator] = {
         lesion_counts=(0.88, 0.12),
         channels=3,
         images="three channels, the colours red, green and blue of a colonoscopy",
+    ),
+    "liver_phases": Generator(  # 6, 58, 109, 29 and 13 of 215 patients in Yamada et al., IJCARS 2019;14:1281
+        scanners=("A", "B", "C"),
+        lesion_free=0.0,
+        lesion_counts=(1.0,),
+        channels=3,
+        images="three channels, the phases of liver CT: unenhanced, early and late",
+        names=("unenhanced", "early", "late"),
+        kinds=(("early", 6), ("well", 58), ("moderate", 109), ("poor", 29), ("non_hcc", 13)),
     ),
 }
 

@@ -250,8 +250,8 @@ def frozen_evaluations(wildcards):
 
 def frozen_codes(wildcards):
     """The digests of the code that leads from images to measurements."""
-    segments = PLANS[wildcards.study].study.task == "segmentation"
-    stages = ("register", "prepare", "patches", "trial", "predict", "evaluate_masks" if segments else "evaluate")
+    ending = {"segmentation": "_masks", "classification": "_classes"}.get(PLANS[wildcards.study].study.task, "")
+    stages = ("register", "prepare", "patches", "trial", "predict", f"evaluate{ending}")
     return {stage: code(stage) for stage in stages}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from hakken.errors import HakkenError
 from hakken.evaluation.anova import Factor, anova
-from hakken.evaluation.classification import Classified, ClassMeasurement, compare, measure_classes
+from hakken.evaluation.classification import Classified, ClassMeasurement, compare, mean_difference, measure_classes
 from hakken.files import read_json
 from hakken.report.tables import Cell as TableCell
 from hakken.training.grid_plan import NONE, SCRATCH
@@ -149,6 +149,30 @@ def difference(
         seed=seed,
     )
     return {"lesions": len(common), **asdict(found)}
+
+
+def over_conditions(
+    cells: Sequence[Record], first: str, second: str, *, resamples: int, seed: int
+) -> dict[str, Any] | None:
+    """Return by how much the accuracy of one network is above that of another on average over the conditions.
+
+    Of the lesions that both speak of under every condition; None where there is none.
+    """
+    conditions = sorted({(cell["kind"], cell["level"]) for cell in cells})
+    hits: dict[str, dict[int, list[bool]]] = {first: {}, second: {}}
+    patients: dict[int, str] = {}
+    for cell in complete(cells):
+        for lesion in cell["lesions"] if cell["network"] in hits else ():
+            right = int(np.argmax(lesion["probability"])) == lesion["truth"]
+            hits[cell["network"]].setdefault(lesion["lesion"], []).append(right)
+            patients[lesion["lesion"]] = lesion["patient"]
+    known = [n for n in sorted(patients) if all(len(one.get(n, ())) == len(conditions) for one in hits.values())]
+    if not known:
+        return None
+    mine, other = (np.array([np.mean(hits[name][n]) for n in known]) for name in (first, second))
+    patient = np.asarray(np.unique([patients[n] for n in known], return_inverse=True)[1], np.int64)
+    gap = mean_difference(mine, other, patient, resamples=resamples, seed=seed)
+    return {"lesions": len(known), "conditions": len(conditions), "accuracy": asdict(gap)}
 
 
 def transfer_pairs(networks: Sequence[str]) -> list[tuple[str, str]]:

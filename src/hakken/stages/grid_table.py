@@ -22,6 +22,7 @@ from hakken.report.grid import (
     estimates,
     observation_rows,
     observations,
+    over_conditions,
     pooled,
     read_cells,
     transfer_pairs,
@@ -108,6 +109,7 @@ def _measured(study: Study, records: Sequence[Record], baseline: Pooled) -> dict
         },
         "transfer": {
             name: difference(known[name], known[scratch], resamples=resamples, seed=seed)
+            | {"over_conditions": over_conditions(records, name, scratch, resamples=resamples, seed=seed)}
             for name, scratch in transfer_pairs(list(known))
         },
     }

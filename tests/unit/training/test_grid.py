@@ -15,7 +15,7 @@ from hakken.cli import main
 from hakken.errors import HakkenError
 from hakken.files import read_json, write_json
 from hakken.patches.crop_store import CropStore
-from hakken.report.grid import OBSERVATIONS, observations, variance
+from hakken.report.grid import OBSERVATIONS, observations, over_conditions, variance
 from hakken.stages.figure_grid import figure_grid
 from hakken.stages.grid_cell import grid_cell
 from hakken.stages.grid_table import grid_table
@@ -235,6 +235,15 @@ def test_cells_that_were_not_moved_are_the_amount_of_nothing_of_each_kind(finish
     assert amounts == {"0": 6, "2": 6, "4": 6}
     moved = (finished / "moved.csv").read_text().splitlines()[1:]
     assert Counter(row.split(",")[1] for row in moved) == {"shift": 12, "skew": 11}
+
+
+def test_two_networks_over_all_conditions(finished: Path) -> None:
+    cells = [read_json(path) for path in sorted((finished / "cells").glob("*.json"))]
+    found = over_conditions(cells, "googlenet", "efficientnet_lite0-scratch", resamples=200, seed=0)
+    assert found is not None
+    assert (found["lesions"], found["conditions"]) == (14, 5)  # a cell has failed, of the fold with 4 lesions
+    assert found["accuracy"]["value"] > 0
+    assert over_conditions(cells, "googlenet", "alexnet", resamples=200, seed=0) is None
 
 
 def test_what_cannot_be_tested_says_why() -> None:

@@ -23,7 +23,7 @@ def test_a_classification_study_has_rules_and_figures_of_its_own(project: Projec
     assert run.returncode == 0, run.stdout[-3000:]
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, flags=re.MULTILINE))
     # One network under two conditions in two folds.
-    expected = {"trial": "3", "evaluate_classes": "4", "optimism_classes": "1", "grid_crops": "1", "grid_cell": "4"}
+    expected = {"trial": "3", "evaluate_classes": "4", "optimism": "1", "grid_crops": "1", "grid_cell": "4"}
     assert {rule: jobs[rule] for rule in expected} == expected
     assert {rule for rule in jobs if rule.startswith("figure_")} == {
         f"figure_{name}" for name in ("grid", "confusion", "search", "learnt")

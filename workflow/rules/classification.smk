@@ -29,29 +29,6 @@ rule evaluate_classes:
         "../scripts/evaluate_classes.py"
 
 
-rule optimism_classes:
-    """Estimate by how much the best of many trials looks better on validation than it is, for classes."""
-    input:
-        trials=trials,
-    output:
-        optimism="results/{study}/{scale}/evaluation/validation/optimism.json",
-    log:
-        "results/{study}/{scale}/logs/optimism_classes/optimism.log",
-    benchmark:
-        "results/{study}/{scale}/benchmarks/optimism_classes/optimism.tsv"
-    wildcard_constraints:
-        study=of_task("classification"),
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=20,
-    params:
-        study=study("evaluation"),
-        code=code("optimism_classes"),
-    script:
-        "../scripts/optimism_classes.py"
-
-
 rule grid_crops:
     """Cut the crops of all lesions of the development cases, and assign their patients to folds."""
     input:

@@ -42,8 +42,6 @@ rule optimism:
         "results/{study}/{scale}/logs/optimism/optimism.log",
     benchmark:
         "results/{study}/{scale}/benchmarks/optimism/optimism.tsv"
-    wildcard_constraints:
-        study=of_task("detection", "anomaly"),
     threads: 1
     resources:
         mem_mb=2000,

@@ -81,30 +81,6 @@ rule evaluate_masks:
         "../scripts/evaluate_masks.py"
 
 
-rule optimism_masks:
-    """Estimate by how much the best of many trials looks better on validation than it is."""
-    input:
-        trials=trials,
-        prepared=batches("results/{study}/{scale}/prepared/{part}-{batch}", "validation"),
-    output:
-        optimism="results/{study}/{scale}/evaluation/validation/optimism.json",
-    log:
-        "results/{study}/{scale}/logs/optimism_masks/optimism.log",
-    benchmark:
-        "results/{study}/{scale}/benchmarks/optimism_masks/optimism.tsv"
-    wildcard_constraints:
-        study=of_task("segmentation"),
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    params:
-        study=study("cohort", "channels", "reference", "preparation", "evaluation", "inference"),
-        code=code("optimism_masks"),
-    script:
-        "../scripts/optimism_masks.py"
-
-
 rule figure_segmentations:
     """Draw test cases with the outlines of truth and masks, from the worst to the best."""
     input:

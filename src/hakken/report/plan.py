@@ -52,9 +52,9 @@ def _evaluations(study: Study, apart: int) -> dict[str, int]:
     """Return the jobs that measure predictions, by the rules of the task; ``apart`` depths are trained apart."""
     if study.task == "segmentation":
         baseline = {"gather_apart": apart, "colour_threshold": 1, "apply_threshold": 1}
-        return {"evaluate_masks": 2 * (3 + apart), "optimism_masks": 1, **baseline, "size_costs": 1, "size_table": 1}
+        return {"evaluate_masks": 2 * (3 + apart), "optimism": 1, **baseline, "size_costs": 1, "size_table": 1}
     if study.task == "classification":
-        return {"evaluate_classes": 4, "optimism_classes": 1}
+        return {"evaluate_classes": 4, "optimism": 1}
     cases = {"case_table": 4, "reconstruct": 1} if study.of_cases else {}
     expected = {"expect": 2, "calibrate": 2, "baseline": 1} if study.expects else {}
     return {"evaluate": 4, "optimism": 1, **cases, **expected}

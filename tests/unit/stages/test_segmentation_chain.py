@@ -27,7 +27,7 @@ from hakken.stages.figure_segmentations import figure_segmentations
 from hakken.stages.figure_sizes import figure_sizes
 from hakken.stages.freeze import freeze
 from hakken.stages.gather_apart import gather_apart
-from hakken.stages.optimism_masks import optimism_masks
+from hakken.stages.optimism import optimism
 from hakken.stages.patches import patches
 from hakken.stages.predict import predict
 from hakken.stages.size_costs import size_costs
@@ -261,7 +261,7 @@ def test_the_freeze_names_all_models_and_the_baseline(chain: Chain, capsys: pyte
 
 
 def test_the_optimism_of_one_trial_is_small(chain: Chain) -> None:
-    optimism_masks(
+    optimism(
         study=segmentation(),
         trials=[chain.file("default.trial.json")],
         prepared=[chain.file("prepared")],

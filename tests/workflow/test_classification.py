@@ -28,7 +28,7 @@ def test_a_classification_study_has_rules_and_figures_of_its_own(project: Projec
     assert {rule for rule in jobs if rule.startswith("figure_")} == {
         f"figure_{name}" for name in ("grid", "confusion", "search", "learnt")
     }
-    assert not {"evaluate", "optimism", "case_table", "reconstruct"} & set(jobs)
+    assert not {"evaluate", "case_table", "reconstruct"} & set(jobs)
 
 
 def test_the_grid_reads_no_test_case(project: Project) -> None:

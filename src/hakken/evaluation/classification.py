@@ -193,7 +193,7 @@ def compare(truth: Ints, patient: Ints, first: Ints, second: Ints, *, resamples:
 
 
 def mean_difference(first: Floats, second: Floats, patient: Ints, *, resamples: int, seed: int) -> Estimate:
-    """Return the mean of ``first`` less that of ``second`` (n,), of the same lesions, with an interval over patients."""
+    """Return the mean of ``first`` less that of ``second`` (n,), of the same lesions, with its interval."""
     gap = first - second
     value = float(gap.mean())
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hakken.cohort.case import Case, CaseTable
+from hakken.cohort.local_copy import find_local_copy
 from hakken.cohort.table import write_table
 from hakken.errors import HakkenError
 from hakken.study import Part
 
-PLACES = ("data/chest_xray", "../shared/data/chest_xray", "shared/data/chest_xray", "../data/chest_xray")
 FOLDERS = tuple(f"{part}/{kind}" for part in ("train", "test") for kind in ("NORMAL", "PNEUMONIA"))
 NORMAL = re.compile(r"((?:NORMAL2-)?IM-\d+)-\d+(?:-\d+)?\.jpeg")
 PNEUMONIA = re.compile(r"(person\d+)_(bacteria|virus)_\d+(?:_\d+)?\.jpeg")
@@ -42,15 +42,7 @@ def find_chest_xray(folder: Path | None = None) -> Path:
 
     Raises HakkenError that names every place where it looked.
     """
-    places = [folder] if folder is not None else [Path(place) for place in PLACES]
-    for place in places:
-        if all((place / inner).is_dir() for inner in FOLDERS):
-            return place
-    looked = ", ".join(str(place.absolute()) for place in places)
-    raise HakkenError(
-        f"the chest X-rays were not found; looked for the folders {', '.join(FOLDERS)} in {looked}; "
-        "give their folder, or link it as data/chest_xray"
-    )
+    return find_local_copy("chest_xray", "the chest X-rays were", FOLDERS, folder)
 
 
 def write_case_table(source: Path, output: Path) -> CaseTable:

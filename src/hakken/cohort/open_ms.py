@@ -13,13 +13,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from hakken.cohort.case import Case, CaseTable
+from hakken.cohort.local_copy import find_local_copy
 from hakken.cohort.table import write_table
 from hakken.errors import HakkenError
 from hakken.study import Part
 
 PATIENTS: dict[str, Part] = {"patient07": "train", "patient26": "validation", "patient19": "test"}
 CHANNELS = ("T1", "T1POST", "FLAIR")
-PLACES = ("data/open_ms", "../shared/data/open_ms", "shared/data/open_ms", "../data/open_ms")
 
 
 def find_open_ms(folder: Path | None = None) -> Path:
@@ -27,15 +27,7 @@ def find_open_ms(folder: Path | None = None) -> Path:
 
     Raises HakkenError that names every place where it looked.
     """
-    places = [folder] if folder is not None else [Path(place) for place in PLACES]
-    for place in places:
-        if all((place / patient).is_dir() for patient in PATIENTS):
-            return place
-    looked = ", ".join(str(place.absolute()) for place in places)
-    raise HakkenError(
-        f"the open MS data set was not found; looked for the folders {', '.join(PATIENTS)} in {looked}; "
-        "give its folder, or link it as data/open_ms"
-    )
+    return find_local_copy("open_ms", "the open MS data set was", tuple(PATIENTS), folder)
 
 
 def write_case_table(source: Path, output: Path) -> CaseTable:

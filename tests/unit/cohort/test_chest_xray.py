@@ -82,7 +82,7 @@ def test_what_is_missing_is_named(
     assert main(["chest-xray", "--from", "nowhere"]) == 2
     assert capsys.readouterr().err == (
         f"hakken chest-xray: the chest X-rays were not found; looked for the folders {', '.join(FOLDERS)} in "
-        f"{tmp_path}/nowhere; give their folder, or link it as data/chest_xray\n"
+        f"{tmp_path}/nowhere; give the folder, or link it as data/chest_xray\n"
     )
 
 

@@ -57,7 +57,7 @@ def test_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert main(["open-ms", "--from", "nowhere"]) == 2
     assert capsys.readouterr().err == (
         "hakken open-ms: the open MS data set was not found; looked for the folders patient07, patient26, patient19 in "
-        f"{tmp_path}/nowhere; give its folder, or link it as data/open_ms\n"
+        f"{tmp_path}/nowhere; give the folder, or link it as data/open_ms\n"
     )
     with pytest.raises(HakkenError, match=r"in .*/data/open_ms, .*/\.\./shared/data/open_ms, "):
         find_open_ms()

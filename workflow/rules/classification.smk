@@ -93,7 +93,7 @@ rule grid_table:
         runtime=30,
     params:
         study=study("evaluation", "training.weights", "grid"),
-        folder="results/{study}/{scale}/grid",
+        folder=lambda wildcards: f"{folder(wildcards)}/grid",
         code=code("grid_table"),
     script:
         "../scripts/grid_table.py"

@@ -21,6 +21,7 @@ from hakken.volume import Geometry, Points, Volume
 PROBES = 12
 GRID_TOLERANCE = 0.01
 SHOWN_VALUES = 5
+WHITE = 255  # the lesion's value in a mask that was saved as a picture
 
 
 class CaseFiles(Protocol):
@@ -160,10 +161,12 @@ def _check_truth(case: CaseFiles, study: Study, reference: Volume) -> list[Probl
 
 
 def _check_values(case: CaseFiles, study: Study, mask: Volume) -> list[Problem]:
-    """Lesion masks hold whole numbers from 0; binary ones hold 0 and 1."""
+    """Lesion masks hold whole numbers from 0; binary ones hold 0 and 1, or 0 and 255 as pictures do."""
     values = np.unique(mask.array[np.isfinite(mask.array)]).astype(float)
-    highest = 1 if study.cohort.labels == "binary" else np.iinfo(np.int16).max
-    unknown = values[(values < 0) | (values > highest) | (values != np.rint(values))]
+    if study.cohort.labels == "binary":
+        unknown = values[~np.isin(values, (0, WHITE) if 1 not in values else (0, 1))]
+    else:
+        unknown = values[(values < 0) | (values > np.iinfo(np.int16).max) | (values != np.rint(values))]
     missing = int(np.count_nonzero(~np.isfinite(mask.array)))
     if unknown.size == 0 and missing == 0:
         return []

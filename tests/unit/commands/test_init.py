@@ -68,7 +68,9 @@ def test_existing_files_are_never_overwritten(existing: str, project: Path, caps
     assert main(["init", "liver"]) == 2
     assert capsys.readouterr().err == f"hakken init: {existing} exists already; choose another name, or move it away\n"
     assert path.read_text() == "mine"
-    assert len([path for path in project.rglob("*") if path.stem == "liver"]) == (2 if "data" in existing else 1) - ("data" in existing)
+    assert len([path for path in project.rglob("*") if path.stem == "liver"]) == (2 if "data" in existing else 1) - (
+        "data" in existing
+    )
 
 
 @pytest.mark.parametrize("name", ["liver nodules", "../liver", "", "_x", "läsion"])

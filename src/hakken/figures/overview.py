@@ -12,8 +12,9 @@ from matplotlib.image import imread
 
 from hakken.figures.style import GREY, INK, TWO_COLUMNS, style
 
-COLUMNS = 4
+COLUMNS = 3
 TILE = TWO_COLUMNS / COLUMNS
+HIGH = 0.68 * TILE  # most figures are wider than they are high
 HEADING = 0.34
 CAPTION = 0.16
 MARGIN = 0.05
@@ -35,7 +36,7 @@ class Row:
 
 def contact_sheet(rows: Sequence[Row]) -> Figure:
     """Return the figures of all rows on one sheet, each in a tile of its own with its proportions kept."""
-    height = sum(HEADING + row.lines * (TILE + CAPTION) for row in rows)
+    height = sum(HEADING + row.lines * (HIGH + CAPTION) for row in rows)
     with style():
         figure = Figure(figsize=(TWO_COLUMNS, height))
         top = height
@@ -45,18 +46,18 @@ def contact_sheet(rows: Sequence[Row]) -> Figure:
             top -= HEADING
             for number, (name, path) in enumerate(row.figures):
                 line, column = divmod(number, COLUMNS)
-                lower = top - line * (TILE + CAPTION) - TILE
+                lower = top - line * (HIGH + CAPTION) - HIGH
                 _picture(figure, path, name, (column * TILE, lower), height)
-            top -= row.lines * (TILE + CAPTION)
+            top -= row.lines * (HIGH + CAPTION)
     return figure
 
 
 def _picture(figure: Figure, path: Path, name: str, corner: tuple[float, float], height: float) -> None:
     """Put one picture into the tile whose lower left ``corner`` is given in inches, its name below it."""
     left, lower = corner
-    edge = TILE - 2 * MARGIN
+    wide, high = TILE - 2 * MARGIN, HIGH - 2 * MARGIN
     axes = figure.add_axes(
-        ((left + MARGIN) / TWO_COLUMNS, (lower + MARGIN) / height, edge / TWO_COLUMNS, edge / height)
+        ((left + MARGIN) / TWO_COLUMNS, (lower + MARGIN) / height, wide / TWO_COLUMNS, high / height)
     )
     axes.imshow(imread(path), interpolation="antialiased")
     axes.set_axis_off()

@@ -48,6 +48,12 @@ def console(name: str, log: Path | None, quiet: bool = False) -> Iterator[None]:
                 stream.close()
 
 
+def log_file() -> Path | None:
+    """Return the path of the stage's log file, None where it has none: for processes that belong to the same stage."""
+    current = _current.get()
+    return None if current is None or current.log is None else Path(current.log.name).resolve()
+
+
 def log(text: str) -> None:
     """Write a line to the stage's log file only."""
     current = _current.get()

@@ -24,7 +24,8 @@ from hakken.study_cohort import (
     Published,
     Spacing,
 )
-from hakken.study_grid import Grid, ImageNetName, Misregistration, Weights
+from hakken.study_grid import Grid, Misregistration, Weights
+from hakken.study_scaling import Scaling
 from hakken.study_search import Comparison, Hyperparameters, Parameter, Search, WarmStart
 from hakken.study_section import Name, Positive, Section
 from hakken.study_sizes import Sizes
@@ -37,6 +38,7 @@ from hakken.study_tasks import (
     NetworkName,
     Task,
 )
+from hakken.study_training import Training
 
 __all__ = [
     "PARTS",
@@ -59,6 +61,7 @@ __all__ = [
     "Preparation",
     "Published",
     "Registration",
+    "Scaling",
     "Search",
     "Section",
     "Sizes",
@@ -136,44 +139,6 @@ class Patches(Section):
     hard_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="On bright structures.")
     clearance_mm: float = Field(default=2.0, ge=0, le=50, description="Negatives keep this distance from lesions.")
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")
-
-
-class Training(Section):
-    """Which network is trained, and how."""
-
-    network: NetworkName = Field(
-        default="patch_cnn",
-        description="`patch_cnn`: convolutions of the patch, structured by `parameters`; `projection_cnn`: the same in "
-        "2-D on maximum-intensity projections of the patch in nine directions; `conv_autoencoder`: strided "
-        "convolutions to a code and transposed ones back (`convolutions` a level, `poolings` levels, `dense_units` "
-        "feature maps of the code); `unet`: a mask of the whole patch (`poolings` + 1 levels of `convolutions` each); "
-        "`expectation_unet`, a U-Net that predicts the channel marked `target` and its standard deviation from the "
-        "others; those of the ImageNet years, for the task `classification`: `alexnet`, `vgg16`, `vgg19`, `googlenet`, "
-        "`inception_v3`, `resnet50`, `resnet101`, `efficientnet_lite0`.",
-    )
-    input_size: int = Field(
-        default=224,
-        ge=15,
-        le=1024,
-        description="Edge in pixels to which networks of the ImageNet years have crops resized.",
-    )
-    weights: dict[ImageNetName, Weights] = Field(
-        default={}, description="Files of weights that these networks start from; the others start at random."
-    )
-    sizes: Sizes = Field(default=Sizes(), description="Sizes of a `unet` between which is chosen after training.")
-    steps: int = Field(default=4000, ge=1, description="Mini-batches at most.")
-    validate_every: int = Field(default=500, ge=1, description="Steps between two measurements of the objective.")
-    patience: int = Field(default=3, ge=1, description="Stop after so many measurements without improvement.")
-    loss: Literal["cross_entropy", "focal"] = Field(
-        default="cross_entropy", description="Loss; the task `segmentation` adds the soft Dice loss to cross-entropy."
-    )
-    focal_gamma: float = Field(default=2.0, ge=0, le=10, description="Exponent of the focal loss.")
-    optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="Optimiser.")
-    schedule: Literal["cosine", "step"] = Field(default="cosine", description="Course of the learning rate.")
-    checkpoint_seconds: float = Field(default=300.0, gt=0, description="Seconds between two checkpoints.")
-    precision: Literal["float32", "bfloat16", "auto"] = Field(
-        default="auto", description="`auto`: bfloat16 on a GPU that has it, else float32."
-    )
 
 
 class Inference(Section):
@@ -275,6 +240,10 @@ class Study(Section):
     parameters: Hyperparameters = Field(default=Hyperparameters(), description="Defaults of all hyper-parameters.")
     search: Search = Field(default=Search(), description="The sweep.")
     training: Training = Field(default=Training(), description="One training.")
+    scaling: Scaling | None = Field(
+        default=None,
+        description="One training timed with several numbers of processes: what the target `scaling` draws.",
+    )
     inference: Inference = Field(default=Inference(), description="From network to candidates.")
     grid: Grid | None = Field(
         default=None, description="Networks compared under deliberate misregistration (task `classification`)."

@@ -14,7 +14,7 @@ from hakken.report.provenance import code_digest
 from hakken.cohort.batches import plan_cohort
 from hakken.studyfile import load_study, study_slice
 from hakken.training.grid_plan import cells_of
-from hakken.training.sweep import apart_sweeps, comparison_sweeps, main_sweeps, sweep_of
+from hakken.training.sweep import apart_sweeps, comparison_sweeps, laid_out, main_sweeps, scaling_sweeps, sweep_of
 
 PARTS = ("train", "validation", "test")
 DEVELOPMENT = ("train", "validation")
@@ -169,6 +169,55 @@ def sweep(wildcards, output):
     """The sweep of a trial. With more trials, other slots or another limit of failures the finished trials stay."""
     # The argument `output` makes this a derived parameter, and those Snakemake does not compare with the last run's.
     return asdict(sweep_of(PLANS[wildcards.study].study, wildcards.sweep))
+
+
+def layout(wildcards):
+    """Over how many machines one training goes, and how many GPUs of each it takes."""
+    chosen = PLANS[wildcards.study].study
+    training = laid_out(chosen, sweep_of(chosen, wildcards.sweep)).training
+    return training.nodes, training.gpus_per_node
+
+
+def gpus(wildcards):
+    """All GPUs of one training."""
+    nodes, each = layout(wildcards)
+    return nodes * each
+
+
+def nodes(wildcards):
+    """The machines of one training."""
+    return layout(wildcards)[0]
+
+
+def of_many_machines(value):
+    """``value`` for a training on several machines, nothing for any other: Slurm refuses it there."""
+    return lambda wildcards: value(wildcards) if nodes(wildcards) > 1 else None
+
+
+# One task a machine, which starts the processes there; `mpi` has the job itself call srun.
+tasks = of_many_machines(nodes)
+tasks_per_gpu = of_many_machines(lambda wildcards: 0)
+launcher = of_many_machines(lambda wildcards: "srun")
+
+
+def attempt(wildcards, attempt):
+    """Which attempt at a job this is: 1, and one more with each retry."""
+    return attempt
+
+
+def which_attempt(wildcards, resources):
+    """The same for the script; an argument `resources` makes a parameter that is not compared with the last run's."""
+    return resources.attempt
+
+
+def time_limit(wildcards, resources):
+    """The minutes after which a scheduler ends the job; on one machine nothing does."""
+    return resources.runtime if workflow.remote_exec else None
+
+
+def across(wildcards, resources):
+    """Whether a scheduler has given a training all its machines; otherwise this one does their work."""
+    return workflow.remote_exec
 
 
 def source(wildcards):

@@ -22,12 +22,20 @@ rule trial:
     threads: 1
     resources:
         **{resource: takes(resource) for resource in SLOTS},
-        gpu=1,
+        gpu=gpus,
+        nodes=nodes,
+        tasks=tasks,
+        tasks_per_gpu=tasks_per_gpu,
+        mpi=launcher,
+        attempt=attempt,
         mem_mb=8000,
         runtime=720,
     params:
         study=science,
         sweep=sweep,
+        minutes=time_limit,
+        attempt=which_attempt,
+        across=across,
         number="{trial}",
         source=source,
         logs="results/{study}/{scale}/logs/trial",

@@ -19,6 +19,9 @@ trial(
     source=snakemake.params.source,
     output=snakemake.output.trial,
     threads=snakemake.threads,
+    minutes=snakemake.params.minutes,
+    attempt=snakemake.params.attempt,
+    across=snakemake.params.across,
     code=snakemake.params.code,
     log=snakemake.log[0],
 )

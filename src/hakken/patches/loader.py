@@ -41,6 +41,22 @@ class Batch:
     patches: Numbers
     maps: Tensor | None = None
 
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def split(self, parts: int) -> list[Batch]:
+        """Return the batch in so many parts of nearly equal size, in its order; in fewer where it has not so many."""
+        size = -(-len(self) // parts)
+        return [
+            Batch(
+                self.images[start : start + size],
+                self.targets[start : start + size],
+                self.patches[start : start + size],
+                None if self.maps is None else self.maps[start : start + size],
+            )
+            for start in range(0, len(self), size)
+        ]
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -117,18 +133,21 @@ class PatchLoader:
         ]
         return np.sort(np.concatenate(parts))
 
-    def iterate(self, start_step: int = 0, prefetch: bool = True) -> Iterator[Batch]:
-        """Yield the batches from ``start_step`` on without end; a thread makes the next one while this one is used."""
+    def iterate(self, start_step: int = 0, prefetch: bool = True, stride: int = 1) -> Iterator[Batch]:
+        """Yield the batch of ``start_step`` and every ``stride``-th after it, without end.
+
+        With ``prefetch`` a thread makes the next one while this one is used.
+        """
         if not prefetch:
             step = start_step
             while True:
                 yield self.batch(step)
-                step += 1
+                step += stride
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="patches") as pool:
             step = start_step
             coming = pool.submit(self.batch, step)
             while True:
-                step += 1
+                step += stride
                 ready, coming = coming.result(), pool.submit(self.batch, step)
                 yield ready
 

@@ -36,7 +36,12 @@ SCIENCE = (
     "evaluation.operating_rule",
 )
 NO_SCIENCE = ("title", "data", "scale", "name")
-HARDWARE = (("training", "checkpoint_seconds"), ("inference", "memory_mb"))
+HARDWARE = (
+    ("training", "checkpoint_seconds"),
+    ("training", "nodes"),
+    ("training", "gpus_per_node"),
+    ("inference", "memory_mb"),
+)
 STARTED_FROM = "started_from"
 SHORT = 12
 NAMED_BY_THE_USER = ("channels", "search.space")
@@ -47,6 +52,7 @@ def science(study: Study) -> dict[str, Any]:
     chosen = {key: value for key, value in study_slice(study, SCIENCE).items() if key not in NO_SCIENCE}
     for section, key in HARDWARE:
         chosen[section] = {name: value for name, value in chosen[section].items() if name != key}
+    chosen["training"]["minibatches"] = study.training.minibatches  # of an update, wherever its processes run
     return chosen
 
 

@@ -38,6 +38,11 @@ class Lease:
     _last: float = 0.0
     _done: threading.Event = field(default_factory=threading.Event)
 
+    @classmethod
+    def of_another(cls, path: Path, token: str, stale_after: float = 60.0) -> Lease:
+        """Return the lease that another process of the same work holds under ``token``, as that process sees it."""
+        return cls(path, stale_after, token, _held=True, _last=-stale_after)
+
     @property
     def held(self) -> bool:
         """Whether the lease is ours; asks the file where the last sign of life is long ago (a suspended process)."""

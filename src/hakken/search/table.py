@@ -17,6 +17,7 @@ COLUMNS = (
     "seconds",
     "gpu_seconds",
     "host",
+    "jobs",
     "known",
     "pending",
     "later_results",
@@ -26,8 +27,8 @@ COLUMNS = (
 def sweep_table(records: Sequence[Mapping[str, Any]], parameters: Sequence[str]) -> str:
     """Return the trials ``records`` as CSV, by number; the ``parameters`` name the columns after `COLUMNS`.
 
-    A record is what `trials/<trial>.json` holds; its `known` and `pending` become counts. Numbers keep every digit,
-    booleans are `true` and `false`, a text stands on one line, and what is not known or inactive is empty.
+    A record is what `trials/<trial>.json` holds; its `jobs`, `known` and `pending` become counts. Numbers keep every
+    digit, booleans are `true` and `false`, a text stands on one line, and what is not known or inactive is empty.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,19 @@ from hakken.search.lease import Lease
 from hakken.search.ledger import Ledger, Planned, Proposal
 from hakken.search.settings import Settings
 from hakken.seeds import derive_seed
-from hakken.stages import stage
+from hakken.stages import STARTED, stage
 from hakken.study import Hyperparameters, Study
 from hakken.training.checkpoint import clear_checkpoints
 from hakken.training.device import choose_device, peak_memory_mb
 from hakken.training.failures import failure_reason
-from hakken.training.fit import Fitting, Record, fit, has_its_files
-from hakken.training.loop import CurvePoint, Interrupted
+from hakken.training.fit import Fitting, Record, has_its_files
+from hakken.training.jobs import Job, begin_job, end_job, read_jobs, were_killed, without_progress
+from hakken.training.launch import Processes, TrainingFailed, processes_of, run_training
+from hakken.training.loop import Interrupted
 from hakken.training.proposal import complete, propose_trial
-from hakken.training.stopping import REQUEUE
-from hakken.training.stopping_rule import median_rule
+from hakken.training.stopping import REQUEUE, Deadline
 from hakken.training.streak import require_progress
-from hakken.training.sweep import APART, DEFAULT, Sweep, as_trained, settings_of
+from hakken.training.sweep import DEFAULT, ONCE, Sweep, as_trained, laid_out, settings_of
 from hakken.training.warm_start import read_source
 
 WAIT_SECONDS = 2.0
@@ -55,22 +56,31 @@ def trial(
     output: Path,
     source: Path | None = None,
     threads: int = 1,
+    minutes: float | None = None,
+    attempt: int = 1,
+    across: bool = False,
     code: str = "",
 ) -> None:
     """Train trial ``number`` of ``sweep`` and write its record to ``output``.
 
     ``patches`` is the folder of training patches, ``prepared`` the folders of prepared validation cases; ``work`` takes
     checkpoints, network and candidates; ``logs`` is where the trials of this study have their logs; ``source`` the
-    table of the search that this one starts from. A living twin of this trial is waited for. A trial that fails by its
-    own parameters is recorded and no error, but where too many in a row have failed, none is started; one that is asked
-    to stop saves itself and exits with status 75.
+    table of the search that this one starts from. The scheduler ends the job after so many ``minutes``; it is the
+    ``attempt``-th (1, 2, ...) of this run of the workflow; ``across`` says that it has all the machines that
+    `training.nodes` asks for. A living twin of this trial is waited for. A trial that fails by its own parameters is
+    recorded and no error, and so is one of which two jobs in a row were killed before they had saved anything; but
+    where too many in a row have failed, none is started. One that is asked to stop, or comes near its time limit, saves
+    itself and exits with status 75.
     """
     torch.set_num_threads(threads)
+    deadline = Deadline.of_minutes(minutes, time.time() - (time.monotonic() - STARTED)) if minutes else None
     cases = tuple(case for folder in prepared for case in prepared_cases(folder))
     if problems := require_cases(study.task, {"validation": Kinds.of(case.abnormal for case in cases)}):
         raise HakkenError(str(problems[0]))
     generation = _generation(patches, cases, code)
-    job = _Job(study, sweep, number, patches, cases, work / generation[:SHORT], logs, generation)
+    processes = processes_of(laid_out(study, sweep).training, threads, across)
+    folder = work / generation[:SHORT]
+    job = _Job(study, sweep, number, patches, tuple(prepared), folder, logs, generation, attempt, deadline, processes)
     settings = settings_of(study, sweep.name, read_source(source) if source else ())
     book = _open_ledger(job, ledger, settings, source)
     while (record := _published(book, number)) is None:
@@ -92,15 +102,17 @@ class _Job:
     sweep: Sweep
     number: int
     patches: Path
-    cases: tuple[PreparedCase, ...]
+    prepared: tuple[Path, ...]
     work: Path
     logs: Path
     generation: str
+    attempt: int
+    deadline: Deadline | None
+    processes: Processes
 
     @property
     def label(self) -> str:
-        alone = self.sweep.name == DEFAULT or self.sweep.name.startswith(APART)
-        return self.sweep.name if alone else f"{self.number:02d}"
+        return self.sweep.name if self.sweep.name.startswith(ONCE) else f"{self.number:02d}"
 
 
 def _generation(patches: Path, cases: tuple[PreparedCase, ...], code: str) -> str:
@@ -156,20 +168,14 @@ def _obtain(job: _Job, book: Ledger, settings: Settings, lease: Lease) -> Record
 def _attempt(job: _Job, book: Ledger, proposal: Proposal, lease: Lease) -> Record:
     """Train and return the record, also of a trial that fails by its own parameters."""
     started, device = datetime.now(UTC), choose_device()
-    fitting = _fitting(job, proposal, lease)
-    outcome: Record
-    try:
-        outcome = fit(fitting, device, _hopeless(job, book, fitting.parameters))
-    except Interrupted as interruption:
-        progress(f"{job.label}: {interruption}; it goes on from there when started again")
-        sys.exit(REQUEUE)
-    except Exception as error:
-        reason = failure_reason(error)
-        if reason is None:
-            raise
-        outcome = {"state": "failed", "objective": None, "reason": reason, "detail": str(error)}
+    fitting = _fitting(job, book, proposal)
+    jobs = begin_job(job.work, job.attempt)
+    if len(jobs) > 1:
+        progress(f"{job.label}: job {len(jobs)} of this training; step {jobs[-1].step} of it is saved")
+    outcome = _failed_jobs(job, jobs) or _outcome_of(job, fitting, lease)
     ended = datetime.now(UTC)
     seconds = outcome.pop("seconds", (ended - started).total_seconds())
+    memory = outcome.pop("peak_memory_mb", round(peak_memory_mb(device), 1))
     return {
         "sweep": job.sweep.name,
         "number": job.number,
@@ -183,30 +189,73 @@ def _attempt(job: _Job, book: Ledger, proposal: Proposal, lease: Lease) -> Recor
         "start": started.isoformat(timespec="milliseconds"),
         "end": ended.isoformat(timespec="milliseconds"),
         "host": socket.gethostname(),
+        "jobs": [asdict(one) for one in read_jobs(job.work)],
         "device": device.type,
-        "threads": torch.get_num_threads(),
+        "threads": job.processes.threads,
         "seconds": round(seconds, 3),
-        "gpu_seconds": round(seconds, 3) if device.type == "cuda" else 0.0,
-        "peak_memory_mb": round(peak_memory_mb(device), 1),
+        "gpu_seconds": round(seconds * job.processes.count, 3) if device.type == "cuda" else 0.0,
+        "peak_memory_mb": memory,
         "generation": job.generation,
     }
 
 
-def _fitting(job: _Job, proposal: Proposal, lease: Lease) -> Fitting:
-    study = as_trained(job.study, job.sweep.name)
+def _failed_jobs(job: _Job, jobs: Sequence[Job]) -> Record | None:
+    """Return the outcome of a training whose jobs are killed before they save anything, None where it may go on.
+
+    Raises HakkenError where they ended with errors: those are the surroundings' fault, and the trial waits for a cure.
+    """
+    stuck = without_progress(jobs)
+    if not stuck:
+        return None
+    if not were_killed(jobs):
+        raise HakkenError(f"{job.label}: {stuck}; this one does not try again. Mend the cause and start the run again")
+    remedy = "give it more memory or time, or save more often (training.checkpoint_seconds)"
+    end_job(job.work, "gave up")
+    return {"state": "failed", "objective": None, "reason": "no progress", "detail": f"{stuck}; {remedy}"}
+
+
+def _outcome_of(job: _Job, fitting: Fitting, lease: Lease) -> Record:
+    """Train and return what the record says of it; note in the journal how this job ended."""
+    try:
+        outcome = run_training(fitting, job.processes, lease)
+    except Interrupted as interruption:
+        _note_end(job, lease, str(interruption))
+        progress(f"{job.label}: {interruption}; it goes on from there when started again")
+        sys.exit(REQUEUE)
+    except Exception as error:
+        _note_end(job, lease, f"{type(error).__name__}: {error}")
+        reason = error.reason if isinstance(error, TrainingFailed) else failure_reason(error)
+        if reason is None:
+            raise
+        return {"state": "failed", "objective": None, "reason": reason, "detail": str(error)}
+    _note_end(job, lease, "finished")
+    return outcome
+
+
+def _note_end(job: _Job, lease: Lease, ended: str) -> None:
+    """Note in the journal how this job ended, unless the training is a twin's by now."""
+    if lease.held:
+        end_job(job.work, ended)
+
+
+def _fitting(job: _Job, book: Ledger, proposal: Proposal) -> Fitting:
+    study = laid_out(as_trained(job.study, job.sweep.name), job.sweep)
     parameters = complete(proposal.parameters, study.parameters)
     seed = _seed(job, study, parameters)
+    # The study's own parameters, which all others must beat, are never stopped early.
+    spared = job.study.search.stopping == "none" or parameters == job.study.parameters
     return Fitting(
         study=study,
         parameters=parameters,
         seed=seed,
         patches=job.patches,
-        cases=job.cases,
+        prepared=job.prepared,
         folder=job.work,
+        others=None if spared else book.folder,
         label=job.label,
         identity=sha256_json([job.generation, parameters.model_dump(mode="json"), seed, science(study)]),
         metadata={"sweep": job.sweep.name, "number": job.number, "seed": seed, "generation": job.generation},
-        mine=lambda: lease.held,
+        deadline=job.deadline,
     )
 
 
@@ -217,18 +266,6 @@ def _seed(job: _Job, study: Study, parameters: Hyperparameters) -> int:
     """
     sweep, number = (DEFAULT, 0) if parameters == study.parameters else (job.sweep.stream, job.number)
     return derive_seed(job.study.seed, sweep, number)
-
-
-def _hopeless(job: _Job, book: Ledger, parameters: Hyperparameters) -> Callable[[Sequence[CurvePoint]], str]:
-    """Return the study's rule of stopping early; the study's own parameters, which all others must beat, are spared."""
-
-    def median(curve: Sequence[CurvePoint]) -> str:
-        finished = [record["curve"] for record in _results(book) if record["state"] == "complete"]
-        others = [[(point["step"], point["objective"]) for point in other] for other in finished]
-        return median_rule([(point.step, point.objective) for point in curve], others)
-
-    spared = job.study.search.stopping == "none" or parameters == job.study.parameters
-    return (lambda curve: "") if spared else median
 
 
 def _outcome(record: Record, objective: str) -> str:

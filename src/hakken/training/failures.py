@@ -6,7 +6,8 @@ import torch
 
 from hakken.networks.patch_cnn import InvalidArchitecture
 
-OUT_OF_MEMORY = ("DefaultCPUAllocator", "out of memory", "not enough memory")
+OUT_OF_MEMORY = "out of memory"
+SAYINGS = ("DefaultCPUAllocator", "out of memory", "not enough memory")
 
 
 def failure_reason(error: Exception) -> str | None:
@@ -16,7 +17,7 @@ def failure_reason(error: Exception) -> str | None:
     if isinstance(error, FloatingPointError):
         return "diverged"
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return "out of memory"
-    if isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY):
-        return "out of memory"
+        return OUT_OF_MEMORY
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in SAYINGS):
+        return OUT_OF_MEMORY
     return None

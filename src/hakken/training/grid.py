@@ -134,12 +134,12 @@ class CropBatches:
             for number in classes
         ]
 
-    def iterate(self, start_step: int = 0, prefetch: bool = True) -> Iterator[Batch]:
-        """Yield the batches from ``start_step`` on without end."""
+    def iterate(self, start_step: int = 0, prefetch: bool = True, stride: int = 1) -> Iterator[Batch]:
+        """Yield the batch of ``start_step`` and every ``stride``-th after it, without end."""
         step = start_step
         while True:
             yield self.batch(step)
-            step += 1
+            step += stride
 
     def batch(self, step: int) -> Batch:
         """Return the batch of ``step`` (0, 1, ...)."""

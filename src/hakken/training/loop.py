@@ -3,6 +3,11 @@
 Everything that a step does derives from the seed and the number of the step: batch, augmentation, dropout, learning
 rate. A checkpoint therefore holds the weights, the optimiser and what was measured so far, and no random state; a
 training that goes on from it ends as an uninterrupted one does, bit for bit on one CPU thread.
+
+Steps are mini-batches, numbered 0, 1, ...; one or more of them make an update. Several processes share the mini-batches
+of an update, and add up what each has left to it: process r of w takes r, r + w, r + 2w, ... So a training can go on
+with another number of processes, and ends with the same weights up to rounding (running averages of a batch
+normalisation are the mean of those that the processes have taken, which is not quite the same).
 """
 
 from __future__ import annotations
@@ -20,12 +25,13 @@ from torch import nn
 from hakken.seeds import derive_seed
 from hakken.study import Hyperparameters, Training
 from hakken.training.checkpoint import Checkpoints
-from hakken.training.optimiser import Optimiser, learning_rate
+from hakken.training.optimiser import Optimiser, learning_rate, rate_factor
+from hakken.training.team import ALONE, Team
 
 Network = TypeVar("Network", bound=nn.Module)
 Weights = dict[str, torch.Tensor]
 Ended = Literal["steps", "patience", "pruned"]
-CHECK_EVERY = 10  # steps between two looks at the loss, which make a GPU wait
+CHECK_EVERY = 10  # updates between two looks at the loss, which make a GPU wait
 
 
 class Diverged(FloatingPointError):  # noqa: N818 - the name says what happened
@@ -39,18 +45,22 @@ class Interrupted(Exception):  # noqa: N818 - the name says what happened
 class Batches(Protocol):
     """Where mini-batches come from."""
 
-    def iterate(self, start_step: int, prefetch: bool) -> Iterator[Any]:
-        """Yield the batches of ``start_step`` and all that follow, each a function of its step alone."""
+    def iterate(self, start_step: int, prefetch: bool, stride: int) -> Iterator[Any]:
+        """Yield the batches of ``start_step`` and every ``stride``-th that follows, each a function of its step."""
         ...
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One measurement: after so many steps, the mean training loss since the last one, and the objective."""
+    """One measurement: after so many steps, the mean training loss since the last one, and the objective.
+
+    ``seconds`` is how long the training had run by then, over all its jobs; it is no part of what is compared.
+    """
 
     step: int
     loss: float
     objective: float
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,18 +98,18 @@ class Run:
         """How many measurements there were since the best."""
         return sum(point.step > self.best_step for point in self.curve)
 
-    def record(self, objective: float, network: nn.Module) -> None:
+    def record(self, objective: float, loss: float, network: nn.Module) -> None:
         """Note a measurement, and keep the weights if it is the best."""
-        point = CurvePoint(self.step, self.mean_loss(), objective)
         if objective > self.objective:
             self.best_step = self.step
             self.best = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        self.curve.append(point)
+        self.curve.append(CurvePoint(self.step, loss, objective, round(self.seconds, 3)))
         self.losses.clear()
 
-    def mean_loss(self) -> float:
-        """Return the mean loss since the last measurement; raises Diverged when it is not finite."""
-        mean = float(torch.stack(self.losses).double().mean()) if self.losses else 0.0
+    def mean_loss(self, team: Team = ALONE) -> float:
+        """Return the mean loss since the last measurement; raises Diverged, in all processes, when it is not finite."""
+        own = torch.stack(self.losses).double().mean() if self.losses else torch.zeros(())
+        mean = float(team.mean(own))
         if not math.isfinite(mean):
             raise Diverged(f"the loss was {mean} at step {self.step}")
         return mean
@@ -119,48 +129,108 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Run], None] = lambda run: None,
     hopeless: Callable[[Sequence[CurvePoint]], str] = lambda curve: "",
+    team: Team = ALONE,
+    parts: int = 1,
 ) -> TrainingResult:
     """Train ``network`` in place and return the best weights by the objective, which is to be high.
 
     ``loss`` maps the network and a batch to a scalar; ``validate`` maps the network, in evaluation mode, to the
-    objective; ``report`` is called after each step; ``hopeless`` is asked after each measurement, and the training ends
-    there as `pruned` when it says why. Resumes from ``checkpoints``. Raises Diverged when the loss stops being finite,
-    and Interrupted, after saving, when ``stop()`` says so between two steps.
+    objective, the same in all processes of the ``team``; ``report`` is called after each update; ``hopeless`` is asked
+    after each measurement, and the training ends there as `pruned` when it says why. Each mini-batch goes through the
+    network in so many ``parts``. Resumes from ``checkpoints``. Raises Diverged when the loss stops being finite, and
+    Interrupted, after saving, when ``stop()`` says so, to any process, between two updates.
     """
     device = next(network.parameters()).device
     optimiser = Optimiser(network, parameters, training.optimizer)
-    run = _resume(checkpoints, network, optimiser, device)
+    run = _resume(checkpoints, network, optimiser, device, team)
     started = time.monotonic() - run.seconds
-    stream = batches.iterate(run.step, prefetch=device.type == "cuda")
+    stream = batches.iterate(run.step + team.rank, prefetch=device.type == "cuda", stride=team.size)
+    joined, numbers = team.joined(_Loss(network, loss)), autocast(device, precision)
 
     while (ended := _ended(run, training)) is None:
         network.train()
-        optimiser.rate = learning_rate(run.step, training.steps, parameters, training.schedule)
-        torch.manual_seed(derive_seed(seed, "step", run.step))
-        with autocast(device, precision):
-            value = loss(network, next(stream))
+        rate = learning_rate(run.step, training.steps, parameters, training.schedule)
+        optimiser.rate = rate * rate_factor(run.step, training)
         optimiser.clear()
-        value.backward()  # type: ignore[no-untyped-call]
+        run.losses.append(
+            _add_gradients(
+                joined, stream, step=run.step, training=training, seed=seed, numbers=numbers, team=team, parts=parts
+            )
+        )
         optimiser.step()
-        run.losses.append(value.detach())
-        run.step += 1
+        run.step += training.minibatches
 
-        measured = run.step % training.validate_every == 0 or run.step == training.steps
-        if measured or run.step % CHECK_EVERY == 0:
-            run.mean_loss()
+        measured = run.step % training.validate_every < training.minibatches or run.step >= training.steps
+        if measured or run.step // training.minibatches % CHECK_EVERY == 0:
+            mean = run.mean_loss(team)
         if measured:
+            team.settle(network)
             network.eval()
-            run.record(validate(network), network)
-            run.hopeless = hopeless(run.curve)
+            objective = validate(network)
+            run.seconds = time.monotonic() - started
+            run.record(objective, mean, network)
+            run.hopeless = team.told(lambda: hopeless(run.curve))
         run.seconds = time.monotonic() - started
         report(run)
-        asked = stop()
-        if checkpoints and (measured or asked or checkpoints.due):
-            checkpoints.save(run.step, _content(run, network, optimiser))
+        asked, due = team.any(stop(), bool(checkpoints and checkpoints.due))
+        if checkpoints and (measured or asked or due):
+            _save(checkpoints, run, network, optimiser, team)
         if asked:
             raise Interrupted(f"stopped at step {run.step} of {training.steps}")
 
     return TrainingResult(run.objective, run.best_step, run.best, tuple(run.curve), run.seconds, ended, run.hopeless)
+
+
+def _add_gradients(
+    joined: nn.Module,
+    stream: Iterator[Any],
+    *,
+    step: int,
+    training: Training,
+    seed: int,
+    numbers: AbstractContextManager[Any],
+    team: Team,
+    parts: int,
+) -> torch.Tensor:
+    """Add to the weights this process's share of the gradients of an update, and return its share of the mean loss.
+
+    ``numbers`` is the context of `autocast`.
+    """
+    losses, update = [], training.minibatches
+    for place in range(team.rank, update, team.size):
+        torch.manual_seed(derive_seed(seed, "step", step + place))
+        pieces = _pieces(next(stream), parts)
+        for number, (share, piece) in enumerate(pieces):
+            more = number + 1 < len(pieces) or place + team.size < update
+            with team.holding_back(joined, more):
+                with numbers:
+                    value = _scaled(joined(piece), share * team.size / update)
+                value.backward()  # type: ignore[no-untyped-call]
+            losses.append(value.detach())
+    return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+
+class _Loss(nn.Module):
+    """A network and its loss as one module, for gradients are shared at the end of a module's forward pass."""
+
+    def __init__(self, network: nn.Module, loss: Callable[[Any, Any], torch.Tensor]) -> None:
+        super().__init__()
+        self.network, self.loss = network, loss
+
+    def forward(self, batch: Any) -> torch.Tensor:
+        return self.loss(self.network, batch)
+
+
+def _pieces(batch: Any, parts: int) -> list[tuple[float, Any]]:
+    """Return a mini-batch in ``parts``, each with its share of it; in fewer where it has not so many patches."""
+    if parts == 1:
+        return [(1.0, batch)]
+    pieces = batch.split(parts)
+    return [(len(piece) / len(batch), piece) for piece in pieces]
+
+
+def _scaled(value: torch.Tensor, factor: float) -> torch.Tensor:
+    return value if factor == 1 else value * factor
 
 
 def _ended(run: Run, training: Training) -> Ended | None:
@@ -177,24 +247,31 @@ def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextMan
     return nullcontext() if precision == torch.float32 else torch.autocast(device.type, precision)
 
 
-def _content(run: Run, network: nn.Module, optimiser: Optimiser) -> dict[str, Any]:
-    """Return all that is needed to go on, as tensors and plain values."""
-    return {
+def _save(checkpoints: Checkpoints, run: Run, network: nn.Module, optimiser: Optimiser, team: Team) -> None:
+    """Save all that is needed to go on, as tensors and plain values; the first process writes."""
+    team.settle(network)
+    content = {
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
         "step": run.step,
         "seconds": run.seconds,
-        "losses": torch.stack(run.losses) if run.losses else torch.zeros(0),
+        "losses": team.mean(torch.stack(run.losses)) if run.losses else torch.zeros(0),
         "curve": [astuple(point) for point in run.curve],
         "best_step": run.best_step,
         "best": run.best,
         "hopeless": run.hopeless,
     }
+    if team.first:
+        checkpoints.save(run.step, content)
 
 
-def _resume(checkpoints: Checkpoints | None, network: nn.Module, optimiser: Optimiser, device: torch.device) -> Run:
+def _resume(
+    checkpoints: Checkpoints | None, network: nn.Module, optimiser: Optimiser, device: torch.device, team: Team
+) -> Run:
     """Return the run of the last sound checkpoint, network and optimiser set to it, or a fresh one."""
-    content = checkpoints.load(device) if checkpoints else None
+    content = team.told(
+        lambda: checkpoints.load(torch.device("cpu") if team.size > 1 else device) if checkpoints else None
+    )
     if content is None:
         return Run()
     network.load_state_dict(content["network"])

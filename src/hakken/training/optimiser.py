@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
-from hakken.study import Hyperparameters
+from hakken.study import Hyperparameters, Training
 
 DROPS = (0.5, 0.75)  # of the steps: where a stepped learning rate falls
 
@@ -84,3 +84,19 @@ def learning_rate(step: int, steps: int, parameters: Hyperparameters, course: Li
     else:
         share = parameters.learning_rate_decay ** (sum(done >= drop for drop in DROPS) / len(DROPS))
     return parameters.learning_rate * share
+
+
+def rate_factor(step: int, training: Training) -> float:
+    """Return by how much several mini-batches an update raise the learning rate at ``step`` (0, 1, ...).
+
+    From 1 it rises evenly over the share `warm_up` of the steps to their number, and stays there (Goyal et al.,
+    Accurate, large minibatch SGD, 2017, section 2.2).
+
+    >>> [rate_factor(step, Training(steps=100, gpus_per_node=4, warm_up=0.5)) for step in (0, 25, 50, 99)]
+    [1.0, 2.5, 4.0, 4.0]
+    """
+    if training.rate_scaling == "none" or training.minibatches == 1:
+        return 1.0
+    warming = training.warm_up * training.steps
+    risen = min(step / warming, 1.0) if warming else 1.0
+    return 1.0 + risen * (training.minibatches - 1)

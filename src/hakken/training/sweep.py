@@ -2,8 +2,8 @@
 
 Each has a folder `results/<study>/<scale>/sweeps/<name>`. The search proposes over the study's space; `default` trains
 the study's own parameters once; `apart-3` trains them once at three levels alone, for comparison with a network of
-several depths (`training.sizes`); `n4-r1` is a search of its own with four trainings at once, repeat 1 of the
-comparison, and `random-r0` is random search.
+several depths (`training.sizes`), and `processes-4` with four processes (`scaling`); `n4-r1` is a search of its own
+with four trainings at once, repeat 1 of the comparison, and `random-r0` is random search.
 """
 
 from __future__ import annotations
@@ -23,17 +23,24 @@ SEARCH = "search"
 DEFAULT = "default"
 RANDOM = "random"
 APART = "apart-"
+PROCESSES = "processes-"
+ONCE = (DEFAULT, APART, PROCESSES)
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """One sweep: its name, how many trainings it has, how many run at once, who proposes, and when it gives up."""
+    """One sweep: its name, how many trainings it has, how many run at once, who proposes, and when it gives up.
+
+    ``layout`` is over how many machines each training goes and how many processes each machine takes, where that is
+    not the study's own.
+    """
 
     name: str
     trials: int
     slots: int
     sampler: str
     stop_after_failures: int = 10
+    layout: tuple[int, int] | None = None
 
     @property
     def stream(self) -> str:
@@ -43,7 +50,8 @@ class Sweep:
 
 def sweep_of(study: Study, name: str) -> Sweep:
     """Return the sweep ``name`` of a study; raises HakkenError naming the sweeps that there are."""
-    sweeps = {sweep.name: sweep for sweep in (*main_sweeps(study), *apart_sweeps(study), *comparison_sweeps(study))}
+    kinds = (main_sweeps, apart_sweeps, scaling_sweeps, comparison_sweeps)
+    sweeps = {sweep.name: sweep for kind in kinds for sweep in kind(study)}
     if name not in sweeps:
         raise HakkenError(
             f"study `{study.name}` has no sweep `{name}`{nearest(name, sweeps)}; there are {', '.join(sweeps)} "
@@ -82,6 +90,29 @@ def apart_sweeps(study: Study) -> tuple[Sweep, ...]:
     return tuple(Sweep(f"{APART}{depth}", 1, search.slots, RANDOM, search.stop_after_failures) for depth in depths)
 
 
+def scaling_sweeps(study: Study) -> tuple[Sweep, ...]:
+    """Return the sweeps that time the untuned default with several numbers of processes; none without `scaling`.
+
+    They share one slot: each is to have the machine to itself.
+    """
+    if study.scaling is None:
+        return ()
+    limit = study.search.stop_after_failures
+    layouts = {number: study.scaling.layout(number) for number in study.scaling.processes}
+    return tuple(
+        Sweep(f"{PROCESSES}{number}", 1, 1, RANDOM, limit, layout=layout) for number, layout in layouts.items()
+    )
+
+
+def laid_out(study: Study, sweep: Sweep) -> Study:
+    """Return the study with the machines and processes of the sweep."""
+    if sweep.layout is None:
+        return study
+    nodes, each = sweep.layout
+    training = study.training.model_copy(update={"nodes": nodes, "gpus_per_node": each})
+    return study.model_copy(update={"training": training})
+
+
 def as_trained(study: Study, name: str) -> Study:
     """Return the study as the sweep ``name`` trains it: a sweep of `apart_sweeps` knows one size alone."""
     if not name.startswith(APART):
@@ -116,13 +147,13 @@ def comparison_sweeps(study: Study) -> tuple[Sweep, ...]:
 def settings_of(study: Study, name: str, source: Sequence[SourceTrial] = ()) -> Settings:
     """Return all that the proposals of a sweep depend on; ``source`` are the trials of the study that it starts from.
 
-    `default` and `apart-3` have nothing to search. Only `search` begins with the study's own parameters and with the
+    Sweeps that train once have nothing to search. Only `search` begins with the study's own parameters and with the
     ``source``: the sweeps of the comparison are to show what N trainings at once do to the search alone.
     """
     searched, defaults = study.search, as_trained(study, name).parameters.model_dump(mode="json")
     network = study.training.network
     seed = derive_seed(study.seed, stream_of(name))
-    if name == DEFAULT or name.startswith(APART):
+    if name.startswith(ONCE):
         own = {key: defaults[key] for key in searched.space}
         return Settings({}, seed, RANDOM, first=(own,), defaults=defaults, network=network)
     keys = {key: parameter.model_dump(mode="json", exclude_defaults=True) for key, parameter in searched.space.items()}

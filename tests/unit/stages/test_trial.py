@@ -52,8 +52,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(data: Path, results: Path, sweep: str = "search", number: int = 0, **changes: Any) -> dict[str, Any]:
     """Run a trial as the workflow does, with plain values, and return its record."""
     code, source = changes.pop("code", "c0de"), changes.pop("source", None)
-    chosen = study(**changes)
     output = results / sweep / "trials" / f"{number:04d}.json"
+    options = {name: changes.pop(name) for name in ("minutes", "attempt", "threads") if name in changes}
+    chosen = study(**changes)
     stage.trial(
         study=chosen.model_dump(mode="json"),
         sweep=asdict(sweep_of(chosen, sweep)),
@@ -65,7 +66,7 @@ def run(data: Path, results: Path, sweep: str = "search", number: int = 0, **cha
         logs=str(results / "logs"),
         output=str(output),
         source=source,
-        threads=1,
+        **({"threads": 1} | options),
         code=code,
         log=str(results / "log"),
     )
@@ -198,7 +199,9 @@ def test_told_to_stop_it_saves_exits_for_requeue_and_ends_the_same(
         run(data, tmp_path)
     assert stopped.value.code == 75
     assert not (tmp_path / "search" / "trials").exists()
-    assert "stopped at step 6 of 12; it goes on from there when started again" in (tmp_path / "log").read_text()
+    assert (
+        "stopped at step 6 of 12: SIGTERM; it goes on from there when started again" in (tmp_path / "log").read_text()
+    )
     resumed = run(data, tmp_path)
     assert resumed["model"]["sha256"] == expected["model"]["sha256"]
     assert resumed["curve"] == expected["curve"]
@@ -419,7 +422,7 @@ def test_who_loses_the_lease_writes_aside_and_the_first_result_counts(
     record = run(data, tmp_path)
     (folder,) = (tmp_path / "search" / "work" / "0000").iterdir()
     assert Path(record["model"]["path"]).parent.name == f"twin-{os.getpid()}"
-    assert [path.name for path in folder.iterdir()] == [f"twin-{os.getpid()}"]
+    assert {path.name for path in folder.iterdir()} == {"jobs.json", f"twin-{os.getpid()}"}
 
 
 def test_other_validation_images_begin_a_new_ledger(data: Path, tmp_path: Path) -> None:
@@ -478,3 +481,111 @@ def test_resumed_after_its_best_the_table_is_that_of_the_best_network(
     resumed = run(data, tmp_path)
     assert resumed["best_step"] == 4
     assert resumed["prediction"]["sha256"] == expected["prediction"]["sha256"]
+
+
+def test_near_its_time_limit_it_saves_itself_and_the_next_job_goes_on(data: Path, tmp_path: Path) -> None:
+    expected = run(data, tmp_path / "uninterrupted")
+    for attempt in range(1, 13):  # each has time for one step
+        with pytest.raises(SystemExit) as stopped:
+            run(data, tmp_path, minutes=1e-9, attempt=attempt)
+        assert stopped.value.code == 75
+    record = run(data, tmp_path, minutes=60, attempt=13)
+    assert record["model"]["sha256"] == expected["model"]["sha256"]
+    assert record["curve"] == expected["curve"]
+    assert [job["step"] for job in record["jobs"]] == list(range(13))
+    assert [job["attempt"] for job in record["jobs"]] == list(range(1, 14))
+    assert record["jobs"][3]["ended"] == "stopped at step 4 of 12: time limit"
+    assert record["jobs"][-1]["ended"] == "finished"
+    assert "00: job 13 of this training; step 12 of it is saved" in (tmp_path / "log").read_text()
+    assert sweep_table([record], []).splitlines()[0].count(",jobs") == 1
+
+
+def die_at_once(self: Reporter, run: Run) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_is_killed_again_and_again_before_it_saves_anything_is_a_failed_trial(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reporter, "__call__", die_at_once)
+    for attempt in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            run(data, tmp_path, attempt=attempt)
+    record = run(data, tmp_path, attempt=3)
+    assert (record["state"], record["reason"]) == ("failed", "no progress")
+    assert record["detail"].startswith("two jobs in a row saved nothing after step 0 (a process on ")
+    assert "give it more memory or time, or save more often (training.checkpoint_seconds)" in record["detail"]
+    assert [job["ended"] for job in record["jobs"]] == ["ended without a word", "ended without a word", "gave up"]
+
+
+def test_what_ends_in_the_same_error_again_and_again_does_not_try_a_third_time(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def break_down(*arguments: Any, **options: Any) -> None:
+        raise ValueError("the file server is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "train", break_down)
+        for attempt in (1, 2):
+            with pytest.raises(ValueError, match="away"):
+                run(data, tmp_path, attempt=attempt)
+        with pytest.raises(SystemExit) as stopped:
+            run(data, tmp_path, attempt=3)
+    assert stopped.value.code == 2
+    shown = capsys.readouterr().err
+    assert "00: two jobs in a row saved nothing after step 0" in shown
+    assert "ValueError: the file server is away" in shown
+    assert "this one does not try again. Mend the cause and start the run again" in shown
+    assert run(data, tmp_path, attempt=1)["state"] == "complete"  # a new run of the workflow
+
+
+def greedy_above(most: int) -> Any:
+    """A loss that has memory for so many patches at once."""
+    of_logits = DetectionLoss.of_logits
+
+    def loss(self: DetectionLoss, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        if len(targets) > most:
+            raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {len(targets)} GiB")
+        return of_logits(self, logits, targets)
+
+    return loss
+
+
+def test_out_of_memory_it_goes_on_with_mini_batches_in_parts(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"training": {"out_of_memory": "accumulate"}, "parameters": {"batch_norm": False, "dropout": 0.0}}
+    whole = run(data, tmp_path / "whole", **settings)
+    batch = whole["hyperparameters"]["batch_size"]
+    monkeypatch.setattr(DetectionLoss, "of_logits", greedy_above(batch // 4))
+    record = run(data, tmp_path, **settings)
+    assert (whole["parts"], record["parts"], record["state"]) == (1, 4, "complete")
+    assert [point["loss"] for point in record["curve"]] == pytest.approx([p["loss"] for p in whole["curve"]], abs=1e-5)
+    assert "00: out of memory; every mini-batch goes through the network in 4 parts" in (tmp_path / "log").read_text()
+
+
+def test_out_of_memory_whatever_the_parts_is_a_failed_trial(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DetectionLoss, "of_logits", greedy_above(0))
+    record = failed(data, tmp_path, training={"out_of_memory": "accumulate"})
+    assert record["reason"] == "out of memory"
+
+
+def test_two_processes_train_what_one_does(data: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"training": {"gpus_per_node": 2}, "parameters": {"batch_norm": False, "dropout": 0.0}}
+    alone, together = (run(data, tmp_path / str(count), threads=count, **settings) for count in (1, 2))
+    assert (alone["processes"], together["processes"]) == (1, 2)
+    assert (alone["threads"], together["threads"]) == (1, 1)
+    for one, other in zip(alone["curve"], together["curve"], strict=True):
+        assert other == pytest.approx(one, abs=1e-4)
+    assert load_model(Path(together["model"]["path"])).parameters == load_model(Path(alone["model"]["path"])).parameters
+    assert "process 1 of 2" in (tmp_path / "2" / "log").read_text()
+    assert together["state"] == "complete"
+
+
+def test_a_failure_in_one_of_two_processes_is_a_failed_trial(data: Path, tmp_path: Path) -> None:
+    space = {"convolutions": {"type": "integer", "low": 6, "high": 6}}
+    record = failed(data, tmp_path, threads=2, training={"gpus_per_node": 2}, search={"space": space})
+    assert record["reason"] == "invalid"
+    assert record["detail"] == "patch 9 is too small for 6 convolutions of kernel 3 and 1 poolings"

@@ -21,13 +21,13 @@ class PlaneBatches:
 
     asked: list[int] = field(default_factory=list)
 
-    def iterate(self, start_step: int, prefetch: bool) -> Iterator[Batch]:
+    def iterate(self, start_step: int, prefetch: bool, stride: int = 1) -> Iterator[Batch]:
         step = start_step
         while True:
             points = torch.randn(16, 2, generator=torch.Generator().manual_seed(step))
             self.asked.append(step)
             yield points, (points[:, 0] * points[:, 1] > 0).long()
-            step += 1
+            step += stride
 
 
 def plane_network() -> nn.Module:

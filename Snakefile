@@ -25,6 +25,7 @@ include: "workflow/rules/classification.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/expectation.smk"
 include: "workflow/rules/comparison.smk"
+include: "workflow/rules/scaling.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/overview.smk"
@@ -54,6 +55,12 @@ rule sweeps:
 rule comparison:
     input:
         compared,
+
+
+# Not part of `all`: one training with several numbers of processes (`scaling`). It opens no test case.
+rule scaling:
+    input:
+        scaled,
 
 
 onsuccess:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from hakken.study_section import Section
+from hakken.study_section import Positive, Section
 
 Processes = Annotated[int, Field(ge=1, le=4096)]
 
@@ -21,6 +21,9 @@ class Scaling(Section):
         default=(1, 2), min_length=2, description="Numbers of processes; the first is what the others are compared to."
     )
     per_node: int = Field(default=8, ge=1, le=64, description="Processes that one machine takes.")
+    published: dict[int, Positive] = Field(
+        default={}, description="Speeds that the publication reports, by number of processes; the least of them has 1."
+    )
 
     @field_validator("processes")
     @classmethod

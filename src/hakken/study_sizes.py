@@ -30,6 +30,11 @@ class Sizes(Section):
         "one in between, which learn from the largest (Yu and Huang 2019); about three times the work of a step.",
     )
 
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one size, so that a mini-batch may leave weights out."""
+        return len(self.levels) > 1 or len(self.features) > 1
+
     @field_validator("levels", "features")
     @classmethod
     def _distinct(cls, values: tuple[float, ...]) -> tuple[float, ...]:

@@ -80,7 +80,7 @@ def test_no_forbidden_feature(path: Path) -> None:
 
 
 def test_gpu_rules_ask_for_a_gpu_and_no_other_does() -> None:
-    asking = {name for name, text in RULES.items() if re.search(r"\bgpu=1", text)}
+    asking = {name for name, text in RULES.items() if re.search(r"\bgpu=(1|gpus)\b", text)}
     assert asking == {"trial", "predict", "reconstruct", "expect", "size_costs", "grid_cell"}
     assert not any("gpus=" in text or "time=" in text.replace("runtime=", "") for text in RULES.values())
 

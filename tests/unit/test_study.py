@@ -52,6 +52,7 @@ FULL: Content = Study.model_validate(
             "warm_start": {"study": "small"},
             "comparison": {},
         },
+        "scaling": {},
     }
 ).model_dump(mode="json")
 OUTSIDE: dict[str, Callable[[float], float]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from workflow_project import ROOT, new_project
+from workflow_project import ROOT, Project, new_project
 
 STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
 PUBLISHED = ROOT / "config" / "published.yaml"
@@ -78,6 +78,50 @@ def test_the_names_of_a_site_reach_its_scheduler(profile: str, key: str, value: 
     run = project.snakemake("--dry-run", "--profile", f"profiles/{profile}", "--quiet", "host")
     assert run.returncode == 0, run.stdout[-3000:]
     assert re.search(rf"^rule trial:\n(?: +.*\n)*? +resources: .*\b{key}={value}\b", run.stdout, flags=re.MULTILINE)
+
+
+def trial_resources(project: Project, profile: str, *arguments: str) -> dict[str, str]:
+    """The resources of each training of a dry run, by its output."""
+    run = project.snakemake("--dry-run", "--quiet", "host", "--profile", f"profiles/{profile}", *arguments)
+    assert run.returncode == 0, run.stdout[-3000:]
+    blocks = re.findall(r"^rule trial:\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE)
+    found = {}
+    for block in blocks:
+        output = re.search(r"output: (\S+)", block)
+        resources = re.search(r"resources: (.*)", block)
+        assert output
+        assert resources
+        found[output[1].removeprefix("results/smoke/tiny/sweeps/")] = resources[1]
+    return found
+
+
+def test_a_training_on_several_machines_asks_for_them(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project")
+    study = project.path("config/studies/smoke.yaml")
+    study.write_text(study.read_text().replace("training: {", "training: {nodes: 2, gpus_per_node: 4, "))
+    for resources in trial_resources(project, "cluster").values():
+        for wanted in ("gpu=8", "nodes=2", "tasks=2", "tasks_per_gpu=0", "mpi=srun"):
+            assert wanted in resources.split(", "), resources
+
+
+def test_scaling_trains_with_each_number_of_processes(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project")
+    study = project.path("config/studies/smoke.yaml")
+    study.write_text(study.read_text() + "scaling: {processes: [1, 2, 8], per_node: 4}\n")
+    found = trial_resources(project, "cluster", "scaling")
+    asked = {
+        output: {word for word in resources.split(", ") if word.startswith(("gpu=", "nodes=", "mpi="))}
+        for output, resources in found.items()
+    }
+    assert asked == {
+        "processes-1/trials/0000.json": {"gpu=1", "nodes=1"},
+        "processes-2/trials/0000.json": {"gpu=2", "nodes=1"},
+        "processes-8/trials/0000.json": {"gpu=8", "nodes=2", "mpi=srun"},
+    }
+    assert (
+        "nothing to scale: give one of smoke a section scaling"
+        in new_project(tmp_path / "none").snakemake("--dry-run", "scaling").stdout
+    )
 
 
 def test_the_published_systems_come_out_of_one_call(tmp_path: Path) -> None:

@@ -14,7 +14,15 @@ from hakken.report.provenance import code_digest
 from hakken.cohort.batches import plan_cohort
 from hakken.studyfile import load_study, study_slice
 from hakken.training.grid_plan import cells_of
-from hakken.training.sweep import apart_sweeps, comparison_sweeps, laid_out, main_sweeps, scaling_sweeps, sweep_of
+from hakken.training.sweep import (
+    PROCESSES,
+    apart_sweeps,
+    comparison_sweeps,
+    laid_out,
+    main_sweeps,
+    scaling_sweeps,
+    sweep_of,
+)
 
 PARTS = ("train", "validation", "test")
 DEVELOPMENT = ("train", "validation")
@@ -126,6 +134,20 @@ def comparison_trials(wildcards):
     return [path for sweep in sweeps for path in trial_files(wildcards, sweep)]
 
 
+def scaling_trials(wildcards):
+    """The trial files that time one training with several numbers of processes."""
+    sweeps = scaling_sweeps(PLANS[wildcards.study].study)
+    return [path for sweep in sweeps for path in trial_files(wildcards, sweep)]
+
+
+def scaled(wildcards):
+    """The scaling figures of all studies that ask for one."""
+    chosen = {name: plan.study for name, plan in PLANS.items() if plan.study.scaling}
+    if not chosen:
+        raise WorkflowError(f"nothing to scale: give one of {', '.join(PLANS)} a section scaling")
+    return [f"results/{name}/{study.scale}/figures/scaling.json" for name, study in chosen.items()]
+
+
 def compared(wildcards):
     """The comparison figures of all studies that ask for one."""
     chosen = {name: plan.study for name, plan in PLANS.items() if plan.study.search.comparison}
@@ -155,7 +177,9 @@ def earlier_sweep(wildcards):
 
 
 def slots_of(study, sweep):
-    """The resource of which each training of a sweep takes one; all but those of the comparison share theirs."""
+    """The resource of which each training of a sweep takes one; all but those of comparison and scaling share theirs."""
+    if sweep.startswith(PROCESSES):
+        return f"slots_{study}_scaling"
     own = sweep.startswith(("n", "random-"))
     return f"slots_{study}_{sweep.replace('-', '_')}" if own else f"slots_{study}"
 
@@ -192,6 +216,11 @@ def nodes(wildcards):
 def of_many_machines(value):
     """``value`` for a training on several machines, nothing for any other: Slurm refuses it there."""
     return lambda wildcards: value(wildcards) if nodes(wildcards) > 1 else None
+
+
+def processes(wildcards):
+    """The processes of one training on each machine: a CPU thread for each at least."""
+    return layout(wildcards)[1]
 
 
 # One task a machine, which starts the processes there; `mpi` has the job itself call srun.
@@ -351,7 +380,7 @@ wildcard_constraints:
     scale="|".join({plan.study.scale for plan in PLANS.values()}),
     part="train|validation|test",
     batch=r"\d+",
-    sweep=r"search|default|apart-\d+|n\d+-r\d+|random-r\d+",
+    sweep=r"search|default|apart-\d+|processes-\d+|n\d+-r\d+|random-r\d+",
     trial=r"\d+",
     model=r"selected|default|apart-\d+",
     scope="development|test",
@@ -363,7 +392,7 @@ wildcard_constraints:
 SLOTS = {
     slots_of(name, sweep.name): sweep.slots
     for name, plan in PLANS.items()
-    for sweep in (*main_sweeps(plan.study), *comparison_sweeps(plan.study))
+    for sweep in (*main_sweeps(plan.study), *comparison_sweeps(plan.study), *scaling_sweeps(plan.study))
 }
 for resource, count in SLOTS.items():
     workflow.register_resource(resource, count)

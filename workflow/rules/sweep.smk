@@ -19,7 +19,7 @@ rule trial:
         "results/{study}/{scale}/benchmarks/trial/{sweep}-{trial}.tsv"
     priority: 10
     retries: 2
-    threads: 1
+    threads: processes
     resources:
         **{resource: takes(resource) for resource in SLOTS},
         gpu=gpus,

@@ -87,7 +87,7 @@ def run_training(fitting: Fitting, processes: Processes, lease: Lease) -> Record
     while True:
         try:
             record = _here(fitting, processes, lease) if processes.count == 1 else _apart(fitting, processes, lease)
-            return record | {"processes": processes.count, "parts": fitting.parts}
+            return record | {"processes": processes.count, "nodes": processes.nodes, "parts": fitting.parts}
         except Exception as error:
             reason = error.reason if isinstance(error, TrainingFailed) else failure_reason(error)
             more = 2 * fitting.parts

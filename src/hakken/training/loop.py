@@ -25,7 +25,7 @@ from torch import nn
 from hakken.seeds import derive_seed
 from hakken.study import Hyperparameters, Training
 from hakken.training.checkpoint import Checkpoints
-from hakken.training.optimiser import Optimiser, learning_rate, rate_factor
+from hakken.training.optimiser import Optimiser, scheduled_rate
 from hakken.training.team import ALONE, Team
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -145,18 +145,14 @@ def train(
     run = _resume(checkpoints, network, optimiser, device, team)
     started = time.monotonic() - run.seconds
     stream = batches.iterate(run.step + team.rank, prefetch=device.type == "cuda", stride=team.size)
-    joined, numbers = team.joined(_Loss(network, loss)), autocast(device, precision)
+    joined = team.joined(_Loss(network, loss), leaves_out=training.sizes.several)
+    update = _Update(joined, stream, training.minibatches, seed, autocast(device, precision), team, parts)
 
     while (ended := _ended(run, training)) is None:
         network.train()
-        rate = learning_rate(run.step, training.steps, parameters, training.schedule)
-        optimiser.rate = rate * rate_factor(run.step, training)
+        optimiser.rate = scheduled_rate(run.step, parameters, training)
         optimiser.clear()
-        run.losses.append(
-            _add_gradients(
-                joined, stream, step=run.step, training=training, seed=seed, numbers=numbers, team=team, parts=parts
-            )
-        )
+        run.losses.append(update(run.step))
         optimiser.step()
         run.step += training.minibatches
 
@@ -181,33 +177,32 @@ def train(
     return TrainingResult(run.objective, run.best_step, run.best, tuple(run.curve), run.seconds, ended, run.hopeless)
 
 
-def _add_gradients(
-    joined: nn.Module,
-    stream: Iterator[Any],
-    *,
-    step: int,
-    training: Training,
-    seed: int,
-    numbers: AbstractContextManager[Any],
-    team: Team,
-    parts: int,
-) -> torch.Tensor:
-    """Add to the weights this process's share of the gradients of an update, and return its share of the mean loss.
+@dataclass(frozen=True, eq=False)
+class _Update:
+    """Adds the gradients of the mini-batches of an update to the weights; ``numbers`` is the context of `autocast`."""
 
-    ``numbers`` is the context of `autocast`.
-    """
-    losses, update = [], training.minibatches
-    for place in range(team.rank, update, team.size):
-        torch.manual_seed(derive_seed(seed, "step", step + place))
-        pieces = _pieces(next(stream), parts)
-        for number, (share, piece) in enumerate(pieces):
-            more = number + 1 < len(pieces) or place + team.size < update
-            with team.holding_back(joined, more):
-                with numbers:
-                    value = _scaled(joined(piece), share * team.size / update)
-                value.backward()  # type: ignore[no-untyped-call]
-            losses.append(value.detach())
-    return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+    joined: nn.Module
+    stream: Iterator[Any]
+    minibatches: int
+    seed: int
+    numbers: AbstractContextManager[Any]
+    team: Team
+    parts: int
+
+    def __call__(self, step: int) -> torch.Tensor:
+        """Do this process's share of the update at ``step``, and return its share of the mean loss."""
+        losses = []
+        for place in range(self.team.rank, self.minibatches, self.team.size):
+            torch.manual_seed(derive_seed(self.seed, "step", step + place))
+            pieces = _pieces(next(self.stream), self.parts)
+            for number, (share, piece) in enumerate(pieces):
+                more = number + 1 < len(pieces) or place + self.team.size < self.minibatches
+                with self.team.holding_back(self.joined, more):
+                    with self.numbers:
+                        value = _scaled(self.joined(piece), share * self.team.size / self.minibatches)
+                    value.backward()  # type: ignore[no-untyped-call]
+                losses.append(value.detach())
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
 class _Loss(nn.Module):

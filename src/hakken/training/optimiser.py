@@ -100,3 +100,9 @@ def rate_factor(step: int, training: Training) -> float:
     warming = training.warm_up * training.steps
     risen = min(step / warming, 1.0) if warming else 1.0
     return 1.0 + risen * (training.minibatches - 1)
+
+
+def scheduled_rate(step: int, parameters: Hyperparameters, training: Training) -> float:
+    """Return the learning rate of the update at ``step`` (0, 1, ...): `learning_rate` times `rate_factor`."""
+    rate = learning_rate(step, training.steps, parameters, training.schedule)
+    return rate * rate_factor(step, training)

@@ -105,11 +105,12 @@ def scaling_sweeps(study: Study) -> tuple[Sweep, ...]:
 
 
 def laid_out(study: Study, sweep: Sweep) -> Study:
-    """Return the study with the machines and processes of the sweep."""
+    """Return the study with the machines and processes of the sweep, which then does all its steps."""
     if sweep.layout is None:
         return study
     nodes, each = sweep.layout
-    training = study.training.model_copy(update={"nodes": nodes, "gpus_per_node": each})
+    whole = {"nodes": nodes, "gpus_per_node": each, "patience": study.training.steps}
+    training = study.training.model_copy(update=whole)
     return study.model_copy(update={"training": training})
 
 

@@ -33,12 +33,15 @@ class Team:
         """Whether this is the process that writes and speaks."""
         return self.rank == 0
 
-    def joined(self, network: nn.Module) -> nn.Module:
-        """Return ``network`` such that all processes get the mean of their gradients; they must hold equal weights."""
+    def joined(self, network: nn.Module, leaves_out: bool = False) -> nn.Module:
+        """Return ``network`` such that all processes get the mean of their gradients, and begin with equal weights.
+
+        ``leaves_out`` says that a mini-batch may leave weights out.
+        """
         if self.size == 1:
             return network
-        # Weights that a step leaves out (sizes of a U-Net) are no error; running averages are averaged by `settle`.
-        return DistributedDataParallel(network, broadcast_buffers=False, find_unused_parameters=True)
+        # Running averages do not travel with each step: `settle` takes their mean.
+        return DistributedDataParallel(network, forward_sync_buffers=False, find_unused_parameters=leaves_out)
 
     def holding_back(self, network: nn.Module, wanted: bool) -> AbstractContextManager[Any]:
         """Return a context in which, where ``wanted``, gradients are added up here and do not travel yet."""

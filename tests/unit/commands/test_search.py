@@ -224,6 +224,7 @@ class TestExport:
             "seconds": "600",
             "gpu_seconds": "0.0",
             "host": "node7",
+            "jobs": "",
             "known": "0",
             "pending": "0",
             "later_results": "1",

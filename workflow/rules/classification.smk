@@ -70,6 +70,8 @@ rule grid_cell:
     params:
         study=study("cohort", "channels", "reference", "preparation", "patches", "parameters", "training", "grid"),
         cell="{cell}",
+        minutes=time_limit,
+        work="results/{study}/{scale}/grid/trainings/{cell}",
         code=code("grid_cell"),
     script:
         "../scripts/grid_cell.py"

@@ -11,7 +11,10 @@ grid_cell(
     study=snakemake.params.study,
     cell=snakemake.params.cell,
     crops=snakemake.input.crops,
+    work=snakemake.params.work,
     output=snakemake.output.record,
     threads=snakemake.threads,
+    minutes=snakemake.params.minutes,
+    code=snakemake.params.code,
     log=snakemake.log[0],
 )

@@ -64,6 +64,11 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
     return run
 
 
+def began() -> float:
+    """Return when this process came here, in seconds since 1970: the beginning of its job, but for a few seconds."""
+    return time.time() - (time.monotonic() - STARTED)
+
+
 def _cost() -> dict[str, float]:
     """Return what this process has cost so far: seconds since it came here, CPU seconds, largest memory in MB."""
     usage = resource.getrusage(resource.RUSAGE_SELF)

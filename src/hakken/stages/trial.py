@@ -23,7 +23,7 @@ from hakken.search.lease import Lease
 from hakken.search.ledger import Ledger, Planned, Proposal
 from hakken.search.settings import Settings
 from hakken.seeds import derive_seed
-from hakken.stages import STARTED, stage
+from hakken.stages import began, stage
 from hakken.study import Hyperparameters, Study
 from hakken.training.checkpoint import clear_checkpoints
 from hakken.training.device import choose_device, peak_memory_mb
@@ -33,7 +33,7 @@ from hakken.training.jobs import Job, begin_job, end_job, read_jobs, were_killed
 from hakken.training.launch import Processes, TrainingFailed, processes_of, run_training
 from hakken.training.loop import Interrupted
 from hakken.training.proposal import complete, propose_trial
-from hakken.training.stopping import REQUEUE, Deadline
+from hakken.training.stopping import REQUEUE, Deadline, deadline_of
 from hakken.training.streak import require_progress
 from hakken.training.sweep import DEFAULT, ONCE, Sweep, as_trained, laid_out, settings_of
 from hakken.training.warm_start import read_source
@@ -73,14 +73,25 @@ def trial(
     itself and exits with status 75.
     """
     torch.set_num_threads(threads)
-    deadline = Deadline.of_minutes(minutes, time.time() - (time.monotonic() - STARTED)) if minutes else None
     cases = tuple(case for folder in prepared for case in prepared_cases(folder))
     if problems := require_cases(study.task, {"validation": Kinds.of(case.abnormal for case in cases)}):
         raise HakkenError(str(problems[0]))
     generation = _generation(patches, cases, code)
     processes = processes_of(laid_out(study, sweep).training, threads, across)
     folder = work / generation[:SHORT]
-    job = _Job(study, sweep, number, patches, tuple(prepared), folder, logs, generation, attempt, deadline, processes)
+    job = _Job(
+        study,
+        sweep,
+        number,
+        patches,
+        tuple(prepared),
+        folder,
+        logs,
+        generation,
+        attempt,
+        deadline_of(minutes, began()),
+        processes,
+    )
     settings = settings_of(study, sweep.name, read_source(source) if source else ())
     book = _open_ledger(job, ledger, settings, source)
     while (record := _published(book, number)) is None:

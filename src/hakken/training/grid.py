@@ -21,9 +21,11 @@ from hakken.patches.misregistration import KINDS, misregister
 from hakken.seeds import derive_seed
 from hakken.study import Study
 from hakken.tasks.classification import ClassificationTask
+from hakken.training.checkpoint import Checkpoints
 from hakken.training.device import choose_precision
 from hakken.training.grid_plan import SCRATCH, Cell
 from hakken.training.loop import TrainingResult, train
+from hakken.training.stopping import Deadline, stop_requests
 
 Probabilities = NDArray[np.float64]
 AT_ONCE = 64
@@ -38,24 +40,40 @@ class CellResult:
     training: TrainingResult
 
 
-def train_cell(study: Study, cell: Cell, store: CropStore, device: torch.device) -> CellResult:
-    """Train the cell's network and return what it says of the lesions of its fold. Raises what a training raises."""
+def train_cell(
+    study: Study,
+    cell: Cell,
+    store: CropStore,
+    device: torch.device,
+    *,
+    checkpoints: Checkpoints | None = None,
+    deadline: Deadline | None = None,
+) -> CellResult:
+    """Train the cell's network and return what it says of the lesions of its fold. Raises what a training raises.
+
+    It goes on from ``checkpoints``; near its ``deadline`` and when it is asked to stop it saves itself and raises
+    Interrupted.
+    """
     chosen = cell_study(study, cell)
     task = ClassificationTask(chosen, 2, chosen.parameters, ())
     seed = derive_seed(study.seed, "grid", *cell.seeds)
     torch.manual_seed(derive_seed(seed, "weights"))
     network = task.network().to(device)
     crops = moved_crops(chosen, cell, store)
-    result = train(
-        network,
-        CropBatches(chosen, crops, store, np.flatnonzero(store.fold != cell.fold), seed=seed, device=device),
-        task.loss,
-        lambda network: 0.0,  # measured once, at the end: the last weights are kept
-        parameters=chosen.parameters,
-        training=chosen.training,
-        seed=seed,
-        precision=choose_precision(chosen.training.precision, device),
-    )
+    with stop_requests(deadline) as stop:
+        result = train(
+            network,
+            CropBatches(chosen, crops, store, np.flatnonzero(store.fold != cell.fold), seed=seed, device=device),
+            task.loss,
+            lambda network: 0.0,  # measured once, at the end: the last weights are kept
+            parameters=chosen.parameters,
+            training=chosen.training,
+            seed=seed,
+            precision=choose_precision(chosen.training.precision, device),
+            checkpoints=checkpoints,
+            stop=stop,
+        )
+    network.load_state_dict(result.weights)  # a cell that was finished before did not train again
     held = np.flatnonzero(store.fold == cell.fold)
     edge = chosen.parameters.patch_size
     found = probabilities(network.eval(), crops, store.lesion, held, edge=edge, device=device)
@@ -69,7 +87,8 @@ def cell_study(study: Study, cell: Cell) -> Study:
     weights = {} if cell.network.endswith(SCRATCH) else study.training.weights
     rates = {str(one): rate for one, rate in study.grid.learning_rates.items()}
     rate = rates.get(name, study.parameters.learning_rate)
-    steps = {"steps": study.grid.steps, "validate_every": study.grid.steps}
+    # One network of many: each has one GPU, whatever a training of the search has.
+    steps = {"steps": study.grid.steps, "validate_every": study.grid.steps, "nodes": 1, "gpus_per_node": 1}
     return study.model_copy(
         update={
             "training": study.training.model_copy(update={"network": name, "weights": weights, **steps}),

@@ -20,7 +20,7 @@ LEAST_RESERVE, MOST_RESERVE = 20.0, 120.0
 
 @dataclass(frozen=True)
 class Deadline:
-    """When the scheduler will end this job, in seconds since the epoch, and how many seconds before that are kept free.
+    """When the scheduler will end this job, in seconds since 1970, and how many seconds before that are kept free.
 
     The reserve is for what comes after the last update: saving, and the way out.
     """
@@ -28,18 +28,19 @@ class Deadline:
     at: float
     reserve: float
 
-    @classmethod
-    def of_minutes(cls, minutes: float, started: float) -> Deadline:
-        """Return the deadline of a job that ``started`` (seconds since the epoch) and may take so many minutes.
 
-        A twentieth of its time is kept free, 20 seconds at least and 2 minutes at most, but never more than half.
+def deadline_of(minutes: float | None, began: float) -> Deadline | None:
+    """Return the deadline of a job that ``began`` (seconds since 1970) and may take so many minutes; None without any.
 
-        >>> Deadline.of_minutes(60, 1000.0)
-        Deadline(at=4600.0, reserve=120.0)
-        """
-        seconds = 60 * minutes
-        reserve = min(max(RESERVE * seconds, LEAST_RESERVE), MOST_RESERVE, seconds / 2)
-        return cls(started + seconds, reserve)
+    A twentieth of its time is kept free, 20 seconds at least and 2 minutes at most, but never more than half.
+
+    >>> deadline_of(60, 1000.0)
+    Deadline(at=4600.0, reserve=120.0)
+    """
+    if not minutes:
+        return None
+    seconds = 60 * minutes
+    return Deadline(began + seconds, min(max(RESERVE * seconds, LEAST_RESERVE), MOST_RESERVE, seconds / 2))
 
 
 @dataclass

@@ -21,9 +21,12 @@ from hakken.stages.grid_cell import grid_cell
 from hakken.stages.grid_table import grid_table
 from hakken.study import Study
 from hakken.studyfile import parse_study
+from hakken.training.checkpoint import Checkpoints
 from hakken.training.grid import CropBatches, cell_study, moved_crops, train_cell
 from hakken.training.grid_plan import cell_named, cells_of, conditions_of
 from hakken.training.linear import linear_probabilities
+from hakken.training.loop import Interrupted
+from hakken.training.stopping import Deadline
 
 CLASSES = ("dark", "middle", "bright")
 CONTENT: dict[str, Any] = {
@@ -113,6 +116,18 @@ def test_a_cell_is_repeatable_and_speaks_of_its_fold_alone(study: Study, store: 
     assert first.probability.sum(1).tolist() == pytest.approx([1] * len(first.lesions))
 
 
+def test_a_cell_near_its_time_limit_saves_itself_and_goes_on(study: Study, store: CropStore, tmp_path: Path) -> None:
+    cell, cpu = cell_named(study, FIXED), torch.device("cpu")
+    expected = train_cell(study, cell, store, cpu)
+    for step in (1, 2):
+        with pytest.raises(Interrupted, match=f"stopped at step {step} of 2"):
+            train_cell(
+                study, cell, store, cpu, checkpoints=Checkpoints(tmp_path, "a", 1000), deadline=Deadline(0.0, 0.0)
+            )
+    resumed = train_cell(study, cell, store, cpu, checkpoints=Checkpoints(tmp_path, "a", 1000))
+    assert np.array_equal(resumed.probability, expected.probability)
+
+
 def test_batches_are_balanced_and_never_show_the_left_out_fold(study: Study, store: CropStore) -> None:
     chosen = np.flatnonzero(store.fold != 2)
     batches = CropBatches(study, torch.from_numpy(store.crops).float(), store, chosen, seed=3)
@@ -152,7 +167,7 @@ def finished(study: Study, store: CropStore, tmp_path_factory: pytest.TempPathFa
         path = folder / "cells" / f"{cell.name}.json"
         path.parent.mkdir(exist_ok=True)
         if cell.name == FIXED:
-            grid_cell(study=study, cell=cell.name, crops=folder / "crops.npz", output=path)
+            grid_cell(study=study, cell=cell.name, crops=folder / "crops.npz", work=folder / "work", output=path)
             continue
         base = {
             **{"network": cell.network, "start": "random weights", "kind": cell.condition.kind},

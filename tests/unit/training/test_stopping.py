@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from hakken.training import stopping
-from hakken.training.stopping import Deadline, stop_requests
+from hakken.training.stopping import Deadline, deadline_of, stop_requests
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
@@ -43,7 +43,11 @@ def test_in_another_thread_nothing_is_changed() -> None:
 
 @pytest.mark.parametrize(("minutes", "reserve"), [(0.5, 15), (1, 20), (5, 20), (20, 60), (60, 120), (1440, 120)])
 def test_a_deadline_keeps_time_to_save(minutes: float, reserve: float) -> None:
-    assert Deadline.of_minutes(minutes, 1000.0) == Deadline(1000 + 60 * minutes, reserve)
+    assert deadline_of(minutes, 1000.0) == Deadline(1000 + 60 * minutes, reserve)
+
+
+def test_on_one_machine_there_is_no_deadline() -> None:
+    assert deadline_of(None, 1000.0) is None
 
 
 def test_it_stops_while_the_longest_update_so_far_still_fits(monkeypatch: pytest.MonkeyPatch) -> None:

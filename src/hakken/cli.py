@@ -30,6 +30,7 @@ from hakken.commands import (
     roc,
     schema,
     search,
+    tune_cpu,
 )
 from hakken.errors import HakkenError
 
@@ -51,6 +52,7 @@ COMMANDS = (
     clinic_db,
     export,
     profile,
+    tune_cpu,
     schema,
 )
 INTERRUPTED = 130

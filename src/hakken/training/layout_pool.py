@@ -1,0 +1,203 @@
+"""Processes that train a study's network on made-up patches, to be timed.
+
+One pool serves all layouts: a layout of two processes uses the first two and leaves the others asleep. A step is a
+whole one: forward, backward, the gradients averaged between the processes (gloo, in one piece), the optimiser. Reading
+and augmenting patches and measuring the objective are not part of it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import torch
+from torch import distributed, nn
+
+from hakken.errors import HakkenError
+from hakken.patches.loader import Batch
+from hakken.study import Study
+from hakken.tasks.choose import Task, task_of
+from hakken.training.layout import Layout, arrange, arrange_images
+from hakken.training.loop import autocast
+from hakken.training.optimiser import Optimiser
+
+WAIT_SECONDS = 300.0  # for one answer; a step of a large network on few cores takes some ten seconds
+ENDED = "a process of the measurement ended by itself, perhaps for want of memory; close other programs or try a scale"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a process is told to do: so many steps laid out like this."""
+
+    layout: Layout
+    steps: int
+
+
+class Pool:
+    """The processes, from `with Pool(...) as pool` to the end of the block; ``seconds`` times a layout."""
+
+    def __init__(self, study: Study, processes: int) -> None:
+        self.study, self.count = study, processes
+        self._processes: list[BaseProcess] = []
+        self._pipes: list[Connection[Order | None, float | str]] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="hakken-layout-")
+
+    def __enter__(self) -> Pool:
+        context = multiprocessing.get_context("spawn")  # a fork would share the threads of torch
+        meeting = Path(self._folder.name) / "meeting"
+        for rank in range(self.count):
+            mine, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, self.study, rank, self.count, meeting), daemon=True)
+            process.start()
+            theirs.close()
+            self._processes.append(process)
+            self._pipes.append(mine)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for pipe in self._pipes:
+            with suppress(OSError):
+                pipe.send(None)
+        for process in self._processes:
+            process.join(0 if error else 5)
+            if process.is_alive():
+                process.terminate()
+                process.join()
+        self._folder.cleanup()
+
+    def seconds(self, layout: Layout, steps: int) -> float:
+        """Return the seconds of a step, the median of ``steps`` after one that does not count.
+
+        Raises HakkenError where a process says why it cannot, or dies.
+        """
+        chosen = self._pipes[: layout.processes]
+        with suppress(OSError):
+            for pipe in chosen:
+                pipe.send(Order(layout, steps))
+        answers: dict[int, float] = {}
+        while len(answers) < len(chosen):
+            waiting = [pipe for rank, pipe in enumerate(chosen) if rank not in answers]
+            ready = wait(waiting, WAIT_SECONDS)
+            if not ready:
+                raise HakkenError(f"no answer within {WAIT_SECONDS:.0f} s; the steps of this study are too slow here")
+            for pipe in waiting:
+                if pipe in ready:
+                    answers[chosen.index(pipe)] = _answer(pipe)
+        return answers[0]
+
+
+def _answer(pipe: Connection[Order | None, float | str]) -> float:
+    try:
+        answer = pipe.recv()
+    except (EOFError, OSError):
+        raise HakkenError(ENDED) from None
+    if isinstance(answer, str):
+        raise HakkenError(answer)
+    return answer
+
+
+def _serve(pipe: Connection[float | str, Order | None], study: Study, rank: int, processes: int, meeting: Path) -> None:
+    """Time what the pipe orders until it orders nothing; runs in a process of its own."""
+    try:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", _loopback())  # all are on this host
+        distributed.init_process_group("gloo", init_method=meeting.as_uri(), rank=rank, world_size=processes)
+        groups = {count: distributed.new_group(list(range(count))) for count in _counts(processes)}
+        steps = _Steps(study)
+        while (order := pipe.recv()) is not None:
+            pipe.send(steps.time(order, groups[order.layout.processes]))
+    except (EOFError, KeyboardInterrupt):
+        return
+    except Exception as error:  # reported where it is read; the process has nothing else to say it with
+        pipe.send(f"{type(error).__name__} while measuring: {error}")
+
+
+def _counts(processes: int) -> list[int]:
+    return [1 << power for power in range(processes.bit_length())]
+
+
+def _loopback() -> str:
+    return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
+
+
+@dataclass
+class _Steps:
+    """The trainings of one process: one for each order of memory, made when first asked for."""
+
+    study: Study
+    made: dict[bool, Stepper] = field(default_factory=dict)
+
+    def time(self, order: Order, group: distributed.ProcessGroup | None) -> float:
+        """Return the median seconds of a step, after one that does not count."""
+        layout = order.layout
+        torch.set_num_threads(layout.threads)
+        if layout.channels_last not in self.made:
+            self.made[layout.channels_last] = Stepper(self.study, layout.channels_last)
+        stepper, taken = self.made[layout.channels_last], []
+        for _ in range(order.steps + 1):
+            distributed.barrier(group)
+            start = time.perf_counter()
+            stepper.step(layout.dtype, group if layout.processes > 1 else None)
+            distributed.barrier(group)  # a step of all has ended when the last of them has
+            taken.append(time.perf_counter() - start)
+        return statistics.median(taken[1:])
+
+
+class Stepper:
+    """A study's network at its own parameters, a batch of made-up patches, and the step of a training."""
+
+    def __init__(self, study: Study, channels_last: bool) -> None:
+        study = study.model_copy(update={"training": study.training.model_copy(update={"weights": {}})})
+        torch.manual_seed(0)
+        self.task = task_of(study, study.patches.axes, study.parameters, ())
+        self.network = arrange(self.task.network(), channels_last).train()
+        self.batch = made_up_batch(study, self.task)
+        self.batch = replace(self.batch, images=arrange_images(self.batch.images, channels_last))
+        self.optimiser = Optimiser(self.network, study.parameters, study.training.optimizer)
+        self.optimiser.rate = 0.0  # the same arithmetic, and noise cannot make the weights grow without end
+
+    def loss(self, precision: torch.dtype = torch.float32) -> torch.Tensor:
+        """Return the loss (scalar) of the batch."""
+        with autocast(torch.device("cpu"), precision):
+            return self.task.loss(self.network, self.batch)
+
+    def step(self, precision: torch.dtype, group: distributed.ProcessGroup | None = None) -> None:
+        """Take one step; the gradients are averaged over ``group``."""
+        value = self.loss(precision)
+        self.optimiser.clear()
+        value.backward()  # type: ignore[no-untyped-call]
+        if group is not None:
+            average_gradients(list(self.network.parameters()), group)
+        self.optimiser.step()
+
+
+def average_gradients(weights: Sequence[nn.Parameter], group: distributed.ProcessGroup) -> None:
+    """Replace the gradients by their means over the processes of ``group``."""
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat, group=group)
+    flat /= distributed.get_world_size(group)
+    for gradient, mean in zip(gradients, torch.split(flat, [gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(mean.view(gradient.shape))
+
+
+def made_up_batch(study: Study, task: Task) -> Batch:
+    """Return a mini-batch of noise in the shapes of the study's: its channels, patch edge, axes and targets."""
+    generator = torch.Generator().manual_seed(0)
+    count, edge, axes = study.parameters.batch_size, study.parameters.patch_size, study.patches.axes
+    space = [edge] * axes
+    images = torch.randn((count, len(study.inputs), *space), generator=generator)
+    targets = torch.arange(count) % max(2, len(task.classes))
+    maps = (torch.rand((count, 1, *space), generator=generator) < 0.5).float()
+    return Batch(images, targets, np.arange(count), maps)

@@ -126,6 +126,14 @@ def test_torch_files_are_read_without_running_code(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_nothing_is_fetched(path: Path) -> None:
+    clients = {"urllib", "http", "ftplib", "smtplib", "xmlrpc", "requests", "urllib3", "httpx", "aiohttp"}
+    assert not clients & {module.split(".")[0] for module in imports(path)}
+    fetching = ("torch.hub", "model_zoo", "load_state_dict_from_url", '"curl"', '"wget"')
+    assert [word for word in fetching if word in path.read_text()] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_global_random_state(path: Path) -> None:
     text = path.read_text()
     assert "np.random.seed" not in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from socket_watch import Watch, new_watch
 from workflow_project import Project, new_project
 
 
@@ -15,9 +16,15 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
+def sockets(tmp_path_factory: pytest.TempPathFactory) -> Watch:
+    """What the run of `finished` asked of the network."""
+    return new_watch(tmp_path_factory.mktemp("sockets"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, sockets: Watch) -> tuple[Project, str]:
     """The smoke study run to its end, and what the terminal showed. Tests must not change it."""
     project = new_project(tmp_path_factory.mktemp("finished"))
-    run = project.snakemake()
+    run = project.snakemake(variables=sockets.environment)
     assert run.returncode == 0, run.stdout[-6000:]
     return project, run.stdout

@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from hakken.errors import HakkenError
+from hakken.inference.dense import score_map
 from hakken.networks.build import build_classifier, build_network
+from hakken.networks.patch_cnn import PatchClassifier
 from hakken.study import Hyperparameters, Training
 from hakken.training import layout as module
 from hakken.training.layout import Layout, arrange, arrange_images, has_bfloat16, layout_path, read_layout, write_layout
@@ -164,3 +167,16 @@ def test_the_usual_order_leaves_everything_alone() -> None:
     assert arrange_images(images, channels_last=False) is images
     network = arrange(build_network("unet", 2, 2, Hyperparameters()), channels_last=False)
     assert all(weight.is_contiguous() for weight in network.parameters())
+
+
+def test_a_case_is_scored_the_same_in_either_order() -> None:
+    parameters = Hyperparameters(base_features=8, convolutions=3, poolings=1, patch_size=14)
+    image = torch.randn((2, 20, 22, 24), generator=torch.Generator().manual_seed(0))
+    maps = []
+    for channels_last in (False, True):
+        torch.manual_seed(1)
+        network = arrange(build_network("patch_cnn", 2, 3, parameters), channels_last).eval()
+        assert isinstance(network, PatchClassifier)
+        maps.append(score_map(network, image, stride_voxel=2, memory_mb=500).array)
+    assert maps[0].std() > 1e-4
+    np.testing.assert_allclose(maps[1], maps[0], atol=1e-5)

@@ -1,8 +1,8 @@
 """Processes that train a study's network on made-up patches, to be timed.
 
 One pool serves all layouts: a layout of two processes uses the first two and leaves the others asleep. A step is a
-whole one: forward, backward, the gradients averaged between the processes (gloo, in one piece), the optimiser. Reading
-and augmenting patches and measuring the objective are not part of it.
+whole one, as the training loop takes it: forward, backward, the gradients averaged between the processes, the
+optimiser. Reading and augmenting patches and measuring the objective are not part of it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,15 +22,16 @@ from types import TracebackType
 
 import numpy as np
 import torch
-from torch import distributed, nn
+from torch import distributed
 
 from hakken.errors import HakkenError
 from hakken.patches.loader import Batch
 from hakken.study import Study
 from hakken.tasks.choose import Task, task_of
 from hakken.training.layout import Layout, arrange, arrange_images
-from hakken.training.loop import autocast
+from hakken.training.loop import WithLoss, autocast
 from hakken.training.optimiser import Optimiser
+from hakken.training.team import ALONE, Team
 
 WAIT_SECONDS = 300.0  # for one answer; a step of a large network on few cores takes some ten seconds
 ENDED = "a process of the measurement ended by itself, perhaps for want of memory; close other programs or try a scale"
@@ -114,9 +114,8 @@ def _serve(pipe: Connection[float | str, Order | None], study: Study, rank: int,
         os.environ.setdefault("GLOO_SOCKET_IFNAME", _loopback())  # all are on this host
         distributed.init_process_group("gloo", init_method=meeting.as_uri(), rank=rank, world_size=processes)
         groups = {count: distributed.new_group(list(range(count))) for count in _counts(processes)}
-        steps = _Steps(study)
         while (order := pipe.recv()) is not None:
-            pipe.send(steps.time(order, groups[order.layout.processes]))
+            pipe.send(_time(study, order, groups[order.layout.processes]))
     except (EOFError, KeyboardInterrupt):
         return
     except Exception as error:  # reported where it is read; the process has nothing else to say it with
@@ -131,65 +130,49 @@ def _loopback() -> str:
     return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
 
 
-@dataclass
-class _Steps:
-    """The trainings of one process: one for each order of memory, made when first asked for."""
-
-    study: Study
-    made: dict[bool, Stepper] = field(default_factory=dict)
-
-    def time(self, order: Order, group: distributed.ProcessGroup | None) -> float:
-        """Return the median seconds of a step, after one that does not count."""
-        layout = order.layout
-        torch.set_num_threads(layout.threads)
-        if layout.channels_last not in self.made:
-            self.made[layout.channels_last] = Stepper(self.study, layout.channels_last)
-        stepper, taken = self.made[layout.channels_last], []
-        for _ in range(order.steps + 1):
-            distributed.barrier(group)
-            start = time.perf_counter()
-            stepper.step(layout.dtype, group if layout.processes > 1 else None)
-            distributed.barrier(group)  # a step of all has ended when the last of them has
-            taken.append(time.perf_counter() - start)
-        return statistics.median(taken[1:])
+def _time(study: Study, order: Order, group: distributed.ProcessGroup | None) -> float:
+    """Return the median seconds of a step, after one that does not count."""
+    layout = order.layout
+    torch.set_num_threads(layout.threads)
+    team = Team(distributed.get_rank(), layout.processes)
+    stepper, taken = Stepper(study, layout, team, group), []
+    for _ in range(order.steps + 1):
+        distributed.barrier(group)
+        start = time.perf_counter()
+        stepper.step()
+        distributed.barrier(group)  # a step of all has ended when the last of them has
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken[1:])
 
 
 class Stepper:
-    """A study's network at its own parameters, a batch of made-up patches, and the step of a training."""
+    """A study's network at its own parameters, a batch of made-up patches, and the step of a training.
 
-    def __init__(self, study: Study, channels_last: bool) -> None:
+    It is made anew for each measurement: a network can be joined with one group of processes only.
+    """
+
+    def __init__(
+        self, study: Study, layout: Layout, team: Team = ALONE, group: distributed.ProcessGroup | None = None
+    ) -> None:
         study = study.model_copy(update={"training": study.training.model_copy(update={"weights": {}})})
         torch.manual_seed(0)
-        self.task = task_of(study, study.patches.axes, study.parameters, ())
-        self.network = arrange(self.task.network(), channels_last).train()
-        self.batch = made_up_batch(study, self.task)
-        self.batch = replace(self.batch, images=arrange_images(self.batch.images, channels_last))
+        task = task_of(study, study.patches.axes, study.parameters, ())
+        self.network = arrange(task.network(), layout.channels_last).train()
+        self.joined = team.joined(WithLoss(self.network, task.loss), study.training.sizes.several, group)
+        self.batch = made_up_batch(study, task)
+        self.batch = replace(self.batch, images=arrange_images(self.batch.images, layout.channels_last))
+        self.numbers = autocast(torch.device("cpu"), layout.dtype)
         self.optimiser = Optimiser(self.network, study.parameters, study.training.optimizer)
         self.optimiser.rate = 0.0  # the same arithmetic, and noise cannot make the weights grow without end
 
-    def loss(self, precision: torch.dtype = torch.float32) -> torch.Tensor:
-        """Return the loss (scalar) of the batch."""
-        with autocast(torch.device("cpu"), precision):
-            return self.task.loss(self.network, self.batch)
-
-    def step(self, precision: torch.dtype, group: distributed.ProcessGroup | None = None) -> None:
-        """Take one step; the gradients are averaged over ``group``."""
-        value = self.loss(precision)
+    def step(self) -> torch.Tensor:
+        """Take one step and return its loss (scalar)."""
         self.optimiser.clear()
-        value.backward()  # type: ignore[no-untyped-call]
-        if group is not None:
-            average_gradients(list(self.network.parameters()), group)
+        with self.numbers:
+            loss: torch.Tensor = self.joined(self.batch)
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
-
-
-def average_gradients(weights: Sequence[nn.Parameter], group: distributed.ProcessGroup) -> None:
-    """Replace the gradients by their means over the processes of ``group``."""
-    gradients = [weight.grad for weight in weights if weight.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    distributed.all_reduce(flat, group=group)
-    flat /= distributed.get_world_size(group)
-    for gradient, mean in zip(gradients, torch.split(flat, [gradient.numel() for gradient in gradients]), strict=True):
-        gradient.copy_(mean.view(gradient.shape))
+        return loss.detach()
 
 
 def made_up_batch(study: Study, task: Task) -> Batch:

@@ -145,7 +145,7 @@ def train(
     run = _resume(checkpoints, network, optimiser, device, team)
     started = time.monotonic() - run.seconds
     stream = batches.iterate(run.step + team.rank, prefetch=device.type == "cuda", stride=team.size)
-    joined = team.joined(_Loss(network, loss), leaves_out=training.sizes.several)
+    joined = team.joined(WithLoss(network, loss), leaves_out=training.sizes.several)
     update = _Update(joined, stream, training.minibatches, seed, autocast(device, precision), team, parts)
 
     while (ended := _ended(run, training)) is None:
@@ -205,7 +205,7 @@ class _Update:
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
-class _Loss(nn.Module):
+class WithLoss(nn.Module):
     """A network and its loss as one module, for gradients are shared at the end of a module's forward pass."""
 
     def __init__(self, network: nn.Module, loss: Callable[[Any, Any], torch.Tensor]) -> None:
@@ -213,6 +213,7 @@ class _Loss(nn.Module):
         self.network, self.loss = network, loss
 
     def forward(self, batch: Any) -> torch.Tensor:
+        """Return the loss (scalar) of a batch."""
         return self.loss(self.network, batch)
 
 

@@ -33,15 +33,20 @@ class Team:
         """Whether this is the process that writes and speaks."""
         return self.rank == 0
 
-    def joined(self, network: nn.Module, leaves_out: bool = False) -> nn.Module:
+    def joined(
+        self, network: nn.Module, leaves_out: bool = False, among: distributed.ProcessGroup | None = None
+    ) -> nn.Module:
         """Return ``network`` such that all processes get the mean of their gradients, and begin with equal weights.
 
-        ``leaves_out`` says that a mini-batch may leave weights out.
+        ``leaves_out`` says that a mini-batch may leave weights out; ``among`` are the processes where the team is not
+        all that there are.
         """
         if self.size == 1:
             return network
         # Running averages do not travel with each step: `settle` takes their mean.
-        return DistributedDataParallel(network, forward_sync_buffers=False, find_unused_parameters=leaves_out)
+        return DistributedDataParallel(
+            network, process_group=among, forward_sync_buffers=False, find_unused_parameters=leaves_out
+        )
 
     def holding_back(self, network: nn.Module, wanted: bool) -> AbstractContextManager[Any]:
         """Return a context in which, where ``wanted``, gradients are added up here and do not travel yet."""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -19,20 +20,23 @@ from hakken.training.layout_pool import Pool, Stepper
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = {"batch_size": 4, "base_features": 4}
 TASKS = ["smoke", "smoke_anomaly", "smoke_classification", "smoke_expectation", "smoke_flat", "smoke_segmentation"]
-MEAN = """
+SHARED = """
 import sys, torch
+from dataclasses import replace
+from pathlib import Path
 from torch import distributed
-from hakken.training.layout_pool import average_gradients
-rank = int(sys.argv[1])
+from hakken.studyfile import load_study
+from hakken.training.layout import Layout
+from hakken.training.layout_pool import Stepper
+from hakken.training.team import Team
+rank, study = int(sys.argv[1]), load_study(Path(sys.argv[3]), "tiny")
 distributed.init_process_group("gloo", init_method=sys.argv[2], rank=rank, world_size=2)
-weights = [torch.nn.Parameter(torch.zeros(2, 3)), torch.nn.Parameter(torch.zeros(4)), torch.nn.Parameter(torch.ones(1))]
-weights[0].grad = torch.arange(6.0).view(2, 3) * (1 + 2 * rank)
-weights[1].grad = torch.full((4,), float(rank))
-average_gradients(weights, distributed.group.WORLD)
-assert torch.equal(weights[0].grad, torch.arange(6.0).view(2, 3) * 2), weights[0].grad
-assert torch.equal(weights[1].grad, torch.full((4,), 0.5)), weights[1].grad
-assert weights[2].grad is None
-print("averaged")
+alone = Stepper(study, Layout())
+joined = Stepper(study, Layout(2), Team(rank, 2), distributed.group.WORLD)
+for stepper in (alone, joined):
+    stepper.batch = replace(stepper.batch, targets=(stepper.batch.targets + rank) % 2)
+    stepper.step()
+    print(sum(float(weight.grad.abs().sum()) for weight in stepper.network.parameters() if weight.grad is not None))
 """
 
 
@@ -43,25 +47,23 @@ def study_of(name: str) -> Study:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_step_of_every_task_is_a_whole_one(name: str) -> None:
-    stepper = Stepper(study_of(name), channels_last=True)
+    stepper = Stepper(study_of(name), Layout(channels_last=True))
     before = [weight.detach().clone() for weight in stepper.network.parameters()]
-    assert torch.isfinite(stepper.loss())
-    stepper.step(torch.float32)
+    assert torch.isfinite(stepper.step())
     gradients = [weight.grad for weight in stepper.network.parameters()]
     assert any(gradient is not None and bool(gradient.abs().sum() > 0) for gradient in gradients)
     assert all(torch.equal(*pair) for pair in zip(before, stepper.network.parameters(), strict=True)), "rate 0"
 
 
-def test_bfloat16_is_what_the_layers_compute_in() -> None:
-    stepper = Stepper(study_of("smoke"), channels_last=False)
+@pytest.mark.parametrize(("precision", "kind"), [("bfloat16", torch.bfloat16), ("float32", torch.float32)])
+def test_the_precision_is_what_the_layers_compute_in(precision: Literal["bfloat16"], kind: torch.dtype) -> None:
+    stepper = Stepper(study_of("smoke"), Layout(precision=precision))
     kinds: set[torch.dtype] = set()
     for layer in stepper.network.modules():
         if isinstance(layer, torch.nn.Conv3d):
             layer.register_forward_hook(lambda layer, given, found: kinds.add(found.dtype))
-    stepper.step(torch.bfloat16)
-    assert kinds == {torch.bfloat16}
-    stepper.step(torch.float32)
-    assert kinds == {torch.bfloat16, torch.float32}
+    assert stepper.step().dtype == torch.float32
+    assert kinds == {kind}
 
 
 def test_a_pool_times_one_process_and_two() -> None:
@@ -88,9 +90,10 @@ def test_a_process_that_dies_is_noticed() -> None:
 
 def test_two_processes_share_the_mean_of_their_gradients(tmp_path: Path) -> None:
     meeting = (tmp_path / "meeting").as_uri()
+    study = ROOT / "tests" / "workflow" / "studies" / "smoke.yaml"
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", MEAN, str(rank), meeting],
+            [sys.executable, "-c", SHARED, str(rank), meeting, str(study)],
             env=os.environ | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -99,4 +102,7 @@ def test_two_processes_share_the_mean_of_their_gradients(tmp_path: Path) -> None
         for rank in range(2)
     ]
     outputs = [process.communicate(timeout=120) for process in running]
-    assert [output for output, _ in outputs] == ["averaged\n"] * 2, outputs
+    (alone, shared), (other, same) = ([float(line) for line in output.splitlines()] for output, _ in outputs)
+    assert shared == pytest.approx(same)
+    assert abs(alone - other) > 1e-3 * alone
+    assert shared != pytest.approx(alone)

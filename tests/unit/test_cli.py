@@ -33,6 +33,7 @@ COMMANDS = (
     "clinic-db",
     "export",
     "profile",
+    "tune-cpu",
     "schema",
 )
 HEAVY = ("torch", "numpy", "pandas", "SimpleITK", "pydantic", "scipy", "yaml", "jinja2")

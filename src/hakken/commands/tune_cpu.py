@@ -93,25 +93,28 @@ def _measure(study: Study, minutes: float) -> Tuned:
 
 
 def _table(tuned: Tuned, study: Study) -> list[str]:
-    """Return what is shown: a line a layout, the fastest first, and what is chosen."""
+    """Return what is shown: a line a layout, what was looked at twice first, and what is chosen."""
     shape = " x ".join([str(study.parameters.patch_size)] * study.patches.axes)
     lines = [
         f"{study.name} at scale {study.scale}: {study.training.network}, {len(study.inputs)} x {shape} voxels, "
         f"{study.parameters.batch_size} patches a step and process",
         f"{'processes x threads':<21}{'memory':<16}{'precision':<11}"
-        f"{'patches/s':>10}  {'lowest-highest':<19}{'relative':>8}",
+        f"{'patches/s':>10}  {'lowest-highest':<17}{'rounds':>6}{'relative':>10}",
     ]
     for timing in tuned.latest:
         layout = timing.layout
-        mark = " <- chosen" if layout == tuned.best else " default" if layout == tuned.default else ""
+        mark = "  default" if layout == tuned.default else ""
+        mark += "  <- chosen" if layout == tuned.best else ""
         order = "channels last" if layout.channels_last else "channels first"
         spread = f"{min(timing.rates):.1f}-{max(timing.rates):.1f}"
         lines.append(
             f"{f'{layout.processes} x {layout.threads}':<21}{order:<16}{layout.precision:<11}{timing.median:>10.1f}  "
-            f"{spread:<19}{tuned.relative(timing):>8.2f}{mark}"
+            f"{spread:<17}{len(timing.rates):>6}{tuned.relative(timing):>10.2f}{mark}"
         )
     if tuned.best == tuned.default:
         lines.append("no layout was faster than the default beyond the spread of the rounds; the default is kept")
+    if tuned.disturbed:
+        lines.append("the default's rounds differ widely: other work runs on this host; measure again when it is quiet")
     return lines
 
 

@@ -13,6 +13,7 @@ import socket
 import statistics
 import tempfile
 import time
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -57,6 +58,7 @@ class Pool:
     def __enter__(self) -> Pool:
         context = multiprocessing.get_context("spawn")  # a fork would share the threads of torch
         meeting = Path(self._folder.name) / "meeting"
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read when torch is loaded, before any code of ours
         for rank in range(self.count):
             mine, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, self.study, rank, self.count, meeting), daemon=True)
@@ -111,6 +113,7 @@ def _answer(pipe: Connection[Order | None, float | str]) -> float:
 def _serve(pipe: Connection[float | str, Order | None], study: Study, rank: int, processes: int, meeting: Path) -> None:
     """Time what the pipe orders until it orders nothing; runs in a process of its own."""
     try:
+        warnings.simplefilter("ignore")  # of the way in which gradients travel; a training says them itself
         os.environ.setdefault("GLOO_SOCKET_IFNAME", _loopback())  # all are on this host
         distributed.init_process_group("gloo", init_method=meeting.as_uri(), rank=rank, world_size=processes)
         groups = {count: distributed.new_group(list(range(count))) for count in _counts(processes)}

@@ -18,6 +18,7 @@ MOST_PROCESSES = 16
 ROUNDS, FINAL_ROUNDS = 3, 7
 FINALISTS = 4
 LEAST_STEPS = 2
+DISTURBED = 0.7
 Timer = Callable[[Layout, int], float]
 """Seconds of a step (median of so many) of a training that is laid out like this."""
 
@@ -57,10 +58,16 @@ class Tuned:
 
     @property
     def latest(self) -> tuple[Timing, ...]:
-        """The timings, the fastest first, of each layout its latest alone."""
+        """The timings, of each layout its latest alone: those of the second look before the others, fastest first."""
         again = {timing.layout for timing in self.timings if timing.final}
         chosen = [timing for timing in self.timings if timing.final or timing.layout not in again]
-        return tuple(sorted(chosen, key=lambda timing: -self.relative(timing)))
+        return tuple(sorted(chosen, key=lambda timing: (not timing.final, -self.relative(timing))))
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the host was busy with something else: the default's own rounds differ widely, or its two looks."""
+        rates = [rate for timing in self.timings if timing.layout == self.default for rate in timing.rates]
+        return min(rates) < DISTURBED * max(rates)
 
 
 def candidates(cores: int, bfloat16: bool) -> list[Layout]:

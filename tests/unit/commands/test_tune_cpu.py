@@ -13,7 +13,9 @@ from hakken.cli import main
 from hakken.training import layout, layout_pool
 from hakken.training.layout import Layout, read_layout
 
-ROW = re.compile(r"^(\d+) x (\d+) +(channels \w+) +(\w+) +([\d.]+)  ([\d.]+)-([\d.]+) +([\d.]+)(.*)$", re.MULTILINE)
+ROW = re.compile(
+    r"^(\d+) x (\d+) +(channels \w+) +(\w+) +([\d.]+)  ([\d.]+)-([\d.]+) +(\d) +([\d.]+)(.*)$", re.MULTILINE
+)
 
 
 @pytest.fixture
@@ -41,10 +43,12 @@ def test_the_fastest_layout_is_shown_and_kept(project: Path, capsys: pytest.Capt
     )
     rows = ROW.findall(shown.out)
     assert len(rows) == 6
-    assert rows[0] == ("2", "1", "channels first", "float32", "4800.0", "4800.0", "4800.0", "1.50", " <- chosen")
-    assert [row for row in rows if row[-1] == " default"] == [
-        ("1", "2", "channels first", "float32", "3200.0", "3200.0", "3200.0", "1.00", " default")
+    assert rows[0] == ("2", "1", "channels first", "float32", "4800.0", "4800.0", "4800.0", "7", "1.50", "  <- chosen")
+    assert [row for row in rows if "default" in row[-1]] == [
+        ("1", "2", "channels first", "float32", "3200.0", "3200.0", "3200.0", "7", "1.00", "  default")
     ]
+    assert [row[-3] for row in rows] == ["7"] * 4 + ["3"] * 2
+    assert "other work" not in shown.out
     assert shown.out.endswith(f"kept in {path}\n")
     assert read_layout(path) == Layout(2, 1)
     kept = json.loads(path.read_text())
@@ -66,8 +70,20 @@ def test_an_equal_layout_does_not_displace_the_default(
     monkeypatch.setattr("socket.gethostname", lambda: "node07")
     assert main(["tune-cpu", "--minutes", "0.1"]) == 0
     shown = capsys.readouterr().out
-    assert "no layout was faster than the default beyond the spread of the rounds; the default is kept" in shown
+    assert "1.00  default  <- chosen\n" in shown
+    assert "no layout was faster than the default beyond the spread of the rounds; the default is kept\n" in shown
     assert read_layout(project / "config-home" / "hakken" / "layouts" / "node07.json") == Layout(1, 2)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_busy_host_is_said(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rounds = iter(range(1000))
+    monkeypatch.setattr(layout_pool.Pool, "seconds", lambda self, chosen, steps: 1.0 + next(rounds) % 5 / 5)
+    assert main(["tune-cpu", "--minutes", "0.1", "--output", str(project / "layout.json")]) == 0
+    message = "the default's rounds differ widely: other work runs on this host; measure again when it is quiet\n"
+    assert message in capsys.readouterr().out
 
 
 def test_before_any_measurement_there_is_nothing_to_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

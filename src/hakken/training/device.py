@@ -8,6 +8,8 @@ from typing import Literal
 
 import torch
 
+from hakken.training.layout import Layout, read_layout
+
 Precision = Literal["float32", "bfloat16", "auto"]
 
 
@@ -16,12 +18,17 @@ def choose_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
-    """Return the type in which layers compute: with `auto`, bfloat16 on a GPU that has it, else float32."""
-    if wanted == "auto":
-        able = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if able else torch.float32
-    return torch.bfloat16 if wanted == "bfloat16" else torch.float32
+def choose_layout(wanted: Precision, device: torch.device) -> Layout:
+    """Return in which order of memory and at which precision layers compute.
+
+    With `auto`: bfloat16 on a GPU that has it; on a CPU what `hakken tune-cpu` has found for this host, else float32.
+    Raises HakkenError where the file of this host's layout is damaged.
+    """
+    if wanted != "auto":
+        return Layout(precision=wanted)
+    if device.type == "cuda":
+        return Layout(precision="bfloat16" if torch.cuda.is_bf16_supported() else "float32")
+    return read_layout() or Layout()
 
 
 def peak_memory_mb(device: torch.device) -> float:

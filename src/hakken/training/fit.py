@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,15 @@ from hakken.files import sha256_file, write_text
 from hakken.imaging.prepared import PreparedCase, prepared_cases
 from hakken.inference.model import save_model
 from hakken.networks.build import count_weights
-from hakken.patches.loader import PatchLoader
+from hakken.patches.loader import Batch, PatchLoader
 from hakken.patches.shards import PatchStore
 from hakken.search.ledger import Ledger
 from hakken.seeds import derive_seed
 from hakken.study import Hyperparameters, Study
 from hakken.tasks.choose import Predictions, Task, task_of
 from hakken.training.checkpoint import Checkpoints
-from hakken.training.device import choose_precision, peak_memory_mb
+from hakken.training.device import choose_layout, peak_memory_mb
+from hakken.training.layout import Layout, arrange, arrange_images
 from hakken.training.loop import CurvePoint, Interrupted, TrainingResult, train
 from hakken.training.reporter import Reporter
 from hakken.training.stopping import Deadline, StopRequest, stop_requests
@@ -86,18 +87,20 @@ def fit(
     torch.manual_seed(derive_seed(fitting.seed, "weights"))
     network = task.network()
     network = (synchronised(network) if training.synchronised_norm and team.size > 1 else network).to(device)
-    log(f"{fitting.label}: {count_weights(network)} weights, {_where(device, team)}")
+    layout = choose_layout(training.precision, device)
+    arrange(network, layout.channels_last)
+    log(f"{fitting.label}: {count_weights(network)} weights, {_where(device, team)}, {layout.precision}")
     validation = _Validation(task, fitting.cases, team)
     with stop_requests(fitting.deadline) as stop, _saying_why(stop):
         result = train(
             network,
             _loader(store, fitting, task, device),
-            task.loss,
+            lambda network, batch: task.loss(network, _arranged(batch, layout)),
             validation,
             parameters=fitting.parameters,
             training=training,
             seed=fitting.seed,
-            precision=choose_precision(training.precision, device),
+            precision=layout.dtype,
             checkpoints=Checkpoints(fitting.folder, fitting.identity, training.checkpoint_seconds, mine=mine),
             stop=stop,
             report=Reporter(fitting.label, training.steps, fitting.study.objective) if team.first else lambda run: None,
@@ -108,7 +111,8 @@ def fit(
     measuring = f"of them {validation.seconds:.1f} s measured the objective"
     log(f"{fitting.label}: {result.seconds:.1f} s of training, {measuring}")
     memory = {"peak_memory_mb": round(peak_memory_mb(device), 1)}
-    record = {"parameter_count": count_weights(network)} | memory | _outcome(result)
+    numbers = {"precision": layout.precision, "channels_last": layout.channels_last}
+    record = {"parameter_count": count_weights(network)} | numbers | memory | _outcome(result)
     if result.stopped == "pruned":
         return record
     network.load_state_dict(result.weights)
@@ -134,6 +138,11 @@ def _hopeless(ledger: Path | None, curve: Sequence[CurvePoint]) -> str:
     finished = [record["curve"] for record in records if record["state"] == "complete"]
     others = [[(point["step"], point["objective"]) for point in other] for other in finished]
     return median_rule([(point.step, point.objective) for point in curve], others)
+
+
+def _arranged(batch: Batch, layout: Layout) -> Batch:
+    """Return a batch whose images lie in memory as the weights of the network do."""
+    return replace(batch, images=arrange_images(batch.images, layout.channels_last))
 
 
 def _where(device: torch.device, team: Team) -> str:

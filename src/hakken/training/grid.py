@@ -22,7 +22,7 @@ from hakken.seeds import derive_seed
 from hakken.study import Study
 from hakken.tasks.classification import ClassificationTask
 from hakken.training.checkpoint import Checkpoints
-from hakken.training.device import choose_precision
+from hakken.training.device import choose_layout
 from hakken.training.grid_plan import SCRATCH, Cell
 from hakken.training.loop import TrainingResult, train
 from hakken.training.stopping import Deadline, stop_requests
@@ -69,7 +69,7 @@ def train_cell(
             parameters=chosen.parameters,
             training=chosen.training,
             seed=seed,
-            precision=choose_precision(chosen.training.precision, device),
+            precision=choose_layout(chosen.training.precision, device).dtype,
             checkpoints=checkpoints,
             stop=stop,
         )

@@ -30,6 +30,7 @@ from hakken.training import worker
 from hakken.training.device import choose_device
 from hakken.training.failures import OUT_OF_MEMORY, failure_reason
 from hakken.training.fit import Fitting, Record, fit
+from hakken.training.layout import read_layout
 from hakken.training.loop import Interrupted
 from hakken.training.stopping import SIGNALS
 from hakken.training.team import largest_team
@@ -61,11 +62,12 @@ class TrainingFailed(Exception):  # noqa: N818 - the name says what happened
 
 
 def processes_of(training: Training, threads: int, across: bool) -> Processes:
-    """Return how the mini-batches of an update are shared: one process a GPU, without GPUs one a CPU thread at most.
+    """Return how the mini-batches of an update are shared: one process a GPU; without GPUs one a CPU thread at most.
 
-    ``threads`` are those of this machine's part of the job. ``across`` says that the job has all machines that the
-    study asks for; otherwise all of it happens on this one. Raises HakkenError where machines are to be reached and
-    there is nothing to reach them with.
+    Where `hakken tune-cpu` has found how many processes this host does best with, there are no more. ``threads`` are
+    those of this machine's part of the job. ``across`` says that the job has all machines that the study asks for;
+    otherwise all of it happens on this one. Raises HakkenError where machines are to be reached and there is nothing to
+    reach them with.
     """
     nodes = training.nodes if across else 1
     if nodes > 1 and shutil.which("srun") is None:
@@ -73,7 +75,9 @@ def processes_of(training: Training, threads: int, across: bool) -> Processes:
             f"training.nodes is {nodes}, and there is no `srun` to start processes on other machines (it comes with "
             "Slurm); set training.nodes to 1 and training.gpus_per_node to the GPUs of one machine"
         )
-    per_node = largest_team(training.minibatches // nodes, torch.cuda.device_count() or threads)
+    tuned = read_layout()
+    most = torch.cuda.device_count() or (min(threads, tuned.processes) if tuned else threads)
+    per_node = largest_team(training.minibatches // nodes, most)
     return Processes(nodes, per_node, max(threads // per_node, 1))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from hakken.errors import HakkenError
 from hakken.evaluation import findings
 from hakken.evaluation.froc import objective
 from hakken.files import read_json, sha256_file
@@ -27,7 +28,9 @@ from hakken.stages import trial as stage
 from hakken.stages.patches import patches
 from hakken.stages.predict import predict
 from hakken.tasks.detection import DetectionLoss, DetectionTask, lesions_of
+from hakken.training import device, launch
 from hakken.training import fit as training
+from hakken.training.layout import Layout
 from hakken.training.loop import Run
 from hakken.training.reporter import Reporter
 from hakken.training.sweep import sweep_of
@@ -589,3 +592,37 @@ def test_a_failure_in_one_of_two_processes_is_a_failed_trial(data: Path, tmp_pat
     record = failed(data, tmp_path, threads=2, training={"gpus_per_node": 2}, search={"space": space})
     assert record["reason"] == "invalid"
     assert record["detail"] == "patch 9 is too small for 6 convolutions of kernel 3 and 1 poolings"
+
+
+def test_on_a_cpu_it_trains_in_the_layout_of_the_host(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run(data, tmp_path / "plain")
+    monkeypatch.setattr(device, "read_layout", lambda: Layout(1, 1, True, "float32"))
+    record = run(data, tmp_path)
+    assert (plain["precision"], plain["channels_last"]) == ("float32", False)
+    assert (record["precision"], record["channels_last"]) == ("float32", True)
+    for one, other in zip(record["curve"], plain["curve"], strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-4)
+
+
+def test_no_more_processes_than_the_host_does_best_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = study(training={"gpus_per_node": 8}).training
+    assert launch.processes_of(training, threads=16, across=False) == launch.Processes(1, 8, 2)
+    monkeypatch.setattr(launch, "read_layout", lambda: Layout(processes=4, threads=4))
+    assert launch.processes_of(training, threads=16, across=False) == launch.Processes(1, 4, 4)
+    assert launch.processes_of(training, threads=3, across=False) == launch.Processes(1, 2, 1)
+
+
+def test_several_machines_need_srun(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = study(training={"nodes": 2, "gpus_per_node": 2}).training
+    assert launch.processes_of(training, threads=4, across=False) == launch.Processes(1, 4, 1)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(HakkenError) as error:
+        launch.processes_of(training, threads=2, across=True)
+    assert str(error.value) == (
+        "training.nodes is 2, and there is no `srun` to start processes on other machines (it comes with Slurm); set "
+        "training.nodes to 1 and training.gpus_per_node to the GPUs of one machine"
+    )
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/srun")
+    assert launch.processes_of(training, threads=2, across=True) == launch.Processes(2, 2, 1)

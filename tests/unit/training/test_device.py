@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hakken.training.device import choose_device, choose_precision, peak_memory_mb
+from hakken.training import device
+from hakken.training.device import choose_device, choose_layout, peak_memory_mb
+from hakken.training.layout import Layout
 
 
 def test_the_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,14 +14,21 @@ def test_the_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) ->
         assert choose_device().type == kind
 
 
-def test_auto_is_bfloat16_only_on_a_gpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    assert choose_precision("auto", cpu) == torch.float32
-    assert choose_precision("bfloat16", cpu) == torch.bfloat16
-    for able, expected in ((True, torch.bfloat16), (False, torch.float32)):
+def test_auto_is_bfloat16_on_a_gpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda")
+    for able, expected in ((True, "bfloat16"), (False, "float32")):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda able=able: able)
-        assert choose_precision("auto", gpu) == expected
-    assert choose_precision("float32", gpu) == torch.float32
+        assert choose_layout("auto", gpu) == Layout(precision=expected)
+    assert choose_layout("float32", gpu) == Layout()
+
+
+def test_auto_is_what_was_found_for_this_host_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, found = torch.device("cpu"), Layout(2, 1, True, "bfloat16")
+    monkeypatch.setattr(device, "read_layout", lambda: None)
+    assert choose_layout("auto", cpu) == Layout()
+    monkeypatch.setattr(device, "read_layout", lambda: found)
+    assert choose_layout("auto", cpu) == found
+    assert choose_layout("bfloat16", cpu) == Layout(precision="bfloat16")
 
 
 def test_the_peak_memory_of_this_process_is_plausible() -> None:

@@ -45,7 +45,10 @@ def add(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure, print a table and keep the best layout; or show the one that is kept."""
+    """Measure, print a table and keep the best layout; or show the one that is kept.
+
+    Raises HakkenError, and keeps nothing, where other work disturbed the measurement.
+    """
     from hakken.training.layout import layout_path, read_layout, write_layout
 
     path = options.output or layout_path()
@@ -56,6 +59,11 @@ def run(options: argparse.Namespace) -> None:
     study = _study(options)
     tuned = _measure(study, options.minutes)
     print(*_table(tuned, study), sep="\n")
+    if tuned.disturbed:
+        raise HakkenError(
+            "the rounds of the default differ widely, so other work runs on this host; nothing is kept: measure again "
+            "when it is quiet"
+        )
     write_layout(path, tuned.best, _details(tuned, study))
     print(f"kept in {path}")
 
@@ -104,17 +112,15 @@ def _table(tuned: Tuned, study: Study) -> list[str]:
     for timing in tuned.latest:
         layout = timing.layout
         mark = "  default" if layout == tuned.default else ""
-        mark += "  <- chosen" if layout == tuned.best else ""
+        mark += "  <- chosen" if layout == tuned.best and not tuned.disturbed else ""
         order = "channels last" if layout.channels_last else "channels first"
         spread = f"{min(timing.rates):.1f}-{max(timing.rates):.1f}"
         lines.append(
             f"{f'{layout.processes} x {layout.threads}':<21}{order:<16}{layout.precision:<11}{timing.median:>10.1f}  "
             f"{spread:<17}{len(timing.rates):>6}{tuned.relative(timing):>10.2f}{mark}"
         )
-    if tuned.best == tuned.default:
+    if tuned.best == tuned.default and not tuned.disturbed:
         lines.append("no layout was faster than the default beyond the spread of the rounds; the default is kept")
-    if tuned.disturbed:
-        lines.append("the default's rounds differ widely: other work runs on this host; measure again when it is quiet")
     return lines
 
 

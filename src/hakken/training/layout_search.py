@@ -65,8 +65,11 @@ class Tuned:
 
     @property
     def disturbed(self) -> bool:
-        """Whether the host was busy with something else: the default's own rounds differ widely, or its two looks."""
-        rates = [rate for timing in self.timings if timing.layout == self.default for rate in timing.rates]
+        """Whether the host was busy with something else: the default's rounds, which decide, differ widely.
+
+        Then the choice means nothing: who shares the cores slows some layouts far more than others.
+        """
+        rates = self._default(final=True).rates
         return min(rates) < DISTURBED * max(rates)
 
 

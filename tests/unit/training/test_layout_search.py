@@ -103,3 +103,9 @@ def test_a_layout_beats_another_only_with_its_slowest_round() -> None:
     assert fast.beats(slow)
     assert not slow.beats(fast)
     assert not Timing(Layout(2, 2), (110.0, 150.0, 150.0)).beats(slow)
+
+
+def test_a_disturbed_host_is_noticed() -> None:
+    layouts = candidates(2, False)
+    assert not search(layouts, host(lambda layout: 100, 0.25), 1, 10).disturbed
+    assert search(layouts, host(lambda layout: 100, 0.9), 1, 10).disturbed

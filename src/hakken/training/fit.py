@@ -87,7 +87,7 @@ def fit(
     torch.manual_seed(derive_seed(fitting.seed, "weights"))
     network = task.network()
     network = (synchronised(network) if training.synchronised_norm and team.size > 1 else network).to(device)
-    layout = choose_layout(training.precision, device)
+    layout = team.told(lambda: choose_layout(training.precision, device))  # hosts may differ, one training must not
     arrange(network, layout.channels_last)
     log(f"{fitting.label}: {count_weights(network)} weights, {_where(device, team)}, {layout.precision}")
     validation = _Validation(task, fitting.cases, team)

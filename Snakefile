@@ -63,5 +63,9 @@ rule scaling:
         scaled,
 
 
+onstart:
+    begin()
+
+
 onsuccess:
     print(finished_summaries())

@@ -16,7 +16,7 @@ rule phantom_table:
         runtime=10,
     params:
         study=study("cohort"),
-        cases_per_job=config["cases_per_job"],
+        cases_per_job=cases_per_job,
         code=code("phantom_table"),
     script:
         "../scripts/phantom_table.py"

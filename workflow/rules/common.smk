@@ -1,17 +1,18 @@
 # What all stages share, and the only Python functions of the workflow: which studies run, which cases stand in which
 # batch, which part of a study a stage depends on, and the digest of the code that it runs.
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from hakken.commands.configured import check_config, named_studies
+from hakken.commands.configured import cases_of_a_job, check_config, named_studies
 from hakken.errors import HakkenError
 from hakken.files import require_writable
 from hakken.report.guard import SCIENCE, require_source, require_unchanged, source_table
 from hakken.report.guard import science as what_results_depend_on
 from hakken.report.provenance import code_digest
-from hakken.cohort.batches import plan_cohort
+from hakken.cohort.batches import kept_batches, plan_cohort, record_batches
 from hakken.studyfile import load_study, study_slice
 from hakken.training.grid_plan import cells_of
 from hakken.training.sweep import (
@@ -29,6 +30,15 @@ DEVELOPMENT = ("train", "validation")
 MODELS = ("selected", "default")
 
 
+def of_site(key):
+    """What `default-resources` of the profile says, as it stands there; None where it says nothing.
+
+    It reaches the jobs of a cluster too. A profile's `config:` does not: `--config` on the command line replaces it.
+    """
+    resources = workflow.resource_settings.default_resources
+    return resources.get(key).raw if resources is not None else None
+
+
 def load_plans():
     """Read every configured study at its scale, and its case table; `--config study=NAME scale=SCALE` picks one."""
     check_config(config)
@@ -39,7 +49,13 @@ def load_plans():
     for name, study in studies.items():
         require_unchanged(study, Path(f"results/{name}/{study.scale}"))
         require_source(study, chosen, [path.stem for path in folder.glob("*.yaml")])
-    return {name: plan_cohort(study, config["cases_per_job"]) for name, study in studies.items()}
+    said = None if "cases_per_job" in workflow.config_settings.config else of_site("cases_per_job")
+    wanted = cases_of_a_job(config, said)
+    plans = {name: plan_cohort(study, wanted) for name, study in studies.items()}
+    for line in filter(None, (kept_batches(plan, wanted) for plan in plans.values())):
+        if workflow.is_main_process:
+            print(line, file=sys.stderr)
+    return plans
 
 
 try:
@@ -95,6 +111,17 @@ def images(wildcards):
     if plan.study.cohort.phantom is not None:
         return "results/{study}/{scale}/cohort/{part}-{batch}"
     return [path.as_posix() for path in plan.files(wildcards.part, wildcards.batch)]
+
+
+def cases_per_job(wildcards):
+    """How many cases a batch holds."""
+    return PLANS[wildcards.study].cases_per_job
+
+
+def begin():
+    """Write down what the batches of every study hold; a later run, here or on a cluster, keeps to it."""
+    for plan in PLANS.values():
+        record_batches(plan)
 
 
 def seal(wildcards):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from hakken.study import Part
@@ -50,12 +51,16 @@ class CaseTable:
 
     def case(self, case_id: str) -> Case:
         """Return the case with this id; raises KeyError where there is none."""
-        return next((case for case in self.cases if case.case_id == case_id), None) or _missing(case_id)
+        return self._known.get(case_id) or _missing(case_id)
 
     def select(self, case_ids: list[str] | tuple[str, ...]) -> tuple[Case, ...]:
         """Return the cases with these ids, in the order of the ids; raises KeyError where there is none."""
-        known = {case.case_id: case for case in self.cases}
-        return tuple(known[case_id] if case_id in known else _missing(case_id) for case_id in case_ids)
+        return tuple(self._known.get(case_id) or _missing(case_id) for case_id in case_ids)
+
+    @cached_property
+    def _known(self) -> dict[str, Case]:
+        """The cases by id, gathered once: a large table is asked for each of its batches."""
+        return {case.case_id: case for case in self.cases}
 
 
 def _missing(case_id: str) -> Case:

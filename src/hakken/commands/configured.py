@@ -46,6 +46,20 @@ def check_config(content: Mapping[str, Any]) -> None:
         raise HakkenError(f"{CONFIG}: `cases_per_job` must be a number of cases, 1 or more")
 
 
+def cases_of_a_job(content: Mapping[str, Any], of_site: int | str | None) -> int:
+    """Return how many cases a job handles: what the profile of a site says, else what the configuration says.
+
+    Raises HakkenError where the profile says something else than a number of cases.
+    """
+    if of_site is None:
+        return int(content["cases_per_job"])
+    if type(of_site) is not int or of_site < 1:
+        raise HakkenError(
+            f"the profile's `default-resources`: `cases_per_job` is {of_site!r}, not a number of cases, 1 or more"
+        )
+    return of_site
+
+
 def named_studies(content: Mapping[str, Any]) -> dict[str, str]:
     """Return the studies of a configuration with their scales; one whose scale is null is left out.
 

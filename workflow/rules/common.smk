@@ -39,6 +39,16 @@ def of_site(key):
     return resources.get(key).raw if resources is not None else None
 
 
+def tokens_per_gpu_hour(wildcards, output):
+    """What the site counts for an hour of a GPU; with `output` as an argument, another profile redoes no report."""
+    return of_site("tokens_per_gpu_hour")
+
+
+def tokens_per_node_hour(wildcards, output):
+    """What the site counts for an hour of a node in a job without a GPU."""
+    return of_site("tokens_per_node_hour")
+
+
 def load_plans():
     """Read every configured study at its scale, and its case table; `--config study=NAME scale=SCALE` picks one."""
     check_config(config)

@@ -24,6 +24,8 @@ rule report:
     params:
         study=whole_study,
         folder=folder,
+        tokens_per_gpu_hour=tokens_per_gpu_hour,
+        tokens_per_node_hour=tokens_per_node_hour,
         code=code("report"),
     script:
         "../scripts/report.py"

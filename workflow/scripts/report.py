@@ -11,6 +11,8 @@ report(
     study=snakemake.params.study,
     folder=snakemake.params.folder,
     figures=snakemake.input.figures,
+    tokens_per_gpu_hour=snakemake.params.tokens_per_gpu_hour,
+    tokens_per_node_hour=snakemake.params.tokens_per_node_hour,
     output=snakemake.output.page,
     log=snakemake.log[0],
 )

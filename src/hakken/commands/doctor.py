@@ -8,14 +8,20 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hakken.commands.configured import add_study_options, chosen_studies
 from hakken.commands.parser import add_command
+from hakken.commands.profile import find_profile
+from hakken.errors import HakkenError
 
 if TYPE_CHECKING:
+    from hakken.cluster.queues import Queue
+    from hakken.cluster.requests import Request
+    from hakken.cluster.site import Site
     from hakken.commands.parser import Subparsers
 
 PACKAGES = ("torch", "snakemake", "SimpleITK", "nibabel", "numpy", "scipy", "scikit-optimize", "matplotlib")
@@ -35,14 +41,21 @@ class Finding:
 
 def add(commands: Subparsers) -> None:
     """Add the command."""
-    add_command(
-        commands, "doctor", "examine this machine: versions, cores, GPU, scheduler, scratch", "hakken doctor", run
+    parser = add_command(
+        commands,
+        "doctor",
+        "examine this machine: versions, cores, GPU, scheduler and its queues, scratch; with --profile also whether "
+        "all jobs of the studies fit the queues that they go to",
+        "hakken doctor\n  hakken doctor --profile cluster --study brain_metastasis --scale paper",
+        run,
     )
+    parser.add_argument("--profile", metavar="NAME", help="a profile, by name or path as for `snakemake --profile`")
+    add_study_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print all findings; 1 when something is missing."""
-    findings = list(examine(Path.cwd()))
+    findings = [*examine(Path.cwd()), *(examine_jobs(options) if options.profile else ())]
     for finding in findings:
         print(f"{'ok  ' if finding.fine else 'MISS'}  {finding.what:<18} {finding.found}")
         if finding.remedy:
@@ -60,7 +73,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield Finding("cores", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()))
     yield Finding("memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB")
     yield _gpu()
-    yield _scheduler()
+    yield from _scheduler()
     results = folder / "results"
     yield _writable("results", results if results.exists() or results.is_symlink() else folder)
     yield _writable("scratch", Path(tempfile.gettempdir()))
@@ -89,12 +102,59 @@ def _gpu() -> Finding:
     return Finding("GPU", "none; trainings run on the CPU: `tiny` studies, or the cluster for more")
 
 
-def _scheduler() -> Finding:
+def _scheduler() -> Iterator[Finding]:
+    """Yield which scheduler there is, and what its queues allow."""
     for command, (name, profile) in SCHEDULERS.items():
         if path := shutil.which(command):
+            kind = name.rpartition(" ")[2]
             remedy = f"run studies with `snakemake --profile profiles/{profile}`"
-            return Finding("scheduler", f"{name} ({path})", remedy=remedy)
-    return Finding("scheduler", "none; studies run on this machine")
+            yield Finding("scheduler", f"{name} ({path})", remedy=remedy)
+            yield from _queues(kind)
+            return
+    yield Finding("scheduler", "none; studies run on this machine")
+
+
+def _queues(scheduler: str) -> Iterator[Finding]:
+    from hakken.cluster.queues import describe, read_queues
+
+    try:
+        queues = read_queues(scheduler)
+    except HakkenError as error:
+        yield Finding("queues", f"not known: {error}")
+        return
+    if scheduler != "PJM":  # whose answer is not read as a table
+        yield from (Finding(f"queue {queue.name}", describe(queue)) for queue in queues)
+
+
+def examine_jobs(options: argparse.Namespace) -> Iterator[Finding]:
+    """Yield of every stage of the chosen studies what a job asks for, and what is wrong with it in its queue."""
+    from hakken.cluster.queues import read_queues
+    from hakken.cluster.requests import ask
+    from hakken.cluster.site import read_site
+
+    site = read_site(find_profile(options.profile))
+    yield Finding("profile", str(site.path))
+    if site.scheduler is None:
+        yield Finding("jobs", f"{site.path} is for no scheduler that hakken knows (Slurm, PBS, PJM): not compared")
+        return
+    try:
+        queues = read_queues(site.scheduler)
+    except HakkenError as error:
+        yield Finding("jobs", "cannot be compared with the queues", False, str(error))
+        return
+    for study in chosen_studies(options):
+        for request in ask(options.profile, study.name, study.scale):
+            yield _job(study.name, request, site, queues)
+    if site.scheduler == "PJM":
+        yield Finding("limits", "of PJM are not read: compare the lines above with `pjstat --rsc -x`")
+
+
+def _job(study: str, request: Request, site: Site, queues: Sequence[Queue]) -> Finding:
+    from hakken.cluster.fit import describe_request, misfits
+
+    wrong = misfits(request, site, queues)
+    what = f"{study}: {request.stage}"
+    return Finding(what, f"{site.queue(request)}: {describe_request(request)}", not wrong, f"\n{'':26}".join(wrong))
 
 
 def _writable(what: str, folder: Path) -> Finding:

@@ -12,6 +12,8 @@ from hakken.errors import HakkenError
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
 
+FILE = "profile.v9+.yaml"
+NAMES = (FILE, "profile.yaml", "config.v9+.yaml", "config.yaml")
 TAKEN_BY_ITSELF = "default"  # the checkout's own profile, which needs no link
 
 
@@ -40,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
 
 def profiles_of(checkout: Path) -> list[Path]:
     """Return the folders of a checkout's profiles; raises HakkenError where ``checkout`` has none."""
-    found = sorted(path.parent for path in (checkout / "profiles").glob("*/profile.v9+.yaml"))
+    found = sorted(path.parent for path in (checkout / "profiles").glob(f"*/{FILE}"))
     if not found:
         raise HakkenError(f"{checkout}: has no profiles/; run this in the checkout of hakken")
     return [path for path in found if path.name != TAKEN_BY_ITSELF]
@@ -51,6 +53,23 @@ def config_folder() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("snakemake", "snakemake")
+
+
+def find_profile(name: str) -> Path:
+    """Return the file of a profile, found as `snakemake --profile` finds it: a path, or a name in the user's or the
+    site's configuration; raises HakkenError where there is none.
+    """
+    from platformdirs import site_config_path
+
+    if Path(name).is_file():
+        return Path(name)
+    for folder in (Path(), config_folder(), site_config_path("snakemake", "snakemake")):
+        for file in NAMES:
+            if (folder / name / file).is_file():
+                return folder / name / file
+    here = Path("profiles") / name / FILE
+    remedy = f"run `hakken profile install`, or give --profile {here.parent}" if here.is_file() else "give its folder"
+    raise HakkenError(f"there is no profile `{name}`; {remedy}")
 
 
 def install(profile: Path, link: Path) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 import jinja2
 
 from hakken.files import read_json
+from hakken.report.bill import charge, figure_charges, stage_charges
 from hakken.report.measurements import measurements
 from hakken.report.result import StudyResult, plain, with_interval
+from hakken.report.tokens import Rates
 
 CAPTIONS = {
     "froc": "Free-response operating characteristic: share of lesions found against false positives per case, with "
@@ -51,19 +53,26 @@ class Picture:
     provenance: dict[str, Any]
 
 
-def render(result: StudyResult, figures: list[Path]) -> str:
-    """Return the page of a finished study; ``figures`` are the figures' provenance files."""
+def render(result: StudyResult, figures: list[Path], rates: Rates | None = None) -> str:
+    """Return the page of a finished study; ``figures`` are the figures' provenance files, ``rates`` those of a site."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hakken.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["interval"] = with_interval
     environment.filters["plain"] = plain
     template = environment.get_template("page.html.j2")
+    rates = rates or Rates()
     return template.render(
         result=result,
         study=result.study,
         measured=measurements(result.study, result.evaluations, "false positives per case"),
         pictures=[_picture(path) for path in figures],
+        costs=list(zip(result.costs, stage_charges(result.jobs, rates), strict=True)),
+        figure_charges=figure_charges([path.stem for path in figures], result.jobs, rates),
+        total=charge("all", result.jobs, rates),
+        rates=rates,
+        unfinished=sum(job.unfinished for job in result.jobs),
+        unfinished_cpu_hours=sum(job.unfinished_cpu_seconds for job in result.jobs) / 3600,
     )
 
 

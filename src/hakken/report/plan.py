@@ -112,3 +112,9 @@ def earlier_costs(folder: Path) -> tuple[tuple[StageCost, ...], float | None]:
     trials = [read_json(path) for path in sorted(folder.glob("sweeps/*/trials/*.json"))]
     seconds = [float(trial["gpu_seconds"]) for trial in trials]
     return read_costs(folder / "logs"), sum(seconds) / len(seconds) if any(seconds) else None
+
+
+def longest_training(folder: Path) -> float | None:
+    """Return the seconds of the longest training of an earlier run, None where it has none."""
+    trials = (read_json(path) for path in sorted(folder.glob("sweeps/*/trials/*.json")))
+    return max((float(trial["seconds"]) for trial in trials if "seconds" in trial), default=None)

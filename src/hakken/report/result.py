@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hakken.files import read_json
-from hakken.report.cost import StageCost, read_costs
+from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
 from hakken.report.seal import require_opening
 from hakken.study import Study
 
@@ -25,7 +25,12 @@ class StudyResult:
     freeze: dict[str, Any]
     evaluations: dict[tuple[str, str], dict[str, Any]]  # by (part, model)
     openings: list[dict[str, Any]]
-    costs: tuple[StageCost, ...]
+    jobs: tuple[JobCost, ...]
+
+    @property
+    def costs(self) -> tuple[StageCost, ...]:
+        """What each stage has cost."""
+        return by_stage(self.jobs)
 
     @property
     def trials(self) -> int:
@@ -34,8 +39,8 @@ class StudyResult:
 
     @property
     def cpu_hours(self) -> float:
-        """CPU-hours of all finished jobs."""
-        return sum(sum(cost.cpu_seconds) for cost in self.costs) / 3600
+        """CPU-hours of all finished jobs, with those of their unfinished attempts."""
+        return sum(cost.cpu_hours for cost in self.costs)
 
     @property
     def gpu_hours(self) -> float:
@@ -65,7 +70,7 @@ def gather(study: Study, folder: Path) -> StudyResult:
             for model in ("selected", "default")
         },
         openings=require_opening(folder / "openings.jsonl", read_json(folder / "test" / "opening.json")),
-        costs=read_costs(folder / "logs"),
+        jobs=read_jobs(folder / "logs"),
     )
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import resource
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -14,13 +12,12 @@ from pydantic import ConfigDict, validate_call
 
 from hakken import console
 from hakken.errors import HakkenError
-from hakken.files import write_json, writing_somewhere
+from hakken.files import writing_somewhere
+from hakken.stages.attempts import counted
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-STARTED = time.monotonic()
-COST = ".cost.json"
 
 
 class Stage(Protocol[P, R_co]):
@@ -49,11 +46,8 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
         try:
             with console.console(label, log):
                 try:
-                    with writing_somewhere():
-                        result = validated(*args, **kwargs)
-                        if log is not None:
-                            write_json(log.with_suffix(COST), _cost())
-                        return result
+                    with writing_somewhere(), counted(log):
+                        return validated(*args, **kwargs)
                 except HakkenError as error:
                     console.progress(f"error: {error}")
                     sys.exit(2)

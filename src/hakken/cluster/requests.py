@@ -1,0 +1,91 @@
+"""What the jobs of a run ask for, as the workflow engine itself merges rules, profile and study: from its dry run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hakken.errors import HakkenError
+
+JOB = re.compile(r"^rule (\w+):\n((?: {4}.*\n?)+)", re.MULTILINE)
+FIELD = re.compile(r"^ {4}(threads|resources|log): (.*)$", re.MULTILINE)
+RESOURCE = re.compile(r"(\w+)=(.*?)(?=, \w+=|$)")
+TARGETS = ("all",)  # rules that make nothing and are no job of a scheduler
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one job of a ``stage`` asks for.
+
+    ``minutes`` of wall clock, ``mem_mb`` and ``threads`` are for each of ``nodes`` nodes, ``gpus`` for all of them;
+    None where neither rule nor profile says it. ``names`` holds all resources as they are merged.
+    """
+
+    stage: str
+    threads: int
+    minutes: int | None
+    mem_mb: int | None
+    gpus: int
+    nodes: int
+    names: tuple[tuple[str, str], ...] = ()
+
+    def name(self, key: str) -> str | None:
+        """Return the resource ``key`` as text, None where the job has none."""
+        return dict(self.names).get(key)
+
+    @property
+    def gpus_of_a_node(self) -> int:
+        """The GPUs that each node must have."""
+        return -(-self.gpus // self.nodes)
+
+
+def ask(profile: str | None, study: str, scale: str) -> dict[Request, int]:
+    """Return what the jobs of a study ask for, with the number of jobs of each kind, in the order of the engine.
+
+    Nothing is run or written, and no scheduler is asked. Raises HakkenError with what the dry run said where it fails.
+    """
+    words = ["--dry-run", "--forceall", "--nolock", "--quiet", "host", "--config", f"study={study}", f"scale={scale}"]
+    chosen = ["--profile", profile] if profile else []
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", *chosen, *words], capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        said = "\n".join((run.stdout + run.stderr).strip().splitlines()[-12:])
+        raise HakkenError(f"the dry run of {study} at scale {scale} fails; it said:\n{said}")
+    return parse(run.stdout)
+
+
+def parse(dry_run: str) -> dict[Request, int]:
+    """Return the requests in the text of a dry run, with the number of jobs of each."""
+    return dict(Counter(_requests(dry_run)))
+
+
+def _requests(dry_run: str) -> Iterator[Request]:
+    for stage, lines in JOB.findall(dry_run):
+        if stage in TARGETS:
+            continue
+        fields = dict(FIELD.findall(lines))
+        names = dict(RESOURCE.findall(fields.get("resources", "")))
+        yield Request(
+            stage,
+            threads=int(fields.get("threads", 1)),
+            minutes=_number(names, "runtime"),
+            mem_mb=_number(names, "mem_mb"),
+            gpus=_number(names, "gpu") or 0,
+            nodes=_number(names, "nodes") or 1,
+            names=tuple(sorted(names.items())),
+        )
+
+
+def _number(names: dict[str, str], key: str) -> int | None:
+    value = names.get(key, "")
+    return int(value) if value.isdecimal() else None
+
+
+def largest(requests: Sequence[Request]) -> Request:
+    """Return the request of one stage that is hardest to fit; ``requests`` are those of one stage."""
+    return max(requests, key=lambda one: (one.gpus, one.nodes, one.minutes or 0, one.mem_mb or 0, one.threads))

@@ -14,6 +14,7 @@ from hakken.errors import HakkenError
 JOB = re.compile(r"^rule (\w+):\n((?: {4}.*\n?)+)", re.MULTILINE)
 FIELD = re.compile(r"^ {4}(threads|resources|log): (.*)$", re.MULTILINE)
 RESOURCE = re.compile(r"(\w+)=(.*?)(?=, \w+=|$)")
+BESIDE = ("tmpdir", "disk", "mem", "mem_mib", "slots_")  # what resources begin with that no queue is chosen by
 TARGETS = ("all",)  # rules that make nothing and are no job of a scheduler
 
 
@@ -22,7 +23,7 @@ class Request:
     """What one job of a ``stage`` asks for.
 
     ``minutes`` of wall clock, ``mem_mb`` and ``threads`` are for each of ``nodes`` nodes, ``gpus`` for all of them;
-    None where neither rule nor profile says it. ``names`` holds all resources as they are merged.
+    None where neither rule nor profile says it. ``names`` holds the resources as they are merged, by name.
     """
 
     stage: str
@@ -77,7 +78,7 @@ def _requests(dry_run: str) -> Iterator[Request]:
             mem_mb=_number(names, "mem_mb"),
             gpus=_number(names, "gpu") or 0,
             nodes=_number(names, "nodes") or 1,
-            names=tuple(sorted(names.items())),
+            names=tuple(sorted((key, value) for key, value in names.items() if not key.startswith(BESIDE))),
         )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "snakemake", "SimpleITK", "nibabel", "numpy", "scipy", "scikit-optimize", "matplotlib")
 SCHEDULERS = {"sbatch": ("Slurm", "cluster"), "pjsub": ("Fujitsu PJM", "pjm"), "qsub": ("PBS", "pbs")}
 NEEDED_GB = 5
+WIDTH = 18  # of the column of what was examined, where nothing is longer
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,11 @@ def add(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print all findings; 1 when something is missing."""
     findings = [*examine(Path.cwd()), *(examine_jobs(options) if options.profile else ())]
+    width = max(WIDTH, *(len(finding.what) for finding in findings))
     for finding in findings:
-        print(f"{'ok  ' if finding.fine else 'MISS'}  {finding.what:<18} {finding.found}")
-        if finding.remedy:
-            print(f"{'':26}{finding.remedy}")
+        print(f"{'ok  ' if finding.fine else 'MISS'}  {finding.what:<{width}} {finding.found}")
+        for line in finding.remedy.splitlines():
+            print(f"{'':{width + 8}}{line}")
     missing = sum(not finding.fine for finding in findings)
     print("everything is there" if not missing else f"{missing} missing")
     return 1 if missing else 0
@@ -154,7 +156,7 @@ def _job(study: str, request: Request, site: Site, queues: Sequence[Queue]) -> F
 
     wrong = misfits(request, site, queues)
     what = f"{study}: {request.stage}"
-    return Finding(what, f"{site.queue(request)}: {describe_request(request)}", not wrong, f"\n{'':26}".join(wrong))
+    return Finding(what, f"{site.queue(request)}: {describe_request(request)}", not wrong, "\n".join(wrong))
 
 
 def _writable(what: str, folder: Path) -> Finding:

@@ -85,7 +85,7 @@ def test_a_segmentation_study_measures_masks_and_trains_each_depth_apart(study: 
     training = study.training.model_copy(update={"network": "unet", "sizes": sizes})
     changed = study.model_copy(update={"task": "segmentation", "training": training, "figures": ("sizes",)})
     before, jobs = count_jobs(plan_cohort(study, 2)), count_jobs(plan_cohort(changed, 2))
-    assert (jobs["gather_apart"], jobs["evaluate_masks"], jobs["figure_sizes"]) == (2, 10, 1)
+    assert (jobs["gather_apart"], jobs["evaluate_masks"], jobs["figure_sizes"]) == (2, 9, 1)
     assert jobs["trial"] == before["trial"] + 2
     assert jobs["predict"] == before["predict"] + 2
     assert "evaluate" not in jobs

@@ -14,6 +14,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+QUEUES = """\
+Queue: workq
+    queue_type = Execution
+    resources_max.walltime = 24:00:00
+    enabled = True
+    started = True
+Queue: gpuq
+    queue_type = Execution
+    resources_max.ngpus = 2
+    resources_max.walltime = 06:00:00
+    enabled = True
+    started = True
+"""
+GROUPS = "RSCGRP    STATUS\nshort     [ENABLE,START]\nshare     [ENABLE,START]"
 STATE = Path(os.environ["STAND_IN_SCHEDULER"])
 
 
@@ -50,7 +64,10 @@ def cancel(numbers: list[str]) -> None:
 
 
 def qstat(arguments: list[str]) -> int:
-    """Describe a job as OpenPBS does."""
+    """Describe a job, or with -Qf the queues, as OpenPBS does."""
+    if arguments == ["-Qf"]:
+        print(QUEUES, end="")
+        return 0
     number = arguments[-1].partition(".")[0]
     if not (STATE / f"{number}.job").exists():
         print(f"qstat: Unknown Job Id {arguments[-1]}", file=sys.stderr)
@@ -63,7 +80,10 @@ def qstat(arguments: list[str]) -> int:
 
 
 def pjstat(arguments: list[str]) -> int:
-    """List a job as PJM does: those that have ended only with -H."""
+    """List a job as PJM does: those that have ended only with -H; or with --rsc the names of the resource groups."""
+    if arguments == ["--rsc"]:
+        print(GROUPS)
+        return 0
     number = next(word.removeprefix("jid=") for word in arguments if word.startswith("jid="))
     status = exit_status(number)
     print("ST  EC")

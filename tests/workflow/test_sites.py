@@ -1,0 +1,134 @@
+"""`hakken plan` and `hakken doctor` with the profile of a cluster, whose scheduler is a stand-in."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from workflow_project import Project
+
+STAND_IN = Path(__file__).parent / "schedulers" / "scheduler.py"
+SINFO = "gpu*|up|{limit}|gpu1|64|256000|gpu:fake:4|idle"
+SCONTROL = "PartitionName=gpu MaxNodes=UNLIMITED MaxCPUsPerNode=UNLIMITED MaxMemPerNode=UNLIMITED"
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of commands that are found before any other."""
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("STAND_IN_SCHEDULER", str(folder))
+    return folder
+
+
+def slurm(folder: Path, limit: str) -> None:
+    """Commands that answer as Slurm 22.05 does, of a partition with this limit of time."""
+    for name, text in (("sinfo", SINFO.format(limit=limit)), ("scontrol", SCONTROL), ("sbatch", "")):
+        (folder / name).write_text(f"#!/bin/sh\nprintf '%s\\n' '{text}'\n")
+        (folder / name).chmod(0o755)
+
+
+def threads(project: Project, profile: str, count: int) -> None:
+    """Have the profile give its GPU rules so many processors: no more than any machine has, or more than any."""
+    path = project.path(f"profiles/{profile}/profile.v9+.yaml")
+    head, key, tail = path.read_text().partition("set-threads:")
+    path.write_text(head + key + re.sub(r": \d+$", f": {count}", tail, flags=re.MULTILINE))
+
+
+def test_a_plan_for_a_cluster(project: Project) -> None:
+    profile = project.path("profiles/pjm/profile.v9+.yaml")
+    profile.write_text(profile.read_text().replace("  # tokens_per_", "  tokens_per_"))
+    run = project.hakken("plan", "--profile", "profiles/pjm")
+    assert run.returncode == 0, run.stderr
+    lines = {line.split()[0]: line.split() for line in run.stdout.splitlines() if line}
+    assert run.stdout.startswith("smoke at scale tiny: 7 cases, with profiles/pjm/profile.v9+.yaml\n")
+    assert lines["stage"] == ["stage", "queue", "jobs", "GPUs", "minutes", "CPU-hours", "GPU-hours", "tokens"]
+    assert lines["trial"] == ["trial", "share", "6", "1", "720", "?", "?", "?"]
+    assert lines["prepare"] == ["prepare", "short", "3", "0", "60", "?", "0.000", "?"]
+    assert re.search(r"^a training is .* of 720 minutes, .*; no earlier training tells", run.stdout, re.MULTILINE)
+    assert run.stdout.endswith("no earlier run here to take timings from; run a study at scale `tiny` first\n")
+
+
+def test_a_profile_that_is_not_there(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    run = project.hakken("plan", "--profile", "cluster")
+    assert (run.returncode, run.stderr) == (
+        2,
+        "hakken plan: there is no profile `cluster`; run `hakken profile install`, or give "
+        "--profile profiles/cluster\n",
+    )
+    assert project.hakken("plan", "--profile", "mars").stderr == (
+        "hakken plan: there is no profile `mars`; give its folder\n"
+    )
+
+
+def test_jobs_that_fit_the_partition(project: Project, commands: Path) -> None:
+    slurm(commands, "1-00:00:00")
+    threads(project, "cluster", 1)
+    run = project.hakken("doctor", "--profile", "profiles/cluster")
+    assert run.returncode == 0, run.stdout + run.stderr
+    nodes = "up to 1440 minutes; 1 nodes of 64 processors, 256000 MB, 4 GPUs (default)"
+    assert re.search(rf"^ok    queue gpu +{re.escape(nodes)}$", run.stdout, re.MULTILINE)
+    assert (
+        len(
+            re.findall(
+                r"^ok    smoke: trial +default: 720 minutes, 1 processors, 16000 MB, 1 GPUs$", run.stdout, re.MULTILINE
+            )
+        )
+        == 1
+    )
+
+
+def test_a_login_node_with_few_cores(project: Project, commands: Path) -> None:
+    slurm(commands, "1-00:00:00")
+    threads(project, "cluster", 999)
+    run = project.hakken("doctor", "--profile", "profiles/cluster")
+    assert run.returncode == 1
+    bound = (
+        "processors where profiles/cluster/profile.v9+.yaml says 999: the cores of this machine bound those of all jobs"
+    )
+    assert f"{bound}; start the run with --cores 999\n" in run.stdout
+
+
+def test_jobs_that_do_not_fit_the_partition(project: Project, commands: Path) -> None:
+    slurm(commands, "2:00:00")
+    threads(project, "cluster", 1)
+    run = project.hakken("doctor", "--profile", "profiles/cluster")
+    assert run.returncode == 1
+    missed = re.findall(r"^MISS +smoke: (\w+)", run.stdout, flags=re.MULTILINE)
+    assert missed == ["patches", "trial"]
+    assert (
+        "asks for 240 minutes, `gpu` allows 120; set `set-resources: patches: runtime: 120` in "
+        "profiles/cluster/profile.v9+.yaml, or send it to another queue\n"
+    ) in run.stdout
+
+
+@pytest.mark.parametrize(("profile", "status"), [("pbs", 1), ("pjm", 0)])
+def test_stand_ins_of_other_schedulers(profile: str, status: int, project: Project, commands: Path) -> None:
+    for name in ("qstat", "pjstat"):
+        (commands / name).symlink_to(STAND_IN)
+    threads(project, profile, 1)
+    run = project.hakken("doctor", "--profile", f"profiles/{profile}")
+    assert run.returncode == status, run.stdout + run.stderr
+    too_long = "asks for 720 minutes, `gpuq` allows 360; set `set-resources: trial: runtime: 360`"
+    assert (too_long in run.stdout) == (profile == "pbs")
+    assert ("of PJM are not read: compare the lines above with `pjstat --rsc -x`" in run.stdout) == (profile == "pjm")
+
+
+def test_a_name_that_is_not_of_this_site(project: Project, commands: Path) -> None:
+    (commands / "pjstat").symlink_to(STAND_IN)
+    profile = project.path("profiles/pjm/profile.v9+.yaml")
+    profile.write_text(profile.read_text().replace("gpu_queue: share ", "gpu_queue: a100 "))
+    run = project.hakken("doctor", "--profile", "profiles/pjm")
+    assert run.returncode == 1
+    assert "there is no queue `a100`; write a name of your site into profiles/pjm/profile.v9+.yaml" in run.stdout
+
+
+def test_a_machine_without_the_scheduler(project: Project, commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(commands))
+    run = project.hakken("doctor", "--profile", "profiles/cluster")
+    assert run.returncode == 1
+    assert "there is no `sinfo` on this machine; run this on the login node of the cluster" in run.stdout

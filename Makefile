@@ -46,3 +46,4 @@ benchmarks: setup
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/search_warm_start.py
 	$(BIN)/python benchmarks/evaluation.py
+	$(BIN)/python benchmarks/dry_run.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -146,3 +147,17 @@ def test_a_sweep_through_the_scheduler(profile: str, gpu: str, state: Path, tmp_
         for words in jobs:
             assert any(gpu in word for word in words) == (rule == "trial"), (rule, words)
     assert {"phantom", "prepare", "patches", "trial", "sweep_table"} <= set(submitted(state))
+
+
+def test_the_jobs_of_a_cluster_plan_the_batches_of_the_profile(state: Path, tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project")
+    profile = project.path("profiles/pbs/profile.v9+.yaml")
+    profile.write_text(re.sub(r"cases_per_job: \d+", "cases_per_job: 2", profile.read_text()))
+    fast = ("--latency-wait", "10", "--max-status-checks-per-second", "10", "--seconds-between-status-checks", "1")
+    target = "results/smoke/tiny/checked/development.json"
+    found = project.snakemake("--profile", "profiles/pbs", "--jobs", "3", "--retries", "0", *fast, target)
+    assert found.returncode == 0, found.stdout[-3000:]
+    jobs = {rule: len(words) for rule, words in submitted(state).items()}
+    assert jobs == {"phantom_table": 1, "phantom": 3, "check": 3, "separate": 1}  # 3 and 2 cases, 2 a job
+    checked = [json.loads(path.read_text()) for path in project.path("results/smoke/tiny/checked").glob("*-0*.json")]
+    assert sorted(len(digests) for digests in checked) == [1, 2, 2]

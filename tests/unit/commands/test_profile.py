@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hakken.cli import main
-from hakken.commands.profile import config_folder
+from hakken.commands.profile import config_folder, find_profile
+from hakken.errors import HakkenError
 
 
 @pytest.fixture
@@ -60,3 +61,22 @@ def test_elsewhere_there_is_nothing_to_link(
     assert capsys.readouterr().err == (
         f"hakken profile: {tmp_path}: has no profiles/; run this in the checkout of hakken\n"
     )
+
+
+def test_a_profile_is_found_by_path_and_by_name(checkout: Path) -> None:
+    file = "profile.v9+.yaml"
+    assert find_profile("profiles/pbs") == Path("profiles/pbs") / file
+    assert find_profile(f"profiles/pbs/{file}") == Path("profiles/pbs") / file
+    assert main(["profile", "install"]) == 0
+    assert find_profile("pbs") == config_folder() / "pbs" / file
+
+
+def test_a_profile_that_is_not_found(checkout: Path) -> None:
+    with pytest.raises(HakkenError) as caught:
+        find_profile("pbs")
+    assert str(caught.value) == (
+        "there is no profile `pbs`; run `hakken profile install`, or give --profile profiles/pbs"
+    )
+    with pytest.raises(HakkenError) as caught:
+        find_profile("moon")
+    assert str(caught.value) == "there is no profile `moon`; give its folder"

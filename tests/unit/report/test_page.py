@@ -7,11 +7,13 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hakken.report.page import CAPTIONS, render
 from hakken.report.result import gather
+from hakken.report.tokens import Rates
 from hakken.study import Figure, Study
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -51,8 +53,8 @@ def figures(results: Path) -> list[Path]:
     return [folder / "froc.json", folder / "search.json"]
 
 
-def page(study: Study, results: Path, figures: list[Path]) -> tuple[str, list[str]]:
-    html = render(gather(study, results), figures)
+def page(study: Study, results: Path, figures: list[Path], rates: Rates | None = None) -> tuple[str, list[str]]:
+    html = render(gather(study, results), figures, rates)
     parser = Balanced()
     parser.feed(html)
     parser.close()
@@ -83,6 +85,47 @@ def test_it_says_what_was_found(study: Study, results: Path, figures: list[Path]
     ):
         assert words in text, words
     assert any("70 % at 8.4" in line and "A, 2017" in line for line in text)
+
+
+def bill(text: list[str], heading: str) -> list[str]:
+    """The cells of the table below a heading."""
+    return text[text.index(heading) + 1 :]
+
+
+def write_cost(results: Path, job: str, **cost: Any) -> None:
+    path = results / "logs" / f"{job}.cost.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"seconds": 3600, "cpu_seconds": 3600, "gpu_seconds": 0, "peak_mb": 1} | cost))
+
+
+def test_what_each_figure_has_cost(study: Study, results: Path, figures: list[Path]) -> None:
+    write_cost(results, "trial/search-0000", gpu_seconds=7200)
+    write_cost(results, "predict/selected")
+    _, text = page(study, results, figures)
+    cells = bill(text, "Cost of each figure")
+    assert cells[:4] == ["figure", "jobs", "CPU-hours", "GPU-hours"]
+    assert cells[4:12] == ["froc", "2", "2.000", "2.000", "search", "1", "1.000", "2.000"]
+    assert any("Jobs that several figures need are counted in each of them" in line for line in cells)
+    assert not any("tokens" in line for line in text)
+
+
+def test_tokens_where_a_site_counts_them(study: Study, results: Path, figures: list[Path]) -> None:
+    write_cost(results, "trial/search-0000", gpu_seconds=7200)
+    write_cost(results, "predict/selected")
+    _, text = page(study, results, figures, Rates(3.0, 0.5))
+    cells = bill(text, "Cost of each figure")
+    assert cells[5:10] == ["froc", "2", "2.000", "2.000", "6.50"]
+    assert any(
+        line.startswith("The site of this run counts 3.0 tokens for an hour of a GPU and 0.5 for") for line in text
+    )
+
+
+def test_attempts_that_were_killed_are_on_the_bill(study: Study, results: Path, figures: list[Path]) -> None:
+    lost = {"seconds": 900, "cpu_seconds": 1800, "gpu_seconds": 0, "peak_mb": 1}
+    write_cost(results, "trial/search-0000", unfinished=[lost, lost])
+    _, text = page(study, results, figures)
+    assert "In this are 2 attempts that were killed or failed: 1.000 CPU-hours." in text
+    assert bill(text, "Cost of each figure")[8:11] == ["search", "1", "2.000"]
 
 
 def test_it_loads_nothing_from_elsewhere(study: Study, results: Path, figures: list[Path]) -> None:

@@ -101,8 +101,11 @@ def sealed(wildcards):
 
 
 def code(stage):
-    """Digest of the code that a stage runs, so that an edited module re-runs what used it."""
-    return code_digest(f"hakken.stages.{stage}")
+    """Digest of the code that a stage runs, so that an edited module re-runs what used it.
+
+    A function: those of all stages take a second, and each job of a cluster, which starts Snakemake anew, needs one.
+    """
+    return lambda wildcards: code_digest(f"hakken.stages.{stage}")
 
 
 def cases(wildcards):
@@ -367,7 +370,7 @@ def frozen_codes(wildcards):
     """The digests of the code that leads from images to measurements."""
     ending = {"segmentation": "_masks", "classification": "_classes"}.get(PLANS[wildcards.study].study.task, "")
     stages = ("register", "prepare", "patches", "trial", "predict", f"evaluate{ending}")
-    return {stage: code(stage) for stage in stages}
+    return {stage: code(stage)(wildcards) for stage in stages}
 
 
 def apart_trials(wildcards):

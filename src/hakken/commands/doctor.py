@@ -50,7 +50,9 @@ def add(commands: Subparsers) -> None:
         "hakken doctor\n  hakken doctor --profile cluster --study brain_metastasis --scale paper",
         run,
     )
-    parser.add_argument("--profile", metavar="NAME", help="a profile, by name or path as for `snakemake --profile`")
+    parser.add_argument(
+        "--profile", metavar="NAME", help="also compare jobs and queues with this profile, by name or path"
+    )
     add_study_options(parser)
 
 

@@ -28,8 +28,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--profile",
         metavar="NAME",
-        help="show also the queue, the GPUs and the tokens of each stage with this profile, by name or path as for "
-        "`snakemake --profile`",
+        help="show also the queue, the GPUs and the tokens of each stage with this profile, by name or path",
     )
 
 

@@ -50,13 +50,16 @@ def counted(log: Path | None) -> Iterator[None]:
 
 
 def cost() -> Cost:
-    """Return what this process has cost so far: seconds since it came here, of CPU and GPU, largest memory in MB."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    """Return what this process has cost so far: seconds since it came here, of CPU and GPU, largest memory in MB.
+
+    CPU seconds are also those of processes that it has started here and that have ended.
+    """
+    usage, started = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    kilobytes = max(usage.ru_maxrss, started.ru_maxrss) / (1024 if sys.platform == "darwin" else 1)
     seconds = round(time.monotonic() - STARTED, 3)
     return {
         "seconds": seconds,
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime + started.ru_utime + started.ru_stime, 3),
         "gpu_seconds": seconds if _uses_a_gpu() else 0.0,
         "peak_mb": round(kilobytes / 1024, 1),
     }

@@ -69,6 +69,13 @@ def test_a_broken_count_is_no_reason_to_fail(tmp_path: Path) -> None:
     assert "unfinished" not in read(tmp_path / "a.cost.json")
 
 
+def test_what_a_process_has_started_is_counted_too() -> None:
+    before = attempts.cost()["cpu_seconds"]
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", busy], check=True)
+    assert attempts.cost()["cpu_seconds"] >= before + 0.5
+
+
 @pytest.mark.parametrize("used", [True, False])
 def test_seconds_with_a_gpu(used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     torch = SimpleNamespace(cuda=SimpleNamespace(is_initialized=lambda: used))

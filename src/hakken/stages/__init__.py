@@ -13,7 +13,9 @@ from pydantic import ConfigDict, validate_call
 from hakken import console
 from hakken.errors import HakkenError
 from hakken.files import writing_somewhere
-from hakken.stages.attempts import counted
+from hakken.stages.attempts import STARTED, counted
+
+__all__ = ["STARTED", "Stage", "stage"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

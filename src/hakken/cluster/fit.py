@@ -25,17 +25,7 @@ def misfits(request: Request, site: Site, queues: Sequence[Queue]) -> list[str]:
     """
     names = site.queue(request).split(",")
     found = [_misfits_of(name, request, site, queues) for name in names]
-    return [*_fewer_threads(request, site), *min(found, key=len)]
-
-
-def _fewer_threads(request: Request, site: Site) -> Iterator[str]:
-    """Yield that the cores of the machine on which a run is started bound the processors of its jobs elsewhere."""
-    said = site.threads(request.stage)
-    if said is not None and request.threads < said:
-        yield (
-            f"gets {request.threads} processors where {site.path} says {said}: the cores of this machine bound those "
-            f"of all jobs; start the run with --cores {said}"
-        )
+    return min(found, key=len)
 
 
 def _misfits_of(name: str, request: Request, site: Site, queues: Sequence[Queue]) -> list[str]:

@@ -15,6 +15,7 @@ JOB = re.compile(r"^rule (\w+):\n((?: {4}.*\n?)+)", re.MULTILINE)
 FIELD = re.compile(r"^ {4}(threads|resources|log): (.*)$", re.MULTILINE)
 RESOURCE = re.compile(r"(\w+)=(.*?)(?=, \w+=|$)")
 BESIDE = ("tmpdir", "disk", "mem", "mem_mib", "slots_")  # what resources begin with that no queue is chosen by
+UNBOUNDED = "1000000"  # else the cores of this machine would bound the processors of jobs elsewhere
 TARGETS = ("all",)  # rules that make nothing and are no job of a scheduler
 
 
@@ -49,7 +50,8 @@ def ask(profile: str | None, study: str, scale: str) -> dict[Request, int]:
 
     Nothing is run or written, and no scheduler is asked. Raises HakkenError with what the dry run said where it fails.
     """
-    words = ["--dry-run", "--forceall", "--nolock", "--quiet", "host", "--config", f"study={study}", f"scale={scale}"]
+    words = ["--dry-run", "--forceall", "--nolock", "--cores", UNBOUNDED, "--quiet", "host"]
+    words += ["--config", f"study={study}", f"scale={scale}"]
     chosen = ["--profile", profile] if profile else []
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", *chosen, *words], capture_output=True, text=True, check=False

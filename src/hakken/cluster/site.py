@@ -43,12 +43,6 @@ class Site:
         key = "slurm_partition" if self.scheduler == "Slurm" else "gpu_queue" if request.gpus else "cpu_queue"
         return request.name(key) or NO_QUEUE
 
-    def threads(self, stage: str) -> int | None:
-        """Return the processors that the profile gives a stage; None where it does not name it."""
-        said = self.settings.get("set-threads") or {}
-        found = said.get(stage) if isinstance(said, dict) else None
-        return found if isinstance(found, int) else None
-
     def attempts(self, stage: str) -> int | None:
         """Return how often a job of a stage that may be interrupted is started; None where the profile does not say."""
         if stage not in (self.settings.get("preemptible-rules") or ()):

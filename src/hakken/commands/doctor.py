@@ -74,13 +74,17 @@ def examine(folder: Path) -> Iterator[Finding]:
     version = platform.python_version()
     yield Finding("Python", version, sys.version_info >= (3, 11), "" if sys.version_info >= (3, 11) else "install 3.11")
     yield from map(_package, PACKAGES)
-    yield Finding("cores", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()))
+    yield Finding("cores", str(_cores()))
     yield Finding("memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB")
     yield _gpu()
     yield from _scheduler()
     results = folder / "results"
     yield _writable("results", results if results.exists() or results.is_symlink() else folder)
     yield _writable("scratch", Path(tempfile.gettempdir()))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _package(name: str) -> Finding:
@@ -146,11 +150,22 @@ def examine_jobs(options: argparse.Namespace) -> Iterator[Finding]:
     except HakkenError as error:
         yield Finding("jobs", "cannot be compared with the queues", False, str(error))
         return
+    most = 0
     for study in chosen_studies(options):
         for request in ask(options.profile, study.name, study.scale):
+            most = max(most, request.threads)
             yield _job(study.name, request, site, queues)
+    yield from _bounded(most)
     if site.scheduler == "PJM":
         yield Finding("limits", "of PJM are not read: compare the lines above with `pjstat --rsc -x`")
+
+
+def _bounded(threads: int) -> Iterator[Finding]:
+    """Yield a word of warning where a run that is started here gives jobs fewer processors than they ask for."""
+    cores = _cores()
+    if threads > cores:
+        found = f"jobs ask for up to {threads}; Snakemake gives none more than the {cores} cores of this machine"
+        yield Finding("processors", found, remedy=f"start runs with --cores {threads}, wherever their jobs run")
 
 
 def _job(study: str, request: Request, site: Site, queues: Sequence[Queue]) -> Finding:

@@ -59,15 +59,6 @@ def test_too_large() -> None:
     ]
 
 
-def test_a_login_node_with_few_cores_bounds_the_processors() -> None:
-    site = Site(PATH, {"executor": "slurm", "set-threads": {"trial": 8}})
-    assert misfits(request(threads=2), site, QUEUES) == [
-        "gets 2 processors where profiles/cluster/profile.v9+.yaml says 8: the cores of this machine bound those of "
-        "all jobs; start the run with --cores 8"
-    ]
-    assert misfits(request(threads=8), site, QUEUES) == []
-
-
 def test_too_many_nodes() -> None:
     assert said(request("short", minutes=60, nodes=2, gpus=2)) == [
         "asks for 2 nodes, `short` allows 1; ask for fewer in the study"

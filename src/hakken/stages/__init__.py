@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -15,7 +16,7 @@ from hakken.errors import HakkenError
 from hakken.files import writing_somewhere
 from hakken.stages.attempts import STARTED, counted
 
-__all__ = ["STARTED", "Stage", "stage"]
+__all__ = ["Stage", "began", "stage"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,14 +64,3 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
 def began() -> float:
     """Return when this process came here, in seconds since 1970: the beginning of its job, but for a few seconds."""
     return time.time() - (time.monotonic() - STARTED)
-
-
-def _cost() -> dict[str, float]:
-    """Return what this process has cost so far: seconds since it came here, CPU seconds, largest memory in MB."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return {
-        "seconds": round(time.monotonic() - STARTED, 3),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
-        "peak_mb": round(kilobytes / 1024, 1),
-    }

@@ -87,7 +87,8 @@ class StageCost:
 def read_jobs(logs: Path) -> tuple[JobCost, ...]:
     """Read `<stage>/<job>.cost.json` below the folder ``logs``, in the order of the names.
 
-    GPU seconds of a training are those of its record, which counts every attempt and every GPU.
+    GPU seconds of a training are those of its attempts, or of its record where that is more: it counts all its GPUs, but
+    no work that was lost.
     """
     return tuple(
         _job(folder.name, path, logs.parent)
@@ -127,7 +128,7 @@ def _job(stage: str, path: Path, results: Path) -> JobCost:
     sweep, _, number = name.rpartition("-")
     record = results / "sweeps" / sweep / "trials" / f"{number}.json"
     if stage == TRIAL and record.is_file():
-        gpu_seconds = float(read_json(record).get("gpu_seconds", gpu_seconds))
+        gpu_seconds = max(gpu_seconds, float(read_json(record).get("gpu_seconds", 0.0)))
     return JobCost(
         stage,
         name,

@@ -74,7 +74,11 @@ def test_jobs_are_read_with_their_unfinished_attempts(tmp_path: Path) -> None:
     record = tmp_path / "sweeps" / "search" / "trials" / "0003.json"
     record.parent.mkdir(parents=True)
     record.write_text(json.dumps({"gpu_seconds": 480.0}))  # of four GPUs
-    check, predict, trial = read_jobs(tmp_path / "logs")
+    short = tmp_path / "logs" / "trial" / "search-0004.cost.json"  # of one GPU, whose lost work no record knows
+    short.write_text(json.dumps(attempt | {"unfinished": [attempt]}))
+    (record.parent / "0004.json").write_text(json.dumps({"gpu_seconds": 70.0}))
+    check, predict, trial, interrupted = read_jobs(tmp_path / "logs")
+    assert interrupted.gpu_seconds == 120.0
     assert check == JobCost("check", "train-000", 1.0, 2.0, 0.0, 3.0)
     assert predict == JobCost("predict", "selected", 60.0, 50.0, 180.0, 400.0, 2, 120.0, 100.0)
     assert trial == JobCost("trial", "search-0003", 60.0, 50.0, 480.0, 400.0, 1, 60.0, 50.0)

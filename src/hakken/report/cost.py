@@ -87,8 +87,8 @@ class StageCost:
 def read_jobs(logs: Path) -> tuple[JobCost, ...]:
     """Read `<stage>/<job>.cost.json` below the folder ``logs``, in the order of the names.
 
-    GPU seconds of a training are those of its attempts, or of its record where that is more: it counts all its GPUs, but
-    no work that was lost.
+    GPU seconds of a training are those of its attempts, or of its record where that is more: the record counts all its
+    GPUs, but no work that was lost.
     """
     return tuple(
         _job(folder.name, path, logs.parent)

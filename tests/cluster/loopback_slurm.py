@@ -30,7 +30,8 @@ SlurmctldPort={port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
+# A job that goes back into the queue waits until its old credential has expired: 2 minutes, if nobody says otherwise.
+AuthInfo=socket={folder}/munge/socket,cred_expire=20
 CredType=cred/munge
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 StateSaveLocation={folder}/state
@@ -125,7 +126,7 @@ class Slurm:
             *(f"--{what}={self.folder}/munge/{what.split('-')[0]}" for what in ("key-file", "socket", "seed-file")),
             *(f"--pid-file={self.folder}/pid/munged", f"--log-file={self.folder}/log/munged.txt"),
         )
-        self._wait("munge", lambda: (self.folder / "munge/socket").exists())
+        self._wait("munge", (self.folder / "munge/socket").exists)
         self.start_controller()
         for name in self.names:
             self._daemon("slurmd", "-D", "-N", name, name=name)
@@ -135,7 +136,9 @@ class Slurm:
         """Cancel all jobs, end what ``start`` started, and take the links away."""
         if "slurmctld" in self.daemons:
             self.command("scancel", "--user=root", check=False)
-            self._wait("the last jobs to end", lambda: not self.command("squeue", "--noheader", check=False), fail=False)
+            self._wait(
+                "the last jobs to end", lambda: not self.command("squeue", "--noheader", check=False), fail=False
+            )
         for name in (*self.names, "slurmctld", "munged"):
             self._end(name)
         for name in LINKED:

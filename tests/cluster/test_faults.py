@@ -175,9 +175,8 @@ def disturb(slurm: Slurm, story: Story) -> None:
 
 def healthy(slurm: Slurm, project: Project) -> list[Any]:
     """Return the trials that run, have no fault of their own and have saved something, but no result."""
-    faulty = {
-        f"search_{project.path(name).readlink().name}" for name in ("hang", "memory", "disk") if link(project, name)
-    }
+    links = [project.path(name) for name in ("hang", "memory", "disk")]
+    faulty = {f"search_{path.readlink().name}" for path in links if path.is_symlink()}
     return [
         trial
         for trial in running(slurm, project.folder)

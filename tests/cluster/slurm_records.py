@@ -134,8 +134,13 @@ def running(slurm: Slurm, folder: Path) -> list[Running]:
     found = []
     for line in slurm.command("scontrol", "--oneliner", "show", "job", check=False).splitlines():
         fields = dict(FIELD.findall(line))
-        if fields["JobState"] == "RUNNING" and fields["WorkDir"] == str(folder) and "rule_trial" in fields["Comment"]:
-            name = "_".join(fields["Comment"].split("_")[-2:])
+        comment = fields.get("Comment", "")
+        if (
+            fields.get("WorkDir") == str(folder)
+            and fields["JobState"] == "RUNNING"
+            and comment.startswith("rule_trial_")
+        ):
+            name = "_".join(comment.split("_")[-2:])
             started = datetime.fromisoformat(fields["StartTime"]).timestamp()
             found.append(Running(fields["JobId"], name, fields["NodeList"], started))
     return found

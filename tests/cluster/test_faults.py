@@ -1,7 +1,8 @@
 """A sweep through a real Slurm in which nearly everything goes wrong once, and what comes out of it.
 
-One run for all tests: a trial is cancelled, one hangs until its time limit, one needs more memory than it asked for,
-one fails for good; a node is drained, a node fails, the controller of Slurm is away for a while, Snakemake is killed.
+One run for all tests: a trial is cancelled, one is longer than its time limit, one hangs until its time limit, one
+needs more memory than it asked for, one fails for good; a node is drained, a node fails, the controller of Slurm is
+away for a while, Snakemake is killed.
 The same sweep, undisturbed and without Slurm, says what must come out.
 """
 
@@ -22,10 +23,11 @@ from loopback_slurm import Slurm
 from slurm_records import Job, jobs_of, running
 from workflow_project import Project
 
-TRIALS = 14
+TRIALS = 18
 MEMORY_MB = 1100  # a trial of this study needs about 600
-# The first trial that comes so far hangs, the next needs more memory, the third finds a broken disk. A trial keeps its
-# fault; one that hangs does so once. The links are made by one trial each, whoever comes at the same time.
+MINUTES = 2
+# The first trial that comes so far hangs, the next is slow, the third needs more memory, the fourth finds a broken
+# disk. A trial keeps its fault, but hangs and is slow in its first job alone. Only one trial can make a link.
 FAULTS = (
     SLOW.format(seconds=0.5)
     + """
@@ -37,7 +39,7 @@ ballast = []
 
 def claimed(fault):
     mine = snakemake.wildcards.trial
-    others = [name for name in ("hang", "memory", "disk") if name != fault]
+    others = [name for name in ("hang", "slow", "memory", "disk") if name != fault]
     if any(os.path.islink(name) and os.readlink(name) == mine for name in others):
         return False
     try:
@@ -52,6 +54,8 @@ def faulty(step, *others):
         if not Path("hung").exists() and claimed("hang"):
             Path("hung").touch()
             time.sleep(3600)
+        if snakemake.params.attempt == 1 and claimed("slow"):
+            time.sleep(4)
         if not ballast and claimed("memory"):
             ballast.append(b"x" * 1_000_000_000)
         if claimed("disk"):
@@ -113,7 +117,10 @@ def story(slurm: Slurm, undisturbed: Project, tmp_path_factory: pytest.TempPathF
     put_before_trial(story.project, FAULTS)
     story.project.path("faults").touch()
     profile = story.project.path("profiles/cluster/profile.v9+.yaml")
-    profile.write_text(profile.read_text().replace("16000 * min", f"{MEMORY_MB} * min"))
+    text = (
+        profile.read_text().replace("16000 * min", f"{MEMORY_MB} * min").replace("runtime: 720", f"runtime: {MINUTES}")
+    )
+    profile.write_text(text)
     disturb(slurm, story)
     story.jobs = jobs_of(slurm, folder)
     logs = (folder / ".snakemake/slurm_logs").rglob("*.log")
@@ -148,6 +155,7 @@ def disturb(slurm: Slurm, story: Story) -> None:
         told["resumed"] = time.time()
 
         first.until(lambda: ended(slurm, hanging.job))
+        first.until(lambda: not slow_one(slurm, story))
         first.until(lambda: healthy(slurm, story.project))
         told["on_failed"] = healthy(slurm, story.project)[0]
         failed = told["on_failed"].node
@@ -175,13 +183,19 @@ def disturb(slurm: Slurm, story: Story) -> None:
 
 def healthy(slurm: Slurm, project: Project) -> list[Any]:
     """Return the trials that run, have no fault of their own and have saved something, but no result."""
-    links = [project.path(name) for name in ("hang", "memory", "disk")]
+    links = [project.path(name) for name in ("hang", "slow", "memory", "disk")]
     faulty = {f"search_{path.readlink().name}" for path in links if path.is_symlink()}
     return [
         trial
         for trial in running(slurm, project.folder)
         if trial.name.startswith("search") and trial.name not in faulty and saved(project, trial.name)
     ]
+
+
+def slow_one(slurm: Slurm, story: Story) -> bool:
+    """Return whether the first job of the slow trial still runs."""
+    name = f"search_{story.victim('slow'):04d}"
+    return not any(job.name.endswith(name) for job in jobs_of(slurm, story.project.folder))
 
 
 def saved(project: Project, name: str) -> bool:
@@ -223,7 +237,18 @@ def test_a_cancelled_trial_goes_on_in_another_job(story: Story) -> None:
     number = int(story.told["cancelled"].name.removeprefix("search_"))
     job = next(job for job in story.jobs if job.number == story.told["cancelled"].job)
     assert [run.state for run in job.runs] == ["CANCELLED"]
-    assert resumed_in_other_job(story, number)
+    went_on(story, number)
+
+
+def test_a_trial_longer_than_its_time_limit_saves_itself_in_time_and_goes_on(story: Story) -> None:
+    first, *more = story.jobs_of_trial(story.victim("slow"))
+    assert [run.state for run in first.runs] == ["FAILED"]  # by its own exit status, not TIMEOUT
+    assert first.runs[0].seconds < 60 * MINUTES
+    assert more
+    jobs = went_on(story, story.victim("slow"))
+    assert re.fullmatch(r"stopped at step \d+ of \d+.*", jobs[0]["ended"])
+    assert jobs[0]["job"] == first.number
+    assert jobs[1]["step"] == int(re.findall(r"\d+", jobs[0]["ended"])[0])
 
 
 def test_a_trial_that_hangs_is_ended_by_its_time_limit_and_goes_on(story: Story) -> None:
@@ -232,7 +257,7 @@ def test_a_trial_that_hangs_is_ended_by_its_time_limit_and_goes_on(story: Story)
     assert first.minutes == 1
     assert 60 <= first.runs[0].seconds < 150
     assert more
-    assert more[0].minutes == 720
+    assert more[0].minutes == MINUTES
 
 
 def test_a_trial_that_was_killed_for_its_memory_asks_for_more(story: Story) -> None:
@@ -289,6 +314,9 @@ def test_a_job_that_fails_for_good_is_reported_and_holds_back_nobody(story: Stor
     assert sorted(others) == sorted(set(range(TRIALS)) - {number})
 
 
-def resumed_in_other_job(story: Story, number: int) -> bool:
-    logs = (story.project.path(str(RESULTS / "logs/trial"))).glob(f"search-{number:04d}*")
-    return len(story.jobs_of_trial(number)) > 1 and any(logs)
+def went_on(story: Story, number: int) -> list[dict[str, Any]]:
+    """Return the jobs that the record of a trial names, a later one of which went on from a saved step."""
+    jobs = story.records[number]["jobs"]
+    assert len(jobs) > 1
+    assert jobs[-1]["step"] > 0
+    return jobs

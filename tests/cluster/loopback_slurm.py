@@ -57,6 +57,8 @@ JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 KillWait=3
+# Minutes by which a job may be over its limit: this machine can be so slow that a training begins late in its job.
+OverTimeLimit=1
 SlurmctldTimeout=30
 SlurmdTimeout=30
 # Finished jobs stay known to `scontrol show job` while the tests last; every end of a job is written to a file.

@@ -243,10 +243,10 @@ def test_a_cancelled_trial_goes_on_in_another_job(story: Story) -> None:
 def test_a_trial_longer_than_its_time_limit_saves_itself_in_time_and_goes_on(story: Story) -> None:
     first, *more = story.jobs_of_trial(story.victim("slow"))
     assert [run.state for run in first.runs] == ["FAILED"]  # by its own exit status, not TIMEOUT
-    assert first.runs[0].seconds < 60 * MINUTES
     assert more
     jobs = went_on(story, story.victim("slow"))
-    assert re.fullmatch(r"stopped at step \d+ of \d+.*", jobs[0]["ended"])
+    assert len({job["job"] for job in jobs}) == len(jobs)  # a job does not try again by itself
+    assert re.fullmatch(r"stopped at step \d+ of \d+: time limit", jobs[0]["ended"])
     assert jobs[0]["job"] == first.number
     assert jobs[1]["step"] == int(re.findall(r"\d+", jobs[0]["ended"])[0])
 
@@ -255,7 +255,7 @@ def test_a_trial_that_hangs_is_ended_by_its_time_limit_and_goes_on(story: Story)
     first, *more = story.jobs_of_trial(story.victim("hang"))
     assert [run.state for run in first.runs] == ["TIMEOUT"]
     assert first.minutes == 1
-    assert 60 <= first.runs[0].seconds < 150
+    assert 120 <= first.runs[0].seconds < 210  # Slurm looks every half minute
     assert more
     assert more[0].minutes == MINUTES
 

@@ -23,7 +23,7 @@ from loopback_slurm import Slurm
 from slurm_records import Job, jobs_of, running
 from workflow_project import Project
 
-TRIALS = 18
+TRIALS = 16
 MEMORY_MB = 1100  # a trial of this study needs about 600
 MINUTES = 2
 # The first trial that comes so far hangs, the next is slow, the third needs more memory, the fourth finds a broken
@@ -154,6 +154,12 @@ def disturb(slurm: Slurm, story: Story) -> None:
         slurm.command("scontrol", "update", f"nodename={drained}", "state=resume")
         told["resumed"] = time.time()
 
+        first.until(lambda: healthy(slurm, story.project))
+        told["without_slurm"] = healthy(slurm, story.project)
+        slurm.stop_controller()
+        time.sleep(20)
+        slurm.start_controller()
+
         first.until(lambda: ended(slurm, hanging.job))
         first.until(lambda: not slow_one(slurm, story))
         first.until(lambda: healthy(slurm, story.project))
@@ -164,12 +170,6 @@ def disturb(slurm: Slurm, story: Story) -> None:
         slurm.command("scontrol", "update", f"nodename={failed}", "state=resume")
 
         first.until(lambda: healthy(slurm, story.project))
-        told["without_slurm"] = healthy(slurm, story.project)
-        slurm.stop_controller()
-        time.sleep(20)
-        slurm.start_controller()
-
-        first.until(lambda: healthy(slurm, story.project))
         first.kill()
         told["orphans"] = healthy(slurm, story.project)
     story.said.append(first.text)
@@ -177,7 +177,7 @@ def disturb(slurm: Slurm, story: Story) -> None:
     told["lock"] = story.project.snakemake("--dry-run", "sweeps").stdout
     story.project.snakemake("--unlock")
     with Controller(story.project, ("--preemptible-retries", "3", "--", "sweeps")) as second:
-        story.codes.append(second.wait(300))
+        story.codes.append(second.wait(600))
     story.said.append(second.text)
 
 

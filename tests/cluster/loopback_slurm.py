@@ -80,7 +80,7 @@ PARTITIONS = (
 # What every task of every job finds when it starts: the job, its step, the node, the GPUs that it sees.
 TASK_PROLOG = """\
 #!/bin/sh
-echo "$SLURM_JOB_ID $SLURM_STEP_ID $SLURMD_NODENAME ${{CUDA_VISIBLE_DEVICES-none}}" >> {folder}/log/tasks.txt
+echo "$SLURM_JOB_ID ${{SLURM_STEP_ID:-batch}} $SLURMD_NODENAME ${{CUDA_VISIBLE_DEVICES-none}}" >> {folder}/log/tasks.txt
 """
 
 

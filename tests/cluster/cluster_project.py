@@ -18,17 +18,17 @@ SWEEP = RESULTS / "sweeps/search"
 SLOW = """\
 import time
 
-from hakken.training import loop
+from hakken.training.reporter import Reporter
 
-quick = loop.learning_rate
+quick = Reporter.__call__
 
 
-def slow(step, *others):
+def slow(reporter, run):
     time.sleep({seconds})
-    return quick(step, *others)
+    quick(reporter, run)
 
 
-loop.learning_rate = slow
+Reporter.__call__ = slow
 """
 
 

@@ -50,8 +50,8 @@ def claimed(fault):
     return os.readlink(fault) == mine
 
 
-def faulty(step, *others):
-    if step >= 15 and snakemake.wildcards.sweep == "search" and Path("faults").exists():
+def faulty(reporter, run):
+    if run.step >= 15 and snakemake.wildcards.sweep == "search" and Path("faults").exists():
         if not Path("hung").exists() and claimed("hang"):
             Path("hung").touch()
             time.sleep(3600)
@@ -61,10 +61,10 @@ def faulty(step, *others):
             ballast.append(b"x" * 1_000_000_000)
         if claimed("disk"):
             raise OSError("the disk of this node is broken")
-    return slow(step, *others)
+    slow(reporter, run)
 
 
-loop.learning_rate = faulty
+Reporter.__call__ = faulty
 """
 )
 

@@ -19,7 +19,7 @@ FINISHED = re.compile(r"Finished jobid: (\d+)")
 # The first look at a job comes after 40 s by default; jobs of the tests last seconds. Their Slurm keeps no accounts.
 ARGUMENTS = (
     *("--profile", "profiles/cluster", "--slurm-status-command", "squeue"),
-    *("--slurm-init-seconds-before-status-checks", "8", "--max-status-checks-per-second", "1"),
+    *("--slurm-init-seconds-before-status-checks", "12", "--max-status-checks-per-second", "1"),
     # No job asks for more threads than `--cores` says, which is else the number of this machine.
     *("--cores", "64", "--set-threads", "trial=1", "--latency-wait", "20", "--quiet", "host"),
 )

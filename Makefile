@@ -1,13 +1,14 @@
 # make setup  a virtual environment in .venv with everything pinned by constraints.txt
 # make demo   the main job; STUDY=name SCALE=scale for any other study
 # make test   lint, types and tests
+# make test-cluster   the workflow on a real Slurm, which the tests start on this machine (Debian or Ubuntu, as root)
 PYTHON ?= python3
 STUDY ?= brain_metastasis
 SCALE ?= tiny
 JOBS ?= 2
 BIN := .venv/bin
 
-.PHONY: setup demo test lint docs benchmarks
+.PHONY: setup demo test test-cluster lint docs benchmarks
 
 setup: .venv/.installed
 
@@ -34,6 +35,16 @@ lint: setup
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
+
+# What is missing is installed where that is possible; where it is not, the tests say why they are skipped.
+test-cluster: setup
+	@for program in slurmctld slurmd sbatch munged; do command -v $$program >/dev/null || missing=yes; done; \
+	  [ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SLURM) >/dev/null; } || \
+	  echo "Slurm could not be installed; on Debian or Ubuntu, as root: apt-get install --no-install-recommends $(SLURM)"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/cluster
 
 docs: setup
 	$(BIN)/hakken schema --output docs/reference

@@ -133,3 +133,20 @@ def test_the_published_systems_come_out_of_one_call(tmp_path: Path) -> None:
     assert sorted(reports) == sorted(published)
     assert len(published) == 5
     assert f"    output: {OVERVIEW}" in run.stdout
+
+
+def test_every_line_for_a_site_works_and_gpu_jobs_have_their_own(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project", "studies: {smoke_segmentation: tiny}\ncases_per_job: 8\n")
+    path = project.path("profiles/cluster/profile.v9+.yaml")
+    text, count = re.subn(r"^( +)# (\w+: )", r"\1\2", path.read_text(), flags=re.MULTILINE)
+    assert count == 8
+    path.write_text(text)
+    run = project.snakemake("--dry-run", "--profile", "profiles/cluster", "--quiet", "host")
+    assert run.returncode == 0, run.stdout[-3000:]
+    blocks = dict(re.findall(r"^rule (\w+):\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE))
+    on_gpus = {rule for rule, block in blocks.items() if "slurm_partition=gpu" in block}
+    assert on_gpus == {"trial", "predict", "size_costs"}
+    for rule, block in blocks.items():
+        own = ("gpu_model=a100", "constraint=nvlink") if rule in on_gpus else ("partition=cpu", "skylake|icelake")
+        assert all(word in block for word in ("account=my_account", "qos=normal", *own)), (rule, block)
+        assert ("gpu_model" in block) == (rule in on_gpus)

@@ -61,7 +61,7 @@ rule grid_cell:
         "results/{study}/{scale}/logs/grid_cell/{cell}.log",
     benchmark:
         "results/{study}/{scale}/benchmarks/grid_cell/{cell}.tsv"
-    retries: 2
+    retries: RETRIES
     threads: 1
     resources:
         gpu=1,

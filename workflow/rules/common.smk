@@ -279,6 +279,11 @@ def which_attempt(wildcards, resources):
     return resources.attempt
 
 
+# Where a training ends before its time, a next job goes on with it. A job that a scheduler runs does not try again by
+# itself: little is left of its time, and its resources are those of this attempt.
+RETRIES = 0 if workflow.remote_exec else 2
+
+
 def time_limit(wildcards, resources):
     """The minutes after which a scheduler ends the job; on one machine nothing does."""
     return resources.runtime if workflow.remote_exec else None

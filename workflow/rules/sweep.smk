@@ -18,7 +18,7 @@ rule trial:
     benchmark:
         "results/{study}/{scale}/benchmarks/trial/{sweep}-{trial}.tsv"
     priority: 10
-    retries: 2
+    retries: RETRIES
     threads: processes
     resources:
         **{resource: takes(resource) for resource in SLOTS},

@@ -219,6 +219,7 @@ def _failed_jobs(job: _Job, jobs: Sequence[Job]) -> Record | None:
     if not stuck:
         return None
     if not were_killed(jobs):
+        end_job(job.work, "did not try")  # said, or this job would pass for one that was killed
         raise HakkenError(f"{job.label}: {stuck}; this one does not try again. Mend the cause and start the run again")
     remedy = "give it more memory or time, or save more often (training.checkpoint_seconds)"
     end_job(job.work, "gave up")

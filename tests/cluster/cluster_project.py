@@ -1,0 +1,50 @@
+"""The study of these tests: the smoke study with more trials, four at once, each long enough to meet the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from workflow_project import STUDIES, Project, new_project
+
+TRIALS = 9
+SLOTS = 4
+STEPS = 40
+RESULTS = Path("results/cluster/tiny")
+SWEEP = RESULTS / "sweeps/search"
+# Stands before the rule's own script, in the test's copy of it. A step takes as long as one of a large network, without
+# its work; the result is the same, as nothing in a training depends on the clock.
+SLOW = """\
+import time
+
+from hakken.training.reporter import Reporter
+
+quick = Reporter.__call__
+
+
+def slow(reporter, run):
+    time.sleep({seconds})
+    quick(reporter, run)
+
+
+Reporter.__call__ = slow
+"""
+
+
+def cluster_project(folder: Path, prelude: str = "", **search: Any) -> Project:
+    """Return a project whose trainings begin with ``prelude``; ``search`` are keys of the study's search."""
+    project = new_project(folder, "studies: {cluster: tiny}\ncases_per_job: 8\n")
+    study = yaml.safe_load((STUDIES / "smoke.yaml").read_text())
+    study |= {"name": "cluster", "title": "Test of the cluster"}
+    study["search"] |= {"trials": TRIALS, "slots": SLOTS, **search}
+    study["training"] |= {"steps": STEPS, "validate_every": 10, "checkpoint_seconds": 0.5}
+    project.path("config/studies/cluster.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    put_before_trial(project, prelude)
+    return project
+
+
+def put_before_trial(project: Project, prelude: str) -> None:
+    """Let the project's copy of the script of the rule `trial` begin with ``prelude``."""
+    script = project.path("workflow/scripts/trial.py")
+    script.write_text(prelude + script.read_text())

@@ -12,7 +12,7 @@ rule phantom_table:
         "results/{study}/{scale}/benchmarks/phantom_table/cases.tsv"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=10,
     params:
         study=study("cohort"),
@@ -81,7 +81,7 @@ rule separate:
         "results/{study}/{scale}/benchmarks/separate/{scope}.tsv"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=10,
     params:
         study=study("cohort"),

@@ -21,7 +21,7 @@ rule freeze:
         "results/{study}/{scale}/benchmarks/freeze/freeze.tsv"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=10,
     params:
         study=sealed,
@@ -43,7 +43,7 @@ rule unseal:
         "results/{study}/{scale}/benchmarks/unseal/opening.tsv"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=10,
     params:
         ledger="results/{study}/{scale}/openings.jsonl",

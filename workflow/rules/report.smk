@@ -50,7 +50,7 @@ rule summary:
         "results/{study}/{scale}/benchmarks/summary/summary.tsv"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=10,
     params:
         study=whole_study,

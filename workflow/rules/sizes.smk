@@ -19,7 +19,7 @@ rule gather_apart:
         model=r"apart-\d+",
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=10,
     params:
         code=code("gather_apart"),

@@ -58,7 +58,7 @@ rule sweep_table:
         "results/{study}/{scale}/benchmarks/sweep_table/{sweep}.tsv"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=10,
     params:
         parameters=searched,

@@ -47,7 +47,7 @@ def add(commands: Subparsers) -> None:
         "doctor",
         "examine this machine: versions, cores, GPU, scheduler and its queues, scratch; with --profile also whether "
         "all jobs of the studies fit the queues that they go to",
-        "hakken doctor\n  hakken doctor --profile cluster --study brain_metastasis --scale paper",
+        "hakken doctor --profile cluster --study brain_metastasis --scale paper",
         run,
     )
     parser.add_argument(

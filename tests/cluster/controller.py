@@ -21,7 +21,7 @@ ARGUMENTS = (
     *("--profile", "profiles/cluster", "--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "12", "--max-status-checks-per-second", "1"),
     # No job asks for more threads than `--cores` says, which is else the number of this machine.
-    *("--cores", "64", "--set-threads", "trial=1", "--latency-wait", "20", "--quiet", "host"),
+    *("--cores", "64", "--set-threads", "trial=1", "predict=4", "--latency-wait", "20", "--quiet", "host"),
 )
 
 
@@ -89,7 +89,7 @@ class Controller:
         for second, line in self.lines:
             if submitted := SUBMITTED.search(line):
                 ids[submitted[1]] = submitted[2]
-            elif finished := FINISHED.search(line):
+            elif (finished := FINISHED.search(line)) and finished[1] in ids:
                 seen[ids[finished[1]]] = second
         return seen
 

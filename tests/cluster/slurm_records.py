@@ -82,6 +82,7 @@ def steps_of(slurm: Slurm) -> list[Step]:
 
 def most_at_once(runs: Iterable[Run]) -> int:
     """Return how many runs there were at once at most; one that begins in the second of an end comes after it."""
+    runs = list(runs)
     changes = sorted([(run.started, 1) for run in runs] + [(run.ended, -1) for run in runs])
     most = now = 0
     for _, change in changes:

@@ -100,7 +100,7 @@ def test_a_training_on_several_machines_asks_for_them(tmp_path: Path) -> None:
     study = project.path("config/studies/smoke.yaml")
     study.write_text(study.read_text().replace("training: {", "training: {nodes: 2, gpus_per_node: 4, "))
     for resources in trial_resources(project, "cluster").values():
-        for wanted in ("gpu=8", "nodes=2", "tasks=2", "tasks_per_gpu=0", "mpi=srun"):
+        for wanted in ("gpu=8", "gres=gpu:4", "nodes=2", "tasks=2", "tasks_per_gpu=0", "mpi=srun"):
             assert wanted in resources.split(", "), resources
 
 

@@ -267,6 +267,7 @@ def processes(wildcards):
 tasks = of_many_machines(nodes)
 tasks_per_gpu = of_many_machines(lambda wildcards: 0)
 launcher = of_many_machines(lambda wildcards: "srun")
+gpus_of_each = of_many_machines(lambda wildcards: f"gpu:{processes(wildcards)}")  # else Slurm deals them unevenly
 
 
 def attempt(wildcards, attempt):

@@ -23,6 +23,7 @@ rule trial:
     resources:
         **{resource: takes(resource) for resource in SLOTS},
         gpu=gpus,
+        gres=gpus_of_each,
         nodes=nodes,
         tasks=tasks,
         tasks_per_gpu=tasks_per_gpu,

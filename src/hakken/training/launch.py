@@ -7,6 +7,7 @@ that they leave are files in the training's folder.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -158,12 +159,11 @@ def _torchrun(processes: Processes) -> list[str]:
 
 
 def _address() -> str:
-    """Return this machine's address as the scheduler's other machines know it; their names need not resolve."""
-    name = socket.gethostname()
-    try:
-        return socket.gethostbyname(name)
-    except OSError:
-        return name
+    """Return the address by which Slurm reaches this machine; its own name may lead to itself alone, or nowhere."""
+    node = os.environ.get("SLURMD_NODENAME", "")
+    shown = subprocess.run(["scontrol", "show", "node", node], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"NodeAddr=(\S+)", shown) if node else None
+    return found[1] if found else socket.gethostname()
 
 
 def _free_port() -> int:

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from workflow_project import Project
+from workflow_project import ROOT, Project
 
 SUBMITTED = re.compile(r"Job (\d+) has been submitted with SLURM jobid (\d+)")
 FINISHED = re.compile(r"Finished jobid: (\d+)")
-# The first look at a job comes after 40 s by default; jobs of the tests last seconds. Their Slurm keeps no accounts.
+STAND_IN = ROOT / "profiles/cluster/without-accounting"  # the Slurm of the tests keeps no accounts
+# The first look at a job comes after 40 s by default; jobs of the tests last seconds.
 ARGUMENTS = (
-    *("--profile", "profiles/cluster", "--slurm-status-command", "squeue"),
+    *("--profile", "profiles/cluster"),
     *("--slurm-init-seconds-before-status-checks", "12", "--max-status-checks-per-second", "1"),
     # No job asks for more threads than `--cores` says, which is else the number of this machine.
     *("--cores", "64", "--set-threads", "trial=1", "predict=4", "--latency-wait", "20", "--quiet", "host"),
@@ -34,10 +35,11 @@ class Controller:
     lines: list[tuple[float, str]] = field(default_factory=list)
 
     def __enter__(self) -> Controller:
+        environment = self.project.environment()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "snakemake", *ARGUMENTS, *self.arguments],
             cwd=self.project.folder,
-            env=self.project.environment(),
+            env=environment | {"PATH": f"{STAND_IN}{os.pathsep}{environment['PATH']}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from workflow_project import STUDIES, Project, new_project
 
-TRIALS = 9
+TRIALS = 7  # and the untuned default
 SLOTS = 4
 STEPS = 40
 RESULTS = Path("results/cluster/tiny")

@@ -8,6 +8,21 @@ from collections.abc import Iterator
 import pytest
 from loopback_slurm import CannotStart, Slurm, missing
 
+# The main job mostly waits: what has nothing to do with it, and does it no harm, runs beside it.
+ORDER = (
+    "test_it_begins",
+    "test_cancel.py",
+    "test_two_nodes.py",
+    "test_undisturbed",
+    "test_main_job.py",
+    "test_faults.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the tests as `ORDER` says."""
+    items.sort(key=lambda item: next((place for place, part in enumerate(ORDER) if part in item.nodeid), len(ORDER)))
+
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:

@@ -100,7 +100,7 @@ def records_of(project: Project) -> dict[int, dict[str, Any]]:
     return {record["number"]: record for record in records}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The sweep without Slurm and without faults. `random`: which trials have finished changes no proposal."""
     project = cluster_project(tmp_path_factory.mktemp("undisturbed"), trials=TRIALS, sampler="random")
@@ -225,6 +225,11 @@ def saved(project: Project, name: str) -> bool:
 
 def ended(slurm: Slurm, job: str) -> bool:
     return f"JobId={job} " in (slurm.folder / "log/ended.txt").read_text()
+
+
+def test_undisturbed_it_is_complete(undisturbed: Project) -> None:
+    assert {record["state"] for record in records_of(undisturbed).values()} == {"complete"}
+    assert sorted(records_of(undisturbed)) == list(range(TRIALS))
 
 
 def test_the_sweep_comes_to_a_complete_result(story: Story) -> None:

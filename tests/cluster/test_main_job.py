@@ -33,13 +33,22 @@ class Finished:
         return [job for job in self.jobs if job.rule == "trial"]
 
 
+@pytest.fixture(scope="session")
+def begun(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    """The main job, which runs while the tests before these do their work."""
+    with Controller(cluster_project(tmp_path_factory.mktemp("main"), SLOW.format(seconds=0.4))) as controller:
+        yield controller
+
+
 @pytest.fixture(scope="module")
-def finished(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
-    project = cluster_project(tmp_path_factory.mktemp("main"), SLOW.format(seconds=0.4))
-    with Controller(project) as controller:
-        code = controller.wait(LIMIT)
-    assert code == 0, controller.text[-6000:]
-    return Finished(project, jobs_of(slurm, project.folder), steps_of(slurm), controller.seen_to_end())
+def finished(slurm: Slurm, begun: Controller) -> Finished:
+    code, project = begun.wait(LIMIT), begun.project
+    assert code == 0, begun.text[-6000:]
+    return Finished(project, jobs_of(slurm, project.folder), steps_of(slurm), begun.seen_to_end())
+
+
+def test_it_begins(begun: Controller) -> None:
+    begun.until(lambda: "has been submitted with SLURM jobid" in begun.text)
 
 
 def test_it_comes_to_its_report(finished: Finished) -> None:

@@ -139,7 +139,7 @@ def test_every_line_for_a_site_works_and_gpu_jobs_have_their_own(tmp_path: Path)
     project = new_project(tmp_path / "project", "studies: {smoke_segmentation: tiny}\ncases_per_job: 8\n")
     path = project.path("profiles/cluster/profile.v9+.yaml")
     text, count = re.subn(r"^( +)# (\w+: )", r"\1\2", path.read_text(), flags=re.MULTILINE)
-    assert count == 8
+    assert count == 10
     path.write_text(text)
     run = project.snakemake("--dry-run", "--profile", "profiles/cluster", "--quiet", "host")
     assert run.returncode == 0, run.stdout[-3000:]

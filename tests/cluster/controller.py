@@ -20,7 +20,7 @@ STAND_IN = ROOT / "profiles/cluster/without-accounting"  # the Slurm of the test
 # The first look at a job comes after 40 s by default; jobs of the tests last seconds.
 ARGUMENTS = (
     *("--profile", "profiles/cluster"),
-    *("--slurm-init-seconds-before-status-checks", "12", "--max-status-checks-per-second", "1"),
+    *("--slurm-init-seconds-before-status-checks", "6", "--max-status-checks-per-second", "1"),
     # No job asks for more threads than `--cores` says, which is else the number of this machine.
     *("--cores", "64", "--set-threads", "trial=1", "predict=4", "--latency-wait", "20", "--quiet", "host"),
 )

@@ -178,7 +178,10 @@ def disturb(slurm: Slurm, story: Story) -> None:
     story.codes.append(first.process.returncode)
     told["locks"] = list(folder.glob(".snakemake/locks/*"))
     story.project.snakemake("--unlock")
-    with Controller(story.project, ("--preemptible-retries", "3", "--", "sweeps")) as second:
+    # Of all trials that are left, those that still run come first: else none of them may get a twin.
+    first_of_all = [str(SWEEP / "trials" / f"{one.name.removeprefix('search_')}.json") for one in orphans]
+    arguments = ("--preemptible-retries", "3", "--prioritize", *first_of_all, "--", "sweeps")
+    with Controller(story.project, arguments) as second:
         second.until(lambda: twins(slurm, story.project, orphans))
         told["orphan"] = twins(slurm, story.project, orphans)[0]
         time.sleep(5)

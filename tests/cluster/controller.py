@@ -17,8 +17,8 @@ from workflow_project import ROOT, Project
 SUBMITTED = re.compile(r"Job (\d+) has been submitted with SLURM jobid (\d+)")
 FINISHED = re.compile(r"Finished jobid: (\d+)")
 STAND_IN = ROOT / "profiles/cluster/without-accounting"  # the Slurm of the tests keeps no accounts
-# The first look at a job comes after 40 s by default; jobs of the tests last 8 s. Each look at which none has ended makes
-# the time to the next one 10 s longer, so one that comes too early costs more than it saves.
+# The first look at a job comes after 40 s by default; jobs of the tests last 8 s. Each look at which none has ended
+# makes the time to the next one 10 s longer, so one that comes too early costs more than it saves.
 ARGUMENTS = (
     *("--profile", "profiles/cluster"),
     *("--slurm-init-seconds-before-status-checks", "12", "--max-status-checks-per-second", "1"),

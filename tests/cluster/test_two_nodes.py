@@ -17,7 +17,6 @@ from slurm_records import Job, Step, jobs_of, steps_of
 from workflow_project import Project
 
 TRIAL = str(RESULTS / "sweeps/default/trials/0000.json")
-STEPS = 40
 LIMIT = 420.0  # seconds
 
 

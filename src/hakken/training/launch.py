@@ -76,10 +76,14 @@ def processes_of(training: Training, threads: int, across: bool) -> Processes:
             f"training.nodes is {nodes}, and there is no `srun` to start processes on other machines (it comes with "
             "Slurm); set training.nodes to 1 and training.gpus_per_node to the GPUs of one machine"
         )
-    tuned = read_layout()
-    most = torch.cuda.device_count() or (min(threads, tuned.processes) if tuned else threads)
-    per_node = largest_team(training.minibatches // nodes, most)
+    per_node = largest_team(training.minibatches // nodes, torch.cuda.device_count() or _most_on_cpu(threads))
     return Processes(nodes, per_node, max(threads // per_node, 1))
+
+
+def _most_on_cpu(threads: int) -> int:
+    """Return how many processes this host takes at most; a host with GPUs is not asked for its layout."""
+    tuned = read_layout()
+    return min(threads, tuned.processes) if tuned else threads
 
 
 def run_training(fitting: Fitting, processes: Processes, lease: Lease) -> Record:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hakken.errors import HakkenError
 
@@ -53,13 +57,27 @@ def ask(profile: str | None, study: str, scale: str) -> dict[Request, int]:
     words = ["--dry-run", "--forceall", "--nolock", "--cores", UNBOUNDED, "--quiet", "host"]
     words += ["--config", f"study={study}", f"scale={scale}"]
     chosen = ["--profile", profile] if profile else []
-    run = subprocess.run(
-        [sys.executable, "-m", "snakemake", *chosen, *words], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "snakemake", *chosen, *words]
+    with _status_command() as environment:
+        run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if run.returncode:
         said = "\n".join((run.stdout + run.stderr).strip().splitlines()[-12:])
         raise HakkenError(f"the dry run of {study} at scale {scale} fails; it said:\n{said}")
     return parse(run.stdout)
+
+
+@contextmanager
+def _status_command() -> Iterator[dict[str, str]]:
+    """Yield an environment with a `squeue`: the machine's own where it has one, else one that knows no jobs.
+
+    Snakemake's Slurm plugin refuses to load where it finds `sinfo` and nothing to ask for the state of a job, even for
+    a dry run, which asks nothing.
+    """
+    with TemporaryDirectory() as folder:
+        stand_in = Path(folder) / "squeue"
+        stand_in.write_text("#!/bin/sh\n")
+        stand_in.chmod(0o755)
+        yield os.environ | {"PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), folder])}
 
 
 def parse(dry_run: str) -> dict[Request, int]:

@@ -92,12 +92,17 @@ def from_unit(dimension: Dimension, u: Floats) -> Floats:
 
 
 def to_unit(dimension: Dimension, numbers: Floats) -> Floats:
-    """Return the coordinates of ``numbers`` as `from_unit` gives them; 0.5 where there is only one value."""
+    """Return the coordinates of ``numbers`` as `from_unit` gives them; 0.5 where there is only one value.
+
+    Neighbouring numbers may have the same logarithm: their axis has no length, and there is one value on it too.
+    """
     if dimension.count == 1:
         return np.full(numbers.shape, NEUTRAL)
     if dimension.kind == "categorical":
         return (numbers + 0.5) / len(dimension.choices)
     low, high = _borders(dimension)
+    if low == high:
+        return np.full(numbers.shape, NEUTRAL)
     return np.clip(((np.log(numbers) if dimension.log else numbers) - low) / (high - low), 0.0, 1.0)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
+from hakken.errors import HakkenError
 from hakken.search import cube
 from hakken.search.cube import Floats, Points
 from hakken.search.gaussian import JITTER, Model, condition
@@ -109,6 +110,11 @@ def _skopt_dimension(dimension: Dimension) -> Any:
     if dimension.kind == "categorical":
         return Categorical([float(place) for place in range(len(dimension.choices))], transform="onehot")
     prior = "log-uniform" if dimension.log else "uniform"
+    if dimension.log and dimension.low * dimension.high == 0:  # scikit-optimize multiplies the two to see a zero
+        raise HakkenError(
+            f"search space: `{dimension.name}`: {dimension.low:g} to {dimension.high:g} is too small for the sampler "
+            "`skopt` on a log scale; use another sampler or other units"
+        )
     if dimension.kind == "integer":
         return Integer(int(dimension.low), int(dimension.high), prior=prior, transform="normalize")
     return Real(dimension.low, dimension.high, prior=prior, transform="normalize")

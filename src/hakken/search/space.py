@@ -21,6 +21,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 SCALES = ("linear", "log")
 Key = tuple[tuple[str, float], ...]
 KEYS = ("type", "low", "high", "scale", "choices", "when", "provenance")
+LARGEST_INTEGER = 2**53  # above it not every integer is a float
 TOLERANCE = 1e-9  # relative; a real number written as text and read again may leave its range by so much
 
 
@@ -191,6 +192,10 @@ def _check_range(name: str, kind: str, low: float, high: float, log: bool) -> No
         raise HakkenError(f"search space: `{name}`: `scale: log` needs `low` above 0, not {low:g}")
     if kind == "integer" and (low != math.floor(low) or high != math.floor(high)):
         raise HakkenError(f"search space: `{name}`: an integer needs whole `low` and `high`, not {low:g} and {high:g}")
+    if kind == "integer" and max(abs(low), abs(high)) > LARGEST_INTEGER:
+        raise HakkenError(f"search space: `{name}`: integers are exact up to 2^53 = {LARGEST_INTEGER}, not beyond")
+    if not math.isfinite(high - low):
+        raise HakkenError(f"search space: `{name}`: {low:g} to {high:g} is wider than a number can say")
 
 
 def _choices(name: str, fields: dict[str, Any]) -> tuple[Value, ...]:

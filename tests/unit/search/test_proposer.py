@@ -127,6 +127,28 @@ def test_a_space_of_one_point_and_an_empty_space(sampler: str) -> None:
     assert sweep(Space.from_mapping({}), 5, sampler) == [{}] * 5
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("scale", ["linear", "log"])
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(1e-06, 1.0000000000000002e-06), (1.0, 1.0000000000000002), (1e-150, 1e150), (1e-150, 2e-150)],
+)
+def test_ranges_as_narrow_and_as_wide_as_numbers_allow(low: float, high: float, scale: str, sampler: str) -> None:
+    space = Space.from_mapping({"x": {"type": "real", "low": low, "high": high, "scale": scale}})
+    trials: list[Trial] = []
+    for number in range(5):
+        proposal = propose(space, trials, number=number, seed=1, sampler=sampler)
+        assert low <= proposal["x"] <= high
+        trials.append(Trial(number, proposal, "complete", float(number)))
+
+
+def test_a_range_that_scikit_optimize_takes_for_zero_is_named() -> None:
+    space = Space.from_mapping({"x": {"type": "real", "low": 2e-308, "high": 3e-308, "scale": "log"}})
+    trials = [Trial(number, {"x": 2e-308}, "complete", float(number)) for number in range(4)]
+    with pytest.raises(HakkenError, match="`x`: 2e-308 to 3e-308 is too small for the sampler `skopt` on a log scale"):
+        propose(space, trials, number=4, seed=1, sampler="skopt")
+
+
 def test_pending_points_are_avoided() -> None:
     trials = history(6)
     proposals = []

@@ -1,4 +1,4 @@
-# hakken: from a case table to every figure of the paper. The stages are in workflow/rules, in the order of their names.
+# hakken: from a case table to every figure of the paper. The rules are in workflow/rules, in the order of the chain.
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -13,59 +13,55 @@ container: "envs/hakken.sif"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/cohort.smk"
-include: "workflow/rules/imaging.smk"
-include: "workflow/rules/patches.smk"
-include: "workflow/rules/sweep.smk"
-include: "workflow/rules/freeze.smk"
-include: "workflow/rules/test.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/segmentation.smk"
-include: "workflow/rules/sizes.smk"
-include: "workflow/rules/classification.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/samples.smk"
+include: "workflow/rules/trials.smk"
+include: "workflow/rules/seal.smk"
+include: "workflow/rules/predict.smk"
+include: "workflow/rules/measure.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/expectation.smk"
-include: "workflow/rules/comparison.smk"
-include: "workflow/rules/scaling.smk"
-include: "workflow/rules/pictures.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/overview.smk"
+
+
+# Rules of single systems; in workflow/rules as well, for a `script:` is looked up from the folder of its rules.
+for path in jobs.further_rules(workflow.basedir):
+
+    include: path
 
 
 rule all:
     default_target: True
     input:
-        all_figures,
-        everything("results/{study}/{scale}/sweeps/search/trials.csv"),
-        everything("results/{study}/{scale}/report.html"),
-        everything("results/{study}/{scale}/summary.txt"),
+        all_figures(PLANS),
+        each("results/{study}/{scale}/report.html"),
+        each("results/{study}/{scale}/summary.txt"),
 
 
 rule figures:
     input:
-        all_figures,
+        all_figures(PLANS),
 
 
 rule sweeps:
     input:
-        everything("results/{study}/{scale}/sweeps/search/trials.csv"),
-        everything("results/{study}/{scale}/selected.json"),
+        lambda wildcards: jobs.every_sweep(PLANS),
 
 
 # Not part of `all`: some hundred trainings for each study with `search.comparison`. It opens no test case.
 rule comparison:
     input:
-        compared,
+        lambda wildcards: on_demand("comparison"),
 
 
 # Not part of `all`: one training with several numbers of processes (`scaling`). It opens no test case.
 rule scaling:
     input:
-        scaled,
+        lambda wildcards: on_demand("scaling"),
 
 
 onstart:
-    begin()
+    jobs.begin(PLANS)
 
 
 onsuccess:
-    print(finished_summaries())
+    print(finished_summaries(PLANS))

@@ -31,7 +31,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
 
-from hakken.columns import read_columns
+from hakken.core.tables import read_table
 from hakken.evaluation import delong
 from hakken.evaluation.bootstrap import draw, estimate
 from hakken.evaluation.findings import Candidates, Cases, Lesions
@@ -167,7 +167,7 @@ def reader_study() -> float:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "ratings.csv"
         path.write_text("\n".join(rows) + "\n")
-        table = ratings.roc_table(read_columns(path, ("modality", "reader", "case_id", "diseased", "rating")))
+        table = ratings.roc_table(read_table(path, ("modality", "reader", "case_id", "diseased", "rating")))
     study = table.study()
 
     def analyse() -> None:

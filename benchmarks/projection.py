@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from hakken.inference.dense import MIB, ScoreMap
-from hakken.inference.projection import Cubes, projected, projection_score_map
-from hakken.networks.projection_cnn import ProjectionClassifier, project
+from hakken.methods.projection_classifier.score_map import Cubes, projected, projection_score_map
+from hakken.methods.projection_classifier.network import ProjectionClassifier, project
 from hakken.study import Hyperparameters
 from hakken.training.device import choose_device
 

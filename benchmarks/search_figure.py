@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from search_table import Results
 
-from hakken.figures import style as house
-from hakken.figures.publish import save_one
+from hakken.plots import style as house
+from hakken.plots.publish import save_one
 
 NAMES = {
     "hakken": "hakken",

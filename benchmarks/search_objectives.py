@@ -21,7 +21,7 @@ from search_spaces import DEV9, DEV17, FCNET, FCNET_COUNTS, MLP, MLP_COUNTS, TRA
 
 from hakken.search import Space, cube
 from hakken.search.trial import Value
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 
 Floats = NDArray[np.float64]
 MOST = 1024  # trials that a problem has durations and noise for

@@ -18,7 +18,7 @@ from search_peers import PEERS
 
 from hakken.search import Trial, cube
 from hakken.search.trial import Value
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from hakken.search import Dimension, Space, Trial, cube
 from hakken.search.trial import Value
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 
 STARTUP = 3
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import hakken
-from hakken import console
+from hakken.core import console
 from hakken.commands import (
     agreement,
     anova,
@@ -32,7 +32,7 @@ from hakken.commands import (
     search,
     tune_cpu,
 )
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 COMMANDS = (
     doctor,

@@ -14,12 +14,12 @@ from hakken.evaluation.froc import cpm, fp_at_sensitivity, froc, partial_auc, se
 from hakken.evaluation.matching import Rules, match
 from hakken.evaluation.measure import per_patient
 from hakken.evaluation.operating import choose_threshold
-from hakken.inference.table import COLUMNS as CANDIDATES
+from hakken.outcomes.candidates import COLUMNS as CANDIDATES
 from hakken.patches.shards import COLUMNS as INDEX
 from hakken.report.grid import COLUMNS as CELLS
 from hakken.stages.case_table import CASES, ROC
 from hakken.stages.evaluate import CURVE, LESIONS, STRATA
-from hakken.tasks.classification import COLUMNS as CLASSES
+from hakken.methods.imagenet_classifier.learn import COLUMNS as CLASSES
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = (ROOT / "docs/reference/files.md").read_text()

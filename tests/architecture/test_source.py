@@ -105,12 +105,12 @@ def test_only_figures_import_matplotlib(path: Path) -> None:
 def test_evaluation_is_numbers_in_numbers_out(path: Path) -> None:
     forbidden = {"torch", "matplotlib", "pathlib", "pandas", "csv", "json", "os", "SimpleITK", "nibabel"}
     assert not forbidden & {module.split(".")[0] for module in imports(path)}
-    assert "hakken.files" not in imports(path)
+    assert "hakken.core.files" not in imports(path)
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "search").glob("*.py")), ids=name_of)
 def test_in_the_search_only_the_ledger_touches_files(path: Path) -> None:
-    touches = {"pathlib", "os", "tempfile", "shutil", "hakken.files"} & imports(path)
+    touches = {"pathlib", "os", "tempfile", "shutil", "hakken.core.files"} & imports(path)
     assert not touches or path.stem in {"ledger", "lease", "publish"}, f"{path.stem} imports {touches}"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.bootstrap import resample
 from hakken.evaluation.findings import Candidates, Cases, Lesions
 from hakken.evaluation.froc import cpm, fp_at_sensitivity, froc, partial_auc, rows_sensitivity_at, sensitivity_at

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.columns import Columns, read_columns
+from hakken.core.tables import Table, read_table
 from hakken.evaluation.readers import dbm, obuchowski_rockette
 from hakken.evaluation.readers.intervals import SCOPES, Inference
 from hakken.evaluation.readers.merit import Merit, merit
@@ -31,9 +31,9 @@ def expected(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def study(folder: Path) -> ReaderStudy:
-    marks = read_columns(folder / "marks.csv", FROC_COLUMNS)
+    marks = read_table(folder / "marks.csv", FROC_COLUMNS)
     diseased = ["1" if mark == "LL" else "0" for mark in marks.cells["mark"]]
-    return roc_table(Columns(marks.path, {**marks.cells, "diseased": diseased})).study()
+    return roc_table(Table(marks.path, {**marks.cells, "diseased": diseased})).study()
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +110,9 @@ def test_pseudovalue_components(measured: Merit, study: ReaderStudy, expected: d
 
 
 def test_as_marks_the_inferred_roc_is_the_same(folder: Path, measured: Merit) -> None:
-    marks = read_columns(folder / "marks.csv", FROC_COLUMNS)
-    lesions = read_columns(folder / "lesions.csv", ("case_id", "lesion_id"), ("weight",))
-    study = froc_table(marks, lesions, read_columns(folder / "cases.csv", ("case_id",))).study()
+    marks = read_table(folder / "marks.csv", FROC_COLUMNS)
+    lesions = read_table(folder / "lesions.csv", ("case_id", "lesion_id"), ("weight",))
+    study = froc_table(marks, lesions, read_table(folder / "cases.csv", ("case_id",))).study()
     for name in ("inferred-roc", "wafroc", "afroc"):
         found = merit(study, name)
         assert np.array_equal(found.value, measured.value)

@@ -13,7 +13,7 @@ import pytest
 import hakken
 from hakken import cli
 from hakken.cli import build_parser, main
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 COMMANDS = (
     "doctor",

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hakken.columns import read_columns
-from hakken.errors import HakkenError
+from hakken.core.tables import read_table
+from hakken.core.errors import HakkenError
 
 
 def written(folder: Path, text: str) -> Path:
@@ -19,15 +19,15 @@ def written(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_columns_come_by_name(separator: str, tmp_path: Path) -> None:
     text = "\ufeffcase_id, score ,more\r\nA, 1.5,x\r\nB,-2e-3,y\r\n\r\n".replace(",", separator)
-    table = read_columns(written(tmp_path, text), ("score", "case_id"), ())
+    table = read_table(written(tmp_path, text), ("score", "case_id"), ())
     assert table.text("case_id") == ["A", "B"]
     np.testing.assert_array_equal(table.numbers("score"), [1.5, -0.002])
     assert (len(table), "more" in table) == (2, False)
-    assert "more" in read_columns(tmp_path / "table.csv", ("score",))
+    assert "more" in read_table(tmp_path / "table.csv", ("score",))
 
 
 def test_a_heading_alone_is_a_table_without_entries(tmp_path: Path) -> None:
-    table = read_columns(written(tmp_path, "case_id,score\n"), ("case_id", "score"))
+    table = read_table(written(tmp_path, "case_id,score\n"), ("case_id", "score"))
     assert (len(table), table.text("case_id"), table.numbers("score").shape) == (0, [], (0,))
 
 
@@ -45,7 +45,7 @@ def test_a_heading_alone_is_a_table_without_entries(tmp_path: Path) -> None:
 def test_what_is_no_table_is_named(text: str, message: str, tmp_path: Path) -> None:
     path = written(tmp_path, text)
     with pytest.raises(HakkenError, match=f"^{re.escape(str(path) + message)}$"):
-        read_columns(path, ("case_id", "score"))
+        read_table(path, ("case_id", "score"))
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_what_is_no_table_is_named(text: str, message: str, tmp_path: Path) -> N
 def test_a_cell_that_cannot_be_used_is_named(kind: str, cell: str, reason: str, tmp_path: Path) -> None:
     good = "included" if kind in ("text", "choices") else "1"
     path = written(tmp_path, f"case_id,value\nA,{good}\nB,{cell}\nC,{cell}\n")
-    table = read_columns(path, ("value",))
+    table = read_table(path, ("value",))
     more = (["included", "excluded"],) if kind == "choices" else ()
     with pytest.raises(HakkenError, match=f"^{re.escape(f'{path}, row 3, column value: {reason}')}$"):
         getattr(table, kind)("value", *more)
 
 
 def test_flags_are_zeros_and_ones(tmp_path: Path) -> None:
-    table = read_columns(written(tmp_path, "label\n1\n0\n1.0\n"), ("label",))
+    table = read_table(written(tmp_path, "label\n1\n0\n1.0\n"), ("label",))
     assert table.flags("label").tolist() == [True, False, True]
 
 
@@ -79,7 +79,7 @@ def test_a_missing_file_and_another_encoding_are_named(tmp_path: Path) -> None:
     written(tmp_path, "a\n1\n")
     missing = tmp_path / "tabel.csv"
     with pytest.raises(HakkenError, match=f"^{re.escape(str(missing))}: no such file; did you mean `table.csv`"):
-        read_columns(missing, ("a",))
+        read_table(missing, ("a",))
     (tmp_path / "latin.csv").write_bytes("größe\n1\n".encode("latin-1"))
     with pytest.raises(HakkenError, match=r"not a text file in UTF-8; in a spreadsheet, save it as `CSV UTF-8`$"):
-        read_columns(tmp_path / "latin.csv", ("a",))
+        read_table(tmp_path / "latin.csv", ("a",))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hakken import console
-from hakken.errors import HakkenError
+from hakken.core import console
+from hakken.core.errors import HakkenError
 
 
 def test_progress_goes_to_the_terminal_and_into_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hakken import files
-from hakken.errors import HakkenError
-from hakken.files import (
+from hakken.core import files
+from hakken.core.errors import HakkenError
+from hakken.core.files import (
     _indented,
     read_json,
     replacing,
@@ -82,7 +82,7 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     code = (
-        "import os, signal, sys; from pathlib import Path; from hakken.files import replacing\n"
+        "import os, signal, sys; from pathlib import Path; from hakken.core.files import replacing\n"
         "with replacing(Path(sys.argv[1])) as temporary:\n"
         "    temporary.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -1,4 +1,4 @@
-from hakken.problems import Problem, listed
+from hakken.core.problems import Problem, listed
 
 
 def test_a_problem_is_one_line():

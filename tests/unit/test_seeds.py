@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 
 INDEX = st.one_of(st.integers(), st.text(st.characters(codec="utf-8", exclude_characters="/"), max_size=8))
 

@@ -9,12 +9,12 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from hakken.errors import HakkenError
-from hakken.report.reference import section_of
+from hakken.core.errors import HakkenError
+from hakken.study.reference import section_of
 from hakken.search import SAMPLERS
 from hakken.study import Hyperparameters, Section, Study
-from hakken.study_search import Sampler
-from hakken.studyfile import parse_study
+from hakken.study.search import Sampler
+from hakken.study.reading import parse_study
 
 Content = dict[str, Any]
 Key = tuple[str, ...]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.networks.unet import Size, sizes_of
 from hakken.study import Study
-from hakken.studyfile import parse_study
+from hakken.study.reading import parse_study
 
 
 def polyps(**changes: Any) -> Study:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hakken.errors import HakkenError
-from hakken.report.guard import science
+from hakken.core.errors import HakkenError
+from hakken.runs.guard import science
 from hakken.study import FIGURES, Study
-from hakken.studyfile import parse_study, study_slice
+from hakken.study.reading import parse_study, study_slice
 
 BASE: dict[str, Any] = {
     "name": "example",

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.study import Study
-from hakken.studyfile import IDENTITY, load_study, scales_of, study_slice
+from hakken.study.reading import IDENTITY, load_study, scales_of, study_slice
 
 STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 TEXT = """

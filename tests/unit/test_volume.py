@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from hakken.errors import HakkenError
-from hakken.volume import Geometry, Volume
+from hakken.core.errors import HakkenError
+from hakken.core.volume import Geometry, Volume
 
 TILT = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
 

@@ -18,7 +18,7 @@ from workflow_project import Project, new_project
 
 from hakken.cli import main
 from hakken.imaging.files import read_volume, write_volume
-from hakken.volume import Volume
+from hakken.core.volume import Volume
 
 DIRECTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 PARTS = ("train", "validation", "test")

@@ -13,7 +13,7 @@ from workflow_project import ROOT, Project, new_project
 from hakken.cohort.batches import plan_cohort
 from hakken.report.bill import NEEDS, needs
 from hakken.report.plan import count_jobs
-from hakken.studyfile import load_study
+from hakken.study.reading import load_study
 
 SMALL = ("smoke", "smoke_anomaly", "smoke_classification", "smoke_expectation", "smoke_segmentation")
 STUDIES = (*SMALL, "polyp", "pet_ct_chest", "liver_tumour_phases", "head_ct_autoencoder", "aneurysm_mra")

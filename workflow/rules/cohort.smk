@@ -1,11 +1,11 @@
-# The cohort: who is in the study and whether the images can be trusted.
+# The cohort: who is in the study and whether the files can be trusted.
 # Needs the case table (the study's own, or the phantom's, which is drawn here). Makes checked/.
 
 
 rule phantom_table:
     """Write the case table of a phantom cohort."""
     output:
-        table="results/{study}/{scale}/cohort/cases.csv",
+        output="results/{study}/{scale}/cohort/cases.csv",
     log:
         "results/{study}/{scale}/logs/phantom_table/cases.log",
     benchmark:
@@ -15,19 +15,20 @@ rule phantom_table:
         mem_mb=1000,
         runtime=10,
     params:
+        stage="phantom_table",
         study=study("cohort"),
-        cases_per_job=cases_per_job,
+        cases_per_job=of(jobs.cases_per_job),
         code=code("phantom_table"),
     script:
-        "../scripts/phantom_table.py"
+        "../scripts/stage.py"
 
 
 rule phantom:
     """Draw the phantom cases of one batch."""
     input:
-        seal,
+        of(jobs.seal),
     output:
-        images=directory("results/{study}/{scale}/cohort/{part}-{batch}"),
+        output=directory("results/{study}/{scale}/cohort/{part}-{batch}"),
     log:
         "results/{study}/{scale}/logs/phantom/{part}-{batch}.log",
     benchmark:
@@ -37,21 +38,22 @@ rule phantom:
         mem_mb=2000,
         runtime=60,
     params:
+        stage="phantom",
         study=study("cohort"),
-        cases=cases,
+        cases=of(jobs.batch),
         code=code("phantom"),
     script:
-        "../scripts/phantom.py"
+        "../scripts/stage.py"
 
 
 rule check:
-    """Read the images of one batch and stop at the first batch with problems, naming all of them."""
+    """Read the files of one batch and stop at the first batch with problems, naming all of them."""
     input:
-        images,
-        seal,
-        table=table,
+        of(jobs.images),
+        of(jobs.seal),
+        table=of(jobs.table),
     output:
-        digests="results/{study}/{scale}/checked/{part}-{batch}.json",
+        output="results/{study}/{scale}/checked/{part}-{batch}.json",
     log:
         "results/{study}/{scale}/logs/check/{part}-{batch}.log",
     benchmark:
@@ -61,20 +63,21 @@ rule check:
         mem_mb=2000,
         runtime=60,
     params:
+        stage="check",
         study=study("cohort"),
-        cases=cases,
+        cases=of(jobs.batch),
         code=code("check"),
     script:
-        "../scripts/check.py"
+        "../scripts/stage.py"
 
 
 rule separate:
     """Make sure that no image stands in two parts: of the development cases, and once the test set is open, of all."""
     input:
-        digests=digests,
-        table=table,
+        digests=of(jobs.digests),
+        table=of(jobs.table),
     output:
-        separated="results/{study}/{scale}/checked/{scope}.json",
+        output="results/{study}/{scale}/checked/{scope}.json",
     log:
         "results/{study}/{scale}/logs/separate/{scope}.log",
     benchmark:
@@ -84,7 +87,8 @@ rule separate:
         mem_mb=1000,
         runtime=10,
     params:
+        stage="separate",
         study=study("cohort"),
         code=code("separate"),
     script:
-        "../scripts/separate.py"
+        "../scripts/stage.py"

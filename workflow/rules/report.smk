@@ -1,13 +1,39 @@
-# The report: one page and a few lines of text. Needs figures/, evaluation/ and the seal. Makes report.html, summary.txt.
+# The report: one page, a few lines of text, and the numbers as tables. Needs figures/, measurements/ and the seal.
+# Makes report.html, summary.txt and, where it is asked for (`snakemake --cores 2 results/overview.md`), results/overview.
+
+
+rule summary:
+    """Say in a few lines what was found, and where."""
+    input:
+        of(jobs.measured),
+    output:
+        output="results/{study}/{scale}/summary.txt",
+        table="results/{study}/{scale}/measured.csv",
+        latex="results/{study}/{scale}/measured.tex",
+    log:
+        "results/{study}/{scale}/logs/summary/summary.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/summary/summary.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        stage="summary",
+        study=of(jobs.whole_study),
+        folder="results/{study}/{scale}",
+        code=code("summary"),
+    script:
+        "../scripts/stage.py"
 
 
 rule report:
     """Put every figure, number and origin of a study on one page."""
     input:
-        figures=study_figures,
-        measured="results/{study}/{scale}/summary.txt",
+        "results/{study}/{scale}/summary.txt",
+        figures=of(jobs.figures_of),
     output:
-        page=report(
+        output=report(
             "results/{study}/{scale}/report.html",
             caption="../report/report.rst",
             category="{study} ({scale})",
@@ -22,39 +48,36 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
-        study=whole_study,
-        folder=folder,
-        tokens_per_gpu_hour=tokens_per_gpu_hour,
-        tokens_per_node_hour=tokens_per_node_hour,
+        stage="report",
+        study=of(jobs.whole_study),
+        folder="results/{study}/{scale}",
+        tokens_per_gpu_hour=tokens("gpu"),
+        tokens_per_node_hour=tokens("node"),
         code=code("report"),
     script:
-        "../scripts/report.py"
+        "../scripts/stage.py"
 
 
-rule summary:
-    """Say in a few lines what was found, and where."""
+rule overview:
+    """Put what was published beside what was measured, and all figures on one contact sheet."""
     input:
-        selected="results/{study}/{scale}/selected.json",
-        optimism="results/{study}/{scale}/evaluation/validation/optimism.json",
-        freeze="results/{study}/{scale}/freeze.json",
-        opening="results/{study}/{scale}/test/opening.json",
-        evaluations=expand(
-            "results/{{study}}/{{scale}}/evaluation/{part}/{model}.json", part=("validation", "test"), model=MODELS
-        ),
-        tables=case_tables,
+        all_figures(PLANS),
+        each("results/{study}/{scale}/summary.txt"),
     output:
-        summary="results/{study}/{scale}/summary.txt",
+        page="results/overview.md",
+        sheet="results/overview.png",
     log:
-        "results/{study}/{scale}/logs/summary/summary.log",
+        "results/logs/overview/overview.log",
     benchmark:
-        "results/{study}/{scale}/benchmarks/summary/summary.tsv"
+        "results/benchmarks/overview/overview.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
         runtime=10,
     params:
-        study=whole_study,
-        folder=folder,
-        code=code("summary"),
+        stage="overview",
+        studies=jobs.plain_studies(PLANS),
+        folders=each("results/{study}/{scale}"),
+        code=code("overview"),
     script:
-        "../scripts/summary.py"
+        "../scripts/stage.py"

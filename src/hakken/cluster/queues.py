@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass, replace
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 SINFO = ("sinfo", "--noheader", "--Node", "--format", "%P|%a|%l|%N|%c|%m|%G|%T")
 SCONTROL = ("scontrol", "show", "partition", "--oneliner")

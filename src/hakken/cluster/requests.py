@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 JOB = re.compile(r"^rule (\w+):\n((?: {4}.*\n?)+)", re.MULTILINE)
 FIELD = re.compile(r"^ {4}(threads|resources|log): (.*)$", re.MULTILINE)

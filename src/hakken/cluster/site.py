@@ -9,7 +9,7 @@ from typing import Any
 
 from hakken.cluster.requests import Request
 from hakken.report.tokens import PER_GPU_HOUR, PER_NODE_HOUR, Rates, read_rates
-from hakken.studyfile import read_mapping
+from hakken.study.reading import read_mapping
 
 SCRIPTS = {"pjm": "PJM", "pbs": "PBS"}  # as the folders of the submit scripts are called
 NO_QUEUE = "default"

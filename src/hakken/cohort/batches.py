@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hakken.cohort.split import assign_parts, batches, phantom_table
+from hakken.cohort.split import assign_parts, batches, parts_of, phantom_table
 from hakken.cohort.table import CaseTable, read_table
-from hakken.errors import HakkenError
-from hakken.files import read_json, write_json
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, write_json
 from hakken.study import Part, Study
 
 RECORD = "batches.json"
@@ -48,8 +48,9 @@ def plan_cohort(study: Study, cases_per_job: int) -> CohortPlan:
     else:
         table = Path(study.cohort.table or "")
         cohort = assign_parts(read_table(table, study), study)
-    nested: dict[Part, dict[str, tuple[str, ...]]] = {"train": {}, "validation": {}, "test": {}}
-    for (part, batch), cases in batches(cohort, each).items():
+    parts = parts_of(study)
+    nested: dict[Part, dict[str, tuple[str, ...]]] = {part: {} for part in parts}
+    for (part, batch), cases in batches(cohort, each, parts).items():
         nested[part][batch] = cases
     return CohortPlan(study, table, cohort, nested, each)
 

@@ -6,14 +6,13 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from hakken.cohort.case import CaseTable
 from hakken.cohort.rows import Row, Rows, read_rows
-from hakken.names import nearest
-from hakken.problems import Problem
-from hakken.study import PARTS, Part, Study, Task
+from hakken.core.names import nearest
+from hakken.core.problems import Problem
+from hakken.study import PARTS, Part, Study
 
 NO_LESIONS = "none"
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -37,7 +36,6 @@ def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Probl
     if problems:
         return problems
     problems = [
-        *_widths(rows),
         *_empty_cells(rows, study),
         *_case_ids(rows.rows),
         *_splits(rows),
@@ -48,56 +46,21 @@ def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Probl
     return sorted(problems, key=lambda problem: problem.row or 0)
 
 
+def file_columns(study: Study) -> tuple[str, ...]:
+    """Return the columns that hold a file of each case: the channels of images, or what items are made of."""
+    return study.cohort.files if study.cohort.kind == "items" else tuple(study.channels)
+
+
+def truth_column(study: Study) -> str | None:
+    """Return the column that holds the truth; None where items bring it in a file of their own."""
+    truth = study.cohort.truth
+    return truth if study.cohort.kind == "images" or truth == "label" else None
+
+
 def free_columns(heading: Iterable[str], study: Study) -> list[str]:
     """Return the columns that are kept as they are: all but the known ones and those that announce personal data."""
-    known = {"case_id", "patient", "split", *TRUTHS, *study.channels}
+    known = {"case_id", "patient", "split", *TRUTHS, *file_columns(study)}
     return [name for name in heading if name and name not in known and not PERSONAL.search(name)]
-
-
-@dataclass(frozen=True)
-class Kinds:
-    """How many cases of a part have a lesion that counts, and how many have none."""
-
-    abnormal: int
-    normal: int
-
-    @classmethod
-    def of(cls, abnormal: Iterable[bool]) -> Kinds:
-        """Return the numbers from whether each case is abnormal."""
-        flags = list(abnormal)
-        return cls(sum(flags), len(flags) - sum(flags))
-
-
-def require_cases(task: Task, parts: Mapping[Part, Kinds]) -> list[Problem]:
-    """Return a problem for each part in which the task cannot be learnt or measured.
-
-    Anomaly learns from normal cases alone, and measures both kinds; any other task needs a lesion in each part.
-    """
-    if task != "anomaly":
-        return require_lesions({part: kinds.abnormal for part, kinds in parts.items()})
-    remedy = "move such cases to this part, or remove the column `split` to have the cases split anew"
-    problems = []
-    for part, kinds in parts.items():
-        if kinds.normal == 0:
-            need = "the network learns from these alone" if part == "train" else "specificity is measured on these"
-            problems.append(_of_table("split", f"the part `{part}` has no case without lesions; {need}", remedy))
-        if kinds.abnormal == 0 and part != "train":
-            reason = f"the part `{part}` has no case with lesions; sensitivity is measured on these"
-            problems.append(_of_table("split", reason, remedy))
-    return problems
-
-
-def require_lesions(lesions: Mapping[Part, int]) -> list[Problem]:
-    """Return a problem for each part without any lesion; ``lesions`` holds the number of lesions of each part."""
-    return [
-        _of_table(
-            "split",
-            f"the part `{part}` has no lesions, so nothing can be {'learnt' if part == 'train' else 'measured'} there",
-            "move cases with lesions to this part, or remove the column `split` to have the cases split anew",
-        )
-        for part, count in lesions.items()
-        if count == 0
-    ]
 
 
 def identical_pixels(digests: Mapping[str, str], table: CaseTable) -> list[Problem]:
@@ -124,30 +87,22 @@ def identical_pixels(digests: Mapping[str, str], table: CaseTable) -> list[Probl
 
 
 def _heading(heading: tuple[str, ...], study: Study) -> Iterator[Problem]:
-    """Yield missing and repeated columns."""
-    for column in ("case_id", "patient", *study.channels, study.cohort.truth):
+    """Yield missing columns."""
+    truth = truth_column(study)
+    for column in ("case_id", "patient", *file_columns(study), *([truth] if truth else [])):
         if column not in heading:
             unknown = [name for name in heading if name]
             reason = f"this column is missing{nearest(column, unknown)}; there are {', '.join(unknown)}"
             yield _of_table(column, reason, f"name a column of the table `{column}`")
-    for column in sorted({name for name in heading if name and heading.count(name) > 1}):
-        yield _of_table(column, "this column stands twice in the heading", "rename or remove one of the two")
-
-
-def _widths(rows: Rows) -> Iterator[Problem]:
-    for row in rows.rows:
-        if row.width != len(rows.heading):
-            reason = f"the row has {row.width} cells, the heading {len(rows.heading)}"
-            yield _of_row(row, "all", reason, "quote cells that contain the separator, and fill every column")
 
 
 def _empty_cells(rows: Rows, study: Study) -> Iterator[Problem]:
-    truth = study.cohort.truth
+    truth = truth_column(study)
     for row in rows.rows:
-        for column in ("case_id", "patient", *study.channels):
+        for column in ("case_id", "patient", *file_columns(study)):
             if not row[column]:
                 yield _of_row(row, column, "the cell is empty", "fill it in, or remove the row")
-        if not row[truth]:
+        if truth and not row[truth]:
             remedy = f"fill it in, or write `{NO_LESIONS}` where the case has no lesions"
             yield _of_row(row, truth, "the cell is empty", remedy)
 
@@ -209,9 +164,9 @@ def _parts(rows: Rows) -> Iterator[Problem]:
 
 def _missing_files(rows: Rows, study: Study) -> Iterator[Problem]:
     folder = str(rows.path.parent)
-    truth = study.cohort.truth
+    truth = truth_column(study)
     for row in rows.rows:
-        for column in (*study.channels, *([truth] if truth != "label" else [])):
+        for column in (*file_columns(study), *([truth] if truth and truth != "label" else [])):
             cell = row[column]
             if not cell or (column == truth and cell.lower() == NO_LESIONS):
                 continue

@@ -18,7 +18,7 @@ from pathlib import Path
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.local_copy import find_local_copy
 from hakken.cohort.table import write_table
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.study import Part
 
 FOLDERS = tuple(f"{part}/{kind}" for part in ("train", "test") for kind in ("NORMAL", "PNEUMONIA"))

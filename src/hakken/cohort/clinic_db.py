@@ -17,8 +17,8 @@ from pathlib import Path
 
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.table import write_table
-from hakken.columns import read_columns
-from hakken.errors import HakkenError
+from hakken.core.tables import read_table
+from hakken.core.errors import HakkenError
 
 IMAGES, MASKS = "Original", "Ground Truth"
 PICTURES = (".tif", ".tiff", ".png", ".bmp")
@@ -48,7 +48,7 @@ def read_sequences(path: Path) -> dict[int, str]:
 
     Raises HakkenError naming the row of a range that ends before it begins, or that holds a frame of another range.
     """
-    table = read_columns(path, ("first", "last", "sequence"))
+    table = read_table(path, ("first", "last", "sequence"))
     found: dict[int, str] = {}
     rows = zip(table.numbers("first"), table.numbers("last"), table.text("sequence"), strict=True)
     for row, (first, last, sequence) in enumerate(rows):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 
 def assign_folds(classes: Mapping[str, Sequence[str]], folds: int, seed: int) -> dict[str, int]:
@@ -24,8 +24,8 @@ def assign_folds(classes: Mapping[str, Sequence[str]], folds: int, seed: int) ->
     """
     if len(classes) < folds:
         raise HakkenError(
-            f"grid.folds: {len(classes)} patients cannot be spread over {folds} folds; lower grid.folds to "
-            f"{max(len(classes), 2)} or add patients"
+            f"{len(classes)} patients cannot be spread over {folds} folds; lower `folds` to {max(len(classes), 2)} or "
+            "add patients"
         )
     frequency = Counter(name for names in classes.values() for name in set(names))
     own = {patient: min(names, key=lambda name: (frequency[name], name)) for patient, names in classes.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 PLACES = ("data", "../shared/data", "shared/data", "../data")
 

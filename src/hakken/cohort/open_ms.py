@@ -15,7 +15,7 @@ from pathlib import Path
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.local_copy import find_local_copy
 from hakken.cohort.table import write_table
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.study import Part
 
 PATIENTS: dict[str, Part] = {"patient07": "train", "patient26": "validation", "patient19": "test"}

@@ -10,20 +10,25 @@ from pathlib import Path
 
 import numpy as np
 
-from hakken.cohort.case import CaseTable
-from hakken.cohort.phantom.cohort import table_of
-from hakken.errors import HakkenError
-from hakken.seeds import derive_seed
+from hakken.cohort.case import Case, CaseTable
+from hakken.cohort.folds import assign_folds
+from hakken.cohort.phantom import table_of
+from hakken.core.errors import HakkenError
+from hakken.core.seeds import derive_seed
 from hakken.study import PARTS, Part, Study
 
 
 def assign_parts(table: CaseTable, study: Study) -> CaseTable:
     """Return the table with every case in a part: as its `split` column says, else by a random split of the patients.
 
+    Where every case is predicted by a model of the other folds, the parts are folds.
+
     The random split takes ``cohort.fractions``, depends on the study's seed and on the set of patients but not on the
     order of the rows, and is balanced by scanner where the table names scanners. Raises HakkenError where the column
     is filled in part, or where there are fewer patients than parts.
     """
+    if study.crossed:
+        return _in_folds(table, study)
     filled = [case for case in table.cases if case.split is not None]
     if filled and len(filled) < len(table):
         empty = next(case for case in table.cases if case.split is None)
@@ -35,6 +40,31 @@ def assign_parts(table: CaseTable, study: Study) -> CaseTable:
         return table
     parts = split_patients(_scanners(table), _fractions(study), derive_seed(study.seed, "split"), str(table.source))
     return replace(table, cases=tuple(replace(case, split=parts[case.patient]) for case in table.cases))
+
+
+def parts_of(study: Study) -> tuple[Part, ...]:
+    """Return the parts of a study's cohort."""
+    return tuple(f"fold{number}" for number in range(study.evaluation.folds)) if study.crossed else PARTS
+
+
+def _in_folds(table: CaseTable, study: Study) -> CaseTable:
+    """Return the table with every case in a fold, whole patients, what the table says of them spread evenly."""
+    if any(case.split is not None for case in table.cases):
+        raise HakkenError(
+            f"{table.source}: column split is filled, and `evaluation.design: cross_validation` assigns folds by "
+            "itself; remove the column, or use `holdout`"
+        )
+    ordered = sorted(table.cases, key=lambda case: case.case_id)
+    kinds: dict[str, list[str]] = {}
+    for case in ordered:
+        kinds.setdefault(case.patient, []).append(f"{_kind(case)}, {case.columns.get('scanner', '')}")
+    folds = assign_folds(kinds, study.evaluation.folds, derive_seed(study.seed, "folds"))
+    return replace(table, cases=tuple(replace(case, split=f"fold{folds[case.patient]}") for case in table.cases))
+
+
+def _kind(case: Case) -> str:
+    """Return what the table says of the truth of a case without opening a file."""
+    return case.label or ("with findings" if case.lesion_mask or case.lesion_table else "normal")
 
 
 def split_patients(
@@ -75,12 +105,14 @@ def part_sizes(patients: int, fractions: Mapping[Part, float], source: str = "co
     return sizes
 
 
-def batches(table: CaseTable, cases_per_job: int) -> dict[tuple[Part, str], tuple[str, ...]]:
+def batches(
+    table: CaseTable, cases_per_job: int, parts: Sequence[Part] = PARTS
+) -> dict[tuple[Part, str], tuple[str, ...]]:
     """Return the case ids of each batch, in the order of the table; batches of a part are named "000", "001" …"""
     if cases_per_job < 1:
         raise HakkenError(f"cases_per_job: {cases_per_job} is no number of cases; use 1 or more")
     found = {}
-    for part in PARTS:
+    for part in parts:
         ids = [case.case_id for case in table.part(part)]
         for number, start in enumerate(range(0, len(ids), cases_per_job)):
             found[part, f"{number:03d}"] = tuple(ids[start : start + cases_per_job])

@@ -8,19 +8,17 @@ the case has no lesions; an empty cell is a mistake, since it could also mean th
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
 from hakken.cohort.case import Case, CaseTable
-from hakken.cohort.checks import NO_LESIONS, check_rows, free_columns
+from hakken.cohort.checks import NO_LESIONS, check_rows, file_columns, free_columns, truth_column
 from hakken.cohort.rows import Row, Rows, read_rows
-from hakken.errors import HakkenError
-from hakken.files import write_text
-from hakken.problems import listed
+from hakken.core import tables
+from hakken.core.errors import HakkenError
+from hakken.core.problems import listed
 from hakken.study import Part, Study
 
 __all__ = ["Case", "CaseTable", "read_table", "write_table"]
@@ -40,22 +38,19 @@ def read_table(path: Path, study: Study, files_exist: bool = True) -> CaseTable:
     return CaseTable(tuple(_case(row, rows, study, free) for row in rows.rows), path)
 
 
-def write_table(path: Path, table: CaseTable) -> None:
-    """Write ``table`` as CSV, its files relative to the folder of ``path``; columns that no case fills are left out."""
-    truth = _truth_column(table)
+def write_table(path: Path, table: CaseTable, study: Study | None = None) -> None:
+    """Write ``table`` (of a ``study`` whose cases may be items) as CSV, its files relative to the folder of ``path``."""
+    truth = _truth_column(table) if study is None or study.cohort.kind == "images" else truth_column(study)
     records = [_record(case, path.parent, truth) for case in table.cases]
     columns = list(dict.fromkeys(column for record in records for column in record))
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    write_text(path, stream.getvalue())
+    tables.write_table(path, columns, [[record.get(column, "") for column in columns] for record in records])
 
 
 def _case(row: Row, rows: Rows, study: Study, free: Iterable[str]) -> Case:
     folder = rows.path.parent
-    channels = {name: _inside(folder, row[name]) for name in study.channels}
-    kind, cell = study.cohort.truth, row[study.cohort.truth]
+    channels = {name: _inside(folder, row[name]) for name in file_columns(study)}
+    kind = truth_column(study)
+    cell = row[kind] if kind else NO_LESIONS
     truth = None if cell.lower() == NO_LESIONS else cell
     file = _inside(folder, truth) if truth and kind != "label" else None
     return Case(
@@ -78,7 +73,7 @@ def _truth_column(table: CaseTable) -> str:
     return "lesion_table" if any(case.lesion_table for case in table.cases) else "lesion_mask"
 
 
-def _record(case: Case, folder: Path, truth: str) -> dict[str, str]:
+def _record(case: Case, folder: Path, truth: str | None) -> dict[str, str]:
     """Return the cells of one case, by column; ``truth`` is that of the truth."""
     file = case.lesion_mask or case.lesion_table
     return {
@@ -87,7 +82,7 @@ def _record(case: Case, folder: Path, truth: str) -> dict[str, str]:
         **({"split": case.split} if case.split else {}),
         **case.columns,
         **{name: _relative(image, folder) for name, image in case.channels.items()},
-        truth: case.label or (_relative(file, folder) if file else NO_LESIONS),
+        **({truth: case.label or (_relative(file, folder) if file else NO_LESIONS)} if truth else {}),
     }
 
 

@@ -19,7 +19,7 @@ from hakken.commands.scored import (
 )
 
 if TYPE_CHECKING:
-    from hakken.columns import Columns
+    from hakken.core.tables import Table
     from hakken.commands.parser import Subparsers
     from hakken.evaluation.agreement_measure import Agreement, Labels, Measurement
 
@@ -58,13 +58,13 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, write the results, draw the matrix, print the table."""
-    from hakken.columns import read_columns
+    from hakken.core.tables import read_table
     from hakken.evaluation.agreement_measure import measure, warnings
-    from hakken.files import write_json
+    from hakken.core.files import write_json
 
     if options.figure is not None:
         require_format(options.figure)
-    labels = read_labels(read_columns(options.labels, REQUIRED, OPTIONAL), options.ordered)
+    labels = read_labels(read_table(options.labels, REQUIRED, OPTIONAL), options.ordered)
     found = measure(labels, options.bootstrap, options.seed)
     said = warnings(found) + resampled_enough(options.bootstrap)
     if options.output is not None:
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
     say(summary(found), (options.output, options.figure), said)
 
 
-def read_labels(table: Columns, ordered: tuple[str, ...] | None) -> Labels:
+def read_labels(table: Table, ordered: tuple[str, ...] | None) -> Labels:
     """Return the labels of a table; raises HakkenError naming what is empty, twice, or no ordered class."""
     import numpy as np
 
@@ -138,8 +138,8 @@ def _matrix(found: Agreement, wide: int) -> list[str]:
 
 
 def _draw(options: argparse.Namespace, found: Measurement) -> None:
-    from hakken.figures.confusion import draw_confusion
-    from hakken.figures.publish import save_one
+    from hakken.plots.confusion import draw_confusion
+    from hakken.plots.publish import save_one
 
     save_one(draw_confusion(found, options.labels.name), options.figure)
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
 from hakken.commands.scored import add_bootstrap_options, record, require_format, resampled_enough, say
-from hakken.errors import HakkenError
-from hakken.files import write_json
+from hakken.core.errors import HakkenError
+from hakken.core.files import write_json
 
 if TYPE_CHECKING:
-    from hakken.columns import Columns
+    from hakken.core.tables import Table
     from hakken.commands.parser import Subparsers
     from hakken.evaluation.anova import Anova, Factor
     from hakken.evaluation.findings import Floats
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
     say(_shown(result, options.accuracies), (options.output, options.figure))
 
 
-def read_observations(options: argparse.Namespace) -> tuple[Columns, list[Factor], Floats]:
+def read_observations(options: argparse.Namespace) -> tuple[Table, list[Factor], Floats]:
     """Return the table with its factors and the response (rows,).
 
     Raises HakkenError naming a column that is missing or named twice, a cell that is empty or no number, and a factor
@@ -99,7 +99,7 @@ def read_observations(options: argparse.Namespace) -> tuple[Columns, list[Factor
     """
     import numpy as np
 
-    from hakken.columns import read_columns
+    from hakken.core.tables import read_table
     from hakken.evaluation.anova import Factor
 
     names = [name.strip() for name in options.factors.split(",")]
@@ -110,7 +110,7 @@ def read_observations(options: argparse.Namespace) -> tuple[Columns, list[Factor
         if wanted.count(name) > 1:
             raise HakkenError(f"column {name} is named twice among factors, response and case; use it once")
     path = options.accuracies
-    table = read_columns(path, wanted)
+    table = read_table(path, wanted)
     if not len(table):
         raise HakkenError(f"{path}: no observation; give a row for each")
     response = table.numbers(options.response)
@@ -131,7 +131,7 @@ def _of(path: Path, error: HakkenError) -> HakkenError:
 
 
 def _independent(
-    table: Columns, factors: Sequence[Factor], response: Floats, options: argparse.Namespace
+    table: Table, factors: Sequence[Factor], response: Floats, options: argparse.Namespace
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the tables for rows that are independent, and what is to be said of them."""
     from hakken.evaluation.anova import anova
@@ -152,7 +152,7 @@ def _independent(
 
 
 def _within(
-    table: Columns, factors: Sequence[Factor], response: Floats, options: argparse.Namespace
+    table: Table, factors: Sequence[Factor], response: Floats, options: argparse.Namespace
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the tables for cases that were measured under every combination, and what is to be said of them."""
     import numpy as np
@@ -181,7 +181,7 @@ def _within(
     return content, said + resampled_enough(options.bootstrap)
 
 
-def _patients(table: Columns, given: Repeated, within: str) -> list[str]:
+def _patients(table: Table, given: Repeated, within: str) -> list[str]:
     """Return the patient of each case: the column `patient`, else the case itself."""
     if "patient" not in table or within == "patient":
         return list(given.cases)
@@ -209,7 +209,7 @@ def _cell(
     return {"levels": named, "n": n, "mean": mean, "sd": sd}
 
 
-def _warnings_independent(table: Columns, found: Anova) -> Iterator[str]:
+def _warnings_independent(table: Table, found: Anova) -> Iterator[str]:
     for column in CASES:
         if column in table and len(set(table.cells[column])) < len(table):
             yield f"column {column}: cases repeat, so rows are not independent and p misleads; use --within {column}"
@@ -284,11 +284,11 @@ def _p(value: float | None) -> str:
     return f"<{SMALL_P:.4f}" if value < SMALL_P else f"{value:.4f}"
 
 
-def _draw(table: Columns, factors: Sequence[Factor], response: Floats, options: argparse.Namespace) -> None:
+def _draw(table: Table, factors: Sequence[Factor], response: Floats, options: argparse.Namespace) -> None:
     from hakken.evaluation.intervals import cell_intervals, within_intervals
     from hakken.evaluation.repeated import arrange
-    from hakken.figures.interaction import InteractionInput, draw_interaction
-    from hakken.figures.publish import save_one
+    from hakken.plots.interaction import InteractionInput, draw_interaction
+    from hakken.plots.publish import save_one
 
     if options.within is None:
         means = cell_intervals(factors, response, options.order)

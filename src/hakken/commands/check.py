@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from hakken.commands.configured import first_scale, study_path
 from hakken.commands.parser import add_command
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.problems import Problem, listed
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.core.problems import Problem, listed
 
 if TYPE_CHECKING:
     from hakken.cohort.case import Case, CaseTable
@@ -129,7 +129,7 @@ def _has_lesions(case: Case) -> bool:
 
 
 def _named_study(name: str, table: Path) -> Study:
-    from hakken.studyfile import load_study
+    from hakken.study.reading import load_study
 
     path = study_path(name)
     study = load_study(path, first_scale(path))

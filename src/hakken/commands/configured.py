@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 if TYPE_CHECKING:
     from hakken.study import Study
@@ -26,7 +26,7 @@ def read_config() -> dict[str, Any]:
     """Return config/config.yaml; raises HakkenError where the working folder is not the project's."""
     if not CONFIG.is_file():
         raise HakkenError(f"{CONFIG}: no such file; run this command in the project's folder")
-    from hakken.studyfile import read_mapping
+    from hakken.study.reading import read_mapping
 
     content = read_mapping(CONFIG)
     check_config(content)
@@ -77,7 +77,7 @@ def study_path(name: str) -> Path:
 
 def chosen_studies(options: argparse.Namespace) -> list[Study]:
     """Return the studies that the options name; raises HakkenError for an unknown study or scale."""
-    from hakken.studyfile import load_study
+    from hakken.study.reading import load_study
 
     configured = named_studies(read_config())
     if options.study is None:
@@ -88,6 +88,6 @@ def chosen_studies(options: argparse.Namespace) -> list[Study]:
 
 def first_scale(path: Path) -> str:
     """Return the first scale of a study file (`paper` where it names none, or where there is no such file)."""
-    from hakken.studyfile import scales_of
+    from hakken.study.reading import scales_of
 
     return next(iter(scales_of(path))) if path.is_file() else "paper"

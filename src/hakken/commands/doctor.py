@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from hakken.commands.configured import add_study_options, chosen_studies
 from hakken.commands.parser import add_command
 from hakken.commands.profile import find_profile
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 if TYPE_CHECKING:
     from hakken.cluster.queues import Queue

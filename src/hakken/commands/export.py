@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hakken.commands.parser import add_command
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
@@ -32,7 +32,7 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the smaller network and say what it holds."""
-    from hakken.inference.model import load_model, save_size
+    from hakken.runs.model_file import load_model, save_size
     from hakken.networks.patch_cnn import InvalidArchitecture
     from hakken.networks.unet import Size, UNet, sizes_of
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
 from hakken.commands.scored import record, require_format, resampled_enough, say, whole
-from hakken.errors import HakkenError
-from hakken.files import write_json
+from hakken.core.errors import HakkenError
+from hakken.core.files import write_json
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
@@ -196,9 +196,9 @@ def _interval(entry: dict[str, Any]) -> str:
 
 def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | None) -> None:
     from hakken.evaluation.measure import curve_band
-    from hakken.figures.froc import CurveInput, FrocInput, draw_froc
-    from hakken.figures.publish import save_one
-    from hakken.figures.style import interval_text
+    from hakken.plots.froc import CurveInput, FrocInput, draw_froc
+    from hakken.plots.publish import save_one
+    from hakken.plots.style import interval_text
 
     named: list[tuple[Any, Path, Measurement | None]] = [
         ("test", options.candidates, own),

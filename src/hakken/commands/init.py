@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from hakken.commands.configured import first_scale, study_path
 from hakken.commands.parser import add_command
-from hakken.errors import HakkenError
-from hakken.files import write_text
+from hakken.core.errors import HakkenError
+from hakken.core.files import write_text
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
@@ -42,7 +42,7 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write config/studies/NAME.yaml and data/NAME/cases.csv; existing files are never overwritten."""
-    from hakken.studyfile import load_study, scales_of
+    from hakken.study.reading import load_study, scales_of
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_]*", options.name):
         raise HakkenError(f"`{options.name}` is no study name; use letters, digits and underscores")
@@ -62,8 +62,8 @@ def run(options: argparse.Namespace) -> None:
 
 def own_study(source: Path, name: str, table: Path) -> str:
     """Return the text of a study like ``source`` on one's own case table."""
-    from hakken.report.reference import commented_study
-    from hakken.studyfile import read_mapping, scales_of
+    from hakken.study.reference import commented_study
+    from hakken.study.reading import read_mapping, scales_of
 
     content = read_mapping(source)
     texts = {"name": name, "title": name.replace("_", " "), "description": "", "data": "own data"}

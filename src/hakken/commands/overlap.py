@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
 from hakken.commands.scored import add_bootstrap_options, patients_of, record, require_format, resampled_enough, say
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.files import write_json, write_text
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.core.files import write_json, write_text
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hakken.columns import Columns
+    from hakken.core.tables import Table
     from hakken.commands.parser import Subparsers
     from hakken.evaluation.overlap import LesionRule, Overlap
     from hakken.evaluation.summary import Pooled, Summary
-    from hakken.volume import Geometry, Volume
+    from hakken.core.volume import Geometry, Volume
 
 EVERY = "any"
 """How the structure is called that is every value above 0."""
@@ -129,9 +129,9 @@ def measure_pairs(path: Path, labels: Sequence[int], rule: LesionRule) -> list[R
     Raises HakkenError naming the row of a case that stands twice, a mask that cannot be read or holds what is no
     label, and of two masks on different grids; and a label that occurs in no mask.
     """
-    from hakken.columns import read_columns
+    from hakken.core.tables import read_table
 
-    table = read_columns(path, ("case_id", "truth", "prediction"), ("patient",))
+    table = read_table(path, ("case_id", "truth", "prediction"), ("patient",))
     patients, case_ids = patients_of(table), table.text("case_id")
     files = [table.text(column) for column in ("truth", "prediction")]
     rows, seen = [], set[int]()
@@ -161,7 +161,7 @@ def _labels(text: str | None) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _mask(table: Columns, entry: int, column: str, path: Path, seen: set[int]) -> Volume:
+def _mask(table: Table, entry: int, column: str, path: Path, seen: set[int]) -> Volume:
     """Read a mask and add its values above 0 to ``seen``; raises HakkenError where a value is no label."""
     import numpy as np
 
@@ -181,7 +181,7 @@ def _mask(table: Columns, entry: int, column: str, path: Path, seen: set[int]) -
     return volume
 
 
-def _check_grids(table: Columns, entry: int, truth: Geometry, prediction: Geometry) -> None:
+def _check_grids(table: Table, entry: int, truth: Geometry, prediction: Geometry) -> None:
     from hakken.imaging.checks import GRID_TOLERANCE
 
     tolerance = GRID_TOLERANCE * min(truth.spacing)
@@ -351,8 +351,8 @@ def _table(rows: Sequence[Row]) -> str:
 def _draw(rows: Sequence[Row], path: Path) -> None:
     import numpy as np
 
-    from hakken.figures.bland_altman import StructureInput, draw_overlap
-    from hakken.figures.publish import save_one
+    from hakken.plots.bland_altman import StructureInput, draw_overlap
+    from hakken.plots.publish import save_one
 
     structures = []
     for label in dict.fromkeys(row.label for row in rows):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.names import nearest
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
     from hakken.imaging.prepared import PreparedCase
     from hakken.inference.candidates import Candidates
-    from hakken.inference.model import Detector
+    from hakken.runs.model_file import Detector
     from hakken.study import Study
-    from hakken.volume import Volume
+    from hakken.core.volume import Volume
 
 SHOWN = 10
 DISCLAIMER = "research use only: no medical device, no basis for a diagnosis"
@@ -77,9 +77,9 @@ def run(options: argparse.Namespace) -> None:
     _check_case_id(options.case_id)
     import torch
 
-    from hakken.files import write_text
-    from hakken.inference.model import load_model
-    from hakken.inference.table import candidate_rows, candidate_table
+    from hakken.core.files import write_text
+    from hakken.runs.model_file import load_model
+    from hakken.outcomes.candidates import candidate_rows, candidate_table
     from hakken.training.device import choose_device
 
     torch.set_num_threads(options.threads)
@@ -126,7 +126,7 @@ def find_candidates(detector: Detector, images: Mapping[str, Path], case_id: str
     of the study under its own name gets the study's own candidates. Raises HakkenError listing every problem of the
     images.
     """
-    from hakken.inference.model import predict_case
+    from hakken.runs.model_file import predict_case
 
     case, image, mask = _prepared(detector.study, images, case_id)
     return predict_case(detector, image, mask, case.geometry)
@@ -142,9 +142,9 @@ def write_mask(detector: Detector, images: Mapping[str, Path], case_id: str, out
 
     from hakken.imaging.files import META, NIFTI, suffix, write_volume
     from hakken.imaging.registration import resample
-    from hakken.inference.segment import segment
+    from hakken.methods.unet.segment import segment
     from hakken.networks.unet import sizes_of
-    from hakken.volume import Volume
+    from hakken.core.volume import Volume
 
     if suffix(output) not in (*NIFTI, *META):
         raise HakkenError(f"--output {output}: this model gives masks; name a file that ends in .nii.gz")
@@ -182,7 +182,7 @@ def _prepared(
 
 def frozen_point(model: Path) -> OperatingPoint | None:
     """Return the operating point of a model from the freeze file of its study, None where none speaks of this file."""
-    from hakken.files import read_json, sha256_file
+    from hakken.core.files import read_json, sha256_file
     from hakken.report.operating import chosen_words
 
     freeze = model.resolve().parent.parent / "freeze.json"
@@ -205,7 +205,7 @@ def _check_case_id(case_id: str) -> None:
 def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> None:
     from hakken.cohort.case import Case
     from hakken.imaging.checks import check_case
-    from hakken.problems import listed
+    from hakken.core.problems import listed
 
     problems = check_case(Case(case_id, "", None, dict(images)), study)
     if problems:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hakken.commands.parser import add_command
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers

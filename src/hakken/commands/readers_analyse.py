@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.scored import require_format, say
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 if TYPE_CHECKING:
     from hakken.evaluation.readers.intervals import Difference, FTest, Level
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
     """Analyse the study, print the table, write the numbers and the figure."""
     from hakken.evaluation.readers.merit import DEFAULT
     from hakken.evaluation.readers.result import analyse_study
-    from hakken.files import write_json
+    from hakken.core.files import write_json
 
     if options.figure is not None:
         require_format(options.figure)
@@ -101,7 +101,7 @@ def read_table(options: argparse.Namespace) -> RatingTable:
     if options.ratings is None or options.design is None:
         missing = "--ratings" if options.ratings is None else "--design"
         raise HakkenError(f"{missing} is missing; give --ratings and --design, or one of sample-size, plan, collect")
-    from hakken.columns import read_columns
+    from hakken.core.tables import read_table
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, LESION_COLUMNS, ROC_COLUMNS, froc_table, roc_table
 
     truth = {"--lesions": options.lesions, "--cases": options.cases}
@@ -109,16 +109,16 @@ def read_table(options: argparse.Namespace) -> RatingTable:
         for name, path in truth.items():
             if path is not None:
                 raise HakkenError(f"{name} {path}: ratings of --design roc name the truth themselves; leave it out")
-        return roc_table(read_columns(options.ratings, ROC_COLUMNS, ("patient",)))
+        return roc_table(read_table(options.ratings, ROC_COLUMNS, ("patient",)))
     for name, path in truth.items():
         if path is None:
             raise HakkenError(
                 f"{name} is missing: marks of --design froc need the cases that were read and their lesions"
             )
     return froc_table(
-        read_columns(options.ratings, FROC_COLUMNS, ()),
-        read_columns(options.lesions, LESION_COLUMNS, ("weight",)),
-        read_columns(options.cases, ("case_id",), ("patient",)),
+        read_table(options.ratings, FROC_COLUMNS, ()),
+        read_table(options.lesions, LESION_COLUMNS, ("weight",)),
+        read_table(options.cases, ("case_id",), ("patient",)),
     )
 
 
@@ -226,8 +226,8 @@ def p_text(p: float | None) -> str:
 def _draw(found: StudyResult | SystemResult, path: Path) -> None:
     from hakken.evaluation.readers.merit import FIGURES
     from hakken.evaluation.readers.result import StudyResult
-    from hakken.figures.publish import save_one
-    from hakken.figures.readers import draw_readers, of_study, of_system
+    from hakken.plots.publish import save_one
+    from hakken.plots.readers import draw_readers, of_study, of_system
 
     label = FIGURES[found.merit.name].label
     given: Any = of_study(found, label) if isinstance(found, StudyResult) else of_system(found, label)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
 from hakken.commands.readers_analyse import names
-from hakken.errors import HakkenError
-from hakken.names import nearest
+from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
 
 if TYPE_CHECKING:
-    from hakken.columns import Columns
+    from hakken.core.tables import Table
     from hakken.commands.parser import Subparsers
     from hakken.evaluation.readers.allocation import Allocation
 
@@ -89,7 +89,7 @@ def add_collect(actions: Subparsers) -> None:
 def run_plan(options: argparse.Namespace) -> None:
     """Write the lists, the key, the template and the plan; print the sessions."""
     from hakken.evaluation.readers.allocation import allocate
-    from hakken.files import write_json, write_text
+    from hakken.core.files import write_json, write_text
 
     readers, modalities = names(options.readers, "--readers"), names(options.modalities, "--modalities")
     _check_names(readers)
@@ -122,15 +122,15 @@ def run_plan(options: argparse.Namespace) -> None:
 
 def run_collect(options: argparse.Namespace) -> None:
     """Write the ratings table."""
-    from hakken.columns import FIRST_ROW, read_columns
+    from hakken.core.tables import FIRST_ROW, read_table
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, ROC_COLUMNS
-    from hakken.files import read_json, write_text
+    from hakken.core.files import read_json, write_text
 
     plan = read_json(options.folder / PLAN)
     design = plan.get("design") if isinstance(plan, dict) else None
     if design not in ANSWERS:
         raise HakkenError(f"{options.folder / PLAN}: no plan of `readers plan`: it does not say whether roc or froc")
-    key = read_columns(options.folder / KEY, KEY_COLUMNS)
+    key = read_table(options.folder / KEY, KEY_COLUMNS)
     filled = _filled(options, design, key)
     truth = _truth(options, key) if design == "roc" else {}
     readings = dict(zip(zip(key.text("reader"), key.text("code"), strict=True), range(len(key)), strict=True))
@@ -174,10 +174,10 @@ def _check_names(readers: Sequence[str]) -> None:
             raise HakkenError(f"--readers: `{name}` and another differ in case alone; files of both would be the same")
 
 
-def _read_cases(path: Path) -> Columns:
-    from hakken.columns import FIRST_ROW, read_columns
+def _read_cases(path: Path) -> Table:
+    from hakken.core.tables import FIRST_ROW, read_table
 
-    cases = read_columns(path, ("case_id",), ("stratum", "diseased", "patient"))
+    cases = read_table(path, ("case_id",), ("stratum", "diseased", "patient"))
     first: dict[str, int] = {}
     for entry, name in enumerate(cases.text("case_id")):
         if name in first:
@@ -198,7 +198,7 @@ def _date(text: str) -> datetime.date:
 
 
 def _tables(
-    dealt: Allocation, cases: Columns, readers: Sequence[str], modalities: Sequence[str], design: str
+    dealt: Allocation, cases: Table, readers: Sequence[str], modalities: Sequence[str], design: str
 ) -> dict[str, str]:
     """Return the content of every CSV file by its path in the folder."""
     answer = ANSWERS[design]
@@ -232,7 +232,7 @@ def _tables(
 
 
 def _plan(
-    options: argparse.Namespace, dealt: Allocation, cases: Columns, readers: Sequence[str], modalities: Sequence[str]
+    options: argparse.Namespace, dealt: Allocation, cases: Table, readers: Sequence[str], modalities: Sequence[str]
 ) -> dict[str, Any]:
     counts = Counter((e.session, readers[e.reader], modalities[e.modality]) for e in dealt.readings)
     return {
@@ -257,24 +257,24 @@ def _plan(
     }
 
 
-def _filled(options: argparse.Namespace, design: str, key: Columns) -> list[Columns]:
+def _filled(options: argparse.Namespace, design: str, key: Table) -> list[Table]:
     """Return the tables with the ratings, each with a column `reader`."""
-    from hakken.columns import Columns, read_columns
+    from hakken.core.tables import Table, read_table
 
     columns = ("reader", "code", "modality", *ANSWERS[design])
     path = options.ratings or options.folder / FILLED
     if options.ratings is not None or path.exists() or design == "froc":
         if not path.exists():
             raise HakkenError(f"{path}: no such file; fill in {TEMPLATE} and save it there, or name it with --ratings")
-        return [read_columns(path, columns, ())]
+        return [read_table(path, columns, ())]
     tables = []
     for reader, session in dict.fromkeys(zip(key.text("reader"), key.text("session"), strict=True)):
-        table = read_columns(options.folder / LISTS / f"{reader}_session-{session}.csv", columns[1:], ())
-        tables.append(Columns(table.path, {**table.cells, "reader": [reader] * len(table)}))
+        table = read_table(options.folder / LISTS / f"{reader}_session-{session}.csv", columns[1:], ())
+        tables.append(Table(table.path, {**table.cells, "reader": [reader] * len(table)}, table.rows))
     return tables
 
 
-def _answers(table: Columns, design: str) -> list[list[str]]:
+def _answers(table: Table, design: str) -> list[list[str]]:
     """Return the cells that a reader filled in, row by row, checked."""
     if design == "froc":
         import numpy as np
@@ -288,7 +288,7 @@ def _answers(table: Columns, design: str) -> list[list[str]]:
     return [list(cells) for cells in zip(*(table.cells[column] for column in ANSWERS[design]), strict=True)]
 
 
-def _reading(table: Columns, entry: int, reader: str, code: str, readings: dict[tuple[str, str], int]) -> int:
+def _reading(table: Table, entry: int, reader: str, code: str, readings: dict[tuple[str, str], int]) -> int:
     place = readings.get((reader, code))
     if place is None:
         own = [known for name, known in readings if name == reader]
@@ -300,13 +300,13 @@ def _reading(table: Columns, entry: int, reader: str, code: str, readings: dict[
     return place
 
 
-def _truth(options: argparse.Namespace, key: Columns) -> dict[str, str]:
+def _truth(options: argparse.Namespace, key: Table) -> dict[str, str]:
     """Return `diseased` of each case, from the cases that were named or from the key."""
-    from hakken.columns import read_columns
+    from hakken.core.tables import read_table
 
     table = key
     if options.cases is not None:
-        table = read_columns(options.cases, ("case_id", "diseased"), ())
+        table = read_table(options.cases, ("case_id", "diseased"), ())
     elif "diseased" not in key:
         raise HakkenError(f"{key.path}: no column diseased; name a table of case_id and diseased with --cases")
     flags = table.flags("diseased")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
-from hakken.errors import HakkenError
-from hakken.names import nearest
+from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
@@ -66,7 +66,7 @@ def add(actions: Subparsers) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the table of powers and the smallest designs."""
     from hakken.evaluation.readers.power import power, smallest_designs
-    from hakken.files import write_json
+    from hakken.core.files import write_json
 
     _check(options)
     readers, cases = numbers(options.readers, "--readers"), numbers(options.cases, "--cases")
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
 def read_pilot(options: argparse.Namespace) -> Pilot:
     """Return the components from a result file or the command line; raises HakkenError naming what is missing."""
     from hakken.evaluation.readers.power import Pilot
-    from hakken.files import read_json
+    from hakken.core.files import read_json
 
     if options.pilot is None:
         if options.pilot_cases is None:

@@ -18,10 +18,10 @@ from hakken.commands.scored import (
     resampled_enough,
     say,
 )
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 if TYPE_CHECKING:
-    from hakken.columns import Columns
+    from hakken.core.tables import Table
     from hakken.commands.parser import Subparsers
     from hakken.evaluation.roc_measure import Cohort, Measurement, ScoreMeasurement, Settings
 
@@ -86,18 +86,18 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, write the results, draw the figure, print the table."""
-    from hakken.columns import read_columns
+    from hakken.core.tables import read_table
     from hakken.evaluation.roc_measure import measure
     from hakken.evaluation.roc_warnings import warnings
-    from hakken.files import write_json
+    from hakken.core.files import write_json
 
     if options.figure is not None:
         require_format(options.figure)
-    table = read_columns(options.scores, REQUIRED, OPTIONAL)
+    table = read_table(options.scores, REQUIRED, OPTIONAL)
     cohort, settings = read_cohort(table), _settings(options)
     other = None
     if options.threshold_from is not None:
-        other = read_columns(
+        other = read_table(
             options.threshold_from, (*REQUIRED, *[name for name in ("score_b",) if name in table]), OPTIONAL
         )
     found = measure(cohort, settings, None if other is None else _chosen(other, cohort, settings))
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> None:
     say(summary(found), (options.output, options.figure), said)
 
 
-def read_cohort(table: Columns) -> Cohort:
+def read_cohort(table: Table) -> Cohort:
     """Return the cases of a table; raises HakkenError naming what is empty, twice, no number or no label."""
     import numpy as np
 
@@ -186,7 +186,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
 
 
-def _chosen(other: Columns, cohort: Cohort, settings: Settings) -> dict[str, list[float | None]]:
+def _chosen(other: Table, cohort: Cohort, settings: Settings) -> dict[str, list[float | None]]:
     """Return the thresholds that the other table gives, by score; raises HakkenError where it has one class only."""
     from hakken.evaluation.roc import choose, rank
 
@@ -201,7 +201,7 @@ def _chosen(other: Columns, cohort: Cohort, settings: Settings) -> dict[str, lis
     return found
 
 
-def _shared(table: Columns, other: Columns) -> list[str]:
+def _shared(table: Table, other: Table) -> list[str]:
     """Return a warning where the thresholds were chosen on patients of this very table."""
     here = set(patients_of(table))
     shared = here & set(patients_of(other))
@@ -214,8 +214,8 @@ def _shared(table: Columns, other: Columns) -> list[str]:
 
 
 def _draw(options: argparse.Namespace, found: Measurement) -> None:
-    from hakken.figures.publish import save_one
-    from hakken.figures.roc import draw_roc, roc_input
+    from hakken.plots.publish import save_one
+    from hakken.plots.roc import draw_roc, roc_input
 
     save_one(draw_roc(roc_input(found, options.scores.name)), options.figure)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hakken.commands.parser import EXAMPLE, add_command
-from hakken.files import write_text
+from hakken.core.files import write_text
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
@@ -37,7 +37,7 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write study.schema.json, study.md and commands.md."""
-    from hakken.report.reference import study_reference
+    from hakken.study.reference import study_reference
     from hakken.study import Study
 
     pages = {

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 if TYPE_CHECKING:
-    from hakken.columns import Columns
+    from hakken.core.tables import Table
 
 ENOUGH = 40
 """Resamples from which on one lies beyond either end of a 95 % percentile interval."""
@@ -35,12 +35,12 @@ def resampled_enough(resamples: int) -> list[str]:
     return []
 
 
-def patients_of(table: Columns) -> list[str]:
+def patients_of(table: Table) -> list[str]:
     """Return the patient of each case, the case itself without that column.
 
     Raises HakkenError for a table without cases and for a case that stands there twice.
     """
-    from hakken.columns import FIRST_ROW
+    from hakken.core.tables import FIRST_ROW
 
     if not len(table):
         raise HakkenError(f"{table.path}: the table has a heading but no case; add a row for each case")
@@ -56,7 +56,7 @@ def patients_of(table: Columns) -> list[str]:
 def record(command: str, files: dict[str, Path | None], content: dict[str, Any], said: list[str]) -> dict[str, Any]:
     """Return the content of a result file: version, input files with their SHA-256, results, warnings."""
     import hakken
-    from hakken.files import sha256_file
+    from hakken.core.files import sha256_file
 
     inputs = {
         name: None if path is None else {"path": str(path), "sha256": sha256_file(path)} for name, path in files.items()
@@ -77,7 +77,7 @@ def say(lines: Iterable[str], written: Iterable[Path | None], warnings: Iterable
 
 def require_format(path: Path) -> None:
     """Raise HakkenError, before anything is computed, for a figure in a format that is not offered."""
-    from hakken.figures.publish import FORMATS
+    from hakken.plots.publish import FORMATS
 
     kind = path.suffix.lstrip(".")
     if kind not in FORMATS:

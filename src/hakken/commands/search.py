@@ -11,9 +11,9 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
-from hakken.errors import HakkenError
-from hakken.files import write_text
-from hakken.names import nearest
+from hakken.core.errors import HakkenError
+from hakken.core.files import write_text
+from hakken.core.names import nearest
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
@@ -188,7 +188,7 @@ def _running(trial: Running) -> str:
 def _replayed(settings: Settings, proposal: Proposal, known: Sequence[Any]) -> str:
     """Recompute a proposal, print what differs, and return `same` or `differ`."""
     from hakken.search.plain import differences, plain
-    from hakken.training.proposal import propose_trial
+    from hakken.runs.ask import propose_trial
 
     changes = differences(proposal.parameters, plain(propose_trial(settings, known, proposal.number)))
     if changes:

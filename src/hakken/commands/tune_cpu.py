@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hakken.commands.configured import add_study_options, chosen_studies
 from hakken.commands.parser import add_command
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
@@ -87,7 +87,7 @@ def _study(options: argparse.Namespace) -> Study:
 
 
 def _measure(study: Study, minutes: float) -> Tuned:
-    from hakken.console import progress
+    from hakken.core.console import progress
     from hakken.training.layout import has_bfloat16
     from hakken.training.layout_pool import Pool
     from hakken.training.layout_search import candidates, search

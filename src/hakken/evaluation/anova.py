@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from scipy import stats
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Floats, Ints
 
 Term = tuple[int, ...]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation import agreement_measure
 from hakken.evaluation.agreement import balanced_accuracy, confusion
 from hakken.evaluation.agreement_measure import Labels, Measurement

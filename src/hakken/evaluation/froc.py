@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Candidates, Cases, Flags, Floats, Lesions
 from hakken.evaluation.matching import Matching, Rules, match
 

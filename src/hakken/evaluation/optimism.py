@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from hakken.evaluation.bootstrap import Estimate, estimate, resample
+from hakken.evaluation.bootstrap import Estimate, estimate
 from hakken.evaluation.findings import Flags, Floats, Ints
-from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
-from hakken.evaluation.matching import Matching
 from hakken.evaluation.resampling import over_patients
 from hakken.evaluation.roc import auc as area
 from hakken.evaluation.roc import rank, rows_auc
@@ -35,28 +33,44 @@ class Optimism:
     seed: int
 
 
-def optimism(matchings: Sequence[Matching], max_fp: float, resamples: int, seed: int) -> Optimism:
-    """Repeat the choice of the model with the highest partial AUC up to ``max_fp`` on resampled patients.
+def optimism(
+    original: Floats, replicates: Floats, *, resamples: int, skipped: int, seed: int, bounds: tuple[float, float]
+) -> Optimism:
+    """Repeat the choice of the best model on resampled patients.
 
-    ``matchings`` are those of all models on the same cohort. In each resample the best model is chosen anew; the
-    optimism is by how much its value there exceeds its value on the whole cohort, on average (Efron 1983; Harrell, Lee
-    and Mark 1996, with the selection as the fit). The corrected interval is the naive one moved by as much (Noma et al.
-    2021). Nothing is trained again, so the chance in training is not part of it. Equal models: the first is chosen.
-    Raises ValueError where no model has a partial AUC.
+    ``original`` (models,) are the values of all models on the same cohort, ``replicates`` (models, R) those on the same
+    resamples of its patients. In each resample the best model is chosen anew; the optimism is by how much its value
+    there exceeds its value on the whole cohort, on average (Efron 1983; Harrell, Lee and Mark 1996, with the selection
+    as the fit). The corrected interval is the naive one moved by as much (Noma et al. 2021), within the ``bounds`` of
+    the measure. Nothing is trained again, so the chance in training is not part of it. Equal models: the first is
+    chosen.
     """
-    values = [partial_auc(froc(matching), max_fp) for matching in matchings]
-    if not values or None in values:
-        raise ValueError("no partial AUC to choose by")
-    drawn = [resample(matching, resamples, seed) for matching in matchings]
-    replicates = np.array([one.measure(lambda x, y: rows_partial_auc(x, y, max_fp))[0] for one in drawn])
-    return _corrected(np.array(values, float), replicates, resamples, drawn[0].skipped, seed)
+    chosen, best = int(original.argmax()), replicates.argmax(axis=0)
+    excess = replicates[best, np.arange(len(best))] - original[best]
+    bias = float(excess.mean()) if len(best) else 0.0
+    naive = estimate(float(original[chosen]), replicates[chosen])
+    lowest, highest = bounds
+    low, high = (None if end is None else min(max(end - bias, lowest), highest) for end in (naive.low, naive.high))
+    return Optimism(
+        chosen=chosen,
+        models=len(original),
+        naive=naive,
+        optimism=bias,
+        corrected=Estimate(min(max(float(original[chosen]) - bias, lowest), highest), low, high),
+        again=float((best == chosen).mean()) if len(best) else 1.0,
+        resamples=resamples,
+        skipped=skipped,
+        seed=seed,
+    )
 
 
-def optimism_of_cases(positive: Flags, patient: Ints, scores: Floats, resamples: int, seed: int) -> Optimism:
-    """Repeat the choice of the model with the highest AUC of the cases on resampled patients, as `optimism` does.
+def replicated_areas(
+    positive: Flags, patient: Ints, scores: Floats, resamples: int, seed: int
+) -> tuple[Floats, Floats, int]:
+    """Return the AUC of models (m,), those on resamples of the patients (m, R), and how many were skipped.
 
-    ``positive`` and ``patient`` (n,) are the label and the number of the patient of each case, ``scores`` (models, n)
-    what the models give them. Raises ValueError where no model has an AUC.
+    ``positive`` and ``patient`` (n,) are the label and the number of the patient of each case, ``scores`` (m, n) what
+    the models give them. Raises ValueError where no model has an AUC.
     """
     rankings = [rank(positive, score) for score in scores]
     values = [area(ranking) for ranking in rankings]
@@ -70,15 +84,17 @@ def optimism_of_cases(positive: Flags, patient: Ints, scores: Floats, resamples:
         lambda counts: {str(number): rows_auc(*row.curves(counts)) for number, row in enumerate(rows)},
         rows[0].usable,
     )
-    replicates = np.array([drawn.values.get(str(number), np.empty(0)) for number in range(len(rows))])
-    return _corrected(np.array(values, float), replicates, resamples, drawn.skipped, seed)
+    found = np.array([drawn.values.get(str(number), np.empty(0)) for number in range(len(rows))])
+    return np.array(values, float), found, drawn.skipped
 
 
-def optimism_by(measure: Callable[[Floats], Floats], patient: Ints, resamples: int, seed: int) -> Optimism:
-    """Repeat the choice of the model with the highest value of any measure on resampled patients, as `optimism` does.
+def replicated(
+    measure: Callable[[Floats], Floats], patient: Ints, resamples: int, seed: int
+) -> tuple[Floats, Floats, int]:
+    """Return any measure of models (m,), those on resamples of the patients (m, R), and how many were skipped.
 
     ``patient`` (n,) numbers the patient of each case from 0; ``measure`` maps how often each case counts (R, n) to the
-    values of the models (models, R), NaN where there is none. Resamples without a value of every model are skipped.
+    values of the models (m, R), NaN where there is none. Resamples without a value of every model are skipped.
     """
     original = measure(np.ones((1, len(patient))))[:, 0]
     models = range(len(original))
@@ -89,25 +105,4 @@ def optimism_by(measure: Callable[[Floats], Floats], patient: Ints, resamples: i
     drawn = over_patients(patient, resamples, seed, values)
     replicates = np.array([drawn.values.get(str(number), np.empty(0)) for number in models])
     sound = ~np.isnan(replicates).any(axis=0)
-    skipped = drawn.skipped + int(np.count_nonzero(~sound))
-    return _corrected(original, replicates[:, sound], resamples, skipped, seed)
-
-
-def _corrected(original: Floats, replicates: Floats, resamples: int, skipped: int, seed: int) -> Optimism:
-    """Return the optimism of the best of models with values ``original`` (models,) and ``replicates`` (models, R)."""
-    chosen, best = int(original.argmax()), replicates.argmax(axis=0)
-    excess = replicates[best, np.arange(len(best))] - original[best]
-    bias = float(excess.mean()) if len(best) else 0.0
-    naive = estimate(float(original[chosen]), replicates[chosen])
-    low, high = (None if end is None else min(max(end - bias, 0.0), 1.0) for end in (naive.low, naive.high))
-    return Optimism(
-        chosen=chosen,
-        models=len(original),
-        naive=naive,
-        optimism=bias,
-        corrected=Estimate(min(max(original[chosen] - bias, 0.0), 1.0), low, high),
-        again=float((best == chosen).mean()) if len(best) else 1.0,
-        resamples=resamples,
-        skipped=skipped,
-        seed=seed,
-    )
+    return original, replicates[:, sound], drawn.skipped + int(np.count_nonzero(~sound))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Flags, Ints
 from hakken.evaluation.surface import bounding_box, surface_distances
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Flags, Floats, Ints
 from hakken.evaluation.resampling import bootstrapped, over_patients
 from hakken.evaluation.roc import Counts

@@ -1,121 +1,127 @@
-"""The FROC figure: sensitivity against false positives per case, with bands and the operating point."""
+"""Figure `froc`: the FROC curves of validation and test, with bands and the operating point."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from hakken.figures.numbers import write_numbers
-from hakken.figures.style import (
-    BLUE,
-    DARK_ORANGE,
-    GREY,
-    ORANGE,
-    TWO_COLUMNS,
-    Origin,
-    new_figure,
-    place,
-    spread,
-    style,
-)
+from hakken.core.files import read_json
+from hakken.figures import Drawing, Files, Table
+from hakken.outcomes import Measured
+from hakken.outcomes.candidates import Settings
+from hakken.plots.froc import CurveInput, FrocInput, Role, draw_froc
+from hakken.plots.style import interval_text
+from hakken.report.operating import chosen_words
+from hakken.runs.measurement import read_measurement, table_of
+from hakken.study import Study
 
-Floats = NDArray[np.float64]
-Role = Literal["test", "validation", "default"]
-
-LINES: dict[str, Any] = {
-    "test": {"color": BLUE, "linewidth": 1.8, "zorder": 4},
-    "validation": {"color": GREY, "linewidth": 1.2, "linestyle": (0, (4, 1.5)), "zorder": 3},
-    "default": {"color": ORANGE, "linewidth": 1.0, "zorder": 2},
+INPUTS = {
+    "test": "measurements/test/selected",
+    "validation": "measurements/validation/selected",
+    "default": "measurements/test/default",
+    "baselines": "measurements/test/{baseline}",
+    "record": "models/selected.json",
 }
+NEEDED = ("test", "validation")
+CAPTION = (
+    "FROC of the selected model on the sealed test set and on validation, with 95 % bands from resampled patients, "
+    "beside the untuned default and the baselines."
+)
+COLUMNS = ("fp_per_case", "sensitivity", "low", "high")
 
 
-@dataclass(frozen=True, eq=False)
-class CurveInput:
-    """A curve (K,) with its band, NaN where there is none, and its operating point (x, y) where it is to be marked."""
-
-    role: Role
-    label: str
-    fp_per_case: Floats
-    sensitivity: Floats
-    low: Floats
-    high: Floats
-    point: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class FrocInput:
-    """Curves, the table of numbers beside them (heading row first), and a line about the publication or None."""
-
-    curves: tuple[CurveInput, ...]
-    maximum_fp: float
-    table: tuple[tuple[str, ...], ...]
-    operating: str
-    notes: tuple[str, ...]
-    origin: Origin | str
-
-
-def draw_froc(given: FrocInput) -> Figure:
-    """Draw the curves on the left and their numbers on the right."""
-    with style():
-        figure = new_figure(TWO_COLUMNS, 3.7, given.origin)
-        axes = place(figure, 0.5, 0.68, 3.2, 2.8)
-        for curve in given.curves:
-            _curve(axes, curve, given.maximum_fp)
-        _labels(axes, given)
-        _frame(axes, given.maximum_fp)
-        write_numbers(figure, given.table, given.operating, given.notes)
-    return figure
+def draw(study: Study, files: Files) -> Drawing:
+    """Draw the selected model on validation and test, and what stands beside it on test."""
+    settings = study.outcomes["candidates"]
+    assert isinstance(settings, Settings)
+    test, validation = (_measured(files.one(part)) for part in ("test", "validation"))
+    curves = [
+        _curve("test", "Test", files.one("test"), test),
+        _curve("validation", "Validation", files.one("validation"), validation),
+        *(_curve("default", "Test, untuned", folder, None) for folder in files.all("default")),
+        *(_curve("baseline", _spoken(folder.name), folder, None) for folder in files.all("baselines")),
+    ]
+    given = FrocInput(
+        curves=tuple(curve for curve in curves if curve is not None),
+        maximum_fp=settings.maximum_fp,
+        table=_table(settings, test, validation),
+        operating=_operating(test),
+        notes=_notes(study, test),
+        origin=files.origin,
+    )
+    rows = tuple(
+        (curve.role, curve.label, *point)
+        for curve in given.curves
+        for point in zip(*(values.tolist() for values in (curve.fp_per_case, curve.sensitivity, curve.low, curve.high)), strict=True)
+    )
+    trial = [int(read_json(path)["trial"]["number"]) for path in files.all("record")]
+    return Drawing(draw_froc(given), Table(("role", "curve", *COLUMNS), rows), given.operating, trial)
 
 
-def _curve(axes: Axes, curve: CurveInput, most: float) -> None:
-    """Draw one curve, dotted beyond its last operating point, with its band and operating point."""
-    look = LINES[curve.role]
-    axes.plot(curve.fp_per_case, curve.sensitivity, **look)
-    end = curve.fp_per_case[-1]
-    if end < most:
-        flat = [curve.sensitivity[-1]] * 2
-        axes.plot([end, most], flat, color=look["color"], linewidth=0.9, linestyle=(0, (1, 2)), zorder=2)
-    banded = np.isfinite(curve.low)
-    if curve.role != "default" and banded.any():
-        axes.fill_between(
-            curve.fp_per_case[banded],
-            curve.low[banded],
-            curve.high[banded],
-            color=look["color"],
-            alpha=0.18 if curve.role == "test" else 0.10,
-            linewidth=0,
-            zorder=1,
-        )
-    if curve.point is not None and curve.point[0] <= most:
-        axes.plot(*curve.point, "o", ms=5.5, mfc="white", mec=look["color"], mew=1.5, zorder=6, clip_on=False)
+def _measured(folder: Path) -> Measured:
+    return read_measurement(folder).outcomes["candidates"]
 
 
-def _labels(axes: Axes, given: FrocInput) -> None:
-    """Write each curve's name at its right end, moved apart where they meet."""
-    ends = [float(np.interp(given.maximum_fp, curve.fp_per_case, curve.sensitivity)) for curve in given.curves]
-    for curve, y in zip(given.curves, spread(ends, 0.055, 0.02, 1.0), strict=True):
-        axes.annotate(
-            curve.label,
-            (given.maximum_fp, y),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7,
-            weight="bold" if curve.role == "test" else "normal",
-            color=DARK_ORANGE if curve.role == "default" else LINES[curve.role]["color"],
-            annotation_clip=False,
-        )
+def _spoken(name: str) -> str:
+    return f"Test, {name.replace('_', ' ')}"
 
 
-def _frame(axes: Axes, most: float) -> None:
-    axes.set_xlim(0, most)
-    axes.set_ylim(0, 1.0)
-    axes.set_yticks(np.arange(0, 1.01, 0.2))
-    axes.grid(axis="y", color="#EEEEEE", linewidth=0.6)
-    axes.set_xlabel("False positives per case")
-    axes.set_ylabel("Sensitivity")
+def _curve(role: Role, label: str, folder: Path, measured: Measured | None) -> CurveInput | None:
+    """Read a curve; None where it is undefined."""
+    table = table_of(folder, "candidates", "curve", COLUMNS)
+    x, y, low, high = (table.numbers(column, empty=True) for column in COLUMNS)
+    point = (measured.point if measured else None) or {}
+    marked = (point["fp_per_case"]["value"], point["sensitivity"]["value"]) if "sensitivity" in point else None
+    if not len(x) or np.isnan(y).any():
+        return None
+    return CurveInput(role, label, x, y, low, high, None if marked is None or None in marked else marked)
+
+
+def _table(settings: Settings, test: Measured, validation: Measured) -> tuple[tuple[str, ...], ...]:
+    """Return the rows of the table: sensitivities and partial AUC on test and validation."""
+    columns = [test.details, validation.details]
+    rows: list[tuple[str, ...]] = [("Sensitivity at", "Test", "Validation")]
+    for rate in settings.at:
+        found = [_cell(entry["sensitivity_at"][f"{rate:g}"]) for entry in columns]
+        rows.append((f"{rate:g} FP/case", *found))
+    partial = [_cell(entry["partial_auc"]) for entry in columns]
+    rows.append((f"Partial AUC to {settings.maximum_fp:g}", *partial))
+    return tuple(rows)
+
+
+def _cell(entry: dict[str, Any]) -> str:
+    return interval_text(entry["value"], entry["low"], entry["high"]).replace(" [", "\n[")
+
+
+def _operating(test: Measured) -> str:
+    """Return a sentence on the operating point."""
+    point = test.point or {}
+    if "sensitivity" not in point or point["sensitivity"]["value"] is None:
+        return "No operating point: there is no lesion or no candidate."
+    share, rate = point["sensitivity"], point["fp_per_case"]
+    return (
+        f"Operating point, chosen on validation {chosen_words(point, 'FP/case')}: on test "
+        f"{interval_text(share['value'], share['low'], share['high'])} at "
+        f"{interval_text(rate['value'], rate['low'], rate['high'], 1)} FP/case (circle)."
+    )
+
+
+def _notes(study: Study, test: Measured) -> tuple[str, ...]:
+    """Return the lines on counts, bands and the publication."""
+    counts, bootstrap = test.details["counts"], test.details["bootstrap"]
+    what = "patients" if bootstrap["unit"] == "patient" else "findings of the one patient"
+    notes = [
+        f"Test: {_count(counts['lesions'], 'lesion')} in {_count(counts['cases'], 'case')} of "
+        f"{_count(counts['patients'], 'patient')}; hit rule {test.details['rules']['hit']}.",
+        f"Bands, brackets: 95 %, {what} resampled {bootstrap['resamples']} times. Dotted: beyond the last candidate.",
+    ]
+    if study.published is not None:
+        caution = " (patients; must not be compared with a phantom)" if study.of_phantom else ""
+        notes.append(f"Published: {study.published.result}{caution}.")
+    return tuple(notes)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

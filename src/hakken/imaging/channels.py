@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from hakken.imaging.masks import find_mask
 from hakken.imaging.registration import RegistrationResult, register
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 from hakken.study import Study
-from hakken.volume import Volume
+from hakken.core.volume import Volume
 
 
 @dataclass(frozen=True)

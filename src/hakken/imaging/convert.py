@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from hakken.volume import Geometry, Volume, triple
+from hakken.core.volume import Geometry, Volume, triple
 
 
 def to_image(volume: Volume) -> sitk.Image:

@@ -21,11 +21,11 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from hakken.errors import HakkenError
-from hakken.files import replacing
+from hakken.core.errors import HakkenError
+from hakken.core.files import replacing
 from hakken.imaging.convert import from_image, to_image
 from hakken.imaging.dicom import is_dicom, read_series
-from hakken.volume import Geometry, Volume, triple
+from hakken.core.volume import Geometry, Volume, triple
 
 NIFTI = (".nii.gz", ".nii")
 META = (".mha", ".mhd")
@@ -98,7 +98,7 @@ def write_transform(path: Path, transform: sitk.Transform) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Like `hakken.files.replacing`, for SimpleITK: it reports a full disk without its number, or not at all."""
+    """Like `hakken.core.files.replacing`, for SimpleITK: it reports a full disk without its number, or not at all."""
     with replacing(path) as temporary:
         try:
             yield temporary

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.imaging.prepared import Lesion
-from hakken.volume import Geometry, Volume
+from hakken.core.volume import Geometry, Volume
 
 Labels = NDArray[np.int16]
 COLUMNS = ("lesion", "x", "y", "z", "diameter_mm")

@@ -12,9 +12,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.imaging.convert import from_image, to_image
-from hakken.volume import Geometry, Volume
+from hakken.core.volume import Geometry, Volume
 
 Kind = Literal["brain", "body", "nonzero", "none"]
 Modality = Literal["mr", "ct", "pet", "xray", "endoscopy"]

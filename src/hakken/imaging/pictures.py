@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from hakken.imaging.registration import resample
-from hakken.volume import Geometry, Volume
+from hakken.core.volume import Geometry, Volume
 
 HEIGHT = 360
 GAP = 6

@@ -16,9 +16,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hakken.errors import HakkenError
-from hakken.files import read_json, replacing, write_json
-from hakken.volume import Geometry
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, replacing, write_json
+from hakken.core.volume import Geometry
 
 Kind = Literal["included", "excluded"]
 
@@ -96,6 +96,14 @@ class PreparedCase:
         if not self.has_truth:
             raise HakkenError(f"case {self.case_id}: has no lesion labels; add its lesion mask or lesion table")
         return self._load("labels.npy", mmap)
+
+    def intensities(self) -> NDArray[np.float32]:
+        """Return the channels, float32 (c, z, y, x), as they were before normalisation, clipped as it clipped them."""
+        same = {"zero": 0.0, "one": 1.0}
+        records = [self.normalisation.get(name, same) for name in self.channels]
+        ends = ([record[end] for record in records] for end in same)
+        zero, one = (np.array(values, np.float32).reshape(-1, 1, 1, 1) for values in ends)
+        return np.asarray(zero + self.image().astype(np.float32) * (one - zero), np.float32)
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the folder as plain values, for JSON."""

@@ -19,7 +19,7 @@ from typing import Any
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 DAY = timedelta(days=1)
 LONGEST = timedelta(hours=24)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
 from hakken.inference.dense import ScoreMap, at_lattice
-from hakken.volume import Geometry
+from hakken.core.volume import Geometry
 
 Floats = NDArray[np.float64]
 SMOOTHING = 0.7  # SD of the Gaussian in lattice steps
@@ -33,16 +33,23 @@ class Candidates:
     """Candidates of one case, highest score first.
 
     ``xyz`` (n, 3) x, y, z in mm, LPS; ``score`` (n,), a probability, an error or z; ``volume_mm3`` (n,) of the nearest
-    part of the component; ``voxel`` (n, 3) z, y, x of the image, with fractions.
+    part of the component; ``voxel`` (n, 3) z, y, x of the image, with fractions. ``lesion`` (n,) are the labels of the
+    lesions that they lie in (0 is none), where they are known.
     """
 
     xyz: Floats
     score: Floats
     volume_mm3: Floats
     voxel: Floats
+    lesion: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.score)
+
+    @property
+    def highest(self) -> float:
+        """The highest score; 0 without candidates, which no score is below."""
+        return float(self.score.max()) if len(self.score) else 0.0
 
     def labels(self, labels: NDArray[Any]) -> NDArray[np.int64]:
         """Return for each candidate the label (0 is none) of the nearest voxel of ``labels`` (z, y, x)."""

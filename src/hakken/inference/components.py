@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hakken.inference.candidates import EVERYWHERE, Candidates
-from hakken.volume import Geometry
+from hakken.core.volume import Geometry
 
 
 def components(

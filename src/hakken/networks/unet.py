@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -27,8 +27,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from hakken.networks.patch_cnn import InvalidArchitecture
-from hakken.study import Hyperparameters, Sizes
+from hakken.core.errors import InvalidArchitecture
+from hakken.networks.structure import Structure
 
 GROUP = 4
 
@@ -47,40 +47,16 @@ OPERATIONS = {
 }
 
 
-@dataclass(frozen=True, order=True)
-class Size:
-    """A size at which a U-Net runs: its first ``levels`` levels, with the leading fraction ``features`` of the maps."""
-
-    levels: int
-    features: float = 1.0
-
-    @property
-    def words(self) -> str:
-        """The size as people read it, such as `5 levels` and `3 levels, 0.5 of the maps`."""
-        depth = "1 level" if self.levels == 1 else f"{self.levels} levels"
-        return depth + ("" if self.features == 1 else f", {self.features:g} of the maps")
-
-
-def sizes_of(sizes: Sizes, parameters: Hyperparameters) -> tuple[Size, ...]:
-    """Return the sizes that a study names, the largest first; the whole depth where it names none.
-
-    >>> [size.words for size in sizes_of(Sizes(levels=(2, 3), features=(0.5, 1)), Hyperparameters(poolings=2))]
-    ['3 levels', '3 levels, 0.5 of the maps', '2 levels', '2 levels, 0.5 of the maps']
-    """
-    depths = sizes.levels or (parameters.poolings + 1,)
-    return tuple(sorted((Size(depth, width) for depth in depths for width in sizes.features), reverse=True))
-
-
 class UNet(nn.Module):
     """Images (b, channels, ...) to maps (b, outputs, ...) of the same extent, linear (logits, or values).
 
     With ``dimensions=3`` images are (b, c, z, y, x). With ``dimensions=2`` they are (b, c, y, x), or (b, c, z, y, x),
-    whose slices are then seen one by one. There are ``parameters.poolings`` + 1 levels of ``convolutions`` layers, each
+    whose slices are then seen one by one. There are ``structure.poolings`` + 1 levels of ``convolutions`` layers, each
     with ReLU. ``widths``, the maps of each level, are those of `level_widths` unless given, in whole groups.
     ``batch_norm`` switches the normalisation, which is by groups (see above); ``dropout`` stands where the descent
     ends. Raises InvalidArchitecture for widths that are none.
 
-    >>> network = UNet(3, 1, 2, Hyperparameters(poolings=4, convolutions=2, base_features=8))
+    >>> network = UNet(3, 1, 2, Structure(poolings=4, convolutions=2, base_features=8))
     >>> network.levels, network.widths
     (5, (8, 16, 32, 64, 128))
     >>> network(torch.zeros(5, 3, 30, 45), levels=3, features=0.5).shape
@@ -92,13 +68,13 @@ class UNet(nn.Module):
         channels: int,
         outputs: int,
         dimensions: int = 3,
-        parameters: Hyperparameters | None = None,
+        structure: Structure | None = None,
         widths: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        self.hyperparameters = parameters or Hyperparameters()
+        self.structure = structure or Structure()
         self.channels, self.outputs, self.dimensions = channels, outputs, dimensions
-        self.widths = level_widths(self.hyperparameters) if widths is None else tuple(widths)
+        self.widths = level_widths(self.structure) if widths is None else tuple(widths)
         if not self.widths or any(width < 1 or width % GROUP for width in self.widths):
             raise InvalidArchitecture(f"feature maps {self.widths}: give each level a positive multiple of {GROUP}")
         self.down = nn.ModuleList(self._block(*maps) for maps in pairwise((channels, *self.widths)))
@@ -114,7 +90,7 @@ class UNet(nn.Module):
     @property
     def patch_shape(self) -> tuple[int, int, int]:
         """Shape (z, y, x) of one patch in training, in voxels."""
-        edge = self.hyperparameters.patch_size
+        edge = self.structure.patch_size
         return (1 if self.dimensions == 2 else edge, edge, edge)
 
     @property
@@ -156,7 +132,7 @@ class UNet(nn.Module):
                 kept.append(found)
                 found = OPERATIONS[self.dimensions].pool(found, 2)
             found = _through(self.down[level], found, width)
-        found = functional.dropout(found, self.hyperparameters.dropout, self.training)
+        found = functional.dropout(found, self.structure.dropout, self.training)
         for level in reversed(range(len(kept))):
             doubled = self.rise[level](found, widths[level])
             found = _through(self.up[level], torch.cat([kept.pop(), doubled], 1), widths[level])
@@ -164,9 +140,9 @@ class UNet(nn.Module):
         return maps[(slice(None), slice(None), *(slice(extent) for extent in images.shape[2:]))]
 
     def _block(self, before: int, after: int, joined: int = 1) -> nn.ModuleList:
-        kernel, groups = self.hyperparameters.kernel, self.hyperparameters.batch_norm
+        kernel, groups = self.structure.kernel, self.structure.batch_norm
         layers = [_Layer(self.dimensions, before, after, kernel, groups=groups, joined=joined)]
-        for _ in range(self.hyperparameters.convolutions - 1):
+        for _ in range(self.structure.convolutions - 1):
             layers.append(_Layer(self.dimensions, after, after, kernel, groups=groups))
         return nn.ModuleList(layers)
 
@@ -177,8 +153,8 @@ def sub_network(network: UNet, levels: int | None = None, features: float = 1.0)
     It holds copies of the weights that are used at this size, and no others. Raises what `UNet.forward` raises.
     """
     widths = network.active(levels, features)
-    parameters = network.hyperparameters.model_copy(update={"poolings": len(widths) - 1})
-    small = UNet(network.channels, network.outputs, network.dimensions, parameters, widths)
+    structure = replace(network.structure, poolings=len(widths) - 1)
+    small = UNet(network.channels, network.outputs, network.dimensions, structure, widths)
     for name, part in small.named_modules():
         if isinstance(part, _Layer | _Doubling):
             whole = network.get_submodule(name)
@@ -189,13 +165,13 @@ def sub_network(network: UNet, levels: int | None = None, features: float = 1.0)
     return small.to(next(network.parameters()).device).train(network.training)
 
 
-def level_widths(parameters: Hyperparameters) -> tuple[int, ...]:
+def level_widths(structure: Structure) -> tuple[int, ...]:
     """Return the feature maps of each level: they grow by ``growth`` from one to the next, in whole groups.
 
-    >>> level_widths(Hyperparameters(poolings=3, base_features=8, growth=1.5))
+    >>> level_widths(Structure(poolings=3, base_features=8, growth=1.5))
     (8, 12, 20, 28)
     """
-    exact = [parameters.base_features * parameters.growth**level for level in range(parameters.poolings + 1)]
+    exact = [structure.base_features * structure.growth**level for level in range(structure.poolings + 1)]
     return tuple(GROUP * math.ceil(round(maps, 6) / GROUP) for maps in exact)
 
 

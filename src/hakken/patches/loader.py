@@ -9,23 +9,24 @@ of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
+from hakken.core.seeds import derive_seed
+from hakken.core.tensors import arrange_images
 from hakken.patches.augment import Augmentation, Frame, augment, limits
+from hakken.patches.passes import Numbers, Passes, Turns, iterated
 from hakken.patches.sampling import Kind
 from hakken.patches.shards import PatchStore
-from hakken.seeds import derive_seed
 
-Numbers = NDArray[np.intp]
+Move = Callable[[Tensor, Numbers], Tensor]
+"""Stored patches (b, c, p, ...) and their numbers in the store (b,), to patches of the same shape."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Batch:
             for start in range(0, len(self), size)
         ]
 
+    def arranged(self, channels_last: bool) -> Batch:
+        """Return the batch with its images in the order of memory that networks with such weights want."""
+        return replace(self, images=arrange_images(self.images, channels_last)) if channels_last else self
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -72,7 +77,8 @@ class PatchLoader:
 
     ``negative_ratio`` negatives come with a positive, ``hard_fraction`` of them hard ones (all of the kind there is,
     where the store lacks the other); an infinite ratio takes negatives alone. ``augmentation`` is a strength 0..1 or
-    the amounts themselves. With ``classes`` a positive's target is the index of its class. Raises HakkenError when the
+    the amounts themselves. With ``classes`` a positive's target is the index of its class. Patches are those of
+    ``cases`` alone, where some are named; ``move`` changes the stored patches before they are augmented. Raises HakkenError when the
     store has no positives or no negatives that are asked for, a positive's class is none of ``classes``, or the patches
     are smaller than ``patch_size``.
     """
@@ -89,8 +95,11 @@ class PatchLoader:
         seed: int,
         device: torch.device | str = "cpu",
         classes: Sequence[str] = (),
+        cases: Collection[str] | None = None,
+        move: Move | None = None,
     ) -> None:
         self.store = store
+        self.move = move
         self.batch_size = batch_size
         self.seed = seed
         self.device = torch.device(device)
@@ -103,9 +112,11 @@ class PatchLoader:
             )
         self.frame = Frame(patch_size, layout.edge, layout.spacing_mm[::-1][-layout.axes :])
         self.positive_fraction = 1 / (1 + negative_ratio)
+        chosen = np.ones(len(store), bool) if cases is None else np.isin(store.cases, list(cases))
+        self._of_kind = {kind: numbers[chosen[numbers]] for kind in Kind for numbers in [store.of_kind(kind)]}
         self.targets = self._targets(classes)
-        self._passes: dict[Kind, _Passes | _Turns] = {
-            kind: _Passes(store.of_kind(kind), seed, kind.name.lower()) for kind in Kind
+        self._passes: dict[Kind, Passes | Turns] = {
+            kind: Passes(self._of_kind[kind], seed, kind.name.lower()) for kind in Kind
         }
         if classes:
             self._passes[Kind.POSITIVE] = self._by_class(len(classes))
@@ -114,7 +125,10 @@ class PatchLoader:
     def batch(self, step: int) -> Batch:
         """Return the batch of ``step`` (0, 1, ...); the same seed and step always give the same batch."""
         patches = self.choose(step)
-        images = self._to_device(self.store.read(patches, limits(self.augmentation, self.frame).edge))
+        edge = None if self.move is not None else limits(self.augmentation, self.frame).edge
+        images = self._to_device(self.store.read(patches, edge))
+        if self.move is not None:
+            images = self.move(images, patches)
         targets = torch.from_numpy(self.targets[patches])
         generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, "augmentation", step))
         hidden = self.store.layout.targets
@@ -133,23 +147,9 @@ class PatchLoader:
         ]
         return np.sort(np.concatenate(parts))
 
-    def iterate(self, start_step: int = 0, prefetch: bool = True, stride: int = 1) -> Iterator[Batch]:
-        """Yield the batch of ``start_step`` and every ``stride``-th after it, without end.
-
-        With ``prefetch`` a thread makes the next one while this one is used.
-        """
-        if not prefetch:
-            step = start_step
-            while True:
-                yield self.batch(step)
-                step += stride
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="patches") as pool:
-            step = start_step
-            coming = pool.submit(self.batch, step)
-            while True:
-                step += stride
-                ready, coming = coming.result(), pool.submit(self.batch, step)
-                yield ready
+    def iterate(self, start: int = 0, *, prefetch: bool = True, stride: int = 1) -> Iterator[Batch]:
+        """Yield the batch of step ``start`` and every ``stride``-th after it, without end."""
+        return iterated(self.batch, start, prefetch=prefetch, stride=stride)
 
     def _used(self, step: int) -> Counts:
         """Return how many patches of each kind the steps before ``step`` hold."""
@@ -170,11 +170,10 @@ class PatchLoader:
 
     def _targets(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """Return the target (n,) of each patch of the store."""
-        positive = self.store.kinds == Kind.POSITIVE
         if not classes:
-            return np.asarray(positive, np.int64)
+            return np.asarray(self.store.kinds == Kind.POSITIVE, np.int64)
         number = {name: index for index, name in enumerate(classes)}
-        unknown = sorted(set(self.store.classes[positive].tolist()) - set(number))
+        unknown = sorted(set(self.store.classes[self._of_kind[Kind.POSITIVE]].tolist()) - set(number))
         if unknown:
             raise HakkenError(
                 f"{self.store.folder}: a lesion has the class `{unknown[0]}`; cohort.classes of the study names "
@@ -182,11 +181,11 @@ class PatchLoader:
             )
         return np.array([number.get(name, 0) for name in self.store.classes.tolist()], np.int64)
 
-    def _by_class(self, classes: int) -> _Turns:
+    def _by_class(self, classes: int) -> Turns:
         """Return the positives such that each class comes equally often, however frequent it is."""
-        positives = self.store.of_kind(Kind.POSITIVE)
+        positives = self._of_kind[Kind.POSITIVE]
         groups = [positives[self.targets[positives] == number] for number in range(classes)]
-        return _Turns([_Passes(group, self.seed, f"class {n}") for n, group in enumerate(groups) if len(group)])
+        return Turns([Passes(group, self.seed, f"class {n}") for n, group in enumerate(groups) if len(group)])
 
     def _to_device(self, patches: NDArray[np.float16]) -> Tensor:
         """Return patches as float32 on the device; they travel as float16, from pinned memory to a GPU."""
@@ -194,55 +193,3 @@ class PatchLoader:
         if self.device.type == "cuda":
             images = images.pin_memory().to(self.device, non_blocking=True)
         return images.float()
-
-
-class _Turns:
-    """An endless sequence of patch numbers in which several sequences take turns."""
-
-    def __init__(self, sequences: Sequence[_Passes]) -> None:
-        self.sequences = sequences
-
-    def __len__(self) -> int:
-        return sum(map(len, self.sequences))
-
-    def take(self, start: int, stop: int) -> Numbers:
-        """Return the numbers at positions start..stop of the sequence."""
-        places = np.arange(start, stop)
-        found = np.empty(len(places), np.intp)
-        for number, sequence in enumerate(self.sequences):
-            mine = places % len(self.sequences) == number
-            turns = places[mine] // len(self.sequences)
-            if len(turns):
-                found[mine] = sequence.take(int(turns[0]), int(turns[-1]) + 1)
-        return found
-
-
-class _Passes:
-    """An endless sequence of patch numbers: shuffled passes over ``patches``, one after the other."""
-
-    def __init__(self, patches: NDArray[np.integer[Any]], seed: int, role: str) -> None:
-        self.patches = patches
-        self.seed = seed
-        self.role = role
-        self._order: tuple[int, Numbers] = (-1, np.empty(0, np.intp))
-
-    def __len__(self) -> int:
-        return len(self.patches)
-
-    def take(self, start: int, stop: int) -> Numbers:
-        """Return the numbers at positions start..stop of the sequence."""
-        parts = [np.empty(0, np.intp)]
-        while start < stop:
-            number, first = divmod(start, len(self.patches))
-            part = self._pass(number)[first : first + stop - start]
-            parts.append(part)
-            start += len(part)
-        return np.concatenate(parts)
-
-    def _pass(self, number: int) -> Numbers:
-        """Return one pass, keeping the latest: most batches lie within it."""
-        known, order = self._order
-        if known != number:
-            order = np.random.default_rng(derive_seed(self.seed, self.role, number)).permutation(self.patches)
-            self._order = (number, order)
-        return order

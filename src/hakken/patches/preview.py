@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.files import replacing
+from hakken.core.files import replacing
 from hakken.patches.sampling import Kind
 from hakken.patches.shards import PatchStore
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.errors import HakkenError
-from hakken.seeds import derive_seed
+from hakken.core.errors import HakkenError
+from hakken.core.seeds import derive_seed
 from hakken.study import Patches, Spacing
 
 Mask = NDArray[np.bool_]

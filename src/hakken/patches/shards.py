@@ -22,8 +22,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hakken.errors import HakkenError
-from hakken.files import read_json, replacing, sha256_file, write_json, write_text
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, replacing, sha256_file, write_json, write_text
 from hakken.patches.sampling import Centres, Kind
 from hakken.study import Spacing
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hakken.columns import FIRST_ROW
-from hakken.errors import HakkenError
+from hakken.core.tables import FIRST_ROW
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Floats
 from hakken.report.figure import Machine, TrialRecord
 from hakken.report.tables import Cell, numbers, read_rows, write_rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hakken.files import read_json
+from hakken.core.files import read_json
 
 COST = ".cost.json"
 TRIAL = "trial"
@@ -18,7 +18,8 @@ TRIAL = "trial"
 class JobCost:
     """One job: wall-clock, CPU and GPU seconds of the attempt that ended well and of the earlier ones that did not.
 
-    ``gpu_seconds`` are those of all its GPUs together. ``unfinished`` attempts were killed or failed.
+    ``gpu_seconds`` are those of all its GPUs together. ``unfinished`` attempts were killed or failed. ``inputs`` and
+    ``outputs`` are the paths of its files.
     """
 
     stage: str
@@ -30,6 +31,8 @@ class JobCost:
     unfinished: int = 0
     unfinished_seconds: float = 0.0
     unfinished_cpu_seconds: float = 0.0
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
     @property
     def all_seconds(self) -> float:
@@ -139,6 +142,8 @@ def _job(stage: str, path: Path, results: Path) -> JobCost:
         len(earlier),
         _sum(earlier, "seconds"),
         _sum(earlier, "cpu_seconds"),
+        tuple(said.get("files", {}).get("inputs", ())),
+        tuple(said.get("files", {}).get("outputs", ())),
     )
 
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hakken.errors import HakkenError
-from hakken.files import read_json, sha256_file, sha256_json
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, sha256_file, sha256_json
 from hakken.search.course import TimedTrial
 from hakken.search.trial import FINISHED, State, Trial
 from hakken.study import Study

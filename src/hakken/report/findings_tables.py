@@ -11,11 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from hakken.columns import Columns, read_columns
-from hakken.errors import HakkenError
+from hakken.core.tables import Table, read_table
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
 from hakken.evaluation.strata import diameter_ranges
-from hakken.names import nearest
+from hakken.core.names import nearest
 
 POINT = ("x", "y", "z")
 KINDS = ("included", "excluded")
@@ -31,8 +31,8 @@ class Truth:
 
     cases: Cases
     lesions: Lesions
-    case_table: Columns
-    lesion_table: Columns
+    case_table: Table
+    lesion_table: Table
     unit: str
     assumed: int
 
@@ -53,13 +53,13 @@ def read_truth(cases: Path, lesions: Path, *, cluster: str | None, unknown_diame
     values are resampled together, ``patient`` (or each case alone) where it is None. Raises HakkenError naming file,
     row and column of what cannot be used.
     """
-    table = read_columns(cases, ("case_id",))
+    table = read_table(cases, ("case_id",))
     if cluster is not None and cluster not in table:
         raise HakkenError(f"{cases}: column {cluster} is missing{nearest(cluster, table.cells)}; --cluster names one")
     unit = cluster or ("patient" if "patient" in table else "case_id")
     with _naming(cases, "cases"):
         cohort = Cases.of(table.text("case_id"), table.text(unit))
-    truth = read_columns(lesions, ("case_id", "lesion_id", *POINT, "diameter_mm"))
+    truth = read_table(lesions, ("case_id", "lesion_id", *POINT, "diameter_mm"))
     kinds = truth.choices("kind", KINDS) if "kind" in truth else ["included"] * len(truth)
     _require_unique(truth, ("case_id", "lesion_id"), "lesion")
     with _naming(lesions, "lesions"):
@@ -76,7 +76,7 @@ def read_truth(cases: Path, lesions: Path, *, cluster: str | None, unknown_diame
 
 def read_marks(
     candidates: Path, truth: Truth, overlaps: Path | None, *, hit: str = "distance"
-) -> tuple[Findings, Columns, list[str]]:
+) -> tuple[Findings, Table, list[str]]:
     """Read candidates (``case_id, x, y, z, score``) of a cohort; returns findings, their table, and warnings.
 
     Under the rule ``hit`` `inside` a column ``lesion_id`` holds the lesion whose mask a candidate lies in (empty:
@@ -84,7 +84,7 @@ def read_marks(
     ``overlaps`` (``case_id, lesion_id, candidate_id, iou``) refers to a column ``candidate_id``. Raises HakkenError
     naming file, row and column of what cannot be used, and the column that the rule ``hit`` lacks.
     """
-    table = read_columns(candidates, ("case_id", *POINT, "score"))
+    table = read_table(candidates, ("case_id", *POINT, "score"))
     inside, spheres = hit == "inside", hit.startswith("overlap:") and overlaps is None
     if inside and "lesion_id" not in table:
         raise HakkenError(f"{candidates}: column lesion_id is missing; --hit inside needs the lesion each mark lies in")
@@ -105,7 +105,7 @@ def read_marks(
     return Findings(truth.cases, truth.lesions, marks, found), table, warnings
 
 
-def cut(findings: Findings, truth: Truth, marks: Columns, by: str) -> list[Stratum]:
+def cut(findings: Findings, truth: Truth, marks: Table, by: str) -> list[Stratum]:
     """Return the strata of findings by ``diameter:BORDERS`` in mm, or by a column of the cases or the lesions.
 
     A column that the cases have, such as ``patient``, cuts the cases, whatever other tables repeat it.
@@ -160,7 +160,7 @@ def _borders(by: str, text: str) -> list[float]:
     return borders
 
 
-def _labels(table: Columns, truth: Truth) -> Ints:
+def _labels(table: Table, truth: Truth) -> Ints:
     """Return the row (from 1) of the lesion that each mark names, 0 where it names none."""
     known = _lesion_rows(truth)
     cells = list(zip(table.cells["case_id"], table.cells["lesion_id"], strict=True))
@@ -170,8 +170,8 @@ def _labels(table: Columns, truth: Truth) -> Ints:
     return np.array([known[key] + 1 if key[1] else 0 for key in cells], np.int64)
 
 
-def _read_overlaps(path: Path, marks: Columns, truth: Truth) -> Overlaps:
-    table = read_columns(path, ("case_id", "lesion_id", "candidate_id", "iou"))
+def _read_overlaps(path: Path, marks: Table, truth: Truth) -> Overlaps:
+    table = read_table(path, ("case_id", "lesion_id", "candidate_id", "iou"))
     if "candidate_id" not in marks:
         raise HakkenError(f"{marks.path}: column candidate_id is missing; {path} refers to it")
     _require_unique(marks, ("case_id", "candidate_id"), "candidate")
@@ -185,7 +185,7 @@ def _read_overlaps(path: Path, marks: Columns, truth: Truth) -> Overlaps:
     return Overlaps(_rows(table, "candidate_id", rows[0]), _rows(table, "lesion_id", rows[1]), iou)
 
 
-def _rows(table: Columns, column: str, rows: dict[tuple[str, str], int]) -> Ints:
+def _rows(table: Table, column: str, rows: dict[tuple[str, str], int]) -> Ints:
     keys = list(zip(table.text("case_id"), table.text(column), strict=True))
     for entry, key in enumerate(keys):
         if key not in rows:
@@ -198,11 +198,11 @@ def _lesion_rows(truth: Truth) -> dict[tuple[str, str], int]:
     return {key: row for row, key in enumerate(zip(table.cells["case_id"], table.cells["lesion_id"], strict=True))}
 
 
-def _points(table: Columns) -> Floats:
+def _points(table: Table) -> Floats:
     return np.stack([table.numbers(axis) for axis in POINT], axis=1)
 
 
-def _require_unique(table: Columns, columns: tuple[str, ...], what: str) -> None:
+def _require_unique(table: Table, columns: tuple[str, ...], what: str) -> None:
     first: dict[tuple[str, ...], int] = {}
     for entry, key in enumerate(zip(*(table.text(column) for column in columns), strict=True)):
         if key in first:

@@ -14,7 +14,7 @@ from hakken.search import Dimension, Space, Trial, cube
 from hakken.search.effects import Curve, Shares, partial_dependence, variance_shares
 from hakken.search.surrogate import surrogate
 from hakken.search.trial import Value
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 
 FEWEST = 6
 """Fewer measured trials than this are not modelled."""

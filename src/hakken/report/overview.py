@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from hakken.report.measurements import measurements
-from hakken.report.result import StudyResult
+from hakken.report.result import SELECTED, StudyResult
 
 HEADS = ("study", "published", "measured on test, selected", "on", "unclear in the publication")
 
@@ -32,13 +31,14 @@ def overview_page(results: Sequence[StudyResult], picture: str) -> str:
 
 def _row(result: StudyResult) -> tuple[str, ...]:
     study, published = result.study, result.study.published
-    measured = measurements(study, result.evaluations, "FP/case")
-    ours = "; ".join(f"{head} {cells[1]}" for head, cells in measured.rows)
-    counts = f"{measured.counted}: {measured.counts[1]}"
+    key = next((key for key in (("test", SELECTED), ("records", SELECTED)) if key in result.measurements))
+    measured = result.measurements[key]
+    ours = "; ".join(f"{row.name.strip()} {row.cell}" for row in measured.rows)
+    counts = ", ".join(f"{count} {what}" for what, count in measured.main.counts.items())
     return (
         f"`{study.name}`",
         f"{published.result} ({published.citation})" if published else "nothing",
-        f"{ours} ({measured.intervals})",
+        f"{ours} ({measured.main.intervals})",
         f"{study.data}, scale `{study.scale}`; {counts}",
         (published.unclear if published else "") or "",
     )

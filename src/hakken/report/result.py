@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hakken.files import read_json
+from hakken.core.files import read_json
+from hakken.outcomes import Row
 from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
 from hakken.report.seal import require_opening
+from hakken.runs.measurement import Measurement, read_measurement
 from hakken.study import Study
 
-Interval = dict[str, Any]
+SELECTED, DEFAULT = "selected", "default"
+HEADS = {("validation", SELECTED): "validation", ("test", SELECTED): "test", ("test", DEFAULT): "test, untuned default"}
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """Everything that the report says; the nested mappings are the files' own."""
+    """Everything that the report says.
+
+    ``records`` say which trial each trained model is, ``measurements`` hold what was measured by part and model, in the
+    order in which it is shown. ``optimism`` is None where nothing was chosen among trials; ``openings`` are none of a
+    study without cases.
+    """
 
     study: Study
     folder: Path
-    selection: dict[str, Any]
-    optimism: dict[str, Any]
-    freeze: dict[str, Any]
-    evaluations: dict[tuple[str, str], dict[str, Any]]  # by (part, model)
+    records: Mapping[str, dict[str, Any]]
+    measurements: Mapping[tuple[str, str], Measurement]
+    optimism: dict[str, Any] | None
+    hashes: Mapping[str, Any]
     openings: list[dict[str, Any]]
     jobs: tuple[JobCost, ...]
+
+    @property
+    def main(self) -> tuple[tuple[str, str], ...]:
+        """The part and model of each column of the table of what was measured.
+
+        The selected model on validation and test, the untuned default and the baselines on test; variants have a table
+        of their own.
+        """
+        shown = (SELECTED, DEFAULT, *self.study.baselines)
+        columns = [key for key in self.measurements if key[1] in shown]
+        return tuple(key for key in columns if key[1] == SELECTED or key[0] != "validation")
+
+    @property
+    def selected(self) -> dict[str, Any]:
+        """The record of the trial that was selected."""
+        found: dict[str, Any] = self.records[SELECTED]["trial"]
+        return found
+
+    @property
+    def trials(self) -> int:
+        """Number of trials of the search, failed ones included."""
+        return int(sum(self.records[SELECTED]["trials"].values()))
 
     @property
     def costs(self) -> tuple[StageCost, ...]:
         """What each stage has cost."""
         return by_stage(self.jobs)
-
-    @property
-    def trials(self) -> int:
-        """Number of trials of the search, failed ones included."""
-        return int(sum(self.selection["trials"].values()))
 
     @property
     def cpu_hours(self) -> float:
@@ -45,12 +71,19 @@ class StudyResult:
     @property
     def gpu_hours(self) -> float:
         """GPU-hours of the trainings."""
-        return float(self.selection["gpu_seconds"]) / 3600
+        return sum(float(record["gpu_seconds"]) for record in self.records.values()) / 3600
 
     @property
     def peak_mb(self) -> float:
         """Largest resident memory of a job in MB."""
         return max((cost.peak_mb for cost in self.costs), default=0.0)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What warns, with what it warns of."""
+        return tuple(
+            f"{head_of(*key)}: {line}" for key in self.main for line in self.measurements[key].warnings
+        )
 
 
 def gather(study: Study, folder: Path) -> StudyResult:
@@ -58,30 +91,61 @@ def gather(study: Study, folder: Path) -> StudyResult:
 
     Raises HakkenError naming a missing file, or the ledger of test openings when it was tampered with.
     """
+    opening, optimism, freeze = folder / "test" / "opening.json", folder / "optimism.json", folder / "freeze.json"
+    records = {path.stem: read_json(path) for path in sorted(folder.glob("models/*.json"))}
+    found = {path.parts[-3:-1]: path.parent for path in folder.glob("measurements/*/*/measurement.json")}
+    order = sorted(found, key=lambda key: _place(key[0], key[1], study))
     return StudyResult(
         study=study,
         folder=folder,
-        selection=read_json(folder / "selected.json"),
-        optimism=read_json(folder / "evaluation" / "validation" / "optimism.json"),
-        freeze=read_json(folder / "freeze.json"),
-        evaluations={
-            (part, model): read_json(folder / "evaluation" / part / f"{model}.json")
-            for part in ("validation", "test")
-            for model in ("selected", "default")
-        },
-        openings=require_opening(folder / "openings.jsonl", read_json(folder / "test" / "opening.json")),
+        records=records,
+        measurements={(part, model): read_measurement(found[part, model]) for part, model in order},
+        optimism=read_json(optimism) if optimism.exists() else None,
+        hashes=read_json(freeze)["hashes"] if freeze.exists() else {},
+        openings=require_opening(folder / "openings.jsonl", read_json(opening)) if opening.exists() else [],
         jobs=read_jobs(folder / "logs"),
     )
 
 
-def with_interval(entry: Interval | None, digits: int = 2) -> str:
+def _place(part: str, model: str, study: Study) -> tuple[int, int, str]:
+    """Return where a measurement stands: selected, default, baselines, variants; validation before test."""
+    known = (SELECTED, DEFAULT, *study.baselines)
+    return known.index(model) if model in known else len(known), ("validation", "test").index(part) if part in (
+        "validation",
+        "test",
+    ) else 2, model
+
+
+def head_of(part: str, model: str) -> str:
+    """Return the head of a column of the table of what was measured.
+
+    >>> head_of("test", "selected"), head_of("test", "brightest_components")
+    ('test', 'test, brightest components')
+    """
+    return HEADS.get((part, model), f"{part}, {model.replace('_', ' ')}" if part != "records" else model)
+
+
+def measured_table(result: StudyResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the heads of the columns, and a row of cells for each number, its name first."""
+    columns = [result.measurements[key] for key in result.main]
+    names = list(dict.fromkeys(row.name for column in columns for row in column.rows))
+    known: list[dict[str, Row]] = [{row.name: row for row in column.rows} for column in columns]
+    rows = [(name, *(found[name].cell if name in found else "" for found in known)) for name in names]
+    return tuple(head_of(*key) for key in result.main), rows
+
+
+def counted(result: StudyResult) -> tuple[str, list[str]]:
+    """Return what was counted, and how many in each column."""
+    columns = [result.measurements[key].main.counts for key in result.main]
+    names = list(columns[0]) if columns else []
+    return ", ".join(names), [", ".join(str(counts.get(name, "")) for name in names) for counts in columns]
+
+
+def with_interval(entry: Mapping[str, Any] | None, digits: int = 2) -> str:
     """Return `0.71 [0.62, 0.80]`, without the interval where there is none, or `undefined`."""
-    if entry is None or entry.get("value") is None:
+    if entry is None:
         return "undefined"
-    value = f"{entry['value']:.{digits}f}"
-    if entry.get("low") is None or entry.get("high") is None:
-        return value
-    return f"{value} [{entry['low']:.{digits}f}, {entry['high']:.{digits}f}]"
+    return Row("", entry.get("value"), entry.get("low"), entry.get("high"), digits).cell
 
 
 def plain(value: Any) -> str:

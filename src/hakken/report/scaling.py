@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hakken.errors import HakkenError
-from hakken.files import read_json
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json
 from hakken.report.tables import Cell, read_rows, write_rows
 from hakken.training.scaling import Scaled
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hakken.errors import HakkenError
-from hakken.files import sha256_json, write_text
+from hakken.core.errors import HakkenError
+from hakken.core.files import sha256_json, write_text
 
 ORIGIN = "0" * 64
 

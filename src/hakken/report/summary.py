@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hakken.report.measurements import measurements
-from hakken.report.result import StudyResult, plain, with_interval
+from hakken.report.result import StudyResult, measured_table, plain, with_interval
 
 WIDTH = 34
 
@@ -16,7 +15,8 @@ def summarise(result: StudyResult) -> str:
         f"{study.title or study.name}",
         f"study {study.name} at scale {study.scale}, data: {study.data}; research use only",
         "",
-        *_measurements(result),
+        *_measured(result),
+        *(f"warning: {line}" for line in result.warnings),
         "",
         *_selection(result),
         "",
@@ -27,28 +27,34 @@ def summarise(result: StudyResult) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _measurements(result: StudyResult) -> list[str]:
+def _measured(result: StudyResult) -> list[str]:
     """Return the table of what was measured, with 95 % intervals."""
-    heads = ["validation", f"test (opening {len(result.openings)})", "test, untuned default"]
-    table = measurements(result.study, result.evaluations, "FPs/case")
-    return [_row(table.intervals, heads), *(_row(head, list(cells)) for head, cells in table.rows)]
+    heads, rows = measured_table(result)
+    opened = f"test (opening {len(result.openings)})"
+    shown = [opened if head == "test" and result.openings else head for head in heads]
+    intervals = result.measurements[result.main[0]].main.intervals
+    return [_row(intervals, shown), *(_row(name, list(cells)) for name, *cells in rows)]
 
 
 def _selection(result: StudyResult) -> list[str]:
     """Return the selected trial, how the search went and the selected parameters."""
-    best = result.selection["models"]["selected"]
-    states = ", ".join(f"{count} {state}" for state, count in result.selection["trials"].items())
-    untuned = result.selection["models"]["default"]["objective"]
-    honest = with_interval(result.optimism["corrected"], 3)
-    lines = [
-        f"selected: trial {best['number']} of {result.trials} ({states})",
-        f"  validation objective {best['objective']:.3f}, corrected for the choice of the best {honest}, "
-        f"untuned default {untuned:.3f}",
-    ]
+    best = result.selected
+    states = ", ".join(f"{count} {state}" for state, count in result.records["selected"]["trials"].items())
+    lines = [f"selected: trial {best['number']} of {result.trials} ({states})", f"  {_objective(result)}"]
     parameters = [f"{name} {plain(value)}" for name, value in best["parameters"].items()]
     for start in range(0, len(parameters), 4):
         lines.append("  " + "".join(f"{text:<32}" for text in parameters[start : start + 4]).rstrip())
     return lines
+
+
+def _objective(result: StudyResult) -> str:
+    """Return what the selected trial reached on validation, and what that is worth."""
+    words = [f"validation objective {result.selected['objective']:.3f}"]
+    if result.optimism is not None:
+        words.append(f"corrected for the choice of the best {with_interval(result.optimism['corrected'], 3)}")
+    if "default" in result.records:
+        words.append(f"untuned default {result.records['default']['trial']['objective']:.3f}")
+    return ", ".join(words)
 
 
 def _cost(result: StudyResult) -> list[str]:
@@ -60,20 +66,11 @@ def _cost(result: StudyResult) -> list[str]:
 
 
 def _paths(result: StudyResult) -> list[str]:
-    figures = {
-        "froc": "FROC figure",
-        "roc": "ROC figure",
-        "sizes": "sizes figure",
-        "grid": "grid figure",
-        "confusion": "confusion",
-        "search": "search figure",
-    }
-    lines = [
-        f"{label + ':':<15}{result.folder / 'figures' / name}.pdf (.svg, .png)"
-        for name, label in figures.items()
-        if name in result.study.figures
-    ]
-    return [*lines, f"{'report:':<15}{result.folder / 'report.html'}"]
+    first, *others = result.study.drawn or ("",)
+    lines = [f"{first + ' figure:':<18}{result.folder / 'figures' / first}.pdf (.svg, .png)"] if first else []
+    if others:
+        lines.append(f"{'more figures:':<18}{', '.join(others)} in {result.folder / 'figures'}")
+    return [*lines, f"{'report:':<18}{result.folder / 'report.html'}"]
 
 
 def _row(head: str, cells: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 PER_GPU_HOUR = "tokens_per_gpu_hour"
 PER_NODE_HOUR = "tokens_per_node_hour"

@@ -14,7 +14,7 @@ from hakken.search.scikit import ScikitEncoder, fit_scikit
 from hakken.search.source import source_weight
 from hakken.search.space import Key, Space
 from hakken.search.trial import Trial, Value
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 
 STARTS = 5  # best tried points, by posterior mean, that the local search starts from
 REACH = 3.0

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.search import publish
 from hakken.search.entry import Entry, Planned, Proposal, duration
 from hakken.search.lease import Lease, lease

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from hakken.errors import HakkenError
-from hakken.names import nearest
+from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
 from hakken.search import samplers
 from hakken.search.optuna_samplers import Kind, optuna_point
 from hakken.search.space import Key, Space

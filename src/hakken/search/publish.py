@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hakken.files import writing
+from hakken.core.files import writing
 
 TEMPORARY = ".tmp-"
 NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES}

@@ -9,7 +9,7 @@ import numpy as np
 from hakken.search import cube
 from hakken.search.space import Key, Space
 from hakken.search.trial import Value
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 
 ATTEMPTS = 64
 GRID_LIMIT = 4096

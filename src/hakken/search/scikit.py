@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.search import cube
 from hakken.search.cube import Floats, Points
 from hakken.search.gaussian import JITTER, Model, condition

@@ -22,7 +22,7 @@ class Settings:
 
     ``space`` is the mapping of a study file, ``first`` are points to try before anything else, in this order, ``prior``
     the finished trials of a related study, as points of this space. ``defaults`` are the values of hyper-parameters
-    that are not searched; with the name of the ``network`` they decide whether a proposal describes one.
+    that are not searched; with the name of the ``method`` they decide whether a proposal describes a network.
     """
 
     space: Mapping[str, Any]
@@ -33,7 +33,7 @@ class Settings:
     first: tuple[Mapping[str, Value], ...] = ()
     prior: tuple[Trial, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    network: str = "patch_cnn"
+    method: str = "patch_classifier"
 
     def propose(self, trials: Iterable[Trial], number: int) -> dict[str, Value]:
         """Return the parameters of trial ``number`` given all other ``trials``, finished and pending.

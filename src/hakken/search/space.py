@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from hakken.errors import HakkenError
-from hakken.names import nearest
+from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
 from hakken.search.trial import Value
 
 Kind = Literal["real", "integer", "categorical"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.search import cube
 from hakken.search.cube import Floats, Points
 from hakken.search.gaussian import Encoder, Model, fit

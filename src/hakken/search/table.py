@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from hakken.core.tables import table_text
 
 COLUMNS = (
     "number",
@@ -30,14 +30,12 @@ def sweep_table(records: Sequence[Mapping[str, Any]], parameters: Sequence[str])
     A record is what `trials/<trial>.json` holds; its `jobs`, `known` and `pending` become counts. Numbers keep every
     digit, booleans are `true` and `false`, a text stands on one line, and what is not known or inactive is empty.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *parameters])
+    rows = []
     for record in sorted(records, key=lambda record: record["number"]):
         values = record.get("parameters", {})
         cells = [record.get(column) for column in COLUMNS] + [values.get(name) for name in parameters]
-        writer.writerow([_cell(cell) for cell in cells])
-    return text.getvalue()
+        rows.append([_cell(cell) for cell in cells])
+    return table_text([*COLUMNS, *parameters], rows)
 
 
 def _cell(value: Any) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from hakken.errors import HakkenError
-from hakken.names import nearest
+from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
 
 Value = bool | int | float | str
 State = Literal["complete", "running", "failed", "pruned"]

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from pydantic import ConfigDict, validate_call
 
-from hakken import console
-from hakken.errors import HakkenError
-from hakken.files import writing_somewhere
+from hakken.core import console
+from hakken.core.errors import HakkenError
+from hakken.core.files import writing_somewhere
 from hakken.stages.attempts import STARTED, counted
 
-__all__ = ["Stage", "began", "stage"]
+__all__ = ["Stage", "arguments", "began", "load", "run", "stage"]
+
+OF_THE_ENGINE = ("stage", "caption")
+OFFERED = ("threads", "code")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,8 +40,8 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
     """Make a function a stage.
 
     Arguments may be plain values (strings, mappings); they are validated into the annotated types. The extra keyword
-    ``log`` names a file for its lines; what the stage has cost is written beside it. A HakkenError is shown as its
-    message alone and ends the process with status 2.
+    ``log`` names a file for its lines; what the stage has cost is written beside it, with the files that went in and
+    came out. A HakkenError is shown as its message alone and ends the process with status 2.
     """
     validated = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
     name = function.__name__.replace("_", " ")
@@ -45,11 +50,11 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         given = kwargs.pop("log", None)
         log = Path(str(given)) if given else None
-        label = str(kwargs.pop("label", name))
+        label, files = str(kwargs.pop("label", name)), kwargs.pop("files_of_job", None)
         try:
             with console.console(label, log):
                 try:
-                    with writing_somewhere(), counted(log):
+                    with writing_somewhere(), counted(log, files):
                         return validated(*args, **kwargs)
                 except HakkenError as error:
                     console.progress(f"error: {error}")
@@ -59,6 +64,38 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
             sys.exit(2)
 
     return run
+
+
+def run(name: str, inputs: Any, outputs: Any, params: Any, threads: int, log: str) -> None:
+    """Run the stage ``name`` of a job: its named files and parameters become the keyword arguments."""
+    function = load(name)
+    files = {"inputs": sorted(set(map(str, inputs))), "outputs": sorted(set(map(str, outputs)))}
+    function(**arguments(function, inputs, outputs, params, threads), log=log, files_of_job=files)
+
+
+def load(name: str) -> Stage[..., Any]:
+    """Return the stage of a rule: the function of the module of its name."""
+    found: Stage[..., Any] = getattr(import_module(f"{__name__}.{name}"), name)
+    return found
+
+
+def arguments(function: Callable[..., Any], inputs: Any, outputs: Any, params: Any, threads: int) -> dict[str, Any]:
+    """Return the keyword arguments of a stage from what a job holds by name.
+
+    A name without files is left to its default. What the engine needs for itself (`OF_THE_ENGINE`) is none of the
+    stage's; threads and the digest of the code are given to stages that ask for them.
+    """
+    known = inspect.signature(function).parameters
+    given = {**dict(inputs.items()), **dict(outputs.items()), **dict(params.items()), "threads": threads}
+    found = {}
+    for key, value in given.items():
+        asked = key in known
+        if key in OF_THE_ENGINE or (key in OFFERED and not asked):
+            continue
+        nothing = value is None or (isinstance(value, list) and not value)
+        if not (nothing and asked and known[key].default is not inspect.Parameter.empty):
+            found[key] = value
+    return found
 
 
 def began() -> float:

@@ -10,13 +10,13 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from hakken.errors import HakkenError
-from hakken.files import read_json, write_json
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, write_json
 
 STARTED = time.monotonic()
 COST = ".cost.json"
@@ -27,8 +27,8 @@ Cost = dict[str, Any]
 
 
 @contextmanager
-def counted(log: Path | None) -> Iterator[None]:
-    """Write beside ``log`` what the block has cost; nothing without a log."""
+def counted(log: Path | None, files: Mapping[str, list[str]] | None = None) -> Iterator[None]:
+    """Write beside ``log`` what the block has cost, with the ``files`` of its job; nothing without a log."""
     if log is None:
         yield
         return
@@ -45,7 +45,8 @@ def counted(log: Path | None) -> Iterator[None]:
             _write(running, earlier)
         raise
     _stop(renewing, ended)
-    write_json(log.with_suffix(COST), cost() | ({"unfinished": earlier} if earlier else {}))
+    spent = cost() | ({"unfinished": earlier} if earlier else {}) | ({"files": dict(files)} if files else {})
+    write_json(log.with_suffix(COST), spent)
     running.unlink(missing_ok=True)
 
 

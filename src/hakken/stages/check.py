@@ -1,34 +1,60 @@
-"""Check: read every image of a batch of cases before anything is computed from them."""
+"""Stage `check`: read every case of a batch before anything is computed from it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from hakken.cohort.case import Case
+from hakken.cohort.items import Item
 from hakken.cohort.table import read_table
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.files import write_json
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.core.files import sha256_file, sha256_json, write_json
+from hakken.core.problems import Problem, listed
 from hakken.imaging.checks import examine_case
-from hakken.problems import Problem, listed
 from hakken.stages import stage
 from hakken.study import Study
 
 
 @stage
 def check(*, study: Study, table: Path, cases: list[str], output: Path) -> None:
-    """Write ``output``, a JSON of {case id: digest of the reference channel's pixels}, for the ``cases`` of ``table``.
+    """Write ``output``, a JSON with the digest of the content of each of the ``cases`` of ``table``.
 
-    Raises HakkenError that lists every problem of every case: row, column, reason and remedy.
+    Of images that is the reference channel's pixels, of items all their files, which stand there as well. Raises
+    HakkenError that lists every problem of every case: row, column, reason and remedy.
     """
     digests: dict[str, str] = {}
+    items: list[Item] = []
     problems: list[Problem] = []
     for number, case in enumerate(read_table(table, study, files_exist=False).select(cases), start=1):
-        found = examine_case(case, study)
-        problems += found.problems
-        if found.pixel_digest is not None:
-            digests[case.case_id] = found.pixel_digest
-        verdict = f"{len(found.problems)} problems" if found.problems else "good"
+        if study.cohort.kind == "items":
+            found, item = _examine_item(case)
+            items += [item] if item else []
+            digest = sha256_json(sorted(item.sha256.values())) if item else None
+        else:
+            examined = examine_case(case, study)
+            found, digest = examined.problems, examined.pixel_digest
+        problems += found
+        if digest is not None:
+            digests[case.case_id] = digest
+        verdict = f"{len(found)} problems" if found else "good"
         progress(f"case {number}/{len(cases)} {case.case_id}: {verdict}")
     if problems:
         raise HakkenError(listed(problems, str(table)))
-    write_json(output, digests)
+    write_json(output, {"digests": digests, "items": [item.as_dict() for item in items]})
+
+
+def _examine_item(case: Case) -> tuple[list[Problem], Item | None]:
+    """Return what is wrong with the files of an item, and the item where nothing is."""
+    problems = [
+        Problem(case.case_id, column, f"no such file: {path}" if not path.exists() else f"{path} is empty", REMEDY, case.row)
+        for column, path in case.channels.items()
+        if not path.is_file() or path.stat().st_size == 0
+    ]
+    if problems:
+        return problems, None
+    digests = {column: sha256_file(path) for column, path in case.channels.items()}
+    return [], Item(case.case_id, case.patient, case.columns, case.channels, digests, case.label)
+
+
+REMEDY = "correct the path, which counts from the table's folder, or put the file there"

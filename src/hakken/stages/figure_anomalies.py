@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.figures.anomalies import AnomaliesInput, CaseInput, draw_anomalies
-from hakken.figures.publish import publish
-from hakken.figures.style import Origin
-from hakken.files import read_json
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.plots.anomalies import AnomaliesInput, CaseInput, draw_anomalies
+from hakken.plots.publish import publish
+from hakken.plots.style import Origin
+from hakken.core.files import read_json
 from hakken.imaging.prepared import PreparedCase, prepared_cases
 from hakken.report.figure import provenance
 from hakken.report.operating import chosen_words

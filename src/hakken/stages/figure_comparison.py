@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.figures.comparison import ComparisonInput, draw_comparison
-from hakken.figures.publish import publish
-from hakken.figures.slots import time_text
-from hakken.figures.style import Origin
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.plots.comparison import ComparisonInput, draw_comparison
+from hakken.plots.publish import publish
+from hakken.plots.slots import time_text
+from hakken.plots.style import Origin
 from hakken.report.comparison import DEFAULT, Plan, notes, read_comparison, write_comparison
 from hakken.report.figure import cost, provenance, read_trials
 from hakken.report.seal import read_openings
 from hakken.search.comparison import Group, common_level, speeds
 from hakken.stages import stage
 from hakken.study import Study
-from hakken.training.sweep import comparison_sweeps
+from hakken.runs.table import comparison_sweeps
 
 
 @stage

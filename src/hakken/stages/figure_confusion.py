@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from hakken.console import progress
-from hakken.figures.classes import MatrixInput, draw_matrices
-from hakken.figures.publish import publish
-from hakken.figures.style import Origin, interval_text
-from hakken.files import read_json
+from hakken.core.console import progress
+from hakken.plots.classes import MatrixInput, draw_matrices
+from hakken.plots.publish import publish
+from hakken.plots.style import Origin, interval_text
+from hakken.core.files import read_json
 from hakken.report.figure import provenance
 from hakken.report.seal import read_openings
 from hakken.report.starts import start_words

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hakken.console import progress
+from hakken.core.console import progress
 from hakken.evaluation.findings import Candidates
-from hakken.figures.expectations import ExpectationsInput, Row, draw_expectations
-from hakken.figures.publish import publish
-from hakken.figures.style import Origin
-from hakken.files import read_json
+from hakken.plots.expectations import ExpectationsInput, Row, draw_expectations
+from hakken.plots.publish import publish
+from hakken.plots.style import Origin
+from hakken.core.files import read_json
 from hakken.imaging.prepared import PreparedCase, prepared_cases
 from hakken.report.figure import provenance
 from hakken.report.seal import read_openings

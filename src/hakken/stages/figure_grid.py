@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.figures.grid import GridInput, LineInput, PanelInput, PointInput, draw_grid
-from hakken.figures.publish import publish
-from hakken.figures.style import Origin
-from hakken.files import read_json
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.plots.grid import GridInput, LineInput, PanelInput, PointInput, draw_grid
+from hakken.plots.publish import publish
+from hakken.plots.style import Origin
+from hakken.core.files import read_json
 from hakken.report.figure import provenance
 from hakken.report.seal import read_openings
 from hakken.stages import stage

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from hakken.console import progress
-from hakken.figures.learnt import TILES, DependenceInput, LearntInput, ParameterInput, draw_learnt
-from hakken.figures.publish import publish
-from hakken.figures.style import Origin
+from hakken.core.console import progress
+from hakken.plots.learnt import TILES, DependenceInput, LearntInput, ParameterInput, draw_learnt
+from hakken.plots.publish import publish
+from hakken.plots.style import Origin
 from hakken.report.figure import cost, provenance, read_trials
 from hakken.report.learnt import Learnt, border, learn, reading
 from hakken.report.seal import read_openings
 from hakken.search import Dimension, Space, Trial
 from hakken.search.effects import Curve
 from hakken.search.trial import Value
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 from hakken.stages import stage
 from hakken.study import Study
 

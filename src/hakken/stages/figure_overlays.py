@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hakken.console import progress
+from hakken.core.console import progress
 from hakken.evaluation.findings import Flags, Ints
 from hakken.evaluation.matching import Matching, Rules, match
 from hakken.evaluation.operating import false_at, found_at
-from hakken.figures.overlays import Kind, Mark, OverlaysInput, Tile, draw_overlays
-from hakken.figures.publish import publish
-from hakken.figures.style import Origin
-from hakken.files import read_json
+from hakken.plots.overlays import Kind, Mark, OverlaysInput, Tile, draw_overlays
+from hakken.plots.publish import publish
+from hakken.plots.style import Origin
+from hakken.core.files import read_json
 from hakken.imaging.prepared import PreparedCase, prepared_cases
 from hakken.report.figure import provenance
 from hakken.report.seal import read_openings
 from hakken.report.tables import cohort_of, read_candidates
 from hakken.stages import stage
 from hakken.study import Study
-from hakken.volume import Geometry
+from hakken.core.volume import Geometry
 
 FIELD_MM = 50.0
 FALSE_RADIUS_MM = 4.0

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.figures.publish import publish
-from hakken.figures.registration import PairInput, RegistrationInput, draw_registration
-from hakken.figures.style import Origin
-from hakken.files import read_json
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.plots.publish import publish
+from hakken.plots.registration import PairInput, RegistrationInput, draw_registration
+from hakken.plots.style import Origin
+from hakken.core.files import read_json
 from hakken.report.figure import provenance
 from hakken.report.seal import read_openings
 from hakken.stages import stage

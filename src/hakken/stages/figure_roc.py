@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from hakken.console import progress
-from hakken.figures.case_roc import CaseRocInput, CurveInput, Floats, Role, draw_case_roc
-from hakken.figures.publish import publish
-from hakken.figures.style import Origin
-from hakken.files import read_json
+from hakken.core.console import progress
+from hakken.plots.case_roc import CaseRocInput, CurveInput, Floats, Role, draw_case_roc
+from hakken.plots.publish import publish
+from hakken.plots.style import Origin
+from hakken.core.files import read_json
 from hakken.report.figure import provenance
 from hakken.report.measurements import case_rows
 from hakken.report.operating import chosen_words

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.figures.publish import publish
-from hakken.figures.scaling import ScalingInput, draw_scaling
-from hakken.figures.style import Origin
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.plots.publish import publish
+from hakken.plots.scaling import ScalingInput, draw_scaling
+from hakken.plots.style import Origin
 from hakken.report.figure import cost, provenance, read_trials
 from hakken.report.scaling import read_scaling, write_scaling
 from hakken.report.seal import read_openings

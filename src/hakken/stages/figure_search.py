@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hakken.console import progress
-from hakken.figures.publish import publish
-from hakken.figures.search import SearchInput, draw_search
-from hakken.figures.style import Origin
+from hakken.core.console import progress
+from hakken.plots.publish import publish
+from hakken.plots.search import SearchInput, draw_search
+from hakken.plots.style import Origin
 from hakken.report.figure import cost, provenance, read_trials
 from hakken.report.seal import read_openings
 from hakken.search.course import utilisation

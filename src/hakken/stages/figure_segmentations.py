@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hakken.console import progress
-from hakken.figures.publish import publish
-from hakken.figures.segmentations import Outline, SegmentationsInput, draw_segmentations
-from hakken.figures.style import Origin
+from hakken.core.console import progress
+from hakken.plots.publish import publish
+from hakken.plots.segmentations import Outline, SegmentationsInput, draw_segmentations
+from hakken.plots.style import Origin
 from hakken.imaging.prepared import PreparedCase, prepared_cases
-from hakken.inference.colour_threshold import intensities
-from hakken.inference.masks import Mask
+from hakken.baselines.colour_threshold import intensities
+from hakken.outcomes.masks import Mask
 from hakken.networks.unet import Size
 from hakken.report.figure import provenance
 from hakken.report.masks import read_masks, read_measure

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hakken.console import progress
-from hakken.figures.publish import publish
-from hakken.figures.sizes import Family, SizePoint, SizesInput, draw_sizes, short_number
-from hakken.figures.style import Origin, interval_text
-from hakken.files import read_json
-from hakken.inference.colour_threshold import Threshold
+from hakken.core.console import progress
+from hakken.plots.publish import publish
+from hakken.plots.sizes import Family, SizePoint, SizesInput, draw_sizes, short_number
+from hakken.plots.style import Origin, interval_text
+from hakken.core.files import read_json
+from hakken.baselines.colour_threshold import Threshold
 from hakken.networks.unet import Size
 from hakken.report.figure import provenance
 from hakken.report.seal import read_openings
@@ -18,7 +18,7 @@ from hakken.report.tables import read_rows
 from hakken.stages import stage
 from hakken.stages.size_table import BASELINE, COLUMNS
 from hakken.study import Study
-from hakken.training.sweep import APART, DEFAULT
+from hakken.runs.table import APART, DEFAULT
 
 Row = Mapping[str, str]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from hakken.console import progress
-from hakken.figures.publish import publish
-from hakken.figures.strata import StrataInput, StratumInput, draw_strata
-from hakken.figures.style import Origin
-from hakken.files import read_json
+from hakken.core.console import progress
+from hakken.plots.publish import publish
+from hakken.plots.strata import StrataInput, StratumInput, draw_strata
+from hakken.plots.style import Origin
+from hakken.core.files import read_json
 from hakken.report.figure import provenance
 from hakken.report.seal import read_openings
 from hakken.report.tables import numbers, read_rows

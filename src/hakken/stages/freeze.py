@@ -1,13 +1,15 @@
-"""Stage `freeze`: the models, the operating point and the hashes of all that led to them."""
+"""Stage `freeze`: the models, their operating points and the hashes of all that led to them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.files import read_json, sha256_file, sha256_json, write_json
+import hakken
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, sha256_file, sha256_json, write_json
+from hakken.runs.measurement import FILE
 from hakken.stages import stage
 
 
@@ -15,53 +17,58 @@ from hakken.stages import stage
 def freeze(
     *,
     study: dict[str, Any],
-    selected: Path,
-    models: list[Path],
-    evaluations: list[Path],
-    separated: Path,
     table: Path,
     codes: dict[str, str],
     output: Path,
-    apart: list[Path] = [],  # noqa: B006 - never changed
-    baselines: list[Path] = [],  # noqa: B006
+    models: list[Path] = [],  # noqa: B006 - never changed
+    records: list[Path] = [],  # noqa: B006
+    measurements: list[Path] = [],  # noqa: B006
+    separated: Path | None = None,
 ) -> None:
     """Seal the study: nothing that a later stage uses may differ from what is written here.
 
-    ``models`` and ``evaluations`` are files named `<model>.pt` and `<model>.json`; ``apart`` are the records of trials
-    that are models of their own, named by their sweeps; ``baselines`` are files of what is no network. Raises
-    HakkenError when a model has no operating point on validation.
+    ``models`` are the files of all models that the test set is to measure, ``records`` say which trial of which run
+    each is (baselines have none), ``measurements`` are the folders of what was measured of them on validation. Where
+    every case is predicted by a model of the other folds there is none of them yet: the plan itself is frozen. Raises
+    HakkenError when a model has no operating point although its outcome has one.
     """
-    measured = {path.stem: read_json(path) for path in evaluations}
-    chosen = read_json(selected)["models"] | {record["sweep"]: record for record in map(read_json, apart)}
-    for name, evaluation in measured.items():
-        if evaluation["operating_point"].get("threshold") is None:
-            raise HakkenError(f"model `{name}` has no candidate on validation, so no operating point; train longer")
-    sealed = {
-        path.stem: {
-            "sha256": sha256_file(path),
-            "sweep": chosen[path.stem]["sweep"],
-            "trial": chosen[path.stem]["number"],
-            "parameters": chosen[path.stem]["parameters"],
-            "operating_point": measured[path.stem]["operating_point"],
-        }
-        for path in models
+    points = {path.name: _points(path) for path in measurements}
+    chosen = {path.stem: read_json(path)["trial"] for path in records}
+    sealed = {path.stem: _sealed(path, chosen.get(path.stem), points[path.stem]) for path in models}
+    hashes = {
+        "study": sha256_json(study),
+        "case_table": sha256_file(table),
+        "code": codes,
+        **({"development_cases": sha256_file(separated)} if separated else {}),
+        **({"validation": {path.name: sha256_file(path / FILE) for path in measurements}} if measurements else {}),
     }
-    write_json(
-        output,
-        {
-            "study": study["name"],
-            "scale": study["scale"],
-            "models": sealed,
-            "hashes": {
-                "study": sha256_json(study),
-                "case_table": sha256_file(table),
-                "development_images": sha256_file(separated),
-                "selection": sha256_file(selected),
-                "validation": {path.stem: sha256_file(path) for path in evaluations},
-                "code": codes,
-                **({"baselines": {path.name: sha256_file(path) for path in baselines}} if baselines else {}),
-            },
-        },
-    )
-    point = sealed["selected"]["operating_point"]
-    progress(f"trial {sealed['selected']['trial']} is frozen with the threshold {point['threshold']:.4g}")
+    content = {
+        "hakken": hakken.__version__,
+        "study": study["name"],
+        "scale": study["scale"],
+        "models": sealed,
+        "plan": study,
+        "hashes": hashes,
+    }
+    write_json(output, content)
+    progress(f"frozen: {', '.join(sealed)}" if sealed else "the plan is frozen: folds, space and rule of choice")
+
+
+def _sealed(path: Path, trial: dict[str, Any] | None, points: dict[str, Any]) -> dict[str, Any]:
+    """Return what is written down of a model."""
+    origin = {} if trial is None else {key: trial[key] for key in ("sweep", "number", "parameters")}
+    return {"sha256": sha256_file(path), **origin, "points": points}
+
+
+def _points(measurement: Path) -> dict[str, Any]:
+    """Return the operating points of a model by outcome; raises HakkenError where that of the main one is missing."""
+    content, found = read_json(measurement / FILE), {}
+    for outcome, measured in content["outcomes"].items():
+        point = measured["point"]
+        if point is not None and point.get("threshold") is None and outcome == content["objective"]:
+            raise HakkenError(
+                f"model `{measurement.name}` finds nothing on validation that an operating point could be chosen for; "
+                "train longer"
+            )
+        found |= {outcome: point} if point is not None else {}
+    return found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hakken.console import progress
-from hakken.figures.overview import Row, contact_sheet
-from hakken.figures.publish import save_one
-from hakken.files import write_text
+from hakken.core.console import progress
+from hakken.plots.overview import Row, contact_sheet
+from hakken.plots.publish import save_one
+from hakken.core.files import write_text
 from hakken.report.overview import overview_page
 from hakken.report.result import StudyResult, gather
 from hakken.stages import stage
@@ -25,6 +25,6 @@ def overview(*, studies: list[Study], folders: list[Path], page: Path, sheet: Pa
 
 def _row(result: StudyResult) -> Row:
     study = result.study
-    pictures = tuple((name, result.folder / "figures" / f"{name}.png") for name in study.figures)
+    pictures = tuple((name, result.folder / "figures" / f"{name}.png") for name in study.drawn)
     note = f"{study.name} at scale {study.scale}, measured on: {study.data}"
     return Row(study.title or study.name, note, pictures)

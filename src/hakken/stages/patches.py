@@ -11,43 +11,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hakken.console import log, progress
-from hakken.errors import HakkenError
-from hakken.files import sha256_json
+from hakken import plugins
+from hakken.core.console import log, progress
+from hakken.core.errors import HakkenError
+from hakken.core.files import sha256_json
 from hakken.imaging.prepared import PreparedCase, prepared_cases
-from hakken.inference.anomaly import judged_voxels
 from hakken.patches.preview import write_preview
 from hakken.patches.sampling import Centres, Kind, sample_centres
 from hakken.patches.shards import CutCase, Layout, PatchStore, write_shards
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 from hakken.stages import stage
-from hakken.study import Part, Study
+from hakken.study import Study
+from hakken.study.slices import study_slice
 
 SECONDS_BETWEEN_LINES = 5.0
-SECTIONS = {"name", "seed", "task", "cohort", "channels", "reference", "preparation", "patches"}
+SECTIONS = ("preparation", "patches")
 
 
 @stage
-def patches(*, study: Study, prepared: list[Path], part: Part, output: Path) -> None:
-    """Cut the patches of all prepared cases of ``part`` into shards in the folder ``output``.
+def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
+    """Cut the patches of all prepared cases into shards in the folder ``output``.
 
-    ``prepared`` are the folders of prepared cases. The task `anomaly` learns from cases without any lesion and leaves
-    the others out; the task `segmentation` keeps the lesions' mask beside the image. Raises HakkenError when no case
-    has a lesion, or none is free of lesions, to learn from, or when patches of three axes are asked of flat images.
+    ``prepared`` are the folders of prepared cases. A method that learns from normal cases alone leaves the others out;
+    one that marks every voxel gets the lesions' mask beside the image. Raises HakkenError when no case has a lesion, or
+    none is free of lesions, to learn from, or when patches of three axes are asked of flat images.
     """
+    method = plugins.load("methods", str(study.method))
     cases = [case for folder in prepared for case in prepared_cases(folder)]
-    if study.task == "anomaly":
-        cases, study = _normal(cases, part), _without_positives(study)
-    else:
-        _check_lesions(cases, part)
+    if method.NEEDS.learns_from == "normal":
+        cases, study = _normal(cases, output.name), _without_positives(study)
+    elif method.NEEDS.learns_from == "lesions":
+        _check_lesions(cases, output.name)
+    part = output.name
     _check_axes(cases, study.patches.axes)
-    targets = [*(name for name in study.channels if name not in study.inputs), *_drawn_targets(study)]
+    targets = [*study.targets, *_drawn_targets(study)]
     layout = Layout(
         size_voxel=study.patches.size_voxel,
         margin_voxel=study.patches.margin_voxel,
         channels=(*study.inputs, *targets),
         spacing_mm=study.preparation.spacing_mm,
-        study=sha256_json(study.model_dump(mode="json", include=SECTIONS)),
+        study=sha256_json(study_slice(study, SECTIONS)),
         axes=study.patches.axes,
         targets=len(targets),
     )
@@ -102,7 +105,7 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
     )
     names = list(study.channels)
     parts = [
-        image[names.index(name)] for name in (*study.inputs, *(name for name in names if name not in study.inputs))
+        image[names.index(name)] for name in (*study.inputs, *study.targets)
     ]
     if _drawn_targets(study):
         parts.append((labels > 0).astype(np.float16))
@@ -112,18 +115,15 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
 
 
 def _where(case: PreparedCase, study: Study) -> NDArray[Any]:
-    """Return where patches are taken (z, y, x): in the mask, for an autoencoder where their error would be judged."""
+    """Return where patches are taken (z, y, x): in the mask, or where the method says."""
     mask = case.mask()
-    if study.training.network != "conv_autoencoder":
-        return mask
-    edge = study.patches.size_voxel
-    patch = (1 if study.patches.axes == 2 else edge, edge, edge)
-    return judged_voxels(mask > 0, patch, study.inference.least_inside)
+    places = getattr(plugins.load("methods", str(study.method)), "places", None)
+    return mask if places is None else np.asarray(places(study, mask))
 
 
 def _drawn_targets(study: Study) -> tuple[str, ...]:
     """Return the target channels that are no channel of the study: the lesions' mask."""
-    return ("lesions",) if study.task == "segmentation" else ()
+    return ("lesions",) if plugins.load("methods", str(study.method)).NEEDS.maps else ()
 
 
 def _check_axes(cases: list[PreparedCase], axes: int) -> None:

@@ -1,39 +1,53 @@
-"""Stage `phantom`: draw the images of one batch of a phantom cohort."""
+"""Stage `phantom`: draw the cases of one batch of a phantom cohort."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from hakken.cohort.phantom.cohort import PhantomCase, phantom_cases, phantom_of
-from hakken.cohort.phantom.draw import Drawn, draw
-from hakken.cohort.phantom.generators import GENERATORS, check_channels
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.files import write_json
+import numpy as np
+
+from hakken import plugins
+from hakken.cohort.phantom import check_channels, phantom_cases, phantom_of
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.core.files import replacing, write_json
+from hakken.core.names import nearest
+from hakken.core.tables import Cell, write_table
 from hakken.imaging.files import write_volume
 from hakken.imaging.lesions import COLUMNS, measure_lesions
-from hakken.names import nearest
-from hakken.report.tables import Cell, write_rows
+from hakken.phantoms import Drawn, DrawnItem, PhantomCase
 from hakken.stages import stage
 from hakken.study import Study
 
 
 @stage
 def phantom(*, study: Study, cases: list[str], output: Path) -> None:
-    """Draw ``cases`` into ``output``/<case>/: one image per channel, lesions.nii.gz and truth.json, and
-    lesions.csv where the study's truth is a lesion table.
+    """Draw ``cases`` into ``output``/<case>/: one image per channel, lesions.nii.gz and truth.json, and lesions.csv
+    where the study's truth is a lesion table; or the files of items.
 
-    What the channels show is up to the phantom's generator. Raises HakkenError for a case that the
-    phantom does not have, or a study whose channels the phantom cannot draw.
+    What they show is up to the phantom. Raises HakkenError for a case that the phantom does not have, or a study whose
+    channels the phantom cannot draw.
     """
-    check_channels(study, GENERATORS[phantom_of(study).generator])
+    check_channels(study)
+    draw = plugins.load("phantoms", phantom_of(study).generator, "draw").draw_case
     known = {case.case_id: case for case in phantom_cases(study)}
     for number, case_id in enumerate(cases, start=1):
         if case_id not in known:
             raise HakkenError(f"case {case_id}: the phantom has no such case{nearest(case_id, known)}")
-        _write(draw(known[case_id], study), study, output / case_id)
+        drawn = draw(known[case_id], study)
+        if study.cohort.kind == "items":
+            _write_item(drawn, study, output / case_id)
+        else:
+            _write(drawn, study, output / case_id)
         progress(f"{number} of {len(cases)}: {_describe(known[case_id])}")
+
+
+def _write_item(drawing: DrawnItem, study: Study, folder: Path) -> None:
+    for column, arrays in drawing.files(study).items():
+        with replacing(folder / f"{column}.npz") as temporary, temporary.open("wb") as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
+    write_json(folder / "truth.json", drawing.truth)
 
 
 def _write(drawing: Drawn, study: Study, folder: Path) -> None:
@@ -41,7 +55,7 @@ def _write(drawing: Drawn, study: Study, folder: Path) -> None:
         write_volume(folder / f"{channel}.nii.gz", image)
     write_volume(folder / "lesions.nii.gz", drawing.lesions)
     if study.cohort.truth == "lesion_table":
-        write_rows(folder / "lesions.csv", (*COLUMNS, "class"), _lesion_rows(drawing))
+        write_table(folder / "lesions.csv", (*COLUMNS, "class"), _lesion_rows(drawing))
     write_json(folder / "truth.json", drawing.truth)
 
 

@@ -1,4 +1,4 @@
-"""Stage `predict`: what one trained network says of prepared cases."""
+"""Stage `predict`: what a model says of the cases of a part."""
 
 from __future__ import annotations
 
@@ -9,53 +9,80 @@ from typing import Any
 
 import torch
 
-from hakken.console import log, progress
-from hakken.errors import HakkenError
-from hakken.files import read_json, sha256_file, write_text
-from hakken.imaging.prepared import PreparedCase, prepared_cases
-from hakken.inference.model import Detector, load_model, require_same_channels
+from hakken.core.console import log, progress
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, sha256_file
+from hakken.runs.cases import read_cases
+from hakken.runs.model_file import Trained, load_model
+from hakken.runs.predictions import write_predictions
 from hakken.stages import stage
 from hakken.study import Study
-from hakken.tasks.choose import Task, task_of
 from hakken.training.device import choose_device
+from hakken.training.method import Case
 
 QUIET_SECONDS = 10.0
 
 
 @stage
 def predict(
-    *, study: Study, model: Path, prepared: list[Path], output: Path, freeze: Path | None = None, threads: int = 1
+    *,
+    study: Study,
+    models: list[Path],
+    cases: list[Path],
+    output: Path,
+    whose: list[list[str]] | None = None,
+    freeze: Path | None = None,
+    threads: int = 1,
 ) -> None:
-    """Write what the network ``model`` says of all cases in the folders ``prepared`` to the table ``output``.
+    """Write what the ``models`` say of the ``cases`` into the folder ``output``.
 
-    Raises HakkenError where ``model`` is not the network that the file ``freeze`` names, or its channels are others.
+    There is one model, or one for each fold, of which number k predicts the cases ``whose[k]``. Raises HakkenError
+    where a model is not the one that the file ``freeze`` names, or its channels are others.
     """
-    if freeze is not None:
-        require_frozen(model, freeze)
     torch.set_num_threads(threads)
-    detector = load_model(model, choose_device())
-    cases = [case for folder in prepared for case in prepared_cases(folder)]
-    # The network is the one that was trained; how it is used on a case is for the study to say.
-    used = detector.study.model_copy(update={"inference": study.inference})
-    task = task_of(used, detector.dimensions, detector.parameters, cases)
+    known = read_cases(cases)
     started = time.monotonic()
-    write_text(output, task.table(dict(_predictions(detector, task, cases))))
-    progress(f"{len(cases)} cases, {time.monotonic() - started:.0f} s")
+    found: dict[str, Any] = {}
+    outcomes: set[str] = set()
+    for number, path in enumerate(models):
+        require_frozen(path, freeze)
+        # The model is the one that was trained; how it is used on a case is for the study to say.
+        trained = load_model(path, choose_device()).used_as(study)
+        mine = known if whose is None else [case for case in known if case.case_id in set(whose[number])]
+        said = dict(_said(trained, mine, tuple(study.outcomes)))
+        found |= said
+        outcomes = set(study.outcomes).intersection(*(one.keys() for one in said.values()))
+    if not outcomes:
+        raise HakkenError(f"{models[0]}: says nothing of {', '.join(study.outcomes)}")
+    write_predictions(output, found, study, known, [name for name in study.outcomes if name in outcomes])
+    progress(f"{output.name}: {len(found)} cases, {time.monotonic() - started:.0f} s")
 
 
-def require_frozen(model: Path, freeze: Path) -> None:
+def require_frozen(model: Path, freeze: Path | None) -> None:
     """The test set is measured with what was frozen, and with nothing else."""
-    if sha256_file(model) != read_json(freeze)["models"][model.stem]["sha256"]:
-        raise HakkenError(f"{model}: is not the network that {freeze} names; delete {freeze} to freeze this one")
+    if freeze is None:
+        return
+    sealed = read_json(freeze)["models"]
+    if sealed and sha256_file(model) != sealed.get(model.stem, {}).get("sha256"):
+        raise HakkenError(f"{model}: is not the model that {freeze} names; delete {freeze} to freeze this one")
 
 
-def _predictions(detector: Detector, task: Task, cases: Sequence[PreparedCase]) -> Iterator[tuple[str, Any]]:
+def _said(trained: Trained, cases: Sequence[Case], wanted: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Yield case id and prediction of each case, and say from time to time how far this is."""
     spoken = time.monotonic()
     for number, case in enumerate(cases, start=1):
-        require_same_channels(detector, case)
-        yield case.case_id, task.predict(detector.network, case)
+        require_same_channels(trained, case)
+        said = trained.predict(case, wanted)
+        yield case.case_id, {name: said[name] for name in wanted if name in said}
         log(f"case {case.case_id}: done")
         if time.monotonic() - spoken > QUIET_SECONDS:
             progress(f"{number} of {len(cases)} cases")
             spoken = time.monotonic()
+
+
+def require_same_channels(trained: Trained, case: Case) -> None:
+    """Raise HakkenError where the channels of a prepared case are not those of the training."""
+    channels = getattr(case, "channels", None)
+    if channels is not None and channels != trained.channels:
+        expected, found = ", ".join(trained.channels), ", ".join(channels)
+        raise HakkenError(f"case {case.case_id}: has the channels {found}, the model was trained on {expected}")

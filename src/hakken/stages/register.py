@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from hakken.cohort.table import Case, read_table
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.files import write_json
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.core.files import write_json
 from hakken.imaging.channels import align_channels
 from hakken.imaging.files import read_volume, write_picture, write_transform
 from hakken.imaging.pictures import registration_picture
 from hakken.imaging.registration import RegistrationResult
 from hakken.stages import stage
 from hakken.study import Study
-from hakken.volume import Volume
+from hakken.core.volume import Volume
 
 
 @stage

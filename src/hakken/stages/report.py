@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hakken.console import progress
-from hakken.files import write_text
+from hakken.core.console import progress
+from hakken.core.files import write_text
 from hakken.report.page import render
 from hakken.report.result import gather
 from hakken.report.tokens import read_rates

@@ -7,10 +7,10 @@ from pathlib import Path
 from hakken.cohort.checks import identical_pixels
 from hakken.cohort.split import assign_parts
 from hakken.cohort.table import read_table
-from hakken.console import progress
-from hakken.errors import HakkenError
-from hakken.files import read_json, write_json
-from hakken.problems import listed
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, write_json
+from hakken.core.problems import listed
 from hakken.stages import stage
 from hakken.study import Study
 
@@ -23,7 +23,7 @@ def separate(*, study: Study, table: Path, digests: list[Path], output: Path) ->
     """
     found: dict[str, str] = {}
     for path in digests:
-        found.update(read_json(path))
+        found.update(read_json(path)["digests"])
     cohort = assign_parts(read_table(table, study, files_exist=False), study)
     problems = identical_pixels(found, cohort)
     if problems:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hakken.files import read_json, write_text
+from hakken.core.files import read_json, write_text
 from hakken.search import table
 from hakken.stages import stage
 

@@ -1,4 +1,4 @@
-"""Stage `trial`: one training of a sweep, from asking for its parameters to its published result."""
+"""Stage `trial`: one training of a run, from asking for its parameters to its published result."""
 
 from __future__ import annotations
 
@@ -8,35 +8,38 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hakken.cohort.checks import Kinds, require_cases
-from hakken.console import log, progress
-from hakken.errors import HakkenError
-from hakken.files import sha256_file, sha256_json, write_json
-from hakken.imaging.prepared import PreparedCase, prepared_cases
-from hakken.report.guard import science, started_from
+from hakken.core.console import log, progress
+from hakken.core.errors import HakkenError
+from hakken.core.files import sha256_json, write_json
+from hakken.core.seeds import derive_seed
+from hakken.runs.guard import science, started_from
+from hakken.runs.ask import complete, propose_trial, seed_of, settings_of
+from hakken.runs.cases import read_cases
+from hakken.runs.fit import Fitting, Record, has_its_files, words_of
+from hakken.runs.generation import generation_of
+from hakken.runs.held_out import held_out_of
+from hakken.runs.launch import Processes, TrainingFailed, processes_of, run_training
+from hakken.runs.required import Kinds, require_cases
+from hakken.runs.streak import require_progress
+from hakken.runs.table import Run
+from hakken.runs.warm_start import read_source
 from hakken.search.lease import Lease
 from hakken.search.ledger import Ledger, Planned, Proposal
 from hakken.search.settings import Settings
-from hakken.seeds import derive_seed
 from hakken.stages import began, stage
-from hakken.study import Hyperparameters, Study
+from hakken.study import Study
 from hakken.training.checkpoint import clear_checkpoints
 from hakken.training.device import choose_device, peak_memory_mb
 from hakken.training.failures import failure_reason
-from hakken.training.fit import Fitting, Record, has_its_files
 from hakken.training.jobs import Job, begin_job, end_job, read_jobs, were_killed, without_progress
-from hakken.training.launch import Processes, TrainingFailed, processes_of, run_training
 from hakken.training.loop import Interrupted
-from hakken.training.proposal import complete, propose_trial
 from hakken.training.stopping import REQUEUE, Deadline, deadline_of
-from hakken.training.streak import require_progress
-from hakken.training.sweep import DEFAULT, ONCE, Sweep, as_trained, laid_out, settings_of
-from hakken.training.warm_start import read_source
 
 WAIT_SECONDS = 2.0
 SHORT = 12  # characters of a generation that name its folders
@@ -46,14 +49,18 @@ SHORT = 12  # characters of a generation that name its folders
 def trial(
     *,
     study: Study,
-    sweep: Sweep,
+    run: Run,
     number: int,
-    patches: Path,
-    prepared: list[Path],
     ledger: Path,
     work: Path,
     logs: Path,
     output: Path,
+    trials: int,
+    slots: int,
+    stop_after_failures: int,
+    train: list[Path] = [],  # noqa: B006 - never changed
+    validation: list[Path] = [],  # noqa: B006
+    patches: Path | None = None,
     source: Path | None = None,
     threads: int = 1,
     minutes: float | None = None,
@@ -61,38 +68,37 @@ def trial(
     across: bool = False,
     code: str = "",
 ) -> None:
-    """Train trial ``number`` of ``sweep`` and write its record to ``output``.
+    """Train trial ``number`` of a ``run`` of the study and write its record to ``output``.
 
-    ``patches`` is the folder of training patches, ``prepared`` the folders of prepared validation cases; ``work`` takes
-    checkpoints, network and candidates; ``logs`` is where the trials of this study have their logs; ``source`` the
-    table of the search that this one starts from. The scheduler ends the job after so many ``minutes``; it is the
-    ``attempt``-th (1, 2, ...) of this run of the workflow; ``across`` says that it has all the machines that
+    ``train`` and ``validation`` are where the cases stand, ``patches`` is the folder of patches, where the method takes
+    any; ``work`` takes checkpoints, model and predictions; ``logs`` is where the trials of this study have their logs;
+    ``source`` the table of the search that this one starts from. ``trials``, ``slots`` and ``stop_after_failures`` are
+    what the run is planned with; they may change between jobs. The scheduler ends the job after so many ``minutes``; it
+    is the ``attempt``-th (1, 2, ...) of this run of the workflow; ``across`` says that it has all the machines that
     `training.nodes` asks for. A living twin of this trial is waited for. A trial that fails by its own parameters is
     recorded and no error, and so is one of which two jobs in a row were killed before they had saved anything; but
     where too many in a row have failed, none is started. One that is asked to stop, or comes near its time limit, saves
     itself and exits with status 75.
     """
     torch.set_num_threads(threads)
-    cases = tuple(case for folder in prepared for case in prepared_cases(folder))
-    if problems := require_cases(study.task, {"validation": Kinds.of(case.abnormal for case in cases)}):
-        raise HakkenError(str(problems[0]))
-    generation = _generation(patches, cases, code)
-    processes = processes_of(laid_out(study, sweep).training, threads, across)
-    folder = work / generation[:SHORT]
+    chosen = run.study(study)
     job = _Job(
-        study,
-        sweep,
-        number,
-        patches,
-        tuple(prepared),
-        folder,
-        logs,
-        generation,
-        attempt,
-        deadline_of(minutes, began()),
-        processes,
+        study=chosen,
+        run=run,
+        number=number,
+        places=(tuple(train), tuple(validation)),
+        patches=patches,
+        work=work,
+        logs=logs,
+        code=code,
+        attempt=attempt,
+        deadline=deadline_of(minutes, began()),
+        processes=processes_of(chosen.training, threads, across),
+        planned=Planned(trials, slots),
+        stop_after_failures=stop_after_failures,
     )
-    settings = settings_of(study, sweep.name, read_source(source) if source else ())
+    job.require_cases()
+    settings = settings_of(chosen, run, read_source(source) if source else ())
     book = _open_ledger(job, ledger, settings, source)
     while (record := _published(book, number)) is None:
         with book.lease(number) as lease:
@@ -102,42 +108,60 @@ def trial(
         progress(f"{job.label}: another process trains it; waiting for its result")
         time.sleep(WAIT_SECONDS)
     write_json(output, record)
-    progress(f"{job.label}: {_outcome(record, study.objective)}")
+    progress(f"{job.label}: {_outcome(record, words_of(chosen))}")
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What a trial needs to know; ``generation`` names the code and the data that it is trained with."""
+    """What a trial needs to know; ``places`` are those of the cases of training and of validation."""
 
     study: Study
-    sweep: Sweep
+    run: Run
     number: int
-    patches: Path
-    prepared: tuple[Path, ...]
+    places: tuple[tuple[Path, ...], tuple[Path, ...]]
+    patches: Path | None
     work: Path
     logs: Path
-    generation: str
+    code: str
     attempt: int
     deadline: Deadline | None
     processes: Processes
+    planned: Planned
+    stop_after_failures: int
 
     @property
     def label(self) -> str:
-        return self.sweep.name if self.sweep.name.startswith(ONCE) else f"{self.number:02d}"
+        return f"{self.number:02d}" if self.planned.trials > 1 else self.run.name
 
+    @cached_property
+    def held_out(self) -> tuple[str, ...]:
+        """The cases of the fold that this training is not to see; none where they stand apart."""
+        if self.run.fold is None or self.run.crossed:
+            return ()
+        return held_out_of(self.study, self.run, read_cases(self.places[0]))
 
-def _generation(patches: Path, cases: tuple[PreparedCase, ...], code: str) -> str:
-    """Return a digest of code and data: results of other code or other images are never taken for these."""
-    digests = [sha256_file(patches / "shards.json")]
-    for case in cases:
-        assert case.folder is not None  # they were loaded from one
-        suffixes = (".json", ".npy", ".mask.npy", *([".labels.npy"] if case.has_truth else []))
-        digests += [sha256_file(case.folder / f"{case.case_id}{suffix}") for suffix in suffixes]
-    return sha256_json({"code": code, "data": digests})
+    @cached_property
+    def generation(self) -> str:
+        """A digest of code and data: results of other code or other cases are never taken for these."""
+        cases = [case for place in self.places for case in read_cases(place)]
+        return generation_of(self.patches, cases, self.code)
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of this training stand."""
+        return self.work / self.generation[:SHORT]
+
+    def require_cases(self) -> None:
+        """Raise HakkenError where the cases that measure the training lack a kind that is measured."""
+        cases = read_cases(self.places[1])
+        if self.study.cohort.kind != "none" and cases:
+            kinds = Kinds.of(case.abnormal for case in cases)
+            if problems := require_cases(self.study, {"validation": kinds}, (self.study.objective,)):
+                raise HakkenError(str(problems[0]))
 
 
 def _open_ledger(job: _Job, folder: Path, settings: Settings, source: Path | None) -> Ledger:
-    """Return the sweep's ledger; new code or data begin a new one beside the old."""
+    """Return the run's ledger; new code or data begin a new one beside the old."""
     book = Ledger(folder / job.generation[:SHORT])
     details = science(job.study) | started_from(source, settings)
     book.join(sha256_json(details), details, settings)
@@ -156,23 +180,23 @@ def _results(book: Ledger) -> list[Mapping[str, Any]]:
 
 
 def _obtain(job: _Job, book: Ledger, settings: Settings, lease: Lease) -> Record:
-    """Train, publish, and return the record that counts: the first whose files exist.
+    """Ask, train, publish, and return the record that counts: the first whose files exist.
 
     The checkpoints stay until the result is published, so that a kill just before does not cost the training.
     """
-    require_progress(job.sweep, _results(book), job.logs)
+    require_progress(job.run.name, job.stop_after_failures, _results(book), job.logs)
     proposal = book.proposal(
         job.number,
-        derive_seed(job.study.seed, job.sweep.stream, job.number),
+        derive_seed(job.study.seed, job.run.stream, job.number),
         lambda others: propose_trial(settings, others, job.number),
-        Planned(job.sweep.trials, job.sweep.slots),
+        job.planned,
     )
     known = f"{len(proposal.known)} finished and {len(proposal.pending)} running trials known"
     log(f"{job.label}: parameters {proposal.parameters}; {known}")
     mine = _attempt(job, book, proposal, lease)
     published = book.publish(job.number, mine)
     if lease.held:
-        clear_checkpoints(job.work)
+        clear_checkpoints(job.folder)
     return published if has_its_files(published) else mine
 
 
@@ -180,7 +204,7 @@ def _attempt(job: _Job, book: Ledger, proposal: Proposal, lease: Lease) -> Recor
     """Train and return the record, also of a trial that fails by its own parameters."""
     started, device = datetime.now(UTC), choose_device()
     fitting = _fitting(job, book, proposal)
-    jobs = begin_job(job.work, job.attempt)
+    jobs = begin_job(job.folder, job.attempt)
     if len(jobs) > 1:
         progress(f"{job.label}: job {len(jobs)} of this training; step {jobs[-1].step} of it is saved")
     outcome = _failed_jobs(job, jobs) or _outcome_of(job, fitting, lease)
@@ -188,11 +212,14 @@ def _attempt(job: _Job, book: Ledger, proposal: Proposal, lease: Lease) -> Recor
     seconds = outcome.pop("seconds", (ended - started).total_seconds())
     memory = outcome.pop("peak_memory_mb", round(peak_memory_mb(device), 1))
     return {
-        "sweep": job.sweep.name,
+        "sweep": job.run.name,
         "number": job.number,
+        **({"levels": dict(job.run.levels)} if job.run.levels else {}),
+        **({"fold": job.run.fold} if job.run.fold is not None else {}),
         **outcome,
+        "method": job.study.method,
         "parameters": proposal.parameters,
-        "hyperparameters": fitting.parameters.model_dump(mode="json"),
+        "all_parameters": fitting.study.parameters.model_dump(mode="json"),
         "seed": fitting.seed,
         "known": list(proposal.known),
         "pending": list(proposal.pending),
@@ -200,7 +227,7 @@ def _attempt(job: _Job, book: Ledger, proposal: Proposal, lease: Lease) -> Recor
         "start": started.isoformat(timespec="milliseconds"),
         "end": ended.isoformat(timespec="milliseconds"),
         "host": socket.gethostname(),
-        "jobs": [asdict(one) for one in read_jobs(job.work)],
+        "jobs": [asdict(one) for one in read_jobs(job.folder)],
         "device": device.type,
         "threads": job.processes.threads,
         "seconds": round(seconds, 3),
@@ -219,10 +246,10 @@ def _failed_jobs(job: _Job, jobs: Sequence[Job]) -> Record | None:
     if not stuck:
         return None
     if not were_killed(jobs):
-        end_job(job.work, "did not try")  # said, or this job would pass for one that was killed
+        end_job(job.folder, "did not try")  # said, or this job would pass for one that was killed
         raise HakkenError(f"{job.label}: {stuck}; this one does not try again. Mend the cause and start the run again")
     remedy = "give it more memory or time, or save more often (training.checkpoint_seconds)"
-    end_job(job.work, "gave up")
+    end_job(job.folder, "gave up")
     return {"state": "failed", "objective": None, "reason": "no progress", "detail": f"{stuck}; {remedy}"}
 
 
@@ -247,37 +274,30 @@ def _outcome_of(job: _Job, fitting: Fitting, lease: Lease) -> Record:
 def _note_end(job: _Job, lease: Lease, ended: str) -> None:
     """Note in the journal how this job ended, unless the training is a twin's by now."""
     if lease.held:
-        end_job(job.work, ended)
+        end_job(job.folder, ended)
 
 
 def _fitting(job: _Job, book: Ledger, proposal: Proposal) -> Fitting:
-    study = laid_out(as_trained(job.study, job.sweep.name), job.sweep)
-    parameters = complete(proposal.parameters, study.parameters)
-    seed = _seed(job, study, parameters)
+    study = job.study
+    parameters = complete(proposal.parameters, study.parameters.model_dump(mode="json"), str(study.method))
+    seed = seed_of(study, job.run, job.number, parameters)
     # The study's own parameters, which all others must beat, are never stopped early.
-    spared = job.study.search.stopping == "none" or parameters == job.study.parameters
+    spared = study.search.stopping == "none" or parameters == study.parameters
+    train, validation = job.places
     return Fitting(
-        study=study,
-        parameters=parameters,
+        study=study.model_copy(update={"parameters": parameters}),
         seed=seed,
         patches=job.patches,
-        prepared=job.prepared,
-        folder=job.work,
+        train=train,
+        validation=validation,
+        folder=job.folder,
+        held_out=job.held_out,
         others=None if spared else book.folder,
         label=job.label,
         identity=sha256_json([job.generation, parameters.model_dump(mode="json"), seed, science(study)]),
-        metadata={"sweep": job.sweep.name, "number": job.number, "seed": seed, "generation": job.generation},
+        metadata={"sweep": job.run.name, "number": job.number, "seed": seed, "generation": job.generation},
         deadline=job.deadline,
     )
-
-
-def _seed(job: _Job, study: Study, parameters: Hyperparameters) -> int:
-    """Return the seed of a training. The study's own parameters have the same wherever they are trained.
-
-    A search that begins with them then trains the very network of the untuned default, and cannot end below it.
-    """
-    sweep, number = (DEFAULT, 0) if parameters == study.parameters else (job.sweep.stream, job.number)
-    return derive_seed(job.study.seed, sweep, number)
 
 
 def _outcome(record: Record, objective: str) -> str:

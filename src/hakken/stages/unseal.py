@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hakken.console import progress
-from hakken.files import read_json, sha256_file, write_json
+from hakken.core.console import progress
+from hakken.core.files import read_json, sha256_file, write_json
 from hakken.report.seal import append_opening
 from hakken.stages import stage
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from hakken.console import log
-from hakken.files import replacing
+from hakken.core.console import log
+from hakken.core.files import replacing
 
 KEPT = 2
 MAGIC = b"hakken checkpoint "

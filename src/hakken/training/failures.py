@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from hakken.networks.patch_cnn import InvalidArchitecture
+from hakken.core.errors import InvalidArchitecture
 
 OUT_OF_MEMORY = "out of memory"
 SAYINGS = ("DefaultCPUAllocator", "out of memory", "not enough memory")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hakken.files import read_json, write_json
+from hakken.core.files import read_json, write_json
 from hakken.training.checkpoint import checkpoint_files
 
 NUMBERS = ("SLURM_JOB_ID", "PBS_JOBID", "PJM_JOBID")

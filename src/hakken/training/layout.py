@@ -15,11 +15,10 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import nn
 
-from hakken.errors import HakkenError
-from hakken.files import read_json, write_json
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, write_json
+from hakken.core.tensors import arrange_images
 
-FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
-"""Memory formats that keep the channels of a voxel together, by the axes of a tensor, batch and channels among them."""
 PRECISIONS = ("float32", "bfloat16")
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """What Linux calls a CPU's instructions for bfloat16: those of x86 (two kinds) and of ARM."""
@@ -59,13 +58,6 @@ def arrange(network: Network, channels_last: bool) -> Network:
         for tensor in (*network.parameters(), *network.buffers()):
             tensor.data = arrange_images(tensor.data, channels_last)
     return network
-
-
-def arrange_images(images: torch.Tensor, channels_last: bool) -> torch.Tensor:
-    """Return ``images`` (b, c, ...) in the order of memory; shape and values stay as they are."""
-    if not channels_last or images.ndim not in FORMATS:
-        return images
-    return images.contiguous(memory_format=FORMATS[images.ndim])
 
 
 def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:

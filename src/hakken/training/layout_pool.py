@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import distributed
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.patches.loader import Batch
 from hakken.study import Study
 from hakken.tasks.choose import Task, task_of

@@ -1,34 +1,35 @@
-"""The optimiser and the course of its learning rate, both functions of the hyper-parameters and the step."""
+"""The optimiser and the course of its learning rate, both functions of the player's settings and the step."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from torch import nn
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
-from hakken.study import Hyperparameters, Training
+from hakken.study import Training
+from hakken.training.players import Optimisation
 
 DROPS = (0.5, 0.75)  # of the steps: where a stepped learning rate falls
 
 
 class Optimiser:
-    """AdamW (``momentum`` is its beta 1) or SGD with momentum, both with the study's weight decay.
+    """AdamW or SGD with momentum on some ``weights``, as the optimisation says.
 
     The steps are those of `torch.optim`, through the functions behind its classes: the classes import PyTorch's
     compiler as soon as one is made, which takes longer than many a short training.
     """
 
-    def __init__(self, network: nn.Module, parameters: Hyperparameters, kind: Literal["adamw", "sgd"]) -> None:
-        self.rate = parameters.learning_rate
-        self.decay, self.momentum, self.kind = parameters.weight_decay, parameters.momentum, kind
-        self._weights: list[torch.Tensor] = list(network.parameters())
+    def __init__(self, weights: Sequence[torch.Tensor], settings: Optimisation) -> None:
+        self.settings, self.rate = settings, settings.learning_rate
+        self._weights = list(weights)
         self._steps = [torch.zeros(()) for _ in self._weights]  # on the CPU, where they are read
         self._means = [torch.zeros_like(weight) for weight in self._weights]
-        self._squares = [torch.zeros_like(weight) for weight in self._weights] if kind == "adamw" else []
+        adaptive = settings.kind == "adamw"
+        self._squares = [torch.zeros_like(weight) for weight in self._weights] if adaptive else []
 
     def clear(self) -> None:
         """Forget the gradients."""
@@ -47,14 +48,14 @@ class Optimiser:
 
         weights, means, squares = chosen(self._weights), chosen(self._means), chosen(self._squares)
         gradients = [weight.grad for weight in weights if weight.grad is not None]
-        common: dict[str, Any] = {"lr": self.rate, "weight_decay": self.decay, "maximize": False}
+        common: dict[str, Any] = {"lr": self.rate, "weight_decay": self.settings.weight_decay, "maximize": False}
         with torch.no_grad():
-            if self.kind == "sgd":
-                common |= {"momentum": self.momentum, "dampening": 0.0, "nesterov": False}
+            if self.settings.kind == "sgd":
+                common |= {"momentum": self.settings.momentum, "dampening": 0.0, "nesterov": False}
                 sgd(weights, gradients, [*means], **common)
             else:
-                common |= {"beta1": self.momentum, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}
-                adamw(weights, gradients, means, squares, [], chosen(self._steps), **common)
+                common |= {"beta1": self.settings.momentum, "beta2": self.settings.beta2, "eps": 1e-8}
+                adamw(weights, gradients, means, squares, [], chosen(self._steps), amsgrad=False, **common)
 
     def state_dict(self) -> dict[str, list[torch.Tensor]]:
         """Return all that changes from step to step, as tensors."""
@@ -67,23 +68,21 @@ class Optimiser:
                 tensor.copy_(stored)
 
 
-def learning_rate(step: int, steps: int, parameters: Hyperparameters, course: Literal["cosine", "step"]) -> float:
+def learning_rate(step: int, steps: int, settings: Optimisation, course: Literal["cosine", "step"]) -> float:
     """Return the learning rate of ``step`` (0, 1, ...) of ``steps``.
 
     It falls from ``learning_rate`` to ``learning_rate * learning_rate_decay``, along a half cosine or in two equal
     ratios at one half and three quarters of the steps.
 
-    >>> learning_rate(50, 100, Hyperparameters(learning_rate=1, learning_rate_decay=0.01), "step")
+    >>> learning_rate(50, 100, Optimisation(learning_rate=1, learning_rate_decay=0.01), "step")
     0.1
     """
-    done = step / steps
+    done, decay = step / steps, settings.learning_rate_decay
     if course == "cosine":
-        share = (
-            parameters.learning_rate_decay + (1 - parameters.learning_rate_decay) * (1 + math.cos(math.pi * done)) / 2
-        )
+        share = decay + (1 - decay) * (1 + math.cos(math.pi * done)) / 2
     else:
-        share = parameters.learning_rate_decay ** (sum(done >= drop for drop in DROPS) / len(DROPS))
-    return parameters.learning_rate * share
+        share = decay ** (sum(done >= drop for drop in DROPS) / len(DROPS))
+    return settings.learning_rate * share
 
 
 def rate_factor(step: int, training: Training) -> float:
@@ -102,7 +101,6 @@ def rate_factor(step: int, training: Training) -> float:
     return 1.0 + risen * (training.minibatches - 1)
 
 
-def scheduled_rate(step: int, parameters: Hyperparameters, training: Training) -> float:
+def scheduled_rate(step: int, settings: Optimisation, training: Training) -> float:
     """Return the learning rate of the update at ``step`` (0, 1, ...): `learning_rate` times `rate_factor`."""
-    rate = learning_rate(step, training.steps, parameters, training.schedule)
-    return rate * rate_factor(step, training)
+    return learning_rate(step, training.steps, settings, training.schedule) * rate_factor(step, training)

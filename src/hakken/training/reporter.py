@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hakken.console import progress
+from hakken.core.console import progress
 from hakken.training.loop import Run
 
 QUIET_SECONDS = 15.0
@@ -31,7 +31,7 @@ class Reporter:
             self._measured = len(run.curve)
             self._say(f"{self.line(run)}, {run.seconds:.0f} s")
         elif time.monotonic() - self._spoken > QUIET_SECONDS:
-            self._say(f"{self.label}: step {run.step}/{self.steps}, loss {run.mean_loss():.3f}, {run.seconds:.0f} s")
+            self._say(f"{self.label}: step {run.step}/{self.steps}, loss {run.mean_loss:.3f}, {run.seconds:.0f} s")
 
     def line(self, run: Run) -> str:
         """Return the last measurement in words."""

@@ -1,20 +1,19 @@
 """The processes that train one network together, as the loop sees them; mostly there is one.
 
-Gradients travel through DistributedDataParallel (NCCL between GPUs, gloo between CPUs). All else that they agree on is
-small and goes through a gloo group of its own, so that no GPU waits for it.
+Gradients travel in one piece after each backward pass (NCCL between GPUs, gloo between CPUs). All else that they agree on
+is small and goes through a gloo group of its own, so that no GPU waits for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 from torch import distributed, nn
-from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=1)  # one process may measure or read for long while the others wait
@@ -33,26 +32,34 @@ class Team:
         """Whether this is the process that writes and speaks."""
         return self.rank == 0
 
-    def joined(
-        self, network: nn.Module, leaves_out: bool = False, among: distributed.ProcessGroup | None = None
-    ) -> nn.Module:
-        """Return ``network`` such that all processes get the mean of their gradients, and begin with equal weights.
-
-        ``leaves_out`` says that a mini-batch may leave weights out; ``among`` are the processes where the team is not
-        all that there are.
-        """
+    def begin_equal(self, networks: Iterable[nn.Module]) -> None:
+        """Give all processes the weights and buffers of the first one."""
         if self.size == 1:
-            return network
-        # Running averages do not travel with each step: `settle` takes their mean.
-        return DistributedDataParallel(
-            network, process_group=among, forward_sync_buffers=False, find_unused_parameters=leaves_out
-        )
+            return
+        for network in networks:
+            for tensor in (*network.parameters(), *network.buffers()):
+                distributed.broadcast(tensor.detach(), src=0)
 
-    def holding_back(self, network: nn.Module, wanted: bool) -> AbstractContextManager[Any]:
-        """Return a context in which, where ``wanted``, gradients are added up here and do not travel yet."""
-        if wanted and isinstance(network, DistributedDataParallel):
-            return network.no_sync()
-        return nullcontext()
+    def share_gradients(self, weights: Sequence[nn.Parameter]) -> None:
+        """Replace the gradients of ``weights`` by their means over the processes.
+
+        A weight that took part in the loss of some processes only counts as 0 in the others; one that took part in none
+        keeps no gradient. Gradients are added up here and not by hooks of `DistributedDataParallel`, which a penalty on
+        gradients (`torch.autograd.grad`) would pass by.
+        """
+        if self.size == 1 or not weights:
+            return
+        taken = torch.tensor([float(weight.grad is not None) for weight in weights])
+        distributed.all_reduce(taken, distributed.ReduceOp.MAX, group=self.group)
+        moved = [weight for weight, part in zip(weights, taken.tolist(), strict=True) if part]
+        gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in moved]
+        for kind in dict.fromkeys((one.dtype, one.device) for one in gradients):
+            alike = [place for place, one in enumerate(gradients) if (one.dtype, one.device) == kind]
+            flat = torch.cat([gradients[place].flatten() for place in alike])
+            distributed.all_reduce(flat)
+            parts = (flat / self.size).split([gradients[place].numel() for place in alike])
+            for place, part in zip(alike, parts, strict=True):
+                moved[place].grad = part.view_as(moved[place])
 
     def any(self, *flags: bool) -> list[bool]:
         """Return of each flag whether any process raised it."""
@@ -86,13 +93,14 @@ class Team:
         distributed.gather_object(part, parts, dst=0, group=self.group)
         return {name: value for one in parts or () for name, value in one.items()}
 
-    def settle(self, network: nn.Module) -> None:
+    def settle(self, networks: Iterable[nn.Module]) -> None:
         """Give all processes the mean of their running averages, which each has taken of its own mini-batches."""
         if self.size == 1:
             return
-        for buffer in network.buffers():
-            if buffer.is_floating_point():
-                buffer.copy_(self.mean(buffer))
+        for network in networks:
+            for buffer in network.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self.mean(buffer))
 
 
 ALONE = Team()

@@ -9,7 +9,7 @@ import pytest
 from hakken.cluster.forecast import Forecast, describe_chain, forecasts
 from hakken.cluster.requests import Request
 from hakken.cluster.site import Site
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.report.cost import StageCost
 
 NAMES = (("cpu_queue", "short"), ("gpu_queue", "share"))

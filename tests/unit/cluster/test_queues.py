@@ -17,7 +17,7 @@ from hakken.cluster.queues import (
     parse_slurm,
     read_queues,
 )
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 SINFO = """\
 short|up|2:00|gpu1|64|256000|gpu:fake:4|mixed

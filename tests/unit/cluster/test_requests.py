@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from hakken.cluster.requests import Request, ask, largest, parse
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 DRY_RUN = """\
 Job stats:

@@ -9,7 +9,7 @@ import pytest
 
 from hakken.cohort.batches import begun_with, kept_batches, plan_cohort, record_batches
 from hakken.commands.configured import cases_of_a_job
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.study import Study
 
 PHANTOM = {"generator": "brain_metastasis", "cases": {"train": 5, "validation": 2, "test": 3}}

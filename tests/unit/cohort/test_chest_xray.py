@@ -11,8 +11,8 @@ from hakken.cli import main
 from hakken.cohort.chest_xray import FOLDERS, find_chest_xray, write_case_table
 from hakken.cohort.split import assign_parts
 from hakken.cohort.table import read_table
-from hakken.errors import HakkenError
-from hakken.studyfile import load_study
+from hakken.core.errors import HakkenError
+from hakken.study.reading import load_study
 
 ROOT = Path(__file__).resolve().parents[3]
 STUDY = ROOT / "config" / "studies" / "chest_xray_autoencoder.yaml"

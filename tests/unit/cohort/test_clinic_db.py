@@ -13,7 +13,7 @@ from hakken.cli import main
 from hakken.cohort.clinic_db import ENDS, read_sequences, sequence_of, write_case_table
 from hakken.cohort.split import assign_parts
 from hakken.cohort.table import read_table
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.imaging.checks import check_case
 from hakken.imaging.files import read_volume
 from hakken.study import Study

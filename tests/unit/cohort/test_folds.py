@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hakken.cohort.folds import assign_folds
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 cohorts = st.dictionaries(
     st.text("abcdefgh0123456789", min_size=1, max_size=4),

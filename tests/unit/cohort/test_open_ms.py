@@ -9,8 +9,8 @@ import pytest
 from hakken.cli import main
 from hakken.cohort.open_ms import CHANNELS, PATIENTS, find_open_ms, write_case_table
 from hakken.cohort.table import read_table
-from hakken.errors import HakkenError
-from hakken.studyfile import load_study
+from hakken.core.errors import HakkenError
+from hakken.study.reading import load_study
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.split import assign_parts, batches, part_sizes, phantom_table, split_patients
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.study import PARTS, Part, Study
 
 SIXTY: dict[Part, float] = {"train": 0.6, "validation": 0.2, "test": 0.2}

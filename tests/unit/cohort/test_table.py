@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.checks import check_table
 from hakken.cohort.table import read_table, write_table
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.study import Study
 
 Writer = Callable[..., Path]

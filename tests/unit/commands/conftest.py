@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hakken.imaging.files import write_volume
-from hakken.volume import Volume
+from hakken.core.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADING = "case_id,patient,split,T1,T2,lesion_mask"

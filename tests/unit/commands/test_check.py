@@ -12,7 +12,7 @@ import yaml
 
 from hakken.cli import main
 from hakken.imaging.files import write_volume
-from hakken.volume import Volume
+from hakken.core.volume import Volume
 
 Table = Callable[..., Path]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hakken.cli import main
-from hakken.files import sha256_file
+from hakken.core.files import sha256_file
 
 CASES = "case_id,patient,scanner\nA,p1,x\nB,p1,y\nC,p2,x\n"
 LESIONS = (

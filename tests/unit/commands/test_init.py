@@ -9,7 +9,7 @@ import yaml
 
 from hakken.cli import main
 from hakken.cohort.rows import read_rows
-from hakken.studyfile import load_study
+from hakken.study.reading import load_study
 
 STUDIES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "config/studies").glob("*.yaml"))
 

@@ -10,7 +10,7 @@ import pytest
 
 from hakken.cli import main
 from hakken.commands.configured import check_config, named_studies
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 ROW = re.compile(r"^(\S+) +(\d+) +(\S+) +(\S+)$", re.MULTILINE)
 

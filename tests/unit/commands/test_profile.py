@@ -8,7 +8,7 @@ import pytest
 
 from hakken.cli import main
 from hakken.commands.profile import config_folder, find_profile
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from hakken.cli import main
 from hakken.commands import search
 from hakken.search.ledger import Ledger, Planned
 from hakken.search.settings import Settings
-from hakken.training.proposal import propose_trial
+from hakken.runs.ask import propose_trial
 
 SWEEP = "results/brain/tiny/sweeps/search"
 SPACE = {

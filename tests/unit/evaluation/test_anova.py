@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.anova import Anova, Effect, Factor, anova, cells_of, effects_of
 
 Rows = Sequence[tuple[str, str, float]]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.bland_altman import agreement, bland_altman
 from hakken.evaluation.bootstrap import Estimate
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Candidates, Cases, Lesions
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Candidates, Cases, Lesions
 from hakken.evaluation.froc import (
     NO_FREE_CASE,

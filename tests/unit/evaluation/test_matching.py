@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Candidates, Cases, Findings, Lesions, Overlaps
 from hakken.evaluation.matching import Counts, Fate, Matching, Rules, match, match_findings, sphere_overlaps
 

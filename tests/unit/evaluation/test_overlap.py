@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.overlap import MEASURES, LesionCounts, LesionRule, count_lesions, measure_overlap
 
 Mask = NDArray[np.bool_]

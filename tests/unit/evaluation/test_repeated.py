@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.anova import Factor, anova
 from hakken.evaluation.bootstrap import draw
 from hakken.evaluation.intervals import cell_intervals, within_intervals

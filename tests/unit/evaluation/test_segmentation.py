@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.segmentation import dice, mean_over_cases, paired_difference, weighted_means
 
 NAN = np.nan

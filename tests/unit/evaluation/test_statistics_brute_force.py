@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from hakken.columns import Columns
+from hakken.core.tables import Table
 from hakken.evaluation.agreement import confusion, f1, kappa, macro_f1, mcnemar, rows_kappa, weights
 from hakken.evaluation.readers.ratings import FROC_COLUMNS, froc_table
 from hakken.evaluation.readers.result import analyse_study
@@ -68,11 +68,11 @@ def merit(name: str, reading: tuple[dict[str, list[int]], dict[tuple[str, int], 
     return mean([Fraction(len(marks)) for case, marks in noise.items() if name == "max-nlf" or case in NORMAL])
 
 
-def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Columns:
-    return Columns(Path("t.csv"), {name: [row[place] for row in rows] for place, name in enumerate(columns)})
+def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+    return Table(Path("t.csv"), {name: [row[place] for row in rows] for place, name in enumerate(columns)})
 
 
-def as_tables(lesions: dict[str, int], study: Study) -> tuple[Columns, Columns, Columns]:
+def as_tables(lesions: dict[str, int], study: Study) -> tuple[Table, Table, Table]:
     marks = [(*reading, "a", "none", "", "") for reading in study]
     for reading, (noise, signal) in study.items():
         marks += [(*reading, case, "NL", "", str(rating)) for case, ratings in noise.items() for rating in ratings]

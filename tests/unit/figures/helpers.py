@@ -7,16 +7,16 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.figure import Figure
 
-from hakken.figures.comparison import ComparisonInput, draw_comparison
-from hakken.figures.froc import CurveInput, FrocInput, draw_froc
-from hakken.figures.learnt import DependenceInput, LearntInput, ParameterInput, draw_learnt
-from hakken.figures.overlays import Mark, OverlaysInput, Tile, draw_overlays
-from hakken.figures.registration import PairInput, RegistrationInput, draw_registration
-from hakken.figures.search import SearchInput, draw_search
-from hakken.figures.segmentations import Outline, SegmentationsInput, draw_segmentations
-from hakken.figures.sizes import Family, SizePoint, SizesInput, draw_sizes
-from hakken.figures.strata import StrataInput, StratumInput, draw_strata
-from hakken.figures.style import Origin
+from hakken.plots.comparison import ComparisonInput, draw_comparison
+from hakken.plots.froc import CurveInput, FrocInput, draw_froc
+from hakken.plots.learnt import DependenceInput, LearntInput, ParameterInput, draw_learnt
+from hakken.plots.overlays import Mark, OverlaysInput, Tile, draw_overlays
+from hakken.plots.registration import PairInput, RegistrationInput, draw_registration
+from hakken.plots.search import SearchInput, draw_search
+from hakken.plots.segmentations import Outline, SegmentationsInput, draw_segmentations
+from hakken.plots.sizes import Family, SizePoint, SizesInput, draw_sizes
+from hakken.plots.strata import StrataInput, StratumInput, draw_strata
+from hakken.plots.style import Origin
 from hakken.search.comparison import TimedSweep
 from hakken.search.course import TimedTrial
 

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from hakken.figures.comparison import ComparisonInput, colours_of, draw_comparison
-from hakken.figures.style import GREY
+from hakken.plots.comparison import ComparisonInput, colours_of, draw_comparison
+from hakken.plots.style import GREY
 from hakken.search.comparison import TimedSweep, groups_of
 from hakken.search.course import TimedTrial
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from hakken.figures.learnt import TILES, LearntInput, ParameterInput, draw_learnt
+from hakken.plots.learnt import TILES, LearntInput, ParameterInput, draw_learnt
 
 from .helpers import ORIGIN, learnt
 

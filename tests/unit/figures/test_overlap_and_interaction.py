@@ -9,10 +9,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.intervals import Means
-from hakken.figures.bland_altman import StructureInput, decimals, draw_overlap, jitter
-from hakken.figures.interaction import InteractionInput, draw_interaction
+from hakken.plots.bland_altman import StructureInput, decimals, draw_overlap, jitter
+from hakken.plots.interaction import InteractionInput, draw_interaction
 
 
 def structure(cases: int, name: str = "label 1") -> StructureInput:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.image import imsave
 
-from hakken.figures.overview import COLUMNS, Row, contact_sheet
+from hakken.plots.overview import COLUMNS, Row, contact_sheet
 
 
 def test_every_figure_has_a_tile_with_its_name(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from hakken.errors import HakkenError
-from hakken.figures.publish import publish, save, save_one
+from hakken.core.errors import HakkenError
+from hakken.plots.publish import publish, save, save_one
 
 from .helpers import FIGURES, froc
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from hakken.evaluation.readers.intervals import Difference, Level
-from hakken.figures.readers import ReadersInput, draw_readers
+from hakken.plots.readers import ReadersInput, draw_readers
 
 
 def given(readers: int, modalities: int = 2, *, interval: bool = True, system: bool = False) -> ReadersInput:

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from hakken.evaluation.agreement_measure import Labels
 from hakken.evaluation.agreement_measure import measure as measure_labels
 from hakken.evaluation.roc_measure import Cohort, Settings, measure
-from hakken.figures.confusion import draw_confusion
-from hakken.figures.roc import draw_roc, roc_input
-from hakken.figures.style import ONE_COLUMN, TWO_COLUMNS
+from hakken.plots.confusion import draw_confusion
+from hakken.plots.roc import draw_roc, roc_input
+from hakken.plots.style import ONE_COLUMN, TWO_COLUMNS
 
 
 def scores(count: int = 2, scale: float = 1.0, positive: bool | None = None) -> Figure:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from hakken.figures.scaling import ScalingInput, draw_scaling
-from hakken.figures.style import Origin
+from hakken.plots.scaling import ScalingInput, draw_scaling
+from hakken.plots.style import Origin
 from hakken.training.scaling import Scaled
 
 

@@ -7,8 +7,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from hakken.figures.search import SearchInput, draw_search
-from hakken.figures.style import BLUE, SKY, VERMILLION
+from hakken.plots.search import SearchInput, draw_search
+from hakken.plots.style import BLUE, SKY, VERMILLION
 from hakken.search.course import TimedTrial
 
 from .helpers import ORIGIN

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from hakken.figures.slots import coarsest_unit, draw_slots, rows_of, time_text, unit_of
+from hakken.plots.slots import coarsest_unit, draw_slots, rows_of, time_text, unit_of
 from hakken.search.course import TimedTrial
 
 TRIALS = (

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from hakken.figures.comparison import colours_of
-from hakken.figures.style import (
+from hakken.plots.comparison import colours_of
+from hakken.plots.style import (
     BLUE,
     GREY,
     ONE_COLUMN,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hakken.study import Study
-from hakken.studyfile import parse_study
-from hakken.volume import Geometry, Volume
+from hakken.study.reading import parse_study
+from hakken.core.volume import Geometry, Volume
 
 TILT = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)  # orthonormal, exact in decimals
 

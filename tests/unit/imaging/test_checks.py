@@ -6,7 +6,7 @@ import pytest
 
 from hakken.imaging.checks import check_case, examine_case, pixel_digest
 from hakken.imaging.files import read_volume, write_volume
-from hakken.volume import Volume
+from hakken.core.volume import Volume
 
 
 @dataclass(frozen=True)

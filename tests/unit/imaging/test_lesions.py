@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.imaging.lesions import (
     draw_spheres,
     equivalent_diameter,
@@ -14,7 +14,7 @@ from hakken.imaging.lesions import (
     read_lesion_table,
 )
 from hakken.imaging.prepared import Lesion
-from hakken.volume import Geometry, Volume
+from hakken.core.volume import Geometry, Volume
 
 TILT = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.imaging.files import read_volume
 from hakken.imaging.masks import filled, find_mask, is_stripped, largest, without_rim
-from hakken.volume import Volume
+from hakken.core.volume import Volume
 
 
 def dice(one, other):

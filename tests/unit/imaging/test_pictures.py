@@ -2,7 +2,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from hakken.imaging.pictures import registration_picture
-from hakken.volume import Volume
+from hakken.core.volume import Volume
 
 
 def test_aligned_images_are_grey_after_and_coloured_before(head):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.imaging.prepared import Lesion, PreparedCase, load_prepared, prepared_cases, save_prepared
-from hakken.volume import Geometry
+from hakken.core.volume import Geometry
 
 GRID = Geometry((2, 3, 4), (1.0, 1.0, 2.0), (1.25, 0.1, -7.0))
 

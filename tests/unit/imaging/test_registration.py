@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from hakken.cohort.phantom.cohort import phantom_cases
-from hakken.cohort.phantom.drawing import draw_case
-from hakken.errors import HakkenError
+from hakken.cohort.phantom import phantom_cases
+from hakken.phantoms.brain_metastasis.draw import draw_case
+from hakken.core.errors import HakkenError
 from hakken.imaging.files import read_volume
 from hakken.imaging.masks import find_mask
 from hakken.imaging.registration import register, resample, target_registration_error, transform_points
 from hakken.study import Registration
-from hakken.studyfile import load_study
-from hakken.volume import Geometry, Volume
+from hakken.study.reading import load_study
+from hakken.core.volume import Geometry, Volume
 
 ROOT = Path(__file__).resolve().parents[3]
 

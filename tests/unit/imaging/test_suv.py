@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import PositronEmissionTomographyImageStorage
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.imaging.files import read_volume
 from hakken.imaging.suv import Uptake, suv_factor
 

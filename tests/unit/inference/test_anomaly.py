@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from hakken.inference.anomaly import anomaly_map, error_volume, judged_voxels
+from hakken.methods.autoencoder.errors import anomaly_map, error_volume, judged_voxels
 from hakken.inference.detect import detect, scores_of
-from hakken.networks.autoencoder import ConvAutoencoder
+from hakken.methods.autoencoder.network import ConvAutoencoder
 from hakken.study import Hyperparameters, Inference
-from hakken.volume import Geometry
+from hakken.core.volume import Geometry
 
 
 def lively(dimensions: int = 3, patch: int = 6) -> ConvAutoencoder:

@@ -5,7 +5,7 @@ import pytest
 
 from hakken.inference.candidates import Candidates, extract_candidates
 from hakken.inference.dense import ScoreMap
-from hakken.volume import Geometry
+from hakken.core.volume import Geometry
 
 GEOMETRY = Geometry((40, 44, 48), (1.0, 1.0, 1.5), (-20.0, 5.0, 100.0), (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from hakken.inference.cost import multiply_adds, peak_bytes
+from hakken.methods.unet.cost import multiply_adds, peak_bytes
 from hakken.networks.unet import UNet, sub_network
 from hakken.study import Hyperparameters
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from hakken.inference.expectation import expected_of, find_foci
-from hakken.networks.expectation import UNIT, ExpectationUNet
+from hakken.methods.expectation.expect import expected_of, find_foci
+from hakken.methods.expectation.network import UNIT, ExpectationUNet
 from hakken.study import Hyperparameters, Study
-from hakken.volume import Geometry
+from hakken.core.volume import Geometry
 
 PARAMETERS = Hyperparameters(poolings=1, convolutions=1, base_features=4, dropout=0.2, batch_norm=False)
 GRID = Geometry((5, 10, 12), (6.0, 6.0, 6.0))

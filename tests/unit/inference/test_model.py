@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from hakken.errors import HakkenError
-from hakken.files import sha256_file
+from hakken.core.errors import HakkenError
+from hakken.core.files import sha256_file
 from hakken.inference.detect import detect_prepared
-from hakken.inference.model import load_model, predict_case, require_same_channels, save_model
+from hakken.runs.model_file import load_model, predict_case, require_same_channels, save_model
 from hakken.networks.patch_cnn import PatchClassifier
 
 from ..tasks.helpers import GEOMETRY, prepare_case, study

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hakken.inference import projection as module
+from hakken.methods.projection_classifier import score_map as module
 from hakken.inference.dense import MIB, ScoreMap, at_lattice, score_map
-from hakken.inference.projection import Cubes, projected, projection_score_map, tables_of
-from hakken.networks.projection_cnn import DIRECTIONS, ProjectionClassifier, project
+from hakken.methods.projection_classifier.score_map import Cubes, projected, projection_score_map, tables_of
+from hakken.methods.projection_classifier.network import DIRECTIONS, ProjectionClassifier, project
 
 from .helpers import lively_network, patch_by_patch
 

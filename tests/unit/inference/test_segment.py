@@ -11,15 +11,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis.extra import numpy as arrays
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.imaging.prepared import PreparedCase, save_prepared
-from hakken.inference.colour_threshold import choose_threshold, features_of
-from hakken.inference.latency import latency_seconds
-from hakken.inference.masks import mask_of, mask_table, runs_of
-from hakken.inference.segment import probabilities, segment_prepared, window_of
+from hakken.baselines.colour_threshold import choose_threshold, features_of
+from hakken.methods.unet.latency import latency_seconds
+from hakken.outcomes.masks import mask_of, mask_table, runs_of
+from hakken.methods.unet.segment import probabilities, segment_prepared, window_of
 from hakken.networks.unet import Size, UNet
 from hakken.study import Hyperparameters, Inference
-from hakken.volume import Geometry
+from hakken.core.volume import Geometry
 
 SMALL = Hyperparameters(poolings=2, convolutions=1, base_features=4, growth=1, dropout=0)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from hakken.inference.candidates import Candidates
-from hakken.inference.table import candidate_rows, candidate_table
+from hakken.outcomes.candidates import candidate_rows, candidate_table
 
 FOUND = Candidates(
     xyz=np.array([(1.5, -2.25, 1 / 3), (4.0, 5.0, 6.0)]),

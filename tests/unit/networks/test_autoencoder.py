@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hakken.networks.autoencoder import ConvAutoencoder, code_size, level_edges
+from hakken.methods.autoencoder.network import ConvAutoencoder, code_size, level_edges
 from hakken.networks.build import build_network, require_architecture
 from hakken.networks.patch_cnn import InvalidArchitecture
 from hakken.study import Hyperparameters

@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from hakken.inference.detect import detect, scores_of
-from hakken.inference.model import load_model, save_model
-from hakken.networks.autoencoder import ConvAutoencoder
+from hakken.runs.model_file import load_model, save_model
+from hakken.methods.autoencoder.network import ConvAutoencoder
 from hakken.networks.build import build_classifier, build_network, count_weights
-from hakken.networks.expectation import ExpectationUNet
+from hakken.methods.expectation.network import ExpectationUNet
 from hakken.networks.patch_cnn import InvalidArchitecture, PatchClassifier
-from hakken.networks.projection_cnn import ProjectionClassifier
+from hakken.methods.projection_classifier.network import ProjectionClassifier
 from hakken.networks.unet import UNet
 from hakken.study import Hyperparameters, Inference, NetworkName, Training
-from hakken.study_grid import IMAGENET
+from hakken.study.grid import IMAGENET
 
 from ..tasks.helpers import GEOMETRY, study
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hakken.networks.build import build_network
-from hakken.networks.expectation import FLOOR, UNIT, Expectation, ExpectationUNet, negative_log_likelihood
+from hakken.methods.expectation.network import FLOOR, UNIT, Expectation, ExpectationUNet, negative_log_likelihood
 from hakken.networks.patch_cnn import InvalidArchitecture
 from hakken.networks.unet import UNet
 from hakken.study import Hyperparameters

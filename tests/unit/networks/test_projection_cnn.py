@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
 from hakken.networks.patch_cnn import InvalidArchitecture
-from hakken.networks.projection_cnn import DIRECTIONS, ProjectionClassifier, project
+from hakken.methods.projection_classifier.network import DIRECTIONS, ProjectionClassifier, project
 from hakken.study import Hyperparameters
 
 cubes = st.builds(

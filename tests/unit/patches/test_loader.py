@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.patches.augment import Augmentation
 from hakken.patches.loader import PatchLoader
 from hakken.patches.sampling import Centres, Kind

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hakken.patches.misregistration import KINDS, misregister, offsets
+from hakken.methods.imagenet_classifier.misregistration import KINDS, misregister, offsets
 
 EDGE = 21
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.patches.sampling import SPREAD_MM, Centres, Kind, sample_centres
 from hakken.study import Patches
 

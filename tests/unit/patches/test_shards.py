@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hakken.errors import HakkenError
-from hakken.files import read_json, sha256_file
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, sha256_file
 from hakken.patches.sampling import Centres, Kind
 from hakken.patches.shards import CutCase, Layout, PatchStore, cut_patch, write_shards
 

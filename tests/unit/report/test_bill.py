@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.report.bill import NEEDS, Charge, figure_charges, needs, stage_charges
 from hakken.report.cost import JobCost, by_stage, read_jobs
 from hakken.report.page import CAPTIONS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.report.comparison import Comparison, Plan, notes, read_comparison, write_comparison
 from hakken.report.figure import Machine, TrialRecord
 from hakken.search.comparison import TimedSweep

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hakken.errors import HakkenError
-from hakken.report.guard import differences, require_source, require_unchanged, science, started_from
+from hakken.core.errors import HakkenError
+from hakken.runs.guard import differences, require_source, require_unchanged, science, started_from
 from hakken.search.settings import Settings
 from hakken.study import Study
 

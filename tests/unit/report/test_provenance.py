@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hakken.report import provenance
-from hakken.report.provenance import code_digest
+from hakken.runs import identity as provenance
+from hakken.runs.identity import code_digest
 
 SOURCE = {
     "hakken": '"""The package."""\n',
@@ -17,7 +17,7 @@ SOURCE = {
     'def trial():\n    """Run."""\n    return loop.train() + 1\n',
     "hakken.training": "",
     "hakken.training.loop": "from hakken import seeds\n\n\ndef train():\n    return seeds.derive(1)\n",
-    "hakken.seeds": "def derive(seed):\n    return seed * 2\n",
+    "hakken.core.seeds": "def derive(seed):\n    return seed * 2\n",
     "hakken.figures": "COLOUR = 1\n",
 }
 
@@ -64,7 +64,7 @@ def test_comments_docstrings_and_layout_do_not_count(package: dict[str, Path]) -
     [
         ("hakken.stages.trial", "+ 1", "+ 2"),
         ("hakken.training.loop", "derive(1)", "derive(2)"),
-        ("hakken.seeds", "seed * 2", "seed * 3"),
+        ("hakken.core.seeds", "seed * 2", "seed * 3"),
         ("hakken", '"""The package."""\n', '"""The package."""\n\nTHREADS = 1\n'),
         ("hakken.training", "", "import math\n"),
     ],
@@ -101,7 +101,7 @@ def test_a_template_counts_for_the_module_that_names_it(package: dict[str, Path]
 def test_stages_of_the_package_know_what_they_run() -> None:
     forget()
     closure = provenance._closure("hakken.stages.unseal")
-    assert {"hakken.stages.unseal", "hakken.report.seal", "hakken.files", "hakken.errors"} <= closure
+    assert {"hakken.stages.unseal", "hakken.report.seal", "hakken.core.files", "hakken.core.errors"} <= closure
     assert not any(name.startswith("hakken.training") for name in closure)
     assert len(code_digest("hakken.stages.unseal")) == 16
     assert code_digest("hakken.stages.unseal") != code_digest("hakken.stages.freeze")

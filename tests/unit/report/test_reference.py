@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from hakken.cli import build_parser, main
-from hakken.report.reference import commented_study, study_reference
+from hakken.study.reference import commented_study, study_reference
 from hakken.study import Study
 
 ROOT = Path(__file__).resolve().parents[3]

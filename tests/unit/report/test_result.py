@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.report.result import gather, plain, with_interval
 from hakken.study import Study
 

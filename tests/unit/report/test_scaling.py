@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from hakken.errors import HakkenError
-from hakken.files import write_json
+from hakken.core.errors import HakkenError
+from hakken.core.files import write_json
 from hakken.report.scaling import read_scaling, write_scaling
 from hakken.training.scaling import efficiency, speed
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hakken.errors import HakkenError
-from hakken.files import sha256_json
+from hakken.core.errors import HakkenError
+from hakken.core.files import sha256_json
 from hakken.report.seal import ORIGIN, append_opening, read_openings, require_opening
 
 MODELS = {"selected": "aa", "default": "bb"}

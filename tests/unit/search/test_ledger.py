@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.search import Trial, publish
 from hakken.search.ledger import Ledger, Planned, generations
 from hakken.search.settings import Settings, versions

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.search import Space, Trial, propose
 from hakken.search.optuna_samplers import Kind, optuna_point
 

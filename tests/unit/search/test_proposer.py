@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.search import SAMPLERS, Space, Trial, propose
 
 from .spaces import MIXED, mappings

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.search import publish
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.search import Space
 from hakken.study import Parameter
 

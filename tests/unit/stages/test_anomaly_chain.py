@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.files import read_json, sha256_file
+from hakken.core.files import read_json, sha256_file
 from hakken.imaging.prepared import load_prepared
 from hakken.patches.shards import PatchStore
 from hakken.report.measurements import area_of, measurements
@@ -27,7 +27,7 @@ from hakken.stages.predict import predict
 from hakken.stages.reconstruct import reconstruct
 from hakken.stages.trial import trial
 from hakken.study import Study
-from hakken.training.sweep import sweep_of
+from hakken.runs.table import sweep_of
 
 from ..tasks.helpers import prepare_case, study
 

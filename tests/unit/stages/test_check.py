@@ -5,8 +5,8 @@ import pytest
 
 from hakken.imaging.files import write_volume
 from hakken.stages.check import check
-from hakken.studyfile import parse_study
-from hakken.volume import Volume
+from hakken.study.reading import parse_study
+from hakken.core.volume import Volume
 
 
 @pytest.fixture

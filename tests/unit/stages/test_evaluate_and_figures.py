@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from hakken.figures.comparison import draw_comparison
-from hakken.figures.publish import save_one
+from hakken.plots.comparison import draw_comparison
+from hakken.plots.publish import save_one
 from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
 from hakken.search import Space
 from hakken.stages.evaluate import evaluate
@@ -25,8 +25,8 @@ from hakken.stages.figure_registration import figure_registration
 from hakken.stages.figure_search import figure_search
 from hakken.stages.figure_strata import figure_strata
 from hakken.study import Study
-from hakken.studyfile import load_study
-from hakken.volume import Geometry
+from hakken.study.reading import load_study
+from hakken.core.volume import Geometry
 
 ROOT = Path(__file__).resolve().parents[3]
 GRID = Geometry((24, 40, 36), (1.5, 1.5, 1.5), (-20.0, -30.0, 5.0))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from hakken.errors import HakkenError
-from hakken.files import read_json, sha256_file
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, sha256_file
 from hakken.imaging.prepared import Lesion, PreparedCase, load_prepared, save_prepared
 from hakken.patches.shards import PatchStore
 from hakken.stages.baseline import baseline
@@ -27,7 +27,7 @@ from hakken.stages.patches import patches
 from hakken.stages.predict import predict
 from hakken.stages.trial import trial
 from hakken.study import Study
-from hakken.training.sweep import sweep_of
+from hakken.runs.table import sweep_of
 
 from ..tasks.helpers import GEOMETRY
 from ..tasks.test_expectation import expectation

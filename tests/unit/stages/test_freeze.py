@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hakken.files import sha256_file, sha256_json
+from hakken.core.files import sha256_file, sha256_json
 from hakken.stages.freeze import freeze
 
 STUDY = {"name": "example", "scale": "tiny", "seed": 1}

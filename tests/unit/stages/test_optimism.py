@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.files import sha256_file
+from hakken.core.files import sha256_file
 from hakken.imaging.lesions import Lesion
 from hakken.imaging.prepared import PreparedCase, save_prepared
 from hakken.stages.optimism import optimism
 from hakken.study import Study
-from hakken.volume import Geometry
+from hakken.core.volume import Geometry
 
 GRID = Geometry((12, 12, 8), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
 

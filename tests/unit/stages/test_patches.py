@@ -10,7 +10,7 @@ from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
 from hakken.patches.sampling import Kind
 from hakken.patches.shards import PatchStore
 from hakken.stages.patches import patches
-from hakken.volume import Geometry
+from hakken.core.volume import Geometry
 
 STUDY: dict[str, Any] = {
     "name": "toy",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hakken.cohort.table import read_table
-from hakken.files import sha256_file
+from hakken.core.files import sha256_file
 from hakken.imaging.files import read_volume
 from hakken.stages.phantom import phantom
 from hakken.stages.phantom_table import phantom_table

@@ -11,8 +11,8 @@ from hakken.imaging.prepared import load_prepared
 from hakken.stages.check import check
 from hakken.stages.prepare import prepare
 from hakken.stages.register import register
-from hakken.studyfile import parse_study
-from hakken.volume import Volume
+from hakken.study.reading import parse_study
+from hakken.core.volume import Volume
 
 PLANTED = {
     "PatientName": "Geheim^Gertrud",

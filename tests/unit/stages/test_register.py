@@ -7,8 +7,8 @@ from scipy import ndimage
 
 from hakken.imaging.files import write_volume
 from hakken.stages.register import register
-from hakken.studyfile import parse_study
-from hakken.volume import Volume
+from hakken.study.reading import parse_study
+from hakken.core.volume import Volume
 
 
 def make_study(channels=("A", "B"), **registration):

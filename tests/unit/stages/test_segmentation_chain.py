@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from hakken.errors import HakkenError
-from hakken.files import read_json, sha256_file
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, sha256_file
 from hakken.imaging.prepared import prepared_cases
-from hakken.inference.model import load_model
+from hakken.runs.model_file import load_model
 from hakken.networks.unet import Size
 from hakken.patches.shards import PatchStore
 from hakken.report.masks import read_masks, read_measure
@@ -34,7 +34,7 @@ from hakken.stages.size_costs import size_costs
 from hakken.stages.size_table import size_table
 from hakken.stages.trial import trial
 from hakken.study import Study
-from hakken.training.sweep import sweep_of
+from hakken.runs.table import sweep_of
 
 from ..tasks.helpers import prepare_case, study
 
@@ -346,7 +346,7 @@ def test_the_mask_of_a_new_case(chain: Chain, capsys: pytest.CaptureFixture[str]
     """Images of the prepared grid itself: what is predicted is what the network says of them after normalisation."""
     from hakken.cli import main
     from hakken.imaging.files import read_volume, write_volume
-    from hakken.volume import Volume
+    from hakken.core.volume import Volume
 
     case = next(case for case in prepared_cases(chain.file("prepared")) if case.case_id == "v0")
     given = []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hakken.files import sha256_file
+from hakken.core.files import sha256_file
 from hakken.stages.select_trial import select_trial
 
 Run = Callable[..., dict[str, Any]]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hakken.console import progress
-from hakken.errors import HakkenError
+from hakken.core.console import progress
+from hakken.core.errors import HakkenError
 from hakken.stages import stage
 from hakken.study import Study
 

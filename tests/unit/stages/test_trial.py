@@ -16,24 +16,25 @@ import numpy as np
 import pytest
 import torch
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation import findings
 from hakken.evaluation.froc import objective
-from hakken.files import read_json, sha256_file
+from hakken.core.files import read_json, sha256_file
 from hakken.imaging.prepared import prepared_cases
-from hakken.inference.model import load_model
+from hakken.runs.model_file import load_model
 from hakken.search.ledger import Ledger
 from hakken.search.table import sweep_table
 from hakken.stages import trial as stage
 from hakken.stages.patches import patches
 from hakken.stages.predict import predict
-from hakken.tasks.detection import DetectionLoss, DetectionTask, lesions_of
-from hakken.training import device, launch
-from hakken.training import fit as training
+from hakken.methods.patch_classifier.learn import DetectionLoss, DetectionTask, lesions_of
+from hakken.training import device
+from hakken.runs import launch
+from hakken.runs import fit as training
 from hakken.training.layout import Layout
 from hakken.training.loop import Run
 from hakken.training.reporter import Reporter
-from hakken.training.sweep import sweep_of
+from hakken.runs.table import sweep_of
 
 from ..tasks.helpers import prepare_case, study
 

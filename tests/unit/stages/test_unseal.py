@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hakken.files import sha256_file
+from hakken.core.files import sha256_file
 from hakken.report.seal import read_openings
 from hakken.stages.unseal import unseal
 

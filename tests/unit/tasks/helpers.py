@@ -9,8 +9,8 @@ import numpy as np
 
 from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
 from hakken.study import Study
-from hakken.studyfile import parse_study
-from hakken.volume import Geometry
+from hakken.study.reading import parse_study
+from hakken.core.volume import Geometry
 
 GEOMETRY = Geometry((22, 26, 24), (1.5, 1.5, 1.5), (-11.0, 7.0, 30.0), (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
 RADIUS = 2.5  # voxels

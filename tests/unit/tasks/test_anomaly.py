@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.inference.candidates import Candidates
 from hakken.patches.loader import Batch
 from hakken.study import Study
-from hakken.tasks.anomaly import AnomalyTask, ReconstructionLoss
+from hakken.methods.autoencoder.learn import AnomalyTask, ReconstructionLoss
 from hakken.tasks.choose import task_of
-from hakken.tasks.detection import DetectionTask
+from hakken.methods.patch_classifier.learn import DetectionTask
 
 from .helpers import prepare_case, study
 

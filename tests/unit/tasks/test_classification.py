@@ -10,20 +10,20 @@ import pytest
 import torch
 from torch import nn
 
-from hakken.errors import HakkenError
-from hakken.files import sha256_file
+from hakken.core.errors import HakkenError
+from hakken.core.files import sha256_file
 from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
 from hakken.networks.imagenet.efficientnet_lite import EfficientNetLite0
 from hakken.patches.crop_store import CropStore
-from hakken.patches.lesion_crops import SLICES, lesion_crops, slices_of
+from hakken.methods.imagenet_classifier.crops import SLICES, lesion_crops, slices_of
 from hakken.patches.loader import Batch
 from hakken.report.classes import COLUMNS as READ
 from hakken.report.classes import read_classified
 from hakken.study import Study
-from hakken.studyfile import parse_study
+from hakken.study.reading import parse_study
 from hakken.tasks.choose import task_of
-from hakken.tasks.classification import COLUMNS, ClassificationTask
-from hakken.volume import Geometry
+from hakken.methods.imagenet_classifier.learn import COLUMNS, ClassificationTask
+from hakken.core.volume import Geometry
 
 CLASSES = ("dark", "bright")
 CONTENT: dict[str, Any] = {

@@ -10,7 +10,7 @@ import torch
 from hakken.inference.candidates import Candidates
 from hakken.patches.loader import Batch
 from hakken.study import Hyperparameters, Training
-from hakken.tasks.detection import DetectionLoss, DetectionTask, lesions_of, marks_of
+from hakken.methods.patch_classifier.learn import DetectionLoss, DetectionTask, lesions_of, marks_of
 
 from .helpers import prepare_case, study
 

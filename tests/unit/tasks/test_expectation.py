@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.inference.candidates import Candidates
-from hakken.networks.expectation import Expectation, ExpectationUNet
+from hakken.methods.expectation.network import Expectation, ExpectationUNet
 from hakken.patches.loader import Batch
 from hakken.study import Study
 from hakken.tasks.choose import task_of
-from hakken.tasks.expectation import ExpectationLoss, ExpectationTask
+from hakken.methods.expectation.learn import ExpectationLoss, ExpectationTask
 
 from .helpers import prepare_case, study
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.networks.unet import Size
 from hakken.patches.loader import Batch
 from hakken.study import Study, Training
 from hakken.tasks.choose import task_of
-from hakken.tasks.segmentation import SegmentationLoss, SegmentationTask, soft_dice_loss
+from hakken.methods.unet.learn import SegmentationLoss, SegmentationTask, soft_dice_loss
 
 from .helpers import prepare_case, study
 

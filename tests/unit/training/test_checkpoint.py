@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hakken.console import console
+from hakken.core.console import console
 from hakken.training.checkpoint import Checkpoints, clear_checkpoints
 
 CPU = torch.device("cpu")

@@ -12,19 +12,19 @@ import pytest
 import torch
 
 from hakken.cli import main
-from hakken.errors import HakkenError
-from hakken.files import read_json, write_json
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, write_json
 from hakken.patches.crop_store import CropStore
 from hakken.report.grid import OBSERVATIONS, observations, over_conditions, variance
 from hakken.stages.figure_grid import figure_grid
 from hakken.stages.grid_cell import grid_cell
 from hakken.stages.grid_table import grid_table
 from hakken.study import Study
-from hakken.studyfile import parse_study
+from hakken.study.reading import parse_study
 from hakken.training.checkpoint import Checkpoints
 from hakken.training.grid import CropBatches, cell_study, moved_crops, train_cell
 from hakken.training.grid_plan import cell_named, cells_of, conditions_of
-from hakken.training.linear import linear_probabilities
+from hakken.methods.mean_classifier.learn import linear_probabilities
 from hakken.training.loop import Interrupted
 from hakken.training.stopping import Deadline
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.inference.dense import score_map
 from hakken.networks.build import build_classifier, build_network
 from hakken.networks.patch_cnn import PatchClassifier

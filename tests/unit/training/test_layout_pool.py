@@ -11,9 +11,9 @@ from typing import Literal
 import pytest
 import torch
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.study import Study
-from hakken.studyfile import load_study
+from hakken.study.reading import load_study
 from hakken.training.layout import Layout
 from hakken.training.layout_pool import Pool, Stepper
 
@@ -25,7 +25,7 @@ import sys, torch
 from dataclasses import replace
 from pathlib import Path
 from torch import distributed
-from hakken.studyfile import load_study
+from hakken.study.reading import load_study
 from hakken.training.layout import Layout
 from hakken.training.layout_pool import Stepper
 from hakken.training.team import Team

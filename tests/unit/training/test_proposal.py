@@ -10,7 +10,7 @@ from hakken.search import Trial
 from hakken.search.settings import Settings
 from hakken.search.trial import Value
 from hakken.study import Hyperparameters
-from hakken.training.proposal import ATTEMPTS, complete, describes_network, propose_trial
+from hakken.runs.ask import ATTEMPTS, complete, describes_network, propose_trial
 
 DEFAULTS = Hyperparameters(patch_size=12, convolutions=2, kernel=3, poolings=1)
 VALUES = DEFAULTS.model_dump(mode="json")

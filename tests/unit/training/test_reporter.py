@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from hakken.console import console
+from hakken.core.console import console
 from hakken.training import reporter
 from hakken.training.loop import CurvePoint, Run
 from hakken.training.reporter import Reporter

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from hakken.errors import HakkenError
-from hakken.training.streak import failing_streak, require_progress
-from hakken.training.sweep import Sweep
+from hakken.core.errors import HakkenError
+from hakken.runs.streak import failing_streak, require_progress
+from hakken.runs.table import Sweep
 
 
 def record(number: int, end: int, reason: str | None = None) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.search.settings import Settings
 from hakken.search.trial import Trial
-from hakken.seeds import derive_seed
+from hakken.core.seeds import derive_seed
 from hakken.study import Study
-from hakken.training.proposal import propose_trial
-from hakken.training.sweep import Sweep, apart_sweeps, as_trained, comparison_sweeps, settings_of, sweep_of
-from hakken.training.warm_start import SourceTrial
+from hakken.runs.ask import propose_trial
+from hakken.runs.table import Sweep, apart_sweeps, as_trained, comparison_sweeps, settings_of, sweep_of
+from hakken.runs.warm_start import SourceTrial
 
 from ..tasks.helpers import study
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from hakken.console import console
-from hakken.errors import HakkenError
+from hakken.core.console import console
+from hakken.core.errors import HakkenError
 from hakken.search import Space, Trial
 from hakken.search.table import sweep_table
-from hakken.training.warm_start import SourceTrial, best_points, own_point, prior_trials, read_source
+from hakken.runs.warm_start import SourceTrial, best_points, own_point, prior_trials, read_source
 
 SPACE = Space.from_mapping(
     {

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Ints
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Flags, Floats, Ints
 from hakken.evaluation.readers.ratings import Design, ReaderStudy
 

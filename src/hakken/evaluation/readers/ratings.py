@@ -15,10 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-from hakken.columns import FIRST_ROW, Columns
-from hakken.errors import HakkenError
+from hakken.core.tables import FIRST_ROW, Table
+from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Flags, Floats, Ints
-from hakken.names import nearest
+from hakken.core.names import nearest
 
 Design = Literal["roc", "froc"]
 ROC_COLUMNS = ("modality", "reader", "case_id", "diseased", "rating")
@@ -57,7 +57,7 @@ class RatingTable:
     ``lesion`` is -1 for a rating of no lesion. ``blank`` rows say that a case was read and not marked.
     """
 
-    table: Columns
+    table: Table
     design: Design
     modality: tuple[str, ...]
     reader: tuple[str, ...]
@@ -170,7 +170,7 @@ class RatingTable:
         return f"modality {names}" if len(chosen) == 1 else f"modalities {names}"
 
 
-def roc_table(table: Columns) -> RatingTable:
+def roc_table(table: Table) -> RatingTable:
     """Return the ratings of a ROC study from a table with the columns `ROC_COLUMNS` (patient optional).
 
     Raises HakkenError naming the row of a rating that is no finite number, of one that is there twice, and of a case
@@ -215,7 +215,7 @@ def roc_table(table: Columns) -> RatingTable:
     )
 
 
-def froc_table(table: Columns, lesions: Columns, cases: Columns) -> RatingTable:
+def froc_table(table: Table, lesions: Table, cases: Table) -> RatingTable:
     """Return the marks of a FROC study from tables with `FROC_COLUMNS`, `LESION_COLUMNS` and case_id.
 
     Optional are the columns weight of the lesions and patient of the cases. Weights of the lesions of a case are
@@ -275,7 +275,7 @@ def _first_rows(codes: Ints) -> Ints:
     return np.unique(codes, return_index=True)[1].astype(np.int64)
 
 
-def _patients(table: Columns, case: Ints) -> Ints:
+def _patients(table: Table, case: Ints) -> Ints:
     """Return the patient of each case (K,); without a column `patient` each case is a patient of its own."""
     first = _first_rows(case)
     if "patient" not in table:
@@ -289,12 +289,12 @@ def _patients(table: Columns, case: Ints) -> Ints:
     return codes[first]
 
 
-def _need_rows(table: Columns) -> None:
+def _need_rows(table: Table) -> None:
     if not len(table):
         raise HakkenError(f"{table.path}: the table has no row below its heading; add the ratings")
 
 
-def _refuse_twice(table: Columns, keys: Sequence[Ints], what: str, entries: Ints | None = None) -> None:
+def _refuse_twice(table: Table, keys: Sequence[Ints], what: str, entries: Ints | None = None) -> None:
     """Raise HakkenError for the first entry whose ``keys`` (n,) together stood there before."""
     if not len(keys[0]):
         return
@@ -307,7 +307,7 @@ def _refuse_twice(table: Columns, keys: Sequence[Ints], what: str, entries: Ints
         raise HakkenError(f"{table.path}, row {row}: {what} already in row {before}; keep one")
 
 
-def _known(table: Columns, case_id: Sequence[str], cases: Columns) -> Ints:
+def _known(table: Table, case_id: Sequence[str], cases: Table) -> Ints:
     number = {name: place for place, name in enumerate(case_id)}
     names = table.text("case_id")
     for entry, name in enumerate(names):
@@ -317,7 +317,7 @@ def _known(table: Columns, case_id: Sequence[str], cases: Columns) -> Ints:
     return np.array([number[name] for name in names], np.int64)
 
 
-def _weights(lesions: Columns, case: Ints, cases: int) -> Floats:
+def _weights(lesions: Table, case: Ints, cases: int) -> Floats:
     if "weight" not in lesions:
         weight = np.ones(len(lesions))
     else:
@@ -328,7 +328,7 @@ def _weights(lesions: Columns, case: Ints, cases: int) -> Floats:
     return np.asarray(weight / np.bincount(case, weights=weight, minlength=cases)[case])
 
 
-def _lesions_of_marks(table: Columns, kinds: Sequence[str], case: Ints, number: dict[tuple[int, str], int]) -> Ints:
+def _lesions_of_marks(table: Table, kinds: Sequence[str], case: Ints, number: dict[tuple[int, str], int]) -> Ints:
     lesion = np.full(len(kinds), -1)
     for entry, (kind, name) in enumerate(zip(kinds, table.cells["lesion_id"], strict=True)):
         if kind == "LL":
@@ -343,11 +343,11 @@ def _lesions_of_marks(table: Columns, kinds: Sequence[str], case: Ints, number: 
     return lesion
 
 
-def mark_ratings(table: Columns, blank: Flags) -> Floats:
+def mark_ratings(table: Table, blank: Flags) -> Floats:
     """Return the rating of each mark (n,), minus infinity where ``blank``; HakkenError names the row of a bad one."""
     cells = table.cells["rating"]
     for entry in np.flatnonzero(blank):
         if cells[entry]:
             raise table.error(int(entry), "rating", f"`{cells[entry]}` beside the mark none; leave it empty")
     filled = ["0" if empty else cell for empty, cell in zip(blank, cells, strict=True)]
-    return np.where(blank, -np.inf, Columns(table.path, {"rating": filled}).numbers("rating"))
+    return np.where(blank, -np.inf, Table(table.path, {"rating": filled}).numbers("rating"))

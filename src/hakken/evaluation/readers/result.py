@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.readers import dbm, obuchowski_rockette, standalone
 from hakken.evaluation.readers.intervals import SCOPES
 from hakken.evaluation.readers.merit import FIGURES, Merit, merit

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from hakken.networks.imagenet import alexnet, efficientnet_lite, googlenet, inception_v3, resnet, vgg
-from hakken.networks.patch_cnn import InvalidArchitecture
+from hakken.core.errors import InvalidArchitecture
 
 Triple = tuple[float, float, float]
 CHANNELS = 3
@@ -97,6 +97,6 @@ def require_input(name: str, input_size: int) -> Family:
         raise InvalidArchitecture(f"no network `{name}`; there are {', '.join(FAMILIES)}")
     if input_size < FAMILIES[name].minimum:
         raise InvalidArchitecture(
-            f"{name} needs images of {FAMILIES[name].minimum} pixels or more, training.input_size is {input_size}"
+            f"{name} needs images of {FAMILIES[name].minimum} pixels or more, parameters.input_size is {input_size}"
         )
     return FAMILIES[name]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.anatomy import Anatomy, draw_anatomy
-from hakken.cohort.phantom.arteries import Arteries, draw_arteries
+from hakken.anatomy.head import Anatomy, draw_anatomy
+from hakken.phantoms.aneurysm.arteries import Arteries, draw_arteries
 from hakken.study import Study
 
 

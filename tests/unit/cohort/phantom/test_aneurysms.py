@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.aneurysms import (
+from hakken.phantoms.aneurysm.aneurysms import (
     TERRITORIES,
     Placed,
     Sac,
@@ -17,10 +17,10 @@ from hakken.cohort.phantom.aneurysms import (
     draw_size,
     paint_sac,
 )
-from hakken.cohort.phantom.arteries import Arteries, Site
-from hakken.cohort.phantom.scanners import Pose
-from hakken.cohort.phantom.tubes import Lumen, Tubes, along
-from hakken.volume import Geometry
+from hakken.phantoms.aneurysm.arteries import Arteries, Site
+from hakken.anatomy.scanners import Pose
+from hakken.phantoms.aneurysm.tubes import Lumen, Tubes, along
+from hakken.core.volume import Geometry
 
 SITE = Site("ICA", "ICA terminus, left", np.zeros(3), np.array([0.0, 0, 1]), 1.5, True)
 STILL = Pose(np.eye(3), np.zeros(3), np.zeros(3))

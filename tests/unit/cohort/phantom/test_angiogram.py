@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.angiogram import Angiogram, draw_case
-from hakken.cohort.phantom.cohort import PhantomCase, phantom_cases
+from hakken.phantoms.aneurysm.draw import Angiogram, draw_case
+from hakken.cohort.phantom import PhantomCase, phantom_cases
 from hakken.study import Study
 
 KINDS = {"kissing vessel", "bright fat", "infundibulum", "vessel loop"}
@@ -114,9 +114,9 @@ def test_the_anatomy_does_not_depend_on_the_voxel_size(aneurysm_study: Study) ->
 
 
 def test_slabs_fall_from_entry_to_exit() -> None:
-    from hakken.cohort.phantom.angiogram import SCANNERS, _expose
-    from hakken.cohort.phantom.tubes import Lumen
-    from hakken.volume import Geometry
+    from hakken.phantoms.aneurysm.draw import SCANNERS, _expose
+    from hakken.phantoms.aneurysm.tubes import Lumen
+    from hakken.core.volume import Geometry
 
     geometry = Geometry((100, 8, 8), (1, 1, 1))
     ones = np.ones(geometry.shape_zyx, np.float32)

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.anatomy import Anatomy, draw_anatomy
-from hakken.cohort.phantom.aneurysms import TERRITORIES
-from hakken.cohort.phantom.arteries import Arteries, draw_arteries
+from hakken.anatomy.head import Anatomy, draw_anatomy
+from hakken.phantoms.aneurysm.aneurysms import TERRITORIES
+from hakken.phantoms.aneurysm.arteries import Arteries, draw_arteries
 
 
 def test_calibres_run_from_the_carotid_to_the_thinnest_branch(arteries: Arteries) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hakken.cohort.phantom.anatomy import Anatomy
-from hakken.cohort.phantom.branching import THINNEST_MM, Buds, Growth, branch_angles, daughter_radii, grow
+from hakken.anatomy.head import Anatomy
+from hakken.phantoms.aneurysm.branching import THINNEST_MM, Buds, Growth, branch_angles, daughter_radii, grow
 
 RADII = st.floats(0.4, 3)
 RATIOS = st.floats(0.1, 1)

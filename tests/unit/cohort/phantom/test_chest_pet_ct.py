@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.chest import Chest, draw_chest
-from hakken.cohort.phantom.chest_foci import SHARES, draw_foci, kind_at
-from hakken.cohort.phantom.chest_pet_ct import PetCt, breathe, draw_case
-from hakken.cohort.phantom.chest_uptake import draw_uptake
-from hakken.cohort.phantom.cohort import PhantomCase, phantom_cases
+from hakken.phantoms.chest_pet_ct.chest import Chest, draw_chest
+from hakken.phantoms.chest_pet_ct.foci import SHARES, draw_foci, kind_at
+from hakken.phantoms.chest_pet_ct.draw import PetCt, breathe, draw_case
+from hakken.phantoms.chest_pet_ct.uptake import draw_uptake
+from hakken.cohort.phantom import PhantomCase, phantom_cases
 from hakken.cohort.phantom.draw import draw
 from hakken.imaging.masks import find_mask
 from hakken.study import Study

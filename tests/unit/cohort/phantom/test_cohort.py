@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hakken.cohort.phantom.cohort import phantom_cases, phantom_of, table_of
-from hakken.errors import HakkenError
+from hakken.cohort.phantom import phantom_cases, phantom_of, table_of
+from hakken.core.errors import HakkenError
 from hakken.study import Study
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.cohort import PhantomCase, phantom_cases
-from hakken.cohort.phantom.drawing import Drawing, draw_case
+from hakken.cohort.phantom import PhantomCase, phantom_cases
+from hakken.phantoms.brain_metastasis.draw import Drawing, draw_case
 from hakken.study import Study
 
 

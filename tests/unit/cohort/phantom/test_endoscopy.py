@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from hakken.cohort.phantom.cohort import PhantomCase, phantom_cases
+from hakken.cohort.phantom import PhantomCase, phantom_cases
 from hakken.cohort.phantom.draw import draw
-from hakken.cohort.phantom.endoscopy import COLOURS, Frame, draw_camera, draw_case
-from hakken.cohort.phantom.mucosa import KINDS, LARGEST, SMALLEST, TINTS, Plane, draw_wall
-from hakken.errors import HakkenError
+from hakken.phantoms.endoscopy.draw import COLOURS, Frame, draw_camera, draw_case
+from hakken.phantoms.endoscopy.mucosa import KINDS, LARGEST, SMALLEST, TINTS, Plane, draw_wall
+from hakken.core.errors import HakkenError
 from hakken.study import Phantom, Study
 
 PHANTOM: dict[str, Any] = {

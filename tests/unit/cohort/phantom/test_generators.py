@@ -9,10 +9,10 @@ from typing import get_args
 
 import pytest
 
-from hakken.cohort.phantom.cohort import phantom_cases
+from hakken.cohort.phantom import phantom_cases
 from hakken.cohort.phantom.draw import DRAWERS, draw
 from hakken.cohort.phantom.generators import GENERATORS, check_channels
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.study import Phantom, Study
 
 
@@ -49,6 +49,6 @@ def test_the_channel_has_the_studys_name(aneurysm_study: Study) -> None:
 
 
 def test_planning_a_cohort_loads_nothing_that_draws() -> None:
-    code = "import hakken.cohort.batches, sys; print('hakken.cohort.phantom.angiogram' in sys.modules)"
+    code = "import hakken.cohort.batches, sys; print('hakken.phantoms.aneurysm.draw' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "False\n"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from hakken.cohort.phantom.cohort import PhantomCase, phantom_cases
+from hakken.cohort.phantom import PhantomCase, phantom_cases
 from hakken.cohort.phantom.draw import draw
-from hakken.cohort.phantom.head_ct import Tomogram, draw_case
-from hakken.cohort.phantom.pathologies import SHARES, kind_at
+from hakken.phantoms.head_ct.draw import Tomogram, draw_case
+from hakken.phantoms.head_ct.pathologies import SHARES, kind_at
 from hakken.imaging.masks import find_mask
 from hakken.study import Study
 

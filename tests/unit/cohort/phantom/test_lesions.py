@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.anatomy import Anatomy, draw_anatomy
-from hakken.cohort.phantom.lesions import (
+from hakken.anatomy.head import Anatomy, draw_anatomy
+from hakken.phantoms.brain_metastasis.lesions import (
     APART_MM,
     Blob,
     Metastasis,
@@ -16,7 +16,7 @@ from hakken.cohort.phantom.lesions import (
     draw_spots,
     paint,
 )
-from hakken.cohort.phantom.vessels import Vessels, draw_vessels
+from hakken.phantoms.brain_metastasis.vessels import Vessels, draw_vessels
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.cohort import phantom_cases
+from hakken.cohort.phantom import phantom_cases
 from hakken.cohort.phantom.generators import GENERATORS, check_channels
-from hakken.cohort.phantom.liver import draw_abdomen
-from hakken.cohort.phantom.liver_ct import PHASES, ThreePhases, draw_case
-from hakken.cohort.phantom.liver_lesions import LARGEST_MM, LAWS, SMALLEST_MM, draw_tumour
-from hakken.errors import HakkenError
+from hakken.phantoms.liver_phases.liver import draw_abdomen
+from hakken.phantoms.liver_phases.draw import PHASES, ThreePhases, draw_case
+from hakken.phantoms.liver_phases.lesions import LARGEST_MM, LAWS, SMALLEST_MM, draw_tumour
+from hakken.core.errors import HakkenError
 from hakken.imaging.registration import register, transform_points
 from hakken.study import Registration, Study
 

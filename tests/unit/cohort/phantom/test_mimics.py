@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.anatomy import Anatomy
-from hakken.cohort.phantom.arteries import Arteries
-from hakken.cohort.phantom.mimics import Mimics, draw_mimics
-from hakken.cohort.phantom.shapes import Points
+from hakken.anatomy.head import Anatomy
+from hakken.phantoms.aneurysm.arteries import Arteries
+from hakken.phantoms.aneurysm.mimics import Mimics, draw_mimics
+from hakken.anatomy.shapes import Points
 
 
 @pytest.fixture(scope="module")

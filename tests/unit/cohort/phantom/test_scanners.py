@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.scanners import SCANNERS, Pose, draw_pose, lay_grid, scan, spoil
-from hakken.cohort.phantom.shapes import Grid
+from hakken.anatomy.scanners import SCANNERS, Pose, draw_pose, lay_grid, scan, spoil
+from hakken.anatomy.shapes import Grid
 
 HEAD = Grid((40, 50, 44), 2.0)
 STILL = Pose(np.eye(3), np.zeros(3), np.zeros(3))

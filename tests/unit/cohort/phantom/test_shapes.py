@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom.shapes import Grid, ellipsoid, occupancy, paint_balls, polyline, smooth_field
+from hakken.anatomy.shapes import Grid, ellipsoid, occupancy, paint_balls, polyline, smooth_field
 
 GRID = Grid((21, 31, 41), 1.0)
 

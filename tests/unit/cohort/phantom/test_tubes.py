@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hakken.cohort.phantom.scanners import Pose
-from hakken.cohort.phantom.tubes import Lumen, Tubes, along, curve, join, paint_tubes
-from hakken.volume import Geometry
+from hakken.anatomy.scanners import Pose
+from hakken.phantoms.aneurysm.tubes import Lumen, Tubes, along, curve, join, paint_tubes
+from hakken.core.volume import Geometry
 
 STILL = Pose(np.eye(3), np.zeros(3), np.zeros(3))
 

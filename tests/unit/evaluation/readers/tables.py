@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hakken.columns import Columns
+from hakken.core.tables import Table
 from hakken.evaluation.readers.ratings import (
     FROC_COLUMNS,
     LESION_COLUMNS,
@@ -20,9 +20,9 @@ from hakken.evaluation.readers.ratings import (
 )
 
 
-def columns(name: str, heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Columns:
+def columns(name: str, heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     texts = [[str(cell) for cell in row] for row in rows]
-    return Columns(Path(name), {column: [row[place] for row in texts] for place, column in enumerate(heading)})
+    return Table(Path(name), {column: [row[place] for row in texts] for place, column in enumerate(heading)})
 
 
 def roc(rows: Iterable[Sequence[Any]]) -> RatingTable:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.readers.merit import merit
 from hakken.evaluation.readers.obuchowski_rockette import analyse
 from hakken.evaluation.readers.power import Pilot, power, smallest_designs

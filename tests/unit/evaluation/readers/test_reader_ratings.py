@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.errors import HakkenError
+from hakken.core.errors import HakkenError
 from hakken.evaluation.readers.ratings import ROC_COLUMNS, roc_table
 
 from .tables import by_hand, columns, froc, roc

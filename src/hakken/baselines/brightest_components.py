@@ -1,0 +1,66 @@
+"""The trivial baseline of detection: components of one channel above a threshold, ranked by their maximum.
+
+The channel is the one that the study has predicted from the others. The threshold shapes the components once; it is the
+one of some whose candidates have the highest objective on validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hakken.core.errors import HakkenError
+from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidates import Candidates
+from hakken.inference.components import components
+from hakken.outcomes import Part, in_order
+from hakken.outcomes.candidates import objective
+from hakken.outcomes.expectations import target_of
+from hakken.study import Study
+from hakken.training.method import image
+
+SHARES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3)
+"""The thresholds that are tried, as shares of the channel's window: SUV 1 to 6 of 0 to 20."""
+
+MOST = 100
+"""Most candidates of a case where the method of the study names no number."""
+
+
+def fit(cases: Sequence[PreparedCase], study: Study) -> dict[str, Any]:
+    """Return the share of the window with the highest objective, and what all have reached.
+
+    Raises HakkenError where no channel of the study is a `target`.
+    """
+    if not study.targets:
+        raise HakkenError("baseline `brightest_components`: give one channel of the study `target: true`")
+    part = Part(study, in_order(cases), study.outcomes["candidates"])
+    tried = {share: objective(_all_brightest(part, share), part) for share in SHARES}
+    best = max(tried, key=tried.__getitem__)
+    return {"share": best, "tried": {f"{_in_units(study, share):g}": reached for share, reached in tried.items()}}
+
+
+def predict(values: Mapping[str, Any], case: PreparedCase, study: Study) -> dict[str, Any]:
+    """Return the components of a case, and the highest value among them as its score."""
+    found = _brightest(case, study, values["share"])
+    return {"candidates": found, "case_scores": found.highest}
+
+
+def words(values: Mapping[str, Any], study: Study) -> str:
+    """Return the rule in a few words."""
+    level = _in_units(study, values["share"])
+    return f"components of {study.targets[0]} from {level:g} on, ranked by their maximum"
+
+
+def _all_brightest(part: Part, share: float) -> dict[str, Candidates]:
+    return {case.case_id: _brightest(image(case), part.study, share) for case in part.cases}
+
+
+def _brightest(case: PreparedCase, study: Study, share: float) -> Candidates:
+    most = int(getattr(study.inference, "maximum_candidates", MOST))
+    return components(target_of(case, study), case.geometry, case.mask(), threshold=share, maximum=most)
+
+
+def _in_units(study: Study, share: float) -> float:
+    """Return a share of the channel's window in the units of its images."""
+    low, high = study.channels[study.targets[0]].range or (0.0, 1.0)
+    return low + share * (high - low)

@@ -1,0 +1,180 @@
+"""Who is in a phantom cohort: cases, patients, parts, scanners and how many lesions each has, before any is drawn."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator as Random
+
+from hakken import plugins
+from hakken.cohort.case import Case, CaseTable
+from hakken.cohort.folds import assign_folds
+from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
+from hakken.core.seeds import derive_seed
+from hakken.phantoms import Law, PhantomCase
+from hakken.study import PARTS, Part, Phantom, Study
+
+SECOND_VISIT = 9
+
+
+def phantom_of(study: Study) -> Phantom:
+    """Return the study's phantom; raises HakkenError where the study has a case table of its own."""
+    if study.cohort.phantom is None:
+        raise HakkenError(f"study {study.name}: has no phantom, its cases come from {study.cohort.table}")
+    return study.cohort.phantom
+
+
+def phantom_cases(study: Study) -> tuple[PhantomCase, ...]:
+    """Return all cases of the study's phantom, part by part; they depend on the study's seed and sizes alone."""
+    phantom = phantom_of(study)
+    frequencies = class_frequencies(study)
+    cases: list[PhantomCase] = []
+    for part in PARTS:
+        random = np.random.default_rng(derive_seed(study.seed, "phantom cohort", part))
+        count = int(getattr(phantom.cases, part))
+        cases += _cases_of(part, count, len(cases) + 1, phantom, random, frequencies=frequencies)
+    return _in_folds(cases, study) if study.crossed else tuple(cases)
+
+
+def _in_folds(cases: Sequence[PhantomCase], study: Study) -> tuple[PhantomCase, ...]:
+    """Return the cases in folds instead of parts, fold by fold; the sizes of the parts add up to the cohort."""
+    kinds: dict[str, list[str]] = {}
+    for case in cases:
+        kinds.setdefault(case.patient, []).append(case.kind or ("abnormal" if case.lesions else "normal"))
+    folds = assign_folds(kinds, study.evaluation.folds, derive_seed(study.seed, "folds"))
+    return tuple(
+        replace(case, part=f"fold{fold}")
+        for fold in range(study.evaluation.folds)
+        for case in cases
+        if folds[case.patient] == fold
+    )
+
+
+def law_of(study: Study) -> Law:
+    """Return who is in the cohort of the study's phantom."""
+    law: Law = plugins.load("phantoms", phantom_of(study).generator).LAW
+    return law
+
+
+def check_channels(study: Study) -> None:
+    """Raise HakkenError where the study has more channels than its phantom draws, or others."""
+    law = law_of(study)
+    if len(study.channels) > law.channels:
+        raise HakkenError(
+            f"study {study.name}: the phantom draws {law.images}, "
+            f"but the study has {', '.join(study.channels)}; remove a channel"
+        )
+    for name in study.channels:
+        if law.names and name not in law.names:
+            known = f"{', '.join(law.names)}{nearest(name, law.names)}"
+            raise HakkenError(f"study {study.name}: the phantom draws no channel `{name}`; call the channels {known}")
+
+
+def table_of(study: Study, folder: Path, cases_per_job: int) -> CaseTable:
+    """Return the phantom's case table, whose images stand in ``folder``/<part>-<batch>/<case>/."""
+    seen: Counter[str] = Counter()
+    rows = []
+    for number, case in enumerate(phantom_cases(study), start=2):
+        batch = f"{case.part}-{seen[case.part] // cases_per_job:03d}"
+        seen[case.part] += 1
+        rows.append(_row(case, study, folder / batch / case.case_id, number))
+    return CaseTable(tuple(rows), folder / "cases.csv")
+
+
+def class_frequencies(study: Study) -> dict[str, float]:
+    """Return how frequent each class of lesion is, in any unit; none where the phantom's lesions have no class.
+
+    Raises HakkenError where the study names a class that the generator cannot draw.
+    """
+    phantom = phantom_of(study)
+    known, wanted = dict(law_of(study).kinds), phantom.frequencies
+    if wanted is None:
+        return known
+    for name in wanted:
+        if name not in known:
+            there = f"there are {', '.join(known)}{nearest(name, known)}" if known else "its lesions have no class"
+            raise HakkenError(
+                f"study {study.name}: cohort.phantom.class_frequencies names `{name}`, which the generator "
+                f"{phantom.generator} cannot draw; {there}"
+            )
+    return dict(wanted)
+
+
+def _cases_of(
+    part: Part, count: int, start: int, phantom: Phantom, random: Random, *, frequencies: Mapping[str, float]
+) -> list[PhantomCase]:
+    """Return the cases of one part; now and then a case is a second visit of the patient before.
+
+    Where the phantom draws sequences, each so many cases are the frames of one patient.
+    """
+    law: Law = plugins.load("phantoms", phantom.generator).LAW
+    frames = phantom.frames_of_a_patient
+    patients = math.ceil(count / frames)
+    scanners = random.permutation([law.scanners[number % len(law.scanners)] for number in range(patients)])
+    lesions = _lesion_counts(part, patients, law, random)
+    kinds = _kinds(patients, frequencies, random)
+    cases: list[PhantomCase] = []
+    for number in range(count):
+        index, group = start + number, number // frames
+        sex, age = str(random.choice(["F", "M"])), int(random.integers(38, 84))
+        patient, visit, kind = f"S{index:04d}", 0, kinds[group]
+        if _comes_again(number, frames):
+            before = cases[-1]
+            patient, sex, age, visit, kind = before.patient, before.sex, before.age, before.visit + 1, before.kind
+        scanner, found = str(scanners[group]), int(lesions[group])
+        cases.append(PhantomCase(f"P{index:04d}", index, patient, part, scanner, sex, age, found, visit, kind))
+    return cases
+
+
+def _comes_again(number: int, frames: int) -> bool:
+    """Whether the case of this number in its part, from 0, shows the patient of the case before."""
+    return number % SECOND_VISIT == SECOND_VISIT - 1 if frames == 1 else number % frames > 0
+
+
+def _kinds(count: int, frequencies: Mapping[str, float], random: Random) -> list[str]:
+    """Return the class of each case, '' where there are none; their numbers are those expected, in random order."""
+    if not frequencies:
+        return [""] * count
+    names, weights = list(frequencies), np.array(list(frequencies.values()), float)
+    levels = (np.arange(count) + 0.5) / count
+    numbers = np.searchsorted(np.cumsum(weights / weights.sum())[:-1], levels)
+    return [names[number] for number in random.permutation(numbers)]
+
+
+def _lesion_counts(part: Part, count: int, law: Law, random: Random) -> list[int]:
+    """Return how many lesions each case has, in random order.
+
+    The numbers are the quantiles of their law and not draws from it: small parts are as hard as large ones, and a
+    fixed fraction of cases is free of lesions, so that no part is without any.
+    """
+    free = count if part == "train" and law.normal_training else round(law.lesion_free * count)
+    levels = (np.arange(count - free) + 0.5) / max(count - free, 1)
+    numbers = 1 + np.searchsorted(np.cumsum(law.lesion_counts)[:-1], levels)
+    return [int(number) for number in random.permutation([0] * free + numbers.tolist())]
+
+
+def _row(case: PhantomCase, study: Study, folder: Path, number: int) -> Case:
+    items, truth = study.cohort.kind == "items", study.cohort.truth
+    files = {name: folder / f"{name}.npz" for name in study.cohort.files}
+    return Case(
+        case_id=case.case_id,
+        patient=case.patient,
+        split=case.part,
+        channels=files if items else {name: folder / f"{name}.nii.gz" for name in study.channels},
+        lesion_mask=folder / "lesions.nii.gz" if truth == "lesion_mask" and not items else None,
+        lesion_table=folder / "lesions.csv" if truth == "lesion_table" and not items else None,
+        label=_label(case) if truth == "label" else None,
+        columns={"scanner": case.scanner, "sex": case.sex, "age": str(case.age)},
+        row=number,
+    )
+
+
+def _label(case: PhantomCase) -> str | None:
+    """Return the class of a case in a word, None where it is normal."""
+    return case.kind or ("abnormal" if case.lesions else None)

@@ -1,1 +1,0 @@
-"""Cohorts that the package draws itself: metastases on MR of the head, aneurysms on MR angiography, their mimics."""

@@ -1,0 +1,32 @@
+"""Method `expectation`: what one channel is expected to show, given the others, and where it shows more.
+
+Nakao et al., Anomaly detection in chest 18F-FDG PET/CT by Bayesian deep learning, Jpn J Radiol 2022;40:730-739: a U-Net
+learns from cases without disease alone which uptake a CT slice makes one expect, and with which standard deviation.
+What lies too many deviations above is a candidate. Cases with disease are needed for validation only.
+"""
+
+from pydantic import Field
+
+from hakken.methods import Needs
+from hakken.methods._parameters import Convolutional, Optimised, Patched
+from hakken.study import Section
+
+NEEDS = Needs(patches=True, learns_from="normal", targets=1)
+OUTCOMES = ("candidates", "expectations")
+FURTHER = ("case_scores",)
+FIGURES = ("froc", "calibration", "expectations", "search", "learnt")
+
+
+class Parameters(Optimised, Patched, Convolutional):
+    """What a search may vary: a U-Net of `poolings` + 1 levels of `convolutions` each."""
+
+
+class Inference(Section):
+    """How what is expected is used on a case."""
+
+    threshold: float = Field(default=3.0, gt=0, le=100, description="Least z, in standard deviations, of a candidate.")
+    samples: int = Field(
+        default=8, ge=1, le=1000, description="Passes with dropout from which the network learns its own doubt."
+    )
+    maximum_candidates: int = Field(default=100, ge=1, le=10_000, description="Most candidates of a case.")
+    memory_mb: int = Field(default=1024, ge=64, le=65_536, description="Most memory of one forward pass.")

@@ -1,0 +1,69 @@
+"""What a network expects to see in a case, how far the case is from it, and the places where it is too far.
+
+Axes are (z, y, x). Channels of an image are in the order of the study; those marked `target` are compared with what the
+others make one expect. Nakao et al., Jpn J Radiol 2022;40:730-739: z = (SUV - mu) / sigma, voxels from 3.0 on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hakken.core.seeds import derive_seed
+from hakken.inference.dense import MIB, exactly
+from hakken.methods.expectation import Inference
+from hakken.methods.expectation.network import ExpectationUNet
+from hakken.training.method import Facts
+
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What was expected of one target channel and what was seen (z, y, x), in shares of the target's window.
+
+    ``sigma`` holds the deviation of the data and the network's own doubt. ``z`` is 0 outside the mask.
+    """
+
+    mean: Array
+    sigma: Array
+    z: Array
+
+
+def expected_of(
+    network: ExpectationUNet, image: NDArray[Any], mask: NDArray[Any], facts: Facts, settings: Inference
+) -> Expected:
+    """Return what ``network`` expects of a case: ``image`` (c, z, y, x), ``mask`` (z, y, x).
+
+    A network of two axes sees every axial slice, as many at once as fit into ``memory_mb`` of the ``settings``, at
+    least one; one of three axes sees the whole image. Dropout is drawn ``samples`` times, the same for every case.
+    Raises FloatingPointError when what the network says is not finite.
+    """
+    names = list(facts.channels)
+    seen = torch.from_numpy(np.array(image[[names.index(name) for name in facts.inputs]], np.float32))
+    target = np.asarray(image[names.index(facts.targets[0])], np.float32)
+    batches = _slices(network, seen, settings.memory_mb) if network.dimensions == 2 else [seen[None]]
+    device = next(network.parameters()).device
+    means, sigmas = [], []
+    with torch.inference_mode(), exactly(device, torch.float32):
+        for number, batch in enumerate(batches):
+            found = network.expect(batch.to(device), settings.samples, derive_seed(facts.seed, "dropout", number))
+            means.append(found.mean[:, 0].cpu().numpy())
+            sigmas.append(found.sigma[:, 0].cpu().numpy())
+    mean, sigma = (np.concatenate(parts).reshape(target.shape) for parts in (means, sigmas))
+    if not (np.isfinite(mean).all() and np.isfinite(sigma).all()):
+        raise FloatingPointError("what the network expects is not finite")
+    return Expected(mean, sigma, np.where(np.asarray(mask) > 0, (target - mean) / sigma, np.float32(0)))
+
+
+def _slices(network: ExpectationUNet, seen: torch.Tensor, memory_mb: float) -> list[torch.Tensor]:
+    """Return the axial slices (b, c, y, x) of an image (c, z, y, x), as many at once as the memory allows."""
+    pixels = seen.shape[2] * seen.shape[3]
+    together = int(np.clip(memory_mb * MIB // (network.bytes_per_voxel * pixels), 1, seen.shape[1]))
+    slices = seen.transpose(0, 1)
+    return [slices[first : first + together] for first in range(0, len(slices), together)]

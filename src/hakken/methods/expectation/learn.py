@@ -1,0 +1,69 @@
+"""Learning what a channel is expected to show, and where a case shows more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hakken.core.errors import HakkenError
+from hakken.imaging.prepared import PreparedCase
+from hakken.inference.components import components
+from hakken.methods._patch_player import NETWORK, patch_player
+from hakken.methods.expectation import Inference, Parameters
+from hakken.methods.expectation.expect import expected_of
+from hakken.methods.expectation.network import ExpectationUNet, negative_log_likelihood
+from hakken.networks.structure import Structure
+from hakken.networks.unet import level_widths
+from hakken.patches.loader import Batch
+from hakken.study import Section
+from hakken.training.method import Data, Method
+from hakken.training.players import Loss, Model, Networks, Player
+
+
+class Learner(Method):
+    """How a U-Net learns what to expect, and where the excess makes a candidate."""
+
+    parameters: Parameters
+    inference: Inference
+
+    @classmethod
+    def require(cls, parameters: Section) -> None:
+        """Raise InvalidArchitecture where the parameters describe no U-Net."""
+        level_widths(Structure.of(parameters))
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the untrained network."""
+        seen, structure = len(self.facts.inputs), Structure.of(self.parameters)
+        return {NETWORK: ExpectationUNet(seen, 1, self.facts.axes, structure)}
+
+    def players(self, networks: Networks, data: Data, seed: int, device: torch.device) -> Sequence[Player]:
+        """Return the one player, on patches that are all of one kind."""
+        return [patch_player(self.parameters, data, seed, device, negative_ratio=float("inf"))]
+
+    def loss(self, player: str, networks: Networks, batch: Batch, draw: torch.Generator) -> Loss:
+        """Return the negative logarithm of the Gaussian likelihood of the target, mean over the body.
+
+        Prepared channels are 0 outside the mask and augmentation moves 0 in from beyond a patch, so the body is where
+        the target is above 0; a measured 0 within the body, where nothing is taken up at all, is left out with it.
+        Raises HakkenError where the patches hold no target channel.
+        """
+        if batch.maps is None:
+            raise HakkenError("the patches hold no target channel; give one channel of the study `target: true`")
+        return Loss(negative_log_likelihood(networks[NETWORK](batch.images), batch.maps, batch.maps > 0))
+
+    def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
+        """Return the components of z above the threshold, the highest z, and what was expected (2, z, y, x)."""
+        network = model.networks[NETWORK]
+        assert isinstance(network, ExpectationUNet)
+        expected = expected_of(network, case.image(), case.mask(), self.facts, self.inference)
+        threshold, most = self.inference.threshold, self.inference.maximum_candidates
+        found = components(expected.z, case.geometry, case.mask(), threshold=threshold, maximum=most)
+        return {
+            "candidates": found,
+            "case_scores": found.highest,
+            "expectations": np.stack([expected.mean, expected.sigma]),
+        }

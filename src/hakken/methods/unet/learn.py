@@ -1,0 +1,93 @@
+"""Learning which voxels belong to lesions, at one size of the network or at several.
+
+Where there are several, each mini-batch runs at one of them, drawn by the step's seed; or, with distillation, at the
+largest, the smallest and one in between, where the largest learns from the truth and the others from the largest (the
+sandwich rule and in-place distillation of Yu and Huang, Universally slimmable networks and improved training
+techniques, ICCV 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from hakken.imaging.prepared import PreparedCase
+from hakken.methods._patch_player import NETWORK, patch_player
+from hakken.methods.unet import Inference, Parameters
+from hakken.methods.unet.loss import mask_loss
+from hakken.methods.unet.segment import segment
+from hakken.methods.unet.sizes import Size, sizes_of
+from hakken.networks.structure import Structure
+from hakken.networks.unet import UNet, level_widths
+from hakken.patches.loader import Batch
+from hakken.study import Section
+from hakken.training.method import Data, Method
+from hakken.training.players import Loss, Model, Networks, Player
+
+WIDTHS = "widths"
+"""The value of a model whose network was cut out of a larger one: the feature maps of its levels."""
+
+
+class Learner(Method):
+    """How a U-Net learns to segment, and the masks of a case at each of its sizes."""
+
+    parameters: Parameters
+    inference: Inference
+
+    @classmethod
+    def require(cls, parameters: Section) -> None:
+        """Raise InvalidArchitecture where the parameters describe no U-Net."""
+        level_widths(Structure.of(parameters))
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """The sizes at which the network is trained and measured, the largest first."""
+        return sizes_of(self.parameters.sizes, Structure.of(self.parameters))
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the untrained network."""
+        return {NETWORK: self._network(None)}
+
+    def _network(self, widths: Sequence[int] | None) -> UNet:
+        return UNet(len(self.facts.inputs), 1, self.facts.axes, Structure.of(self.parameters), widths)
+
+    def restore(self, values: Mapping[str, Any], kept: Collection[str]) -> Model:
+        """Return a model whose network has yet to be given its weights; it may have been cut out of a larger one."""
+        return Model({NETWORK: self._network(values.get(WIDTHS))}, dict(values))
+
+    def players(self, networks: Networks, data: Data, seed: int, device: torch.device) -> Sequence[Player]:
+        """Return the one player, on patches that carry the mask of the lesions."""
+        ratio, hard = self.parameters.negative_ratio, self.parameters.hard_fraction
+        return [patch_player(self.parameters, data, seed, device, negative_ratio=ratio, hard_fraction=hard)]
+
+    def loss(self, player: str, networks: Networks, batch: Batch, draw: torch.Generator) -> Loss:
+        """Return the mean loss of a batch at the sizes of this step, drawn from torch's own random numbers."""
+        assert batch.maps is not None  # patches of this method carry their mask
+        network, sizes = networks[NETWORK], self.sizes
+        if not self.parameters.sizes.distillation or len(sizes) == 1:
+            size = sizes[_drawn(len(sizes))]
+            return Loss(self._of_logits(network(batch.images, size.levels, size.features), batch.maps))
+        largest, *between, smallest = sizes
+        logits = network(batch.images, largest.levels, largest.features)
+        losses = [self._of_logits(logits, batch.maps)]
+        taught = torch.sigmoid(logits.detach().float())
+        for size in [*([between[_drawn(len(between))]] if between else []), smallest]:
+            losses.append(self._of_logits(network(batch.images, size.levels, size.features), taught))
+        return Loss(torch.stack(losses).mean())
+
+    def _of_logits(self, logits: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+        return mask_loss(logits, maps, self.parameters.focal_gamma if self.parameters.loss == "focal" else None)
+
+    def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
+        """Return the masks of a case, by the words of the size."""
+        network = model.networks[NETWORK]
+        assert isinstance(network, UNet)
+        return {"masks": {size.words: segment(network, case, self.inference, size) for size in self.sizes}}
+
+
+def _drawn(count: int) -> int:
+    """Return a number below ``count`` from torch's own random numbers, which the loop seeds for each step."""
+    return int(torch.randint(count, ()))

@@ -1,0 +1,367 @@
+"""Outcome `candidates`: ranked places in mm, LPS, measured against lesions by FROC.
+
+A method predicts `hakken.inference.candidates.Candidates` of a case. They are kept in one table, `candidates.csv`,
+whose columns every command of hakken reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from hakken.core.names import nearest
+from hakken.core.tables import Cell, read_table, write_table
+from hakken.evaluation import findings, measure as evaluation
+from hakken.evaluation.bootstrap import resample
+from hakken.evaluation.findings import Findings
+from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
+from hakken.evaluation.froc import objective as area
+from hakken.evaluation.matching import Matching, Rules, match_findings
+from hakken.evaluation.operating import false_at, found_at
+from hakken.evaluation.strata import diameter_ranges, proportion
+from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidates import Candidates
+from hakken.outcomes import Measured, Part, Replicates, Row, Table
+from hakken.study import Positive, Section
+
+FILE = "candidates.csv"
+COLUMNS = ("case_id", "candidate", "x", "y", "z", "score", "volume_mm3", "lesion")
+FIGURES = ("froc", "strata", "overlays")
+MEASURED_ON = ("abnormal",)
+REPORTED = ("at", "diameters_mm")
+"""Settings that no training and no choice depends on."""
+HITS = r"distance|distance-inclusive|inside|fixed:(?=.*[1-9])(\d+\.?\d*|\.\d+)"
+BY_CASES = "case_scores"
+
+CURVE = ("threshold", "fp_per_case", "sensitivity", "low", "high")
+LESIONS = ("case_id", "lesion", "x", "y", "z", "diameter_mm", "kind", "score", "found")
+STRATA = (
+    *("group", "stratum", "cases", "patients", "lesions", "found", "sensitivity", "low", "high"),
+    *("wilson_low", "wilson_high", "design_effect", "fp_per_case"),
+    *("partial_auc", "partial_auc_low", "partial_auc_high"),
+)
+REPLICATES = ("partial_auc",)
+"""The objective on each resample of the patients: two models measured on the same cases have the same resamples."""
+
+Predictions = Mapping[str, Candidates]
+
+
+class Settings(Section):
+    """How candidates are compared with lesions, and what is reported."""
+
+    hit: str = Field(
+        default="distance",
+        description="When a candidate hits a lesion: `distance` to its centre below its radius, `distance-inclusive` "
+        "(or equal), `fixed:MM` (a fixed radius), or `inside` its mask.",
+        json_schema_extra={"pattern": f"^({HITS})$"},
+    )
+    maximum_fp: float = Field(default=10.0, gt=0, description="Partial AUC up to so many false positives per case.")
+    at: tuple[Positive, ...] = Field(default=(1.0, 3.0, 8.4), description="False positives per case to report at.")
+    operating_point: Positive | Literal["case_scores"] = Field(
+        default=8.4,
+        description="False positives per case that choose the threshold on validation; or `case_scores`: the threshold "
+        "of that outcome, whose score of a case is that of its highest candidate.",
+    )
+    diameters_mm: tuple[Positive, ...] = Field(default=(5.0, 10.0), description="Borders of the diameter strata.")
+
+    @field_validator("hit")
+    @classmethod
+    def _known_rule(cls, hit: str) -> str:
+        if not re.fullmatch(HITS, hit):
+            known = ("distance", "distance-inclusive", "inside", "fixed:5")
+            raise ValueError(f"use distance, distance-inclusive, inside or fixed:MM{nearest(hit, known)}")
+        return hit
+
+
+def problems(study: Any) -> Iterator[str]:
+    """Yield what does not fit: the threshold of another outcome that the study does not have."""
+    if study.outcomes["candidates"].operating_point == BY_CASES and BY_CASES not in study.outcomes:
+        yield "outcomes.candidates.operating_point: the study has no outcome `case_scores`; give false positives per case"
+
+
+def words(settings: Section) -> str:
+    """Return the objective in a few words."""
+    return f"partial AUC up to {_own(settings).maximum_fp:g} FP/case"
+
+
+def write(folder: Path, found: Predictions, part: Part) -> None:
+    """Write the candidates of a part, highest score first, with the lesion that each lies in."""
+    rows = [
+        row
+        for case in part.cases
+        for row in candidate_rows(case.case_id, found[case.case_id], labels_of(found, case))
+    ]
+    write_table(folder / FILE, COLUMNS, rows)
+
+
+def candidate_rows(
+    case_id: str, found: Candidates, lesion: NDArray[np.int64] | Sequence[int] | None = None
+) -> list[tuple[Cell, ...]]:
+    """Return one row for each candidate, numbered from 1, highest score first; x, y, z in mm, LPS.
+
+    ``lesion`` (n,) is the label of the lesion that each lies in (0 is none); without it the column stays empty.
+    """
+    labels = [None] * len(found) if lesion is None else [int(label) for label in lesion]
+    return [
+        (case_id, number, *map(float, xyz), float(score), float(volume), label)
+        for number, (xyz, score, volume, label) in enumerate(
+            zip(found.xyz, found.score, found.volume_mm3, labels, strict=True), start=1
+        )
+    ]
+
+
+def labels_of(found: Predictions, case: PreparedCase) -> NDArray[np.int64] | None:
+    """Return the lesion label (n,) that each candidate of a case lies in, None where the case has no truth."""
+    marks = found[case.case_id]
+    if marks.lesion is not None:
+        return marks.lesion
+    return marks.labels(case.labels(mmap=True)) if case.has_truth else None
+
+
+def read(folder: Path, part: Part) -> Predictions:
+    """Return the candidates of a part; raises HakkenError naming the row of a value that cannot be used."""
+    table = read_table(folder / FILE, COLUMNS)
+    known = findings.Cases.of([case.case_id for case in part.cases])
+    index = known.index(table.text("case_id"), "candidates") if len(table) else np.zeros(0, np.int64)
+    xyz = np.stack([table.numbers(axis) for axis in "xyz"], axis=1)
+    score, volume = table.numbers("score"), table.numbers("volume_mm3")
+    lesion = table.numbers("lesion", empty=True)
+    known_lesion = not np.isnan(lesion).any()
+    found = {}
+    for number, case in enumerate(part.cases):
+        rows = index == number
+        labels = lesion[rows].astype(np.int64) if known_lesion else None
+        voxel = case.geometry.to_voxel(xyz[rows]) if rows.any() else np.zeros((0, 3))
+        found[case.case_id] = Candidates(xyz[rows], score[rows], volume[rows], voxel, labels)
+    return found
+
+
+def objective(found: Predictions, part: Part) -> float:
+    """Return the partial AUC of the FROC."""
+    settings = _own(part.settings)
+    return area(marks_of(found, part.cases), lesions_of(part.cases), cases_of(part), settings.maximum_fp, settings.hit)
+
+
+def replicates(tables: Sequence[Predictions], part: Part, seed: int) -> Replicates:
+    """Return the partial AUC of each model on the same resamples of the patients."""
+    settings = _own(part.settings)
+    matchings = [matched(found, part) for found in tables]
+    values = [partial_auc(froc(matching), settings.maximum_fp) for matching in matchings]
+    if not values or None in values:
+        raise ValueError("no partial AUC to compare by")
+    drawn = [resample(matching, part.resamples, seed) for matching in matchings]
+    measured = [one.measure(lambda x, y: rows_partial_auc(x, y, settings.maximum_fp))[0] for one in drawn]
+    return Replicates(np.array(values, float), np.array(measured), part.resamples, drawn[0].skipped, seed)
+
+
+def measure(found: Predictions, part: Part) -> Measured:
+    """Measure the candidates: sensitivities, partial AUC, operating point, strata."""
+    settings, matching = _own(part.settings), matched(found, part)
+    measurement = evaluation.measure(matching, _resampling(part))
+    threshold = _threshold(measurement, part)
+    at = _at_point(found, part, threshold)
+    rows = [
+        Row(f"sensitivity at {rate:g} FP/case", one.value, ends.low, ends.high, digits=2)
+        for rate, (one, ends) in zip(settings.at, measurement.sensitivity_at.values(), strict=True)
+    ]
+    partial = measurement.partial_auc
+    main = Row(f"partial AUC to {settings.maximum_fp:g} FP/case", partial.value, partial.low, partial.high)
+    details = measurement.as_dict()
+    warnings = [*details.pop("warnings")]
+    if threshold is None:
+        warnings.append("no operating point: there is no lesion or no candidate")
+    strata, notes = _strata(found, part, threshold)
+    counts = details["counts"]
+    return Measured(
+        objective=main,
+        rows=(*rows, main),
+        intervals=_intervals(details["bootstrap"]["unit"]),
+        counts={"cases": counts["cases"], "patients": counts["patients"], "lesions": counts["lesions"]},
+        point=_point(part, threshold) | at,
+        warnings=(*warnings, *notes),
+        details=details | {"per_patient": {"sensitivity": _per_patient(found, part, threshold)}},
+        tables={
+            "curve": Table(CURVE, tuple(_curve_rows(measurement))),
+            "lesions": Table(LESIONS, tuple(_lesion_rows(found, part, threshold))),
+            "strata": Table(STRATA, tuple(strata)),
+            "replicates": Table(REPLICATES, tuple((value,) for value in measurement.replicates["partial AUC"].tolist())),
+        },
+    )
+
+
+def cases_of(part: Part) -> findings.Cases:
+    """Return the cases of a part as evaluation takes them."""
+    return findings.Cases.of(part.case_ids, [case.patient for case in part.cases])
+
+
+def lesions_of(cases: Sequence[Any]) -> findings.Lesions:
+    """Return the lesions of prepared cases, by index of the case."""
+    rows = [(number, lesion) for number, case in enumerate(cases) for lesion in case.lesions]
+    return findings.Lesions.of(
+        [number for number, _ in rows],
+        [lesion.centre for _, lesion in rows],
+        [lesion.diameter_mm for _, lesion in rows],
+        [lesion.kind == "included" for _, lesion in rows],
+        label=[lesion.lesion for _, lesion in rows],
+    )
+
+
+def marks_of(found: Predictions, cases: Sequence[Any]) -> findings.Candidates:
+    """Return the candidates of each case as evaluation takes them, with the lesion that each lies in."""
+    marks = [found[case.case_id] for case in cases]
+    labels = [labels_of(found, case) for case in cases]
+    known = all(label is not None for label in labels)
+    return findings.Candidates.of(
+        np.repeat(np.arange(len(marks)), [len(one) for one in marks]),
+        np.concatenate([one.xyz for one in marks]),
+        np.concatenate([one.score for one in marks]),
+        np.concatenate([label for label in labels if label is not None]) if known else None,
+    )
+
+
+def findings_of(found: Predictions, part: Part) -> Findings:
+    """Return cases, lesions and candidates of a part."""
+    return Findings(cases_of(part), lesions_of(part.cases), marks_of(found, part.cases))
+
+
+def _own(settings: Section) -> Settings:
+    assert isinstance(settings, Settings)
+    return settings
+
+
+def rules_of(part: Part) -> Rules:
+    """Return how candidates and lesions of a part are compared."""
+    return Rules(hit=_own(part.settings).hit)
+
+
+def matched(found: Predictions, part: Part) -> Matching:
+    """Return which candidates of a part hit which lesions."""
+    return match_findings(findings_of(found, part), rules_of(part))
+
+
+def _resampling(part: Part) -> evaluation.Settings:
+    chosen = _own(part.settings)
+    return evaluation.Settings(chosen.maximum_fp, chosen.at, resamples=part.resamples, seed=part.seed)
+
+
+def _threshold(measurement: evaluation.Measurement, part: Part) -> Any:
+    """Return the threshold that was chosen elsewhere, or by another outcome, or that this part gives."""
+    wanted = _own(part.settings).operating_point
+    if "candidates" in part.points:
+        return part.points["candidates"]
+    if wanted == BY_CASES:
+        return part.points.get(BY_CASES)
+    return evaluation.own_threshold(measurement, wanted)
+
+
+def _point(part: Part, threshold: Any) -> dict[str, Any]:
+    """Return how the threshold was chosen and what it is; ``thresholds`` are those of the cases that have their own."""
+    wanted = _own(part.settings).operating_point
+    said: dict[str, Any] = {"chosen_by": BY_CASES} if wanted == BY_CASES else {"chosen_for": wanted}
+    if np.ndim(threshold):
+        return said | {"threshold": None, "thresholds": dict(zip(part.case_ids, threshold.tolist(), strict=True))}
+    return said | {"threshold": None if threshold is None else float(threshold)}
+
+
+def levelled(findings: Findings, threshold: Any) -> tuple[Findings, float]:
+    """Return findings and the one threshold that they are measured at.
+
+    Where each case has a threshold of its own, scores become their distance from it, and the threshold 0.
+    """
+    if threshold is None:
+        return findings, np.inf
+    if not np.ndim(threshold):
+        return findings, float(threshold)
+    marks = findings.candidates
+    return replace(findings, candidates=replace(marks, score=marks.score - np.asarray(threshold)[marks.case])), 0.0
+
+
+def _at_point(found: Predictions, part: Part, threshold: Any) -> dict[str, Any]:
+    """Return sensitivity and false positives per case at the operating point; nothing without one."""
+    if threshold is None:
+        return {}
+    moved, level = levelled(findings_of(found, part), threshold)
+    at = evaluation.operating_point(evaluation.measure(match_findings(moved, rules_of(part)), _resampling(part)), level)
+    return {"sensitivity": asdict(at.sensitivity), "fp_per_case": asdict(at.fp_per_case)}
+
+
+def _per_patient(found: Predictions, part: Part, threshold: Any) -> dict[str, float | None]:
+    moved, level = levelled(findings_of(found, part), threshold)
+    return evaluation.per_patient(match_findings(moved, rules_of(part)), -np.inf if threshold is None else level)
+
+
+def _intervals(unit: str) -> str:
+    return "95 % intervals, patients resampled" if unit == "patient" else "95 % intervals within the one patient"
+
+
+def _curve_rows(measurement: evaluation.Measurement) -> Iterator[tuple[Cell, ...]]:
+    curve = measurement.curve
+    columns = (curve.threshold, curve.fp_per_case, curve.sensitivity, *evaluation.curve_band(measurement))
+    return zip(*(column.tolist() for column in columns), strict=True)
+
+
+def _lesion_rows(found: Predictions, part: Part, threshold: Any) -> Iterator[tuple[Cell, ...]]:
+    """Yield each lesion with the score that it was found with and whether that reaches the operating point."""
+    matching = matched(found, part)
+    moved, level = levelled(findings_of(found, part), threshold)
+    reached = found_at(match_findings(moved, rules_of(part)), level)
+    truth = matching.lesions
+    for row, case in enumerate(truth.case.tolist()):
+        score = float(matching.lesion_score[row])
+        yield (
+            matching.cases.case_id[case],
+            int(truth.label[row]),
+            *truth.xyz[row].tolist(),
+            float(truth.diameter_mm[row]),
+            "included" if truth.included[row] else "excluded",
+            score if np.isfinite(score) else None,
+            int(reached[row]),
+        )
+
+
+def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[Cell, ...]], list[str]]:
+    """Return a row for the whole part, each range of diameters and each value of the chosen columns, and notes."""
+    whole, level = levelled(findings_of(found, part), threshold)
+    rows = [_stratum(part, "all", "all lesions", whole, level)]
+    for size in diameter_ranges(_own(part.settings).diameters_mm):
+        rows.append(_stratum(part, "diameter", size.name, whole.including(size.holds(whole.lesions)), level))
+    notes = []
+    for column, values in _columns(part):
+        if not any(values):
+            notes.append(f"no stratum by {column}: the case table has no such column")
+            continue
+        rows += [
+            _stratum(part, column, str(value) or "unknown", whole.of_cases(values == value), level)
+            for value in np.unique(values)
+        ]
+    return rows, notes
+
+
+def _columns(part: Part) -> Iterator[tuple[str, NDArray[np.str_]]]:
+    """Yield the columns to stratify by, and the fold where there are several."""
+    for column in part.study.evaluation.strata:
+        yield column, np.array([case.columns.get(column, "") for case in part.cases])
+    if part.folds is not None:
+        yield "fold", part.folds.astype(np.str_)
+
+
+def _stratum(part: Part, group: str, name: str, found: Findings, level: float) -> tuple[Cell, ...]:
+    """Return one row of the table of strata: counts, sensitivity at the operating point, partial AUC."""
+    matching = match_findings(found, rules_of(part))
+    measurement = evaluation.measure(matching, _resampling(part))
+    included = matching.lesions.included
+    patient = matching.cases.patient_index[matching.lesions.case]
+    share = proportion(found_at(matching, level)[included], patient[included])
+    at, partial = evaluation.operating_point(measurement, level), measurement.partial_auc
+    return (
+        *(group, name, len(matching.cases), len(set(matching.cases.patient)), share.total, share.found),
+        *(share.value, at.sensitivity.low, at.sensitivity.high, share.low, share.high, share.design_effect),
+        *(float(false_at(matching, level).sum() / len(matching.cases)), partial.value, partial.low, partial.high),
+    )

@@ -1,0 +1,157 @@
+"""Outcome `case_scores`: one number for each case, the higher the more abnormal, measured by the ROC of the cases.
+
+A method predicts a number. They are kept in `case_scores.csv`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
+from hakken.core.tables import Cell, read_table, write_table
+from hakken.evaluation import findings
+from hakken.evaluation.case_scores import CaseMeasurement, CaseScores, area, measure_cases
+from hakken.evaluation.optimism import replicated_areas
+from hakken.outcomes import Measured, Part, Replicates, Row, Table
+from hakken.study import Section
+
+FILE = "case_scores.csv"
+COLUMNS = ("case_id", "score")
+FIGURES = ("roc",)
+MEASURED_ON = ("abnormal", "normal")
+OPERATING = r"youden|(sensitivity|specificity):(0?\.\d*[1-9]\d*|1(\.0*)?)"
+SHARES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PPV", "npv": "NPV"}
+
+ROC = ("threshold", "fpr", "tpr", "low", "high")
+CASES = ("case_id", "patient", "abnormal", "score", "called")
+
+Predictions = Mapping[str, float]
+
+
+class Settings(Section):
+    """How the cases' threshold is chosen."""
+
+    operating_rule: str = Field(
+        default="youden",
+        description="How the threshold is chosen on the validation cases: `youden` (the highest Youden index), "
+        "`sensitivity:0.9` (the highest threshold that reaches it) or `specificity:0.9` (the lowest that keeps it).",
+        json_schema_extra={"pattern": f"^({OPERATING})$"},
+    )
+
+    @field_validator("operating_rule")
+    @classmethod
+    def _known_choice(cls, rule: str) -> str:
+        if not re.fullmatch(OPERATING, rule):
+            known = ("youden", "sensitivity:0.9", "specificity:0.9")
+            raise ValueError(f"use youden, sensitivity:S or specificity:S with 0 < S <= 1{nearest(rule, known)}")
+        return rule
+
+
+def words(settings: Section) -> str:
+    """Return the objective in a few words."""
+    return "AUC of the cases"
+
+
+def write(folder: Path, found: Predictions, part: Part) -> None:
+    """Write the scores of a part."""
+    write_table(folder / FILE, COLUMNS, [(case.case_id, float(found[case.case_id])) for case in part.cases])
+
+
+def read(folder: Path, part: Part) -> Predictions:
+    """Return the scores of a part; raises HakkenError naming what is missing or no number."""
+    table = read_table(folder / FILE, COLUMNS)
+    scores = dict(zip(table.text("case_id"), table.numbers("score").tolist(), strict=True))
+    lacking = [case.case_id for case in part.cases if case.case_id not in scores]
+    if lacking:
+        raise HakkenError(f"{table.path}: case {lacking[0]} has no score; predict again")
+    return {case.case_id: scores[case.case_id] for case in part.cases}
+
+
+def objective(found: Predictions, part: Part) -> float:
+    """Return the AUC of the cases; raises HakkenError when all are normal or all are abnormal."""
+    value = area(_scored(found, part))
+    if value is None:
+        raise HakkenError("the validation cases are all normal or all abnormal, so there is no AUC to maximise")
+    return value
+
+
+def replicates(tables: Sequence[Predictions], part: Part, seed: int) -> Replicates:
+    """Return the AUC of each model on the same resamples of the patients."""
+    scored = [_scored(found, part) for found in tables]
+    scores = np.array([one.score for one in scored])
+    values, drawn, skipped = replicated_areas(scored[0].abnormal, part.patient_index, scores, part.resamples, seed)
+    return Replicates(values, drawn, part.resamples, skipped, seed)
+
+
+def measure(found: Predictions, part: Part) -> Measured:
+    """Measure the ROC of the cases and their operating point."""
+    settings = part.settings
+    assert isinstance(settings, Settings)
+    scored, threshold = _scored(found, part), part.points.get("case_scores")
+    fixed = None if threshold is None or np.ndim(threshold) else float(threshold)
+    measured = _measured(scored, settings.operating_rule, part, fixed)
+    details = measured.as_dict()
+    if threshold is not None and np.ndim(threshold):  # each case has its own: scores become distances from it
+        moved = CaseScores(scored.cases, scored.abnormal, scored.score - np.asarray(threshold))
+        details["operating_point"] = _measured(moved, settings.operating_rule, part, 0.0).as_dict()["operating_point"]
+    point, level = details["operating_point"], measured.threshold if threshold is None else threshold
+    main = Row("AUC of the cases", **area_of(details))
+    shares = [Row(spoken, point[name]["value"], **point[name]["wilson"], digits=2) for name, spoken in SHARES.items()]
+    called = None if level is None else scored.score >= np.asarray(level, float)
+    return Measured(
+        objective=main,
+        rows=(main, *shares),
+        intervals="95 % intervals: DeLong, Wilson",
+        counts=details["counts"],
+        point={"chosen_by": settings.operating_rule, "threshold": None if level is None or np.ndim(level) else float(level)},
+        warnings=tuple(f"roc: {line}" for line in measured.warnings),
+        details=details,
+        tables={
+            "roc": Table(ROC, tuple(_curve_rows(details["curve"]))),
+            "cases": Table(CASES, tuple(_case_rows(scored, called))),
+        },
+    )
+
+
+def area_of(details: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the AUC of a measurement with DeLong's interval on the logit scale: ``value``, ``low``, ``high``.
+
+    Where patients have several cases the variance is the clustered one.
+    """
+    found = details["auc"]
+    spread = found["clustered"] or found["delong"]
+    ends = spread["logit"] if spread else {}
+    return {"value": found["value"], "low": ends.get("low"), "high": ends.get("high")}
+
+
+def _scored(found: Predictions, part: Part) -> CaseScores:
+    cases = findings.Cases.of(part.case_ids, [case.patient for case in part.cases])
+    abnormal = np.array([case.abnormal for case in part.cases], bool)
+    return CaseScores(cases, abnormal, np.array([found[case_id] for case_id in part.case_ids], float))
+
+
+def _measured(scored: CaseScores, rule: str, part: Part, threshold: float | None) -> CaseMeasurement:
+    return measure_cases(scored, rule, resamples=part.resamples, seed=part.seed, threshold=threshold)
+
+
+def _curve_rows(curve: Mapping[str, Any] | None) -> Iterator[tuple[Cell, ...]]:
+    """Yield the points of the curve with the band there; the first threshold, above every score, is empty."""
+    if curve is None:
+        return
+    band = {name: [np.nan if value is None else value for value in values] for name, values in curve["band"].items()}
+    low, high = (np.interp(curve["fpr"], band["fpr"], band[end]).tolist() for end in ("low", "high"))
+    yield from zip(curve["threshold"], curve["fpr"], curve["tpr"], low, high, strict=True)
+
+
+def _case_rows(scored: CaseScores, called: Any) -> Iterator[tuple[Cell, ...]]:
+    """Yield each case with its truth, its score and what it is called; that is empty without a threshold."""
+    for number, case_id in enumerate(scored.cases.case_id):
+        score, abnormal = float(scored.score[number]), int(scored.abnormal[number])
+        yield case_id, scored.cases.patient[number], abnormal, score, None if called is None else int(called[number])

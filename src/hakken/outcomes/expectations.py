@@ -1,0 +1,82 @@
+"""Outcome `expectations`: what one channel is expected to show at each voxel, and with which standard deviation.
+
+A method predicts mean and sigma (2, z, y, x) of the target channel, in shares of its window. They are kept as
+`expectations/<case>.npy`, float16. Measured is the calibration: on cases without a lesion, z = (y - mean) / sigma is to
+be standard normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hakken.core.errors import HakkenError
+from hakken.evaluation.calibration_z import MEAN_WITHIN, SD_WITHIN, Voxels, calibrate_z, edges
+from hakken.imaging.prepared import PreparedCase
+from hakken.outcomes import Measured, Part, Row
+from hakken.outcomes._arrays import Predictions, read_arrays, write_arrays
+from hakken.study import Section, Study
+
+FOLDER = "expectations"
+FIGURES = ("calibration", "expectations")
+MEASURED_ON = ("normal",)
+
+
+class Settings(Section):
+    """How the calibration is measured: there is nothing to set."""
+
+
+def write(folder: Path, found: Predictions, part: Part) -> None:
+    """Write mean and sigma of a part."""
+    write_arrays(folder / FOLDER, found, part.case_ids, "float16")
+
+
+def read(folder: Path, part: Part) -> Predictions:
+    """Return mean and sigma of a part, memory-mapped; raises HakkenError naming a file that does not fit its case."""
+    return read_arrays(folder / FOLDER, {case.case_id: (2, *case.geometry.shape_zyx) for case in part.cases})
+
+
+def measure(found: Predictions, part: Part) -> Measured:
+    """Measure z on the cases that have no lesion; raises HakkenError where every case has one."""
+    cases = [case for case in part.cases if not case.lesions]
+    if not cases:
+        raise HakkenError("every case has a lesion; the calibration of z needs cases without")
+    z = [z_of(case, part.study, found)[case.mask() > 0] for case in cases]
+    voxels = Voxels.of(z, [case.patient for case in cases])
+    measured = calibrate_z(voxels, part.resamples, part.seed)
+    shown = {"edges": edges().tolist(), "histogram": voxels.histogram.sum(0).astype(int).tolist()}
+    details: Mapping[str, Any] = {
+        **asdict(measured),
+        "case_ids": [case.case_id for case in cases],
+        "patients_of": [case.patient for case in cases],
+        **shown,
+        "goals": {"mean_within": MEAN_WITHIN, "sd_within": SD_WITHIN},
+    }
+    mean, sd = measured.mean, measured.sd
+    rows = (
+        Row(f"mean of z without lesions (goal 0 ± {MEAN_WITHIN:g})", mean.value, mean.low, mean.high),
+        Row(f"SD of z without lesions (goal 1 ± {SD_WITHIN:g})", sd.value, sd.low, sd.high),
+    )
+    missed = [
+        f"calibration of z missed: {row.name}, found {row.cell}"
+        for row, met in zip(rows, (measured.mean_met, measured.sd_met), strict=True)
+        if not met
+    ]
+    counts = {"normal cases": measured.cases, "patients": measured.patients}
+    return Measured(objective=None, rows=rows, counts=counts, warnings=tuple(missed), details=details)
+
+
+def z_of(case: PreparedCase, study: Study, found: Predictions) -> NDArray[np.float32]:
+    """Return z (z, y, x) of a prepared case."""
+    mean, sigma = np.asarray(found[case.case_id], np.float32)
+    return np.asarray((target_of(case, study) - mean) / sigma, np.float32)
+
+
+def target_of(case: PreparedCase, study: Study) -> NDArray[np.float32]:
+    """Return the channel (z, y, x) that is to be predicted, in shares of its window."""
+    return np.asarray(case.image()[case.channels.index(study.targets[0])], np.float32)

@@ -1,0 +1,113 @@
+"""Abnormal foci of uptake in a chest: in the lung, in the mediastinum and in bone.
+
+Nakao et al., Jpn J Radiol 2022;40:730-739, had 28 foci in the lung and 17 elsewhere in 34 examinations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from hakken.phantoms.chest_pet_ct.chest import Chest
+from hakken.anatomy.shapes import Array, occupancy, smooth_field
+
+SHARES = {"lung": 28 / 45, "mediastinum": 9 / 45, "bone": 8 / 45}
+"""28 in the lung as published; how the other 17 divide is the phantom's own law."""
+
+RADII_MM = {"lung": (4.5, 12.0), "mediastinum": (5.0, 10.0), "bone": (5.0, 10.0)}
+UPTAKE = {"lung": 3.2, "mediastinum": 4.2, "bone": 4.0}
+BETWEEN = 0.40
+"""SD of the logarithm of a focus's SUV around the median of its kind."""
+
+GOLDEN = 0.618033988749895
+ATTEMPTS = 30
+SMALLEST_MM3 = 120.0
+
+
+@dataclass(frozen=True)
+class Focus:
+    """One focus: ``share`` (z, y, x) of each voxel that it fills, its SUV, and what CT shows of it.
+
+    ``hu`` is its density there and ``strength``, 0 to 1, how far it replaces what it fills: 0 is invisible on CT.
+    """
+
+    kind: str
+    share: Array
+    suv: float
+    hu: float
+    strength: float
+
+    def paint(self, density: Array, uptake: Array) -> None:
+        """Paint the focus into both images (z, y, x), HU and SUV, in place; uptake never falls."""
+        density += (np.float32(self.hu) - density) * (self.share * np.float32(self.strength))
+        uptake += np.maximum(np.float32(self.suv) - uptake, 0) * self.share
+
+
+def draw_foci(chest: Chest, number: int, count: int, random: Generator) -> tuple[Focus, ...]:
+    """Draw ``count`` foci that do not touch into one chest.
+
+    The kind of the first follows the ``number`` of the case in steps of the golden ratio, so that even a small cohort
+    holds each kind in its share; that of the others is drawn. A focus for which no room is found is left out, but the
+    first one always finds it.
+    """
+    found: list[Focus] = []
+    free = np.ones(chest.frame.grid.shape, np.float32)
+    for place in range(count):
+        for _ in range(ATTEMPTS):
+            focus = _focus(chest, kind_at(number * GOLDEN % 1 if place == 0 else random.random()), random)
+            inside = focus.share * free
+            if inside.sum() * chest.frame.grid.step**3 >= SMALLEST_MM3 and inside.sum() > 0.99 * focus.share.sum():
+                found.append(focus)
+                free[focus.share > 0] = 0
+                break
+    return tuple(found)
+
+
+def kind_at(level: float) -> str:
+    """Return the kind of focus at ``level``, 0 to 1, of the distribution of kinds.
+
+    >>> kind_at(0.0), kind_at(0.7), kind_at(0.99)
+    ('lung', 'mediastinum', 'bone')
+    """
+    index = int(np.searchsorted(np.cumsum(list(SHARES.values())), level, side="right"))
+    return list(SHARES)[min(index, len(SHARES) - 1)]
+
+
+def _focus(chest: Chest, kind: str, random: Generator) -> Focus:
+    """Return an uneven ball of one kind at a random place of its tissue, within the images."""
+    frame, grid = chest.frame, chest.frame.grid
+    radius = float(np.exp(random.uniform(*np.log(RADII_MM[kind])))) * frame.scale
+    _, _, z = grid.axes()
+    room = (_room(chest, kind) > 0.6) & (np.abs(z) < frame.half[2] - 1.5 * radius)
+    seed = random.choice(np.flatnonzero(room))
+    centre = grid.points(np.stack(np.unravel_index([seed], grid.shape), -1))[0]
+    stretch = random.uniform(0.85, 1.2, 3)
+    squares = [
+        ((axis - np.float32(at)) / np.float32(by)) ** 2
+        for axis, at, by in zip(grid.axes(), centre, stretch, strict=True)
+    ]
+    uneven = np.float32(0.12 * radius) * smooth_field(grid.shape, grid.step, 1.6 * radius, random)
+    share = occupancy(np.sqrt(squares[0] + squares[1] + squares[2]) - np.float32(radius) + uneven, grid.step)
+    if kind == "bone":
+        share = share * chest.share("bone", "marrow")
+    suv = UPTAKE[kind] * float(np.exp(BETWEEN * random.normal()))
+    return Focus(kind, share, suv, *_on_ct(kind, random))
+
+
+def _room(chest: Chest, kind: str) -> Array:
+    """Return the share (z, y, x) of the tissue in which a kind of focus begins."""
+    if kind == "lung":
+        return chest.share("lung")
+    return chest.share("mediastinal fat") if kind == "mediastinum" else chest.share("marrow")
+
+
+def _on_ct(kind: str, random: Generator) -> tuple[float, float]:
+    """Return density in HU and strength: nodules are more or less solid, bone lytic, sclerotic or as ever."""
+    if kind == "lung":
+        return float(random.uniform(10, 60)), float(random.uniform(0.4, 1))
+    if kind == "mediastinum":
+        return float(random.uniform(20, 50)), float(random.uniform(0.5, 1))
+    chosen = int(random.integers(3))
+    return (40.0, 700.0, 0.0)[chosen], (0.7, 0.7, 0.0)[chosen]

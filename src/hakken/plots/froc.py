@@ -1,0 +1,123 @@
+"""The FROC figure: sensitivity against false positives per case, with bands and the operating point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from hakken.plots.numbers import write_numbers
+from hakken.plots.style import (
+    BLUE,
+    DARK_ORANGE,
+    GREEN,
+    GREY,
+    ORANGE,
+    TWO_COLUMNS,
+    Origin,
+    new_figure,
+    place,
+    spread,
+    style,
+)
+
+Floats = NDArray[np.float64]
+Role = Literal["test", "validation", "default", "baseline"]
+
+LINES: dict[str, Any] = {
+    "test": {"color": BLUE, "linewidth": 1.8, "zorder": 4},
+    "validation": {"color": GREY, "linewidth": 1.2, "linestyle": (0, (4, 1.5)), "zorder": 3},
+    "default": {"color": ORANGE, "linewidth": 1.0, "zorder": 2},
+    "baseline": {"color": GREEN, "linewidth": 1.0, "linestyle": (0, (2, 1)), "zorder": 2},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class CurveInput:
+    """A curve (K,) with its band, NaN where there is none, and its operating point (x, y) where it is to be marked."""
+
+    role: Role
+    label: str
+    fp_per_case: Floats
+    sensitivity: Floats
+    low: Floats
+    high: Floats
+    point: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FrocInput:
+    """Curves, the table of numbers beside them (heading row first), and a line about the publication or None."""
+
+    curves: tuple[CurveInput, ...]
+    maximum_fp: float
+    table: tuple[tuple[str, ...], ...]
+    operating: str
+    notes: tuple[str, ...]
+    origin: Origin | str
+
+
+def draw_froc(given: FrocInput) -> Figure:
+    """Draw the curves on the left and their numbers on the right."""
+    with style():
+        figure = new_figure(TWO_COLUMNS, 3.7, given.origin)
+        axes = place(figure, 0.5, 0.68, 3.2, 2.8)
+        for curve in given.curves:
+            _curve(axes, curve, given.maximum_fp)
+        _labels(axes, given)
+        _frame(axes, given.maximum_fp)
+        write_numbers(figure, given.table, given.operating, given.notes)
+    return figure
+
+
+def _curve(axes: Axes, curve: CurveInput, most: float) -> None:
+    """Draw one curve, dotted beyond its last operating point, with its band and operating point."""
+    look = LINES[curve.role]
+    axes.plot(curve.fp_per_case, curve.sensitivity, **look)
+    end = curve.fp_per_case[-1]
+    if end < most:
+        flat = [curve.sensitivity[-1]] * 2
+        axes.plot([end, most], flat, color=look["color"], linewidth=0.9, linestyle=(0, (1, 2)), zorder=2)
+    banded = np.isfinite(curve.low)
+    if curve.role in ("test", "validation") and banded.any():
+        axes.fill_between(
+            curve.fp_per_case[banded],
+            curve.low[banded],
+            curve.high[banded],
+            color=look["color"],
+            alpha=0.18 if curve.role == "test" else 0.10,
+            linewidth=0,
+            zorder=1,
+        )
+    if curve.point is not None and curve.point[0] <= most:
+        axes.plot(*curve.point, "o", ms=5.5, mfc="white", mec=look["color"], mew=1.5, zorder=6, clip_on=False)
+
+
+def _labels(axes: Axes, given: FrocInput) -> None:
+    """Write each curve's name at its right end, moved apart where they meet."""
+    ends = [float(np.interp(given.maximum_fp, curve.fp_per_case, curve.sensitivity)) for curve in given.curves]
+    for curve, y in zip(given.curves, spread(ends, 0.055, 0.02, 1.0), strict=True):
+        axes.annotate(
+            curve.label,
+            (given.maximum_fp, y),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            weight="bold" if curve.role == "test" else "normal",
+            color=DARK_ORANGE if curve.role == "default" else LINES[curve.role]["color"],
+            annotation_clip=False,
+        )
+
+
+def _frame(axes: Axes, most: float) -> None:
+    axes.set_xlim(0, most)
+    axes.set_ylim(0, 1.0)
+    axes.set_yticks(np.arange(0, 1.01, 0.2))
+    axes.grid(axis="y", color="#EEEEEE", linewidth=0.6)
+    axes.set_xlabel("False positives per case")
+    axes.set_ylabel("Sensitivity")

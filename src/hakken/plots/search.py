@@ -1,0 +1,160 @@
+"""The search figure: the best objective so far, every trial, and how the slots were used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from hakken.plots.slots import draw_slots, rows_of, unit_of
+from hakken.plots.style import (
+    BLUE,
+    DARK_ORANGE,
+    GREY,
+    ORANGE,
+    SKY,
+    TWO_COLUMNS,
+    VERMILLION,
+    Origin,
+    new_figure,
+    place,
+    spread,
+    style,
+)
+from hakken.search.course import TimedTrial, best_so_far, duration, finishing_order, utilisation
+
+
+@dataclass(frozen=True)
+class SearchInput:
+    """Trials of a sweep with ``slots`` at once; the untuned default's objective; what the objective is called."""
+
+    trials: tuple[TimedTrial, ...]
+    slots: int
+    default: float | None
+    objective: str
+    origin: Origin
+
+
+def draw_search(given: SearchInput) -> Figure:
+    """Draw the course of the search above and its slots over time below."""
+    strip = min(1.6, max(0.42, 0.21 * rows_of(given.trials, given.slots)))
+    with style():
+        figure = new_figure(TWO_COLUMNS, 3.55 + strip, given.origin)
+        _course(place(figure, 0.72, 1.25 + strip, 5.43, 2.05), given)
+        _slots(place(figure, 0.72, 0.68, 5.43, strip), given)
+    return figure
+
+
+def _course(axes: Axes, given: SearchInput) -> None:
+    """Draw each trial at its place in the order of finishing, and the best so far."""
+    order = finishing_order(given.trials)
+    places = np.arange(1, len(order) + 1)
+    best = best_so_far(order)
+    axes.plot(places, best, drawstyle="steps-post", color=BLUE, zorder=3)
+    known = [trial.objective for trial in order if trial.objective is not None]
+    low, high = _range([*known, *([] if given.default is None else [given.default])])
+    _points(axes, order, low)
+    if given.default is not None:
+        axes.axhline(given.default, color=ORANGE, linewidth=1, linestyle=(0, (4, 2)), zorder=2)
+    axes.set_xlim(0.4, len(order) + 0.6)
+    axes.set_ylim(low, high)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    axes.grid(axis="y", color="#EEEEEE", linewidth=0.6)
+    axes.set_xlabel("Trials, in the order in which they finished")
+    axes.set_ylabel(given.objective)
+    _course_labels(axes, given, order, best)
+
+
+def _points(axes: Axes, order: Sequence[TimedTrial], low: float) -> None:
+    """Draw completed trials as dots, pruned ones as rings, and those without an objective as crosses at ``low``."""
+    places = {trial.number: place for place, trial in enumerate(order, start=1)}
+    complete = [trial for trial in order if trial.counts]
+    pruned = [trial for trial in order if trial.state == "pruned" and trial.objective is not None]
+    bare = [places[trial.number] for trial in order if trial.objective is None]
+    for trials, look in ((complete, {"mfc": SKY, "mec": "white", "mew": 0.6}), (pruned, {"mfc": "white", "mec": SKY})):
+        x, y = [places[trial.number] for trial in trials], [trial.objective for trial in trials]
+        axes.plot(x, y, "o", ms=4, zorder=4, **look)  # type: ignore[arg-type]
+    axes.plot(bare, [low] * len(bare), "x", color=VERMILLION, ms=4.5, mew=1.2, zorder=4, clip_on=False)
+
+
+def _course_labels(axes: Axes, given: SearchInput, order: Sequence[TimedTrial], best: Sequence[float]) -> None:
+    """Name the lines at their right ends and the winning trial at its point."""
+    low, high = axes.get_ylim()
+    names = []
+    if best and math.isfinite(best[-1]):
+        names.append((best[-1], f"best {best[-1]:.3f}", BLUE))
+        _winner(axes, order, best[-1])
+    if given.default is not None:
+        names.append((given.default, f"untuned\ndefault {given.default:.3f}", DARK_ORANGE))
+    pruned, failed = (sum(trial.state == state for trial in order) for state in ("pruned", "failed"))
+    names += [(low + 0.12 * (high - low), f"{pruned} pruned\n(hollow)", GREY)] if pruned else []
+    names += [(low, f"{failed} failed", VERMILLION)] if failed else []
+    places = spread([value for value, _, _ in names], 0.14 * (high - low), low, high)
+    for y, (_, text, color) in zip(places, names, strict=True):
+        axes.annotate(
+            text,
+            (1.0, y),
+            xycoords=("axes fraction", "data"),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            color=color,
+            annotation_clip=False,
+        )
+
+
+def _winner(axes: Axes, order: Sequence[TimedTrial], best: float) -> None:
+    """Mark the first trial that reached the best objective."""
+    place, trial = next(
+        (place, trial) for place, trial in enumerate(order, start=1) if trial.counts and trial.objective == best
+    )
+    axes.plot(place, best, "o", ms=6.5, mfc=BLUE, mec="white", mew=0.8, zorder=5)
+    axes.annotate(
+        f"trial {trial.number}",
+        (place, best),
+        xytext=(0, 6),
+        textcoords="offset points",
+        ha="center",
+        fontsize=6.5,
+        color=BLUE,
+    )
+
+
+def _slots(axes: Axes, given: SearchInput) -> None:
+    """Draw each trial as a bar in its slot, and say beside the strip how busy the slots were."""
+    span = duration(given.trials) or 1.0
+    rows = rows_of(given.trials, given.slots)
+    seconds, unit = unit_of(span)
+    draw_slots(axes, given.trials, given.slots, span, unit=seconds, numbered=True)
+    axes.set_yticks([0, rows - 1] if rows > 1 else [0], ["1", str(rows)] if rows > 1 else ["1"])
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylabel("Slot")
+    axes.set_xlabel(f"Time since the first trial started ({unit})")
+    busy = utilisation(given.trials, given.slots)
+    lines = [f"{len(given.trials)} trials", f"{given.slots} at once" if given.slots > 1 else "one at a time"]
+    lines += [] if busy is None else [f"slots {100 * busy:.0f} % busy"]
+    axes.annotate(
+        "\n".join(lines),
+        (1.0, 0.5),
+        xycoords="axes fraction",
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7,
+        color=GREY,
+        linespacing=1.4,
+        annotation_clip=False,
+    )
+
+
+def _range(known: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of the objective's axis, with some air above the best and room for failed trials below."""
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    air = 0.18 * (high - low) or 0.1
+    return low - air, high + air

@@ -1,0 +1,482 @@
+"""What the rules of the workflow ask: functions of the plan of a job's study and of the job's wildcards.
+
+They name files, parameters and resources, and compute nothing. ``wildcards`` maps the names of a rule's wildcards to
+their values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hakken import plugins
+from hakken.runs.beside import record_study
+from hakken.runs.guard import SCIENCE, science, source_table
+from hakken.runs.identity import code_digest
+from hakken.runs.plan import Plan, folds_param
+from hakken.runs.required import needs_of
+from hakken.runs.table import SEARCH, name_of
+from hakken.study import Study
+from hakken.study.slices import EVERYTHING, study_slice
+
+Wildcards = Mapping[str, str]
+Plans = Mapping[str, Plan]
+Value = TypeVar("Value")
+
+CHAIN = ("common", "cohort", "images", "samples", "trials", "seal", "predict", "measure", "figures", "report")
+"""Files of rules that the Snakefile includes by name, in the order of the chain."""
+
+OF_OBJECTIVE = ("trial", "optimism", "variants")
+"""Stages that ask of the outcomes for the one that is maximised alone."""
+
+FROZEN = ("register", "prepare", "patches", "trial", "predict", "measure")
+"""Stages whose code leads from images to measurements."""
+
+NOT_DRAWN = ("description", "figures")
+"""Keys that no figure shows."""
+
+OPENING = "test/opening.json"
+
+
+# ---- the workflow as a whole -------------------------------------------------------------------------------------------
+
+
+def constraints(plans: Plans) -> dict[str, str]:
+    """Return which values the wildcards can have, as regular expressions."""
+    studies = [plan.study for plan in plans.values()]
+    return {
+        "study": _any_of(plans),
+        "scale": _any_of(study.scale for study in studies),
+        "part": _any_of(part for plan in plans.values() for part in (*plan.parts, *plan.measured)),
+        "batch": r"\d+",
+        "sweep": _any_of(name for plan in plans.values() for name in plan.runs),
+        "trial": r"\d+",
+        "model": "|".join((models(plans), baselines(plans))),
+        "scope": "development|test",
+        "data": "train|development|all",
+        "set": _any_of(name for study in studies for name in study.variants),
+        "figure": _any_of(plugins.names("figures")),
+    }
+
+
+def models(plans: Plans) -> str:
+    """Return the names of all trained models as a regular expression; with folds each has a file for each."""
+    return _any_of(name for plan in plans.values() for model in plan.trained for name in (model, *plan.stems(model)))
+
+
+def baselines(plans: Plans) -> str:
+    """Return the names of all baselines as a regular expression."""
+    found = {plan: plan.study.baselines for plan in plans.values()}
+    return _any_of(name for plan, names in found.items() for model in names for name in (model, *plan.stems(model)))
+
+
+def _any_of(values: Iterable[str]) -> str:
+    """Return a pattern that fits each value; one that fits nothing where there is none."""
+    return "|".join(re.escape(value) for value in dict.fromkeys(values)) or "(?!)"
+
+
+def further_rules(folder: str | Path) -> list[str]:
+    """Return the files of the rules of single systems, of those in `rules` below the workflow's ``folder``."""
+    found = sorted(Path(folder).glob("workflow/rules/*.smk"))
+    return [str(path) for path in found if path.stem not in CHAIN]
+
+
+def begin(plans: Plans) -> None:
+    """Write down, beside the results, the studies as they run, with which versions, and what their batches hold."""
+    for plan in plans.values():
+        record_study(plan)
+
+
+def every_sweep(plans: Plans) -> list[str]:
+    """Return the tables and the models of all searches."""
+    return [
+        path
+        for plan in plans.values()
+        for run in plan.runs.values()
+        if run.kind == SEARCH
+        for path in (f"{plan.root}/sweeps/{run.name}/trials.csv", f"{plan.root}/models/{_selected(run.fold)}.json")
+    ]
+
+
+def _selected(fold: int | None) -> str:
+    return name_of("selected", fold)
+
+
+# ---- identity ----------------------------------------------------------------------------------------------------------
+
+
+def study_part(plan: Plan, wildcards: Wildcards, *sections: str) -> dict[str, Any]:
+    """Return the sections of the study that a stage depends on; of a model, of the study as it was trained."""
+    study = plan.study if "model" not in wildcards else _study_of_model(plan, wildcards["model"])
+    return study_slice(study, sections)
+
+
+def whole_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
+    """Return the whole study."""
+    return study_slice(plan.study, EVERYTHING)
+
+
+def drawn_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
+    """Return all of the study that a figure may show."""
+    return study_slice(plan.study, tuple(key for key in EVERYTHING if key not in NOT_DRAWN))
+
+
+def science_of_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
+    """Return all of the study that a training depends on."""
+    return study_slice(plan.study, SCIENCE)
+
+
+def sealed_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
+    """Return what the freeze writes down of the study: all that its results depend on, and nothing of the hardware."""
+    return {"name": plan.study.name, "scale": plan.study.scale, **science(plan.study)}
+
+
+def code(plans: Plans, wildcards: Wildcards, stage: str) -> str:
+    """Return the digest of the code of a stage, with the plug-ins that the job uses; a job may be of no single study."""
+    plan = plans[wildcards["study"]] if "study" in wildcards else None
+    return code_digest(stage, {} if plan is None else _named(plan, wildcards, stage))
+
+
+def frozen_codes(plan: Plan, wildcards: Wildcards) -> dict[str, str]:
+    """Return the digests of the code that leads from images to measurements."""
+    return {stage: code_digest(stage, _named(plan, {}, stage)) for stage in FROZEN}
+
+
+def _named(plan: Plan, wildcards: Wildcards, stage: str) -> dict[plugins.Kind, tuple[str, ...]]:
+    """Return the plug-ins that a job may use."""
+    study = plan.study
+    if "sweep" in wildcards:
+        study = plan.study_of(plan.run(wildcards["sweep"]))
+    if "model" in wildcards:
+        study = _study_of_model(plan, wildcards["model"])
+    named = study.named()
+    if stage in OF_OBJECTIVE:
+        named |= {"outcomes": (study.objective,)}
+    if "model" in wildcards:
+        named |= {"baselines": tuple(name for name in study.baselines if wildcards["model"] in (name, *plan.stems(name)))}
+    if "figure" in wildcards:
+        named |= {"figures": (wildcards["figure"],)}
+    if "data" in wildcards:
+        named |= {"methods": tuple({str(plan.study_of(run).method) for run in _learning_from(plan, wildcards["data"])})}
+    return named
+
+
+def _learning_from(plan: Plan, data: str) -> list[Any]:
+    return [run for run in plan.runs.values() if plan.takes_patches(run) and plan.data(run) == data]
+
+
+def _study_of_model(plan: Plan, model: str) -> Study:
+    """Return the study as a model was trained; the study itself for a baseline."""
+    run = plan.runs.get(plan.run_of(model))
+    return plan.study if run is None else plan.study_of(run)
+
+
+# ---- cohort and images -------------------------------------------------------------------------------------------------
+
+
+def cases_per_job(plan: Plan, wildcards: Wildcards) -> int:
+    """Return how many cases a batch holds."""
+    assert plan.cohort is not None
+    return plan.cohort.cases_per_job
+
+
+def batch(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the case ids of a batch."""
+    return plan.batch(wildcards["part"], wildcards["batch"])
+
+
+def table(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the case table, the user's own or the phantom's; nothing where a study has no cases."""
+    return plan.cohort.table.as_posix() if plan.cohort else []
+
+
+def images(plan: Plan, wildcards: Wildcards) -> list[str] | str:
+    """Return the files of a batch."""
+    return plan.images(wildcards["part"], wildcards["batch"])
+
+
+def seal(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the opening for cases that are sealed, which waits for the freeze; others wait for nothing."""
+    return f"{plan.root}/{OPENING}" if plan.sealed(wildcards["part"]) else []
+
+
+def digests(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the digests to compare: of the development cases, and once the test set is open, of all."""
+    parts = plan.parts if wildcards["scope"] == "test" else plan.development
+    return plan.each_batch("checked/{part}-{batch}.json", *parts)
+
+
+def separated(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the file that says that no image stands in two parts, of as many cases as a job may see."""
+    if plan.cohort is None:
+        return []
+    parts = plan.of_part(wildcards["part"]) if "part" in wildcards else ()
+    opened = plan.study.crossed or any(plan.sealed(part) for part in parts)
+    return f"{plan.root}/checked/{'test' if opened else 'development'}.json"
+
+
+# ---- trainings ---------------------------------------------------------------------------------------------------------
+
+
+def cut_from(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the cases whose patches are cut."""
+    return plan.cut_from(wildcards["data"])
+
+
+def trials(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the trials of a sweep; of the one that a model is chosen from."""
+    return plan.trials(wildcards["sweep"] if "sweep" in wildcards else plan.run_of(wildcards["model"]))
+
+
+def searched_trials(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the trials of the search."""
+    return plan.trials(SEARCH)
+
+
+def earlier(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the trials that a compared run waits for."""
+    return plan.earlier(wildcards["sweep"])
+
+
+def store(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the patches that a run learns from; nothing where its method takes none."""
+    return plan.store(plan.run(wildcards["sweep"])) or []
+
+
+def train_cases(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the cases that a run learns from."""
+    return plan.train_cases(plan.run(wildcards["sweep"]))
+
+
+def validation_cases(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the cases that a run is measured on while it trains."""
+    return plan.validation_cases(plan.run(wildcards["sweep"]))
+
+
+def run(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
+    """Return what the trainings of a run depend on."""
+    return plan.run(wildcards["sweep"]).as_dict()
+
+
+def planned_trials(plan: Plan, wildcards: Wildcards) -> int:
+    """Return how many trials a run has."""
+    return plan.run(wildcards["sweep"]).trials
+
+
+def planned_slots(plan: Plan, wildcards: Wildcards) -> int:
+    """Return how many trials of a run go on at once."""
+    return plan.run(wildcards["sweep"]).slots
+
+
+def allowed_failures(plan: Plan, wildcards: Wildcards) -> int:
+    """Return after how many failures in a row a run gives up."""
+    return plan.run(wildcards["sweep"]).stop_after_failures
+
+
+def takes(plan: Plan, wildcards: Wildcards, resource: str) -> int | None:
+    """Return 1 for a training that takes one of the slots ``resource``, None for any other."""
+    return 1 if plan.slots(plan.run(wildcards["sweep"])) == resource else None
+
+
+def layout(plan: Plan, wildcards: Wildcards) -> tuple[int, int]:
+    """Return over how many machines a training goes, and how many GPUs or processes of each it takes."""
+    training = plan.study_of(plan.run(wildcards["sweep"])).training
+    return training.nodes, training.gpus_per_node
+
+
+def nodes(plan: Plan, wildcards: Wildcards) -> int:
+    """Return the machines of a training."""
+    return layout(plan, wildcards)[0]
+
+
+def processes(plan: Plan, wildcards: Wildcards) -> int:
+    """Return the processes of a training on each machine: a CPU thread for each at least."""
+    return layout(plan, wildcards)[1]
+
+
+def gpus(plan: Plan, wildcards: Wildcards) -> int:
+    """Return all GPUs of a training; none of a method that has no gradient."""
+    machines, each = layout(plan, wildcards)
+    return machines * each if needs_of(plan.study_of(plan.run(wildcards["sweep"]))).gradient else 0
+
+
+def _of_many_machines(value: Callable[[int, int], Value]) -> Callable[[Plan, Wildcards], Value | None]:
+    """Return ``value`` of a training on several machines, None of any other: Slurm refuses it there."""
+
+    def found(plan: Plan, wildcards: Wildcards) -> Value | None:
+        machines, each = layout(plan, wildcards)
+        return value(machines, each) if machines > 1 else None
+
+    return found
+
+
+# One task a machine, which starts the processes there; `mpi` has the job itself call srun.
+tasks = _of_many_machines(lambda machines, each: machines)
+tasks_per_gpu = _of_many_machines(lambda machines, each: 0)
+launcher = _of_many_machines(lambda machines, each: "srun")
+gpus_of_each = _of_many_machines(lambda machines, each: f"gpu:{each}")  # else Slurm deals them unevenly
+
+
+def source(plan: Plan, wildcards: Wildcards) -> str | None:
+    """Return the table of the search that this one starts from; no other run starts from one."""
+    start = plan.study.source
+    return source_table(*start).as_posix() if start and plan.run(wildcards["sweep"]).kind == SEARCH else None
+
+
+def source_made_here(plan: Plan, wildcards: Wildcards, plans: Plans) -> str | list[str]:
+    """Return the same where this run makes it; otherwise it is there already, and nothing of this run may redo it."""
+    made = plan.study.source in [(name, other.study.scale) for name, other in plans.items()]
+    return (source(plan, wildcards) if made else None) or []
+
+
+def searched(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the names of the searched parameters."""
+    return list(plan.study.search.space)
+
+
+# ---- the seal, predictions, measurements -------------------------------------------------------------------------------
+
+
+def frozen_models(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the files of the models that are frozen; the plan alone is, where each fold has models of its own."""
+    return [] if plan.study.crossed else [path for model in plan.frozen for path in plan.files_of(model)]
+
+
+def frozen_records(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the records of those that were trained."""
+    found = [path for path in frozen_models(plan, wildcards) if Path(path).stem in plan.trained]
+    return [f"{path.removesuffix('.pt')}.json" for path in found]
+
+
+def frozen_measurements(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return what was measured of them on validation."""
+    return [] if plan.study.crossed else [plan.measurement("validation", model) for model in plan.frozen]
+
+
+def frozen_cases(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the digests of the development cases."""
+    return f"{plan.root}/checked/development.json" if plan.development else []
+
+
+def baseline_cases(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the cases that a baseline is chosen on."""
+    fold = plan.fold_of(wildcards["model"])
+    return plan.cases("validation" if fold is None else f"fold{(fold + 1) % plan.study.evaluation.folds}")
+
+
+def baseline_name(plan: Plan, wildcards: Wildcards) -> str:
+    """Return the name of a baseline without its fold."""
+    model = wildcards["model"]
+    return next(name for name in plan.study.baselines if model in (name, *plan.stems(name)))
+
+
+def model_files(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the files of a model."""
+    return plan.files_of(wildcards["model"])
+
+
+def part_cases(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the cases of a part."""
+    return plan.cases(wildcards["part"])
+
+
+def validation_part(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the validation cases."""
+    return plan.cases("validation")
+
+
+def freeze(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the freeze for what is sealed, nothing else waits for it."""
+    sealed = plan.cohort is not None and (plan.study.crossed or plan.sealed(wildcards["part"]))
+    return f"{plan.root}/freeze.json" if sealed else []
+
+
+def whose(plan: Plan, wildcards: Wildcards) -> list[list[str]] | None:
+    """Return the cases that each file of a model predicts; None where one predicts all."""
+    return plan.whose(wildcards["part"])
+
+
+def folds(plan: Plan, wildcards: Wildcards) -> dict[str, int] | None:
+    """Return the fold of each case of a part; None where there are none."""
+    return folds_param(plan, wildcards["part"])
+
+
+def points(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return where the operating points of the test set stand; on validation they are chosen."""
+    if wildcards["part"] != "test":
+        return []
+    return plan.measurement("validation", wildcards["model"]) if plan.study.crossed else f"{plan.root}/freeze.json"
+
+
+def set_runs(plan: Plan, wildcards: Wildcards) -> list[dict[str, Any]]:
+    """Return the runs of a set of variants."""
+    return [one.as_dict() for one in plan.set_runs(wildcards["set"])]
+
+
+def set_trials(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the trials of a set that hold out a fold each."""
+    return plan.set_trials(wildcards["set"])
+
+
+def set_predictions(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return what the models of a set say of the part that they are measured on."""
+    return plan.set_predictions(wildcards["set"])
+
+
+def set_cases(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the cases that a set is compared on."""
+    return plan.set_cases(wildcards["set"])
+
+
+# ---- figures and report ------------------------------------------------------------------------------------------------
+
+
+def figure_files(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return all files of a figure."""
+    return [path for paths in plan.figure_inputs(wildcards["figure"]).values() for path in paths]
+
+
+def figure_inputs(plan: Plan, wildcards: Wildcards) -> dict[str, list[str]]:
+    """Return the same by name."""
+    return plan.figure_inputs(wildcards["figure"])
+
+
+def figure_opening(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the opening, which the study's figures wait for; one that is asked for beside them opens nothing."""
+    return f"{plan.root}/{OPENING}" if plan.cohort and wildcards["figure"] in plan.study.drawn else []
+
+
+def openings(plan: Plan, wildcards: Wildcards) -> str | None:
+    """Return the ledger of openings; None where a study has no cases."""
+    return f"{plan.root}/openings.jsonl" if plan.cohort else None
+
+
+def caption(plan: Plan, wildcards: Wildcards) -> str:
+    """Return the words below a figure."""
+    found: str = plugins.load("figures", wildcards["figure"]).CAPTION
+    return found
+
+
+def figures_of(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the files that say what each figure of a study was made from."""
+    return [f"{plan.root}/figures/{figure}.json" for figure in plan.study.drawn]
+
+
+def measured(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return all that summary and report print."""
+    found = [*plan.measurements(), *(f"{plan.root}/variants/{name}.json" for name in plan.study.variants)]
+    found += [f"{plan.root}/models/{name}.json" for model in plan.trained for name in plan.stems(model)]
+    if plan.chosen_among_trials:
+        found.append(f"{plan.root}/optimism.json")
+    if plan.cohort is not None:
+        found += [f"{plan.root}/freeze.json", f"{plan.root}/{OPENING}"]
+    return found
+
+
+def plain_studies(plans: Plans) -> list[dict[str, Any]]:
+    """Return all studies as plain values."""
+    return [study_slice(plan.study, EVERYTHING) for plan in plans.values()]
+
+

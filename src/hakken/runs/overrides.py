@@ -1,0 +1,72 @@
+"""A variant of a study: the same study with other values of some of its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
+from hakken.runs.required import needs_of
+from hakken.study import Study
+from hakken.study.reading import parse_study
+
+OF_METHOD = ("parameters", "inference", "outcomes", "search")
+"""Sections that mean something for one method alone; another method takes its own defaults."""
+
+VARIED = ("method", "parameters", "inference", "training")
+"""Sections that a variant may change: those of the training and not of the cases, which all variants share."""
+
+
+def overridden(study: Study, overrides: Mapping[str, Any], name: str) -> Study:
+    """Return the study with the values of ``overrides``, whose keys are dotted; ``name`` is that of the variant.
+
+    With another `method` its own sections begin at their defaults. Raises HakkenError naming the variant and the key
+    that does not exist, may not be changed or has a wrong value.
+    """
+    if not overrides:
+        return study
+    source = f"study `{study.name}`, variant `{name}`"
+    content = study.model_dump(mode="json", exclude_defaults=True)
+    if "method" in overrides and overrides["method"] != study.method:
+        content = {key: value for key, value in content.items() if key not in OF_METHOD}
+        content["outcomes"] = {study.objective: study.outcomes[study.objective].model_dump(mode="json")}
+    for key, value in overrides.items():
+        _require_varied(key, source)
+        _set(content, key, value)
+    content.pop("variants", None)
+    try:
+        found = parse_study(content, source)
+    except HakkenError as error:
+        raise HakkenError(f"{error}\ncorrect the variant's keys in `variants`") from None
+    _require_same_patches(study, found, source)
+    return found
+
+
+def _require_varied(key: str, source: str) -> None:
+    section = key.partition(".")[0]
+    if section not in VARIED:
+        raise HakkenError(
+            f"{source}: {key}: a variant changes {', '.join(VARIED[:-1])} or {VARIED[-1]}, for all variants share the "
+            f"prepared cases{nearest(section, VARIED)}; copy the study to change anything else"
+        )
+
+
+def _require_same_patches(study: Study, variant: Study, source: str) -> None:
+    """Two methods that learn from stored patches must want the same patches: there is one store for all variants."""
+    own, other = needs_of(study), needs_of(variant)
+    if own.patches and other.patches and (own.maps, own.learns_from) != (other.maps, other.learns_from):
+        raise HakkenError(
+            f"{source}: the method `{variant.method}` learns from other patches than `{study.method}`; copy the study "
+            "to a new name and give it that method there"
+        )
+
+
+def _set(content: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    place = content
+    for section in sections:
+        inner = place.get(section)
+        place[section] = dict(inner) if isinstance(inner, dict) else {}
+        place = place[section]
+    place[last] = value

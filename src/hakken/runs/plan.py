@@ -1,0 +1,373 @@
+"""What the workflow asks of a study: which files its jobs need, by name. All paths are below the working folder.
+
+A study's results stand in `results/<study>/<scale>`. The cases of a part are folders of prepared images or, where cases
+are items, the files of checked batches; where every case is predicted by a model of the other folds, the parts of the
+cohort are its folds, and `validation` and `test` stand for all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hakken import plugins
+from hakken.cohort.batches import CohortPlan
+from hakken.core.errors import HakkenError
+from hakken.runs.required import needs_of
+from hakken.runs.table import (
+    DEFAULT,
+    SEARCH,
+    Run,
+    comparison_runs,
+    folds_of,
+    name_of,
+    run_named,
+    runs_of,
+    runs_of_set,
+    scaling_runs,
+)
+from hakken.study import Study
+
+SELECTED = "selected"
+COMPARISON, SCALING = "comparison", "scaling"
+RECORDS = "records"
+"""The part under which a study without cases is measured."""
+
+FREE = re.compile(r"{(\w+)}")
+TOKEN = re.compile(r"[^A-Za-z0-9]")
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A study at its scale with the batches of its cohort; ``cohort`` is None where a study has no cases."""
+
+    study: Study
+    cohort: CohortPlan | None
+
+    @property
+    def root(self) -> str:
+        """The folder of all results."""
+        return f"results/{self.study.name}/{self.study.scale}"
+
+    # ---- cases -------------------------------------------------------------------------------------------------
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the cohort."""
+        return tuple(self.cohort.batches) if self.cohort else ()
+
+    @property
+    def development(self) -> tuple[str, ...]:
+        """The parts that may be read before the opening; none where every case is a test case of some fold."""
+        return () if self.study.crossed else tuple(part for part in self.parts if part != "test")
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The parts that models are measured on."""
+        return (RECORDS,) if self.cohort is None else ("validation", "test")
+
+    def sealed(self, part: str) -> bool:
+        """Whether cases of a part wait for the opening."""
+        return part not in self.development
+
+    def of_part(self, part: str) -> tuple[str, ...]:
+        """Return the parts of the cohort that ``part`` stands for."""
+        return self.parts if self.study.crossed and part in ("train", "validation", "test") else (part,)
+
+    def each_batch(self, pattern: str, *parts: str) -> list[str]:
+        """Return a path for each batch of the parts; the ``pattern`` holds {part} and {batch}."""
+        assert self.cohort is not None
+        return [
+            f"{self.root}/{pattern.format(part=one, batch=batch)}"
+            for part in parts
+            for one in self.of_part(part)
+            for batch in self.cohort.batches[one]
+        ]
+
+    def cases(self, *parts: str) -> list[str]:
+        """Return where the cases of the parts stand, ready to be learnt from and predicted."""
+        if self.cohort is None:
+            return []
+        images = self.study.cohort.kind == "images"
+        return self.each_batch("prepared/{part}-{batch}" if images else "checked/{part}-{batch}.json", *parts)
+
+    def batch(self, part: str, batch: str) -> list[str]:
+        """Return the case ids of a batch."""
+        assert self.cohort is not None
+        return list(self.cohort.batches[part][batch])
+
+    def images(self, part: str, batch: str) -> list[str] | str:
+        """Return the files of a batch: the folder of a phantom's batch, which the workflow draws, or the user's own."""
+        assert self.cohort is not None
+        if self.study.of_phantom:
+            return f"{self.root}/cohort/{part}-{batch}"
+        return [path.as_posix() for path in self.cohort.files(part, batch)]
+
+    # ---- runs --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def runs(self) -> dict[str, Run]:
+        """All runs by name."""
+        return {run.name: run for run in runs_of(self.study)}
+
+    def run(self, sweep: str) -> Run:
+        """Return the run of a name; raises HakkenError naming the runs that there are."""
+        return self.runs.get(sweep) or run_named(self.study, sweep)
+
+    def study_of(self, run: Run) -> Study:
+        """Return the study as a run trains it."""
+        if run.name not in self._studies:
+            self._studies[run.name] = run.study(self.study)
+        return self._studies[run.name]
+
+    @cached_property
+    def _studies(self) -> dict[str, Study]:
+        return {}
+
+    def trials(self, sweep: str) -> list[str]:
+        """Return the trial files of a run."""
+        run = self.run(sweep)
+        return [f"{self.root}/sweeps/{sweep}/trials/{number:04d}.json" for number in range(run.trials)]
+
+    def train_cases(self, run: Run) -> list[str]:
+        """Return the cases that a run learns from, and those that it holds out where they are folds of one set.
+
+        None where all patches of the store are learnt from: who those are of, the store knows.
+        """
+        if run.fold is None:
+            return [] if self.takes_patches(run) else self.cases("train")
+        if not run.crossed:
+            return self.cases(*self.development)
+        held_out = {run.fold, (run.fold + 1) % self.study.evaluation.folds}
+        return self.cases(*(part for number, part in enumerate(self.parts) if number not in held_out))
+
+    def validation_cases(self, run: Run) -> list[str]:
+        """Return the cases that a run is measured on while it trains; none where a fold is held out of the others."""
+        if run.fold is None:
+            return self.cases("validation")
+        return self.cases(f"fold{(run.fold + 1) % self.study.evaluation.folds}") if run.crossed else []
+
+    def takes_patches(self, run: Run) -> bool:
+        """Whether the method of a run learns from stored patches."""
+        return bool(needs_of(self.study_of(run)).patches)
+
+    def store(self, run: Run) -> str | None:
+        """Return the folder of patches that a run takes; None where its method takes none."""
+        return f"{self.root}/patches/{self.data(run)}" if self.takes_patches(run) else None
+
+    def data(self, run: Run) -> str:
+        """Return the name of the patches that a run takes: of the part, of the development cases, of all."""
+        if run.fold is None:
+            return "train"
+        return "all" if run.crossed else "development"
+
+    def cut_from(self, data: str) -> list[str]:
+        """Return the cases whose patches stand under a name."""
+        parts = {"train": ("train",), "development": self.development, "all": self.parts}[data]
+        return self.cases(*parts)
+
+    def slots(self, run: Run) -> str:
+        """Return the resource of which each training of a run takes one."""
+        name = f"slots_{self.study.name}"
+        return name if run.slots_of == SEARCH else f"{name}_{TOKEN.sub('_', run.slots_of)}"
+
+    def all_slots(self) -> dict[str, int]:
+        """Return how many of each such resource there are."""
+        return {self.slots(run): run.slots for run in self.runs.values()}
+
+    def earlier(self, sweep: str) -> list[str]:
+        """Return the trials of the compared run before this one: one at a time has the machine to itself."""
+        names = [run.name for run in comparison_runs(self.study)]
+        names.sort(key=lambda name: int(name.rpartition("r")[2]))  # all first repeats first
+        place = names.index(sweep) if sweep in names else 0
+        return self.trials(names[place - 1]) if place else []
+
+    # ---- models ------------------------------------------------------------------------------------------------
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The models that are measured: the selected one, the untuned default where there was a search, variants."""
+        of_search = (SELECTED, DEFAULT) if self.study.search.space else (SELECTED,)
+        return (*of_search, *(model for name in self.study.variants for model in self._models(name)))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The same and the baselines."""
+        return (*self.trained, *self.study.baselines)
+
+    def measured_on(self, model: str) -> tuple[str, ...]:
+        """Return the parts that a model is measured on."""
+        own = next((name for name in self.study.variants if model in self._models(name)), None)
+        return self.measured if own is None else self._measured_of_set(own)
+
+    def _measured_of_set(self, name: str) -> tuple[str, ...]:
+        """Return the parts that the models of a set are measured on: validation alone, unless it asks for more."""
+        alone = self.cohort is not None and self.study.variants[name].part == "validation"
+        return ("validation",) if alone else self.measured
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The models that the freeze names: those that are measured on the test set."""
+        return tuple(model for model in self.models if "test" in self.measured_on(model))
+
+    def run_of(self, model: str) -> str:
+        """Return the run that a model comes from.
+
+        Of a study whose cases are crossed, `selected-f1` comes from `search-f1`.
+        """
+        head, _, fold = model.partition("-f")
+        if head in (SELECTED, DEFAULT):
+            return name_of(SEARCH if head == SELECTED else DEFAULT, int(fold) if fold else None)
+        return model
+
+    def stems(self, model: str) -> list[str]:
+        """Return the names of a model's files: its own, or one for each fold of a study whose cases are crossed."""
+        return [name_of(model, fold) for fold in folds_of(self.study)]
+
+    def fold_of(self, model: str) -> int | None:
+        """Return the fold of a model's file by its name; None where there are no folds."""
+        return int(model.rpartition("-f")[2]) if self.study.crossed else None
+
+    def files_of(self, model: str) -> list[str]:
+        """Return the files of a model."""
+        return [f"{self.root}/models/{name}.pt" for name in self.stems(model)]
+
+    @property
+    def chosen_among_trials(self) -> bool:
+        """Whether the selected model is the best of many on one validation set."""
+        return bool(self.study.search.space) and not self.study.crossed and self.cohort is not None
+
+    def whose(self, part: str) -> list[list[str]] | None:
+        """Return the cases of a part that each file of a model predicts; None where one file predicts all.
+
+        Where the cases are crossed, the model of fold k chooses on fold k + 1 and is tested on fold k.
+        """
+        if not self.study.crossed or self.cohort is None:
+            return None
+        count = self.study.evaluation.folds
+        moved = 1 if part == "validation" else 0
+        return [
+            [case for batch in self.cohort.batches[f"fold{(fold + moved) % count}"].values() for case in batch]
+            for fold in range(count)
+        ]
+
+    def predictions(self, part: str, model: str) -> str:
+        """Return the folder of what a model says of a part."""
+        return f"{self.root}/predictions/{part}/{model}"
+
+    def measurement(self, part: str, model: str) -> str:
+        """Return the folder of what was measured of a model on a part."""
+        return f"{self.root}/measurements/{part}/{model}"
+
+    def measurements(self) -> list[str]:
+        """Return the folders of all that is measured and shown in summary and report."""
+        return [self.measurement(part, model) for model in self.models for part in self.measured_on(model)]
+
+    # ---- variants ----------------------------------------------------------------------------------------------
+
+    def _models(self, name: str) -> tuple[str, ...]:
+        """Return the models of a set; none of a set whose runs hold out folds of the development cases."""
+        if self.study.variants[name].folds is not None:
+            return ()
+        return tuple(dict.fromkeys(run.kind for run in runs_of_set(self.study, name)))
+
+    def set_runs(self, name: str) -> list[Run]:
+        """Return the runs of a set of variants."""
+        return list(runs_of_set(self.study, name))
+
+    def set_trials(self, name: str) -> list[str]:
+        """Return the trials of a set whose runs hold out a fold each; none of any other."""
+        if self.study.variants[name].folds is None:
+            return []
+        return [path for run in self.set_runs(name) for path in self.trials(run.name)]
+
+    def set_predictions(self, name: str) -> list[str]:
+        """Return what the models of a set say of its part; none where folds are held out."""
+        part = self._compared_on(name)
+        return [self.predictions(part, model) for model in self._models(name)]
+
+    def set_cases(self, name: str) -> list[str]:
+        """Return the cases that a set is compared on."""
+        return self.cases(*self.development if self.study.variants[name].folds is not None else (self._compared_on(name),))
+
+    def _compared_on(self, name: str) -> str:
+        """Return the part that the models of a set are compared on."""
+        return RECORDS if self.cohort is None else self.study.variants[name].part
+
+    # ---- figures -----------------------------------------------------------------------------------------------
+
+    def figure_inputs(self, figure: str) -> dict[str, list[str]]:
+        """Return the files of a figure by name; what the study does not have is an empty list."""
+        module = plugins.load("figures", figure)
+        return {name: list(self.expanded(pattern)) for name, pattern in module.INPUTS.items()}
+
+    def expanded(self, pattern: str) -> Iterator[str]:
+        """Yield the paths that a figure's pattern stands for, below the folder of results.
+
+        `cases/<part>` are the cases of a part, `trials/<run>` the trials of a run, `trials/comparison` and
+        `trials/scaling` those of all such runs, `registered` all registered batches;
+        {model}, {baseline}, {variants} and {run} stand for each of them; anything else is a path as it stands.
+        """
+        head, _, rest = pattern.partition("/")
+        if head == "cases":
+            yield from self.cases(rest)
+        elif head == "registered":
+            yield from self.each_batch("registered/{part}-{batch}", *self.parts)
+        elif head == "trials":
+            yield from (path for sweep in self._named("run", rest) for path in self._trials_if_any(sweep))
+        elif head == "measurements":
+            part, _, model = rest.partition("/")
+            for name in self._named("baseline", model) if model == "{baseline}" else self._named("model", model):
+                if name in self.models and part in self.measured_on(name):
+                    yield self.measurement(part, name)
+        elif head == "models":
+            if rest.removesuffix(".json") in self.trained:
+                yield f"{self.root}/{pattern}"
+        elif head == "predictions":
+            part, _, model = rest.partition("/")
+            if model in self.models and part in self.measured_on(model):
+                yield self.predictions(part, model)
+        elif head == "variants":
+            yield from (f"{self.root}/variants/{name}.json" for name in self._named("variants", rest))
+        else:
+            yield f"{self.root}/{pattern}"
+
+    def _named(self, what: str, pattern: str) -> Sequence[str]:
+        if pattern != f"{{{what}}}":
+            return (pattern,)
+        every: Mapping[str, Sequence[str]] = {
+            "model": self.models,
+            "baseline": self.study.baselines,
+            "variants": tuple(self.study.variants),
+            "run": tuple(self.runs),
+        }
+        return every[what]
+
+    def _trials_if_any(self, sweep: str) -> list[str]:
+        """Return the trials of a run, of the same run in all folds, or of all runs of a kind."""
+        kinds = {COMPARISON: comparison_runs, SCALING: scaling_runs}
+        if sweep in kinds:
+            chosen = kinds[sweep](self.study)
+        else:
+            chosen = tuple(run for run in self.runs.values() if sweep == run.name or (run.crossed and sweep == run.kind))
+        return [path for run in chosen for path in self.trials(run.name)]
+
+    def require_figure(self, figure: str) -> None:
+        """Raise HakkenError where the study lacks what a figure cannot be drawn without."""
+        found, module = self.figure_inputs(figure), plugins.load("figures", figure)
+        for name in getattr(module, "NEEDED", tuple(module.INPUTS)):
+            if not found[name]:
+                raise HakkenError(
+                    f"study `{self.study.name}`: the figure `{figure}` needs {module.INPUTS[name]}, which this study "
+                    "does not have; remove it from `figures`"
+                )
+
+
+def folds_param(plan: Plan, part: str) -> dict[str, Any] | None:
+    """Return which fold each case of a part belongs to, by case id; None where there are no folds."""
+    whose = plan.whose(part)
+    return None if whose is None else {case: fold for fold, cases in enumerate(whose) for case in cases}

@@ -1,0 +1,52 @@
+"""Stage `figure`: draw one figure of a study from its files, in three formats, with the table that it draws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hakken import plugins
+from hakken.core.console import progress
+from hakken.core.tables import write_table
+from hakken.figures import Drawing, Files
+from hakken.plots.publish import publish
+from hakken.plots.style import Origin
+from hakken.report.figure import provenance
+from hakken.report.seal import read_openings
+from hakken.stages import stage
+from hakken.study import Study
+
+
+@stage
+def figure(
+    *,
+    study: Study,
+    name: str,
+    files: dict[str, list[Path]],
+    pictures: list[Path],
+    facts: Path,
+    numbers: Path,
+    code: str,
+    table: Path | None = None,
+    openings: Path | None = None,
+) -> None:
+    """Draw the figure ``name`` from its ``files`` as ``pictures``, its ``numbers`` as CSV and its origin as ``facts``.
+
+    ``table`` is the case table, ``openings`` the ledger of test openings; a study without cases has neither.
+    """
+    opened = len(read_openings(openings)) if openings else 0
+    origin = Origin(study.title or study.name, study.scale, study.data, opened)
+    drawing: Drawing = plugins.load("figures", name).draw(study, Files(files, origin))
+    inputs = [path for paths in files.values() for path in paths]
+    details: dict[str, Any] = provenance(
+        study,
+        figure=name,
+        inputs=[*inputs, *([table] if table else [])],
+        code=code,
+        openings=opened,
+        trials=drawing.trials,
+        spent=drawing.cost,
+    )
+    write_table(numbers, drawing.table.columns, drawing.table.rows)
+    publish(drawing.figure, [*pictures, facts], details)
+    progress(f"{name}: {drawing.words}")

@@ -1,0 +1,123 @@
+"""Stage `measure`: what one model says of one part, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hakken import plugins
+from hakken.core.console import log, progress
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json
+from hakken.outcomes import Measured, Part, in_order
+from hakken.runs.cases import NO_CASE, read_cases
+from hakken.runs.measurement import FILE, Measurement, write_measurement
+from hakken.runs.predictions import manifest_digest, part_of, read_predictions, verified
+from hakken.runs.required import Kinds, require_cases
+from hakken.stages import stage
+from hakken.study import Study
+
+
+@stage
+def measure(
+    *,
+    study: Study,
+    predictions: Path,
+    model: str,
+    part: str,
+    output: Path,
+    cases: list[Path] = [],  # noqa: B006 - never changed
+    folds: dict[str, int] | None = None,
+    points: Path | None = None,
+) -> None:
+    """Measure all outcomes of the folder ``predictions`` and write them into the folder ``output``.
+
+    ``points`` is the freeze file or, where each case has a fold in ``folds``, the measurement on validation: the
+    operating points stand there; without it they are chosen here. Raises HakkenError naming a prediction that cannot be
+    used.
+    """
+    known = in_order(read_cases(cases)) or [NO_CASE]
+    said = [name for name in study.outcomes if name in verified(predictions)["outcomes"]]
+    if study.cohort.kind != "none":
+        kinds = {part: Kinds.of(case.abnormal for case in known)}
+        if problems := require_cases(study, kinds, said):
+            raise HakkenError(str(problems[0]))
+    number = None if folds is None else np.array([folds[case.case_id] for case in known], np.int64)
+    frozen = _frozen(points, model, number)
+    each = [] if number is None else [
+        _measured(study, predictions, [case for case, own in zip(known, number, strict=True) if own == fold], said, one)
+        for fold, one in zip(np.unique(number).tolist(), _by_fold(frozen, number), strict=True)
+    ]
+    whole = frozen or (_thresholds(each, number) if number is not None else {})
+    outcomes = _measured(study, predictions, known, said, whole, number)
+    objective = study.objective if study.objective in outcomes else next(iter(outcomes))
+    hashes = {"predictions": manifest_digest(predictions)}
+    found = Measurement(study.name, study.scale, model, part, objective, outcomes, tuple(each), hashes)
+    write_measurement(output, found)
+    progress(f"{model} on {part}: {_counted(found.main)}{_main(found.main)}")
+    for line in found.warnings:
+        log(f"warning: {line}")
+
+
+def _measured(
+    study: Study,
+    predictions: Path,
+    cases: Any,
+    outcomes: list[str],
+    points: Mapping[str, Any],
+    folds: Any = None,
+) -> dict[str, Measured]:
+    """Return what is measured of each outcome; the operating point of one may be asked for by the next."""
+    found: dict[str, Measured] = {}
+    known = dict(points)
+    for name in sorted(outcomes, key=lambda name: name != study.objective):
+        part: Part = part_of(study, name, cases, points=known, folds=folds)
+        found[name] = plugins.load("outcomes", name).measure(read_predictions(predictions, name, part), part)
+        point = found[name].point
+        if point is not None and name not in known and point.get("threshold") is not None:
+            known[name] = float(point["threshold"])
+    return {name: found[name] for name in outcomes}
+
+
+def _frozen(points: Path | None, model: str, folds: Any) -> dict[str, Any]:
+    """Return the thresholds by outcome: one, or one for each case where there are folds; none without a file."""
+    if points is None:
+        return {}
+    if points.is_dir():
+        by_fold = read_json(points / FILE)["folds"]
+        names = {name for fold in by_fold for name, one in fold.items() if (one["point"] or {}).get("threshold") is not None}
+        return {
+            name: np.array([fold[name]["point"]["threshold"] for fold in by_fold], float)[folds] for name in sorted(names)
+        }
+    sealed = read_json(points)["models"]
+    if model not in sealed:
+        raise HakkenError(f"{points}: holds no model `{model}`, only {', '.join(sealed)}")
+    return {
+        name: float(point["threshold"])
+        for name, point in sealed[model]["points"].items()
+        if point.get("threshold") is not None
+    }
+
+
+def _by_fold(frozen: Mapping[str, Any], folds: Any) -> list[dict[str, Any]]:
+    """Return the thresholds of each fold."""
+    return [{name: float(values[folds == fold][0]) for name, values in frozen.items()} for fold in np.unique(folds)]
+
+
+def _thresholds(each: list[dict[str, Measured]], folds: Any) -> dict[str, Any]:
+    """Return for each case the threshold that its fold has chosen, by outcome."""
+    points = [{name: one.point for name, one in fold.items() if one.point is not None} for fold in each]
+    names = [name for name in points[0] if all(point[name].get("threshold") is not None for point in points)]
+    order = np.unique(folds, return_inverse=True)[1]
+    return {name: np.array([float(point[name]["threshold"]) for point in points])[order] for name in names}
+
+
+def _counted(measured: Measured) -> str:
+    return ", ".join(f"{count} {what}" for what, count in measured.counts.items())
+
+
+def _main(measured: Measured) -> str:
+    return f", {measured.objective.name} {measured.objective.cell}" if measured.objective else ""

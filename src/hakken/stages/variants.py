@@ -1,0 +1,120 @@
+"""Stage `variants`: the variants of a set beside each other, what their factors matter, and paired differences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hakken import plugins
+from hakken.core.console import log, progress
+from hakken.core.files import read_json, write_json
+from hakken.core.tables import write_table
+from hakken.outcomes import in_order
+from hakken.report.variants import Cell, anova_of, cell_rows, contrasts, observations, table_columns
+from hakken.runs.cases import read_cases
+from hakken.runs.predictions import part_of, read_predictions
+from hakken.runs.table import Run
+from hakken.stages import stage
+from hakken.study import Study
+
+
+@stage
+def variants(
+    *,
+    study: Study,
+    name: str,
+    runs: list[Run],
+    cases: list[Path],
+    output: Path,
+    table: Path,
+    trials: list[Path] = [],  # noqa: B006 - never changed
+    predictions: list[Path] = [],  # noqa: B006
+) -> None:
+    """Write the ``table`` of all ``runs`` of the set ``name`` and what follows from them as JSON.
+
+    ``trials`` are the records of runs that held out a fold each, ``predictions`` the folders of models that were
+    measured on one part. Each combination of levels is measured on all ``cases`` together; on the same resamples of
+    their patients the differences between levels are paired. What the factors matter is an analysis of variance of the
+    folds.
+    """
+    known = in_order(read_cases(cases))
+    records = [read_json(path) for path in trials]
+    cells = _of_folds(study, runs, records, known) if records else _of_models(study, runs, predictions, known)
+    complete = [cell for cell in cells if cell.found is not None]
+    outcome = study.objective
+    module, whole = plugins.load("outcomes", outcome), part_of(study, outcome, known)
+    measured = [module.measure(cell.found, whole) for cell in complete]
+    replicates = module.replicates([cell.found for cell in complete], whole, whole.seed) if complete else None
+    seen = observations(study, outcome, runs, records, known)
+    tests = anova_of(seen, measured[0].objective.name if measured else "")
+    warnings = [f"{cell.label}: {cell.failed} of {cell.folds} trainings failed" for cell in cells if cell.failed]
+    if tests:
+        warnings.append("anova: folds share training cases, so they are not quite independent and p is too small")
+    write_table(table, table_columns(seen), cell_rows(seen))
+    write_json(
+        output,
+        {
+            "study": study.name,
+            "scale": study.scale,
+            "set": name,
+            "factors": _factors(runs),
+            "cells": [
+                cell.as_dict() | one.as_dict() for cell, one in zip(complete, measured, strict=True)
+            ],
+            "differences": contrasts(complete, replicates) if replicates is not None else [],
+            "anova": tests,
+            "warnings": warnings,
+        },
+    )
+    for line in warnings:
+        log(f"warning: {line}")
+    progress(f"{name}: {len(complete)} of {len(cells)} combinations" + _best(complete, measured))
+
+
+def _factors(runs: list[Run]) -> dict[str, list[str]]:
+    """Return the levels of each factor, in the order of the study."""
+    return {factor: list(dict.fromkeys(run.levels[factor] for run in runs)) for factor in runs[0].levels}
+
+
+def _of_models(study: Study, runs: list[Run], predictions: list[Path], cases: Any) -> list[Cell]:
+    """Return a cell for each model."""
+    outcome = study.objective
+    part = part_of(study, outcome, cases)
+    of_model = {run.kind: run for run in runs}  # with folds, several runs make the models of one combination
+    return [
+        Cell("-".join(run.levels.values()), dict(run.levels), read_predictions(folder, outcome, part), 0, 1)
+        for run, folder in zip(of_model.values(), predictions, strict=True)
+    ]
+
+
+def _of_folds(study: Study, runs: list[Run], records: list[dict[str, Any]], cases: Any) -> list[Cell]:
+    """Return a cell for each combination of levels, what the models of all its folds say put together."""
+    by_levels: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for run, record in zip(runs, records, strict=True):
+        by_levels.setdefault(tuple(run.levels.values()), []).append(record)
+    cells = []
+    for values, own in by_levels.items():
+        levels = dict(zip(runs[0].levels, values, strict=True))
+        done = [record for record in own if record["state"] == "complete"]
+        found: dict[str, Any] = {}
+        for record in done:
+            found |= fold_predictions(study, record, cases)
+        whole = found if len(done) == len(own) else None
+        cells.append(Cell("-".join(values), levels, whole, len(own) - len(done), len(own)))
+    return cells
+
+
+def fold_predictions(study: Study, record: dict[str, Any], cases: Any) -> dict[str, Any]:
+    """Return what a training says of the fold that it held out, by case id."""
+    folder = Path(record["predictions"]["path"])
+    held = set(read_json(folder / "manifest.json")["cases"])
+    part = part_of(study, study.objective, [case for case in cases if case.case_id in held])
+    return read_predictions(folder, study.objective, part)
+
+
+def _best(cells: list[Cell], measured: list[Any]) -> str:
+    pairs = [(one.objective, cell.label) for cell, one in zip(cells, measured, strict=True) if one.objective is not None]
+    if not pairs:
+        return ""
+    row, label = max(pairs, key=lambda pair: pair[0].value if pair[0].value is not None else float("-inf"))
+    return f"; best {label}, {row.name} {row.cell}"

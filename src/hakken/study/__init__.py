@@ -1,0 +1,40 @@
+"""The closed study model, one file a section; how a study file is read, cut into parts, and documented."""
+
+from hakken.study.cohort import PARTS, Cohort, Part, PartFractions, PartSizes, Phantom, Published
+from hakken.study.evaluation import Evaluation
+from hakken.study.images import Channel, Patches, Preparation, Registration
+from hakken.study.model import Study
+from hakken.study.scaling import Scaling
+from hakken.study.search import Comparison, Parameter, Search, WarmStart
+from hakken.study.section import Name, Positive, Section, Spacing, Value, only_with
+from hakken.study.training import Training
+from hakken.study.variants import VariantSet
+
+__all__ = [
+    "PARTS",
+    "Channel",
+    "Cohort",
+    "Comparison",
+    "Evaluation",
+    "Name",
+    "Parameter",
+    "Part",
+    "PartFractions",
+    "PartSizes",
+    "Patches",
+    "Phantom",
+    "Positive",
+    "Preparation",
+    "Published",
+    "Registration",
+    "Scaling",
+    "Search",
+    "Section",
+    "Spacing",
+    "Study",
+    "Training",
+    "Value",
+    "VariantSet",
+    "WarmStart",
+    "only_with",
+]

@@ -1,0 +1,118 @@
+"""The part of a study that says where its cases come from: publication, case table, phantom."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, Self
+
+from pydantic import Field, ModelWrapValidatorHandler, SerializeAsAny, model_validator
+
+from hakken.study.plugged import plugged
+from hakken.study.section import Name, Section
+
+Part = str
+"""A part of the cohort: one of `PARTS`, or a fold, `fold0` and so on."""
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+
+class Published(Section):
+    """What the publication reports, to stand beside what was measured here."""
+
+    citation: str = Field(description="Authors, title, year.")
+    system: str = Field(description="The published system in one sentence.")
+    result: str = Field(description="The published result, quoted.")
+    unclear: str = Field(default="", description="What the publication leaves open about this result.")
+
+
+class PartSizes(Section):
+    """How many cases each part holds."""
+
+    train: int = Field(ge=1, description="Training cases.")
+    validation: int = Field(ge=1, description="Validation cases.")
+    test: int = Field(ge=1, description="Test cases, read only after the freeze.")
+
+
+class PartFractions(Section):
+    """Which fraction of the patients each part receives where the case table has no `split` column."""
+
+    train: float = Field(default=0.6, gt=0, lt=1, description="Fraction of patients for training.")
+    validation: float = Field(default=0.2, gt=0, lt=1, description="Fraction of patients for validation.")
+    test: float = Field(default=0.2, gt=0, lt=1, description="Fraction of patients for the sealed test set.")
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        if not math.isclose(self.train + self.validation + self.test, 1, abs_tol=1e-6):
+            raise ValueError("train + validation + test must be 1")
+        return self
+
+
+class Phantom(Section):
+    """A cohort that the package itself draws; further keys are those of its generator."""
+
+    generator: str = Field(description="Which phantom draws the cases: a folder of `hakken/phantoms`.")
+    cases: PartSizes = Field(description="Cases of each part.")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_its_generator_says(cls, content: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """Read the keys by the model of the generator, which alone knows them."""
+        if cls is not Phantom or not isinstance(content, dict) or not isinstance(content.get("generator"), str):
+            return read(content)
+        options: Self = plugged("phantoms", content["generator"]).Options.model_validate(content)
+        return options
+
+    @property
+    def frames_of_a_patient(self) -> int:
+        """How many cases in a row are the frames of one sequence, that is of one patient."""
+        return 1
+
+    @property
+    def frequencies(self) -> dict[str, float] | None:
+        """How frequent each class of lesion is, in any unit; None: as the generator's."""
+        return None
+
+
+class Cohort(Section):
+    """Where the cases come from: a case table of your own, a phantom, or nowhere."""
+
+    kind: Literal["images", "items", "none"] = Field(
+        default="images",
+        description="What a case is: `images`, which are registered and prepared; `items`, one or more files as they "
+        "are, in the columns of `files`; `none`, a study without cases, whose method draws what it learns from.",
+    )
+    table: str | None = Field(default=None, description="Case table (CSV), relative to the working folder.")
+    phantom: SerializeAsAny[Phantom] | None = Field(default=None, description="A phantom instead of a case table.")
+    files: tuple[Name, ...] = Field(
+        default=(), description="Columns of the case table that hold a file of each case, where cases are `items`."
+    )
+    truth: Literal["lesion_mask", "lesion_table", "label"] = Field(
+        default="lesion_mask",
+        description="The column of the case table that holds the truth: `lesion_mask` or `lesion_table`, a file of "
+        "each case; or `label`, its class in a word, `none` where it is normal; where the lesions are is then unknown.",
+    )
+    classes: tuple[str, ...] = Field(
+        default=(), description="The classes that lesions or cases are told apart by, as the truth spells them."
+    )
+    labels: Literal["instances", "binary"] = Field(
+        default="instances",
+        description="Lesion masks hold 0 and n for lesion n (`instances`), or 0 and 1, and 26-connected components "
+        "are the lesions (`binary`).",
+    )
+    minimum_lesion_mm3: float = Field(default=0.0, ge=0, description="Smaller lesions count as excluded findings.")
+    fractions: PartFractions = Field(
+        default=PartFractions(), description="Split by patient where the table has no `split` column."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        sources = (self.table is not None) + (self.phantom is not None)
+        if self.kind == "none":
+            if sources or self.files:
+                raise ValueError("`kind: none` has no cases; remove `table`, `phantom` and `files`")
+        elif sources != 1:
+            raise ValueError("give either `table` or `phantom`, not both and not neither")
+        if (self.kind == "items") != bool(self.files):
+            raise ValueError("`files` names the columns of cases that are `items`; give it with `kind: items` alone")
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("a class stands twice in `classes`")
+        return self

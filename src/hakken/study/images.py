@@ -1,0 +1,111 @@
+"""The part of a study that says how images become comparable: channels, registration, preparation, patches."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from hakken.study.section import Name, Section, Spacing, only_with
+
+Shrink = Annotated[int, Field(ge=1, le=64)]
+
+
+class Channel(Section):
+    """One image of a case and how its intensities become comparable between cases."""
+
+    modality: Literal["mr", "ct", "pet", "xray", "endoscopy"] = Field(description="Modality.")
+    colour: Literal["red", "green", "blue"] | None = Field(
+        default=None, description="Which colour of a colour picture this channel is; several may share one file."
+    )
+    target: bool = Field(
+        default=False,
+        description="Whether this channel is what the network is to predict from the others (method `expectation`).",
+    )
+    normalise: Literal["zscore", "percentile", "window"] = Field(
+        default="zscore",
+        description="`zscore`: mean 0 and SD 1 inside the mask; `percentile`: the percentiles of `range` inside the "
+        "mask become 0 and 1; `window`: the intensities of `range` become 0 and 1.",
+    )
+    range: tuple[float, float] | None = Field(
+        default=None,
+        description="Two percentiles (`percentile`, default 1 and 99) or two intensities (`window`).",
+        json_schema_extra=only_with(normalise=("percentile", "window")),
+    )
+
+    @model_validator(mode="after")
+    def _range_fits(self) -> Self:
+        if self.normalise == "window" and self.range is None:
+            raise ValueError("`normalise: window` needs `range: [low, high]`")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError("`range` must be [low, high] with low < high")
+        return self
+
+
+class Registration(Section):
+    """How every channel is brought onto the reference channel."""
+
+    method: Literal["none", "rigid", "affine", "bspline"] = Field(default="rigid", description="Transform model.")
+    metric: Literal["mutual_information", "correlation", "mean_squares"] = Field(
+        default="mutual_information", description="Similarity; Mattes mutual information across contrasts."
+    )
+    sampling: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Fraction of voxels that the metric looks at: at least 20,000 and at most 100,000 a level.",
+    )
+    shrink: tuple[Shrink, ...] = Field(
+        default=(4, 2, 1), min_length=1, description="Shrink factor of each resolution level."
+    )
+    iterations: int = Field(default=100, ge=1, le=2000, description="Most iterations of each level.")
+    mesh: int = Field(
+        default=4,
+        ge=1,
+        le=32,
+        description="B-spline mesh elements along each axis.",
+        json_schema_extra=only_with(method="bspline"),
+    )
+    use_mask: bool = Field(default=False, description="Measure similarity inside the head or body mask only.")
+
+
+class Preparation(Section):
+    """The common grid and the mask in which patches are taken and candidates may lie."""
+
+    spacing_mm: Spacing = Field(default=(1.0, 1.0, 1.0), description="Voxel size x, y, z of the common grid in mm.")
+    mask: Literal["brain", "body", "nonzero", "none"] = Field(
+        default="brain", description="Region of interest, found on the reference channel or on that of `mask_channel`."
+    )
+    mask_channel: Name | None = Field(
+        default=None, description="The channel on which the region of interest is found (default: the reference)."
+    )
+    rim_mm: float = Field(
+        default=0.0,
+        ge=0,
+        le=20,
+        description="Rim of the mask that is left out again, at least one voxel along each axis: its voxels "
+        "are partly bone or air. 0 keeps it.",
+    )
+    margin_mm: float = Field(default=4.0, ge=0, le=50, description="Margin around the mask kept when cropping.")
+
+
+class Patches(Section):
+    """Which patches are cut out and kept in the shards."""
+
+    axes: Literal[2, 3] = Field(
+        default=3, description="Axes of a patch: 3, or 2 for flat images and for axial slices of volumes."
+    )
+    size_voxel: int = Field(default=24, ge=4, le=512, description="Largest patch edge that a network may ask for.")
+    margin_voxel: int = Field(default=4, ge=0, le=64, description="Extra border for augmentation, on each side.")
+    positives_per_lesion: int = Field(default=8, ge=1, le=1000, description="Patches centred in each lesion.")
+    jitter_voxel: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="Positives are moved by up to so many voxels along each axis, so that a lesion may lie anywhere in "
+        "its patch: for methods that mark every voxel, where the middle of a patch must not give the lesion away.",
+    )
+    easy_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="Anywhere in the mask.")
+    hard_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="On bright structures.")
+    clearance_mm: float = Field(default=2.0, ge=0, le=50, description="Negatives keep this distance from lesions.")
+    shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")

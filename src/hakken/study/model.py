@@ -1,0 +1,208 @@
+"""The study model: every key that a study file may hold, closed, typed, bounded and described.
+
+A study file is YAML. Its top level holds the study as published; `scales` holds, for each scale, the keys that differ.
+`hakken.study.reading.load_study` merges the two and validates the result. The sections `parameters` and `inference` are
+those of the study's method, `outcomes` those of its outcomes, `cohort.phantom` that of its phantom: their models stand
+with the code that uses them. The reference page of all keys is generated from these classes, so a description here is
+the documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, Self
+
+from pydantic import Field, ModelWrapValidatorHandler, SerializeAsAny, field_validator, model_validator
+
+from hakken import plugins
+from hakken.core.names import nearest
+from hakken.study.cohort import Cohort, Published
+from hakken.study.evaluation import Evaluation
+from hakken.study.images import Channel, Patches, Preparation, Registration
+from hakken.study.plugged import plugged, read_section
+from hakken.study.scaling import Scaling
+from hakken.study.search import Search, check_space
+from hakken.study.section import Name, Section
+from hakken.study.training import Training
+from hakken.study.variants import Label, VariantSet
+
+OF_IMAGES = ("channels", "reference", "registration", "preparation", "patches")
+"""Sections that a study has whose cases are images."""
+
+
+class Study(Section):
+    """One study at one scale."""
+
+    name: Name = Field(description="Name of the study; its results stand in a folder of that name.")
+    title: str = Field(default="", description="Title for figures and reports.")
+    description: str = Field(default="", description="What is searched for, in which images, after whom.")
+    scale: Name = Field(default="paper", description="Scale of this run; set by `scales`, printed on every figure.")
+    data: str = Field(default="own data", description="What the images are, printed on every figure.")
+    seed: int = Field(ge=0, description="All randomness of the study derives from it.")
+    method: str | None = Field(default=None, description="What learns and predicts: a folder of `hakken/methods`.")
+    published: Published | None = Field(default=None, description="The published system and its result.")
+    cohort: Cohort = Field(description="Where the cases come from.")
+    channels: dict[Name, Channel] = Field(default={}, description="Images of a case, by column of the case table.")
+    reference: str = Field(
+        default="", description="The channel whose space the others are registered to; the first by default."
+    )
+    registration: Registration = Field(default=Registration(), description="Registration to the reference channel.")
+    preparation: Preparation = Field(default=Preparation(), description="Common grid and mask.")
+    patches: Patches = Field(default=Patches(), description="Patches for training.")
+    parameters: SerializeAsAny[Section] = Field(
+        default=Section(), description="The method's parameters: the untuned default of the search."
+    )
+    search: Search = Field(default=Search(), description="The sweep.")
+    training: Training = Field(default=Training(), description="One training.")
+    scaling: Scaling | None = Field(
+        default=None,
+        description="One training timed with several numbers of processes: what the target `scaling` draws.",
+    )
+    variants: dict[Label, VariantSet] = Field(
+        default={}, description="Sets of variants of the study, each trained beside it with the untuned default."
+    )
+    inference: SerializeAsAny[Section] = Field(
+        default=Section(), description="How the method's trained model is used on a case."
+    )
+    outcomes: dict[str, SerializeAsAny[Section]] = Field(
+        default={}, description="What is predicted and measured, by name; by default what the method gives."
+    )
+    baselines: tuple[str, ...] = Field(
+        default=(), description="What has learnt nothing and is predicted and measured beside the models."
+    )
+    evaluation: Evaluation = Field(default=Evaluation(), description="Measurements.")
+    figures: tuple[str, ...] = Field(
+        default=(), description="Figures to draw; by default those of the method or of its outcomes."
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _by_its_method(cls, content: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """Read the method's own sections by its models, and fill in what it says where the study is silent."""
+        if not isinstance(content, dict):
+            return read(content)
+        content = {key: value for key, value in content.items() if key != "versions"}  # of a slice
+        channels = content.get("channels")
+        if isinstance(channels, dict) and channels and not content.get("reference"):
+            content = content | {"reference": str(next(iter(channels)))}
+        if content.get("method") is None:
+            return read(content)
+        if not isinstance(content["method"], str):
+            raise ValueError("`method` must be a name")
+        module = plugged("methods", content["method"])
+        named = content.get("outcomes") or dict.fromkeys(module.OUTCOMES, {})
+        filled: dict[str, Any] = {
+            "parameters": read_section(module.Parameters, content.get("parameters", {}), "parameters"),
+            "inference": read_section(module.Inference, content.get("inference", {}), "inference"),
+            "outcomes": named,
+        }
+        return read(content | filled)
+
+    @field_validator("outcomes", mode="before")
+    @classmethod
+    def _by_their_models(cls, named: Any) -> Any:
+        if not isinstance(named, dict):
+            return named
+        return {
+            name: given
+            if isinstance(given, Section)
+            else read_section(plugged("outcomes", str(name)).Settings, given or {}, str(name))
+            for name, given in named.items()
+        }
+
+    @property
+    def source(self) -> tuple[str, str] | None:
+        """Name and scale of the study that the search starts from, None where it starts from none."""
+        start = self.search.warm_start
+        return None if start is None else (start.study, start.scale or self.scale)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The channels that the method sees; the others are what it is to predict."""
+        return tuple(name for name, channel in self.channels.items() if not channel.target)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The channels that the method is to predict from the others."""
+        return tuple(name for name, channel in self.channels.items() if channel.target)
+
+    @property
+    def of_phantom(self) -> bool:
+        """Whether the cases are drawn by the package itself."""
+        return self.cohort.phantom is not None
+
+    @property
+    def crossed(self) -> bool:
+        """Whether every case is predicted by a model of the other folds."""
+        return self.evaluation.design == "cross_validation"
+
+    @property
+    def objective(self) -> str:
+        """The outcome whose number a training maximises on validation."""
+        return self.evaluation.objective or next(iter(self.outcomes))
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The figures of the study, by name."""
+        return self.figures or tuple(default_figures(self))
+
+    def named(self) -> dict[plugins.Kind, tuple[str, ...]]:
+        """Return all that the study names and other folders hold."""
+        phantom = self.cohort.phantom
+        return {
+            "methods": (self.method,) if self.method else (),
+            "phantoms": (phantom.generator,) if phantom else (),
+            "outcomes": tuple(self.outcomes),
+            "baselines": self.baselines,
+            "figures": self.drawn if self.method else (),
+        }
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for problem in _misfits(self):
+            raise ValueError(problem)
+        return self
+
+
+def default_figures(study: Study) -> Iterator[str]:
+    """Yield the figures of a study that names none: those of its method, or of its outcomes."""
+    if study.method is None:
+        return
+    of_method: tuple[str, ...] | None = getattr(plugged("methods", study.method), "FIGURES", None)
+    if of_method is not None:
+        yield from of_method
+        return
+    first, *more = [name for outcome in study.outcomes for name in plugged("outcomes", outcome).FIGURES] or [""]
+    yield from filter(None, dict.fromkeys((first, "search", *(("learnt",) if study.search.space else ()), *more)))
+    if len(study.channels) > 1 and study.registration.method != "none":
+        yield "registration"
+
+
+def _misfits(study: Study) -> Iterator[str]:
+    """Yield what does not fit between the sections of a study, or of the part of one that a stage is given."""
+    for key, name in (("reference", study.reference), ("preparation.mask_channel", study.preparation.mask_channel)):
+        if name and study.channels and name not in study.channels:
+            yield f"{key} `{name}` is no channel, only {', '.join(study.channels)}{nearest(name, study.channels)}"
+    if study.source == (study.name, study.scale):
+        yield "search.warm_start names this very study and scale; name another study or another scale"
+    if study.channels and not study.inputs:
+        yield "every channel is a `target`; the method needs one to see"
+    if study.method is not None:
+        yield from _misfits_of_method(study, plugged("methods", study.method))
+
+
+def _misfits_of_method(study: Study, module: ModuleType) -> Iterator[str]:
+    try:
+        check_space(study.search.space, module.Parameters, str(study.method))
+    except ValueError as error:
+        yield f"search.space: {error}"
+    gives = (*module.OUTCOMES, *getattr(module, "FURTHER", ()))
+    for outcome in study.outcomes:
+        if outcome not in gives:
+            known = f"it gives {', '.join(gives)}{nearest(outcome, gives)}"
+            yield f"outcomes: the method `{study.method}` gives no {outcome}; {known}"
+    objective = study.evaluation.objective
+    if objective is not None and objective not in study.outcomes:
+        known = f"the study has {', '.join(study.outcomes)}{nearest(objective, study.outcomes)}"
+        yield f"evaluation.objective: `{objective}` is no outcome of the study; {known}"

@@ -1,0 +1,224 @@
+"""Read a study file: merge its scale, validate, and explain in the user's words what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast, get_args
+
+import yaml
+from pydantic import ValidationError
+
+from hakken import plugins
+from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
+from hakken.study.model import OF_IMAGES, Study
+from hakken.study.moved import PAGE, moved_keys
+from hakken.study.plugged import without_effect
+from hakken.study.section import Section
+
+
+def load_study(path: Path, scale: str) -> Study:
+    """Read a study file and return the study at ``scale``.
+
+    Raises HakkenError naming every unknown or invalid key (with the nearest valid one), or the scales that exist.
+    """
+    content = read_mapping(path)
+    scales = scales_of(path)
+    if scale not in scales:
+        raise HakkenError(f"{path}: no scale `{scale}`; there are {', '.join(scales)}{nearest(scale, scales)}")
+    content.pop("scales", None)
+    return parse_study(_merge(content, scales[scale]) | {"scale": scale}, source=str(path))
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return the content of a YAML file that maps keys to values; raises HakkenError where it cannot be read."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = sorted(file.stem for file in path.parent.glob("*.yaml"))
+        there = f"there are {', '.join(known)}{nearest(path.stem, known)}" if known else "there is none"
+        raise HakkenError(f"{path}: no such file; {there}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise HakkenError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise HakkenError(f"{path}: this file must be a mapping of keys to values")
+    return content
+
+
+def scales_of(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the scales of a study file by name, each with the keys that differ; `paper` alone where it names none."""
+    scales = read_mapping(path).get("scales") or {"paper": {}}
+    if not isinstance(scales, dict) or not all(isinstance(keys, dict | None) for keys in scales.values()):
+        raise HakkenError(f"{path}: scales: must map the name of each scale to the keys that differ there")
+    return {str(name): keys or {} for name, keys in scales.items()}
+
+
+def parse_study(content: dict[str, Any], source: str = "study") -> Study:
+    """Validate a mapping as a study; raises HakkenError with one line for each wrong key."""
+    if moved := moved_keys(content):
+        lines = [f"{source}: {key}: {reason}" for key, reason in moved.items()]
+        raise HakkenError("\n".join([*lines, f"{source}: a study of hakken 0.1; {PAGE} shows how to bring it up to date"]))
+    try:
+        study = Study.model_validate(content)
+    except ValidationError as error:
+        raise HakkenError("\n".join(_said(error, content, source))) from None
+    if study.method is None:
+        raise HakkenError(f"{source}: method: this key is missing; there are {', '.join(plugins.names('methods'))}")
+    if problems := list(misfits(study, content)):
+        raise HakkenError("\n".join(f"{source}: {problem}" for problem in problems))
+    return study
+
+
+def _said(error: ValidationError, content: dict[str, Any], source: str) -> list[str]:
+    """Return a line for each wrong key."""
+    lines: dict[str, str] = {}
+    for problem in error.errors():
+        location = _location(problem, content)
+        key = ".".join(location) or "study"
+        if any(other.startswith(f"{key}.") for other in lines):
+            continue  # said of the whole because of one of its parts
+        lines.setdefault(key, f"{source}: {key}: {_reason(problem, location, content)}")
+    return list(lines.values())
+
+
+def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with a whole study and with no single section of it.
+
+    A stage is given the sections that it depends on, so that this is asked of whole studies alone. ``content`` is what
+    its file holds: a key that has no effect is no mistake of one who did not write it.
+    """
+    module = plugins.load("methods", str(study.method))
+    yield from _foreign_sections(study, module, content)
+    yield from _without_effect(study, content)
+    for kind, chosen in study.named().items():
+        for name in chosen:
+            try:
+                plugins.module_name(kind, name)
+            except HakkenError as error:
+                yield f"{kind}: {error}"
+    yield from getattr(module, "problems", lambda _: ())(study)
+    for outcome in study.outcomes:
+        yield from getattr(plugins.load("outcomes", outcome), "problems", lambda _: ())(study)
+    searched = study.search.space.get("patch_size")
+    wanted = max(getattr(study.parameters, "patch_size", 0), int((searched and searched.high) or 0))
+    if wanted > study.patches.size_voxel:
+        yield f"patch_size may reach {wanted}, above patches.size_voxel {study.patches.size_voxel}; raise the latter"
+
+
+def _foreign_sections(study: Study, module: ModuleType, content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the sections that this kind of cohort or method has no use for."""
+    needs, kind = module.NEEDS, study.cohort.kind
+    if kind not in needs.cases:
+        yield f"cohort.kind is `{kind}`; the method `{study.method}` learns from {' or '.join(needs.cases)}"
+        return
+    if kind == "images" and not study.channels:
+        yield "channels: this key is missing"
+    absent = [] if kind == "images" else list(OF_IMAGES)
+    absent += [] if needs.patches else ["patches"]
+    absent += [] if needs.gradient else ["training", "scaling"]
+    for name in dict.fromkeys(absent):
+        if name in content:
+            yield f"{name}: has no effect on the method `{study.method}` and cases that are {kind}; remove it"
+    if kind == "images" and len(study.targets) != needs.targets:
+        said = f"{len(study.targets)} channels are" if len(study.targets) != 1 else f"channel `{study.targets[0]}` is"
+        wanted = "predicts exactly one channel from the others" if needs.targets else "predicts no channel"
+        yield f"{said} a `target`; the method `{study.method}` {wanted}"
+    if study.patches.jitter_voxel and not needs.maps:
+        yield "`patches.jitter_voxel` is for methods that mark every voxel; elsewhere the centre is what counts"
+    if kind == "none" and (study.crossed or "evaluation" in content and study.evaluation.strata != ("scanner",)):
+        yield "evaluation: a study without cases has no folds and no strata; remove it"
+
+
+def _without_effect(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys that other values of the same section leave without effect."""
+    searched = study.search.space
+    for key, section in _written_sections(study, content):
+        inside = searched if key == "parameters" else {}
+        for name, reason in without_effect(section, {*section.model_fields_set, *inside}, inside):
+            where = f"search.space.{name}" if name in inside and name not in section.model_fields_set else f"{key}.{name}"
+            yield f"{where}: {reason}"
+
+
+def _written_sections(study: Study, content: Mapping[str, Any]) -> Iterator[tuple[str, Section]]:
+    """Yield the sections that a file writes, with the place where each stands."""
+    for key in content:
+        value = getattr(study, key, None)
+        if isinstance(value, Section):
+            yield key, value
+        elif isinstance(value, dict):
+            yield from ((f"{key}.{name}", one) for name, one in value.items() if isinstance(one, Section))
+
+
+def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Merge nested mappings; a value that is no mapping replaces, and `null` removes the key."""
+    merged = dict(base)
+    for key, value in change.items():
+        if value is None:
+            merged.pop(key, None)
+            continue
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _location(problem: Any, content: Any) -> list[str]:
+    """Return the keys that lead to a problem, without what the validator adds about the types that it tried."""
+    location: list[str] = []
+    for part in problem["loc"]:
+        known = range(len(content)) if isinstance(content, list) else content if isinstance(content, dict) else ()
+        if part not in known:
+            break
+        location.append(str(part))
+        content = content[part]
+    return [*location, str(problem["loc"][-1])] if problem["type"] == "missing" else location
+
+
+def _reason(problem: Any, location: list[str], content: Any) -> str:
+    """Say what is wrong with a key and, where it is misspelt, which valid key is nearest."""
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key{nearest(location[-1], _known_keys(location[:-1], content))}"
+    if problem["type"] == "missing":
+        return "this key is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+        return f"{message[0].lower()}{message[1:]} (found {problem['input']!r}){nearest(str(problem['input']), known)}"
+    value = "" if isinstance(problem["input"], dict | list) else f" (found {problem['input']!r})"
+    return f"{message[0].lower()}{message[1:]}{value}"
+
+
+def _known_keys(location: list[str], content: Any) -> list[str]:
+    """Return the keys of the section at ``location`` of a study file's ``content``."""
+    section: Any = Study
+    for place, part in enumerate(location):
+        chosen = _of_plugin(location[: place + 1], content)
+        annotation = (
+            section.model_fields[part].annotation if _is_section(section) and part in section.model_fields else section
+        )
+        section = chosen or next((kind for kind in (annotation, *_nested(annotation)) if _is_section(kind)), section)
+    return list(section.model_fields)
+
+
+def _of_plugin(location: list[str], content: Any) -> type[Section] | None:
+    """Return the model of a section that a method, an outcome or a phantom has; None for any other."""
+    with suppress(HakkenError):
+        if location in (["parameters"], ["inference"]):
+            found: type[Section] = getattr(plugins.load("methods", str(content["method"])), location[0].capitalize())
+            return found
+        if len(location) == 2 and location[0] == "outcomes":
+            return cast("type[Section]", plugins.load("outcomes", location[1]).Settings)
+        if location == ["cohort", "phantom"]:
+            return cast("type[Section]", plugins.load("phantoms", content["cohort"]["phantom"]["generator"]).Options)
+    return None
+
+
+def _nested(annotation: Any) -> list[Any]:
+    return [inner for argument in get_args(annotation) for inner in (argument, *_nested(argument))]
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)

@@ -1,0 +1,37 @@
+"""The base of every section of a study file, and the types that sections share.
+
+Results depend on the keys of a section that differ from their defaults. A default that is changed is therefore
+announced: `version` of its section rises, and what was made with the old default is made again.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
+Positive = Annotated[float, Field(gt=0)]
+Value = bool | int | float | str
+Spacing = tuple[Positive, Positive, Positive]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, values never change, numbers are finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    version: ClassVar[int] = 1
+
+
+def only_with(**others: Value | tuple[Value, ...]) -> dict[str, Any]:
+    """Return what marks a key as one that has an effect only where other keys of its section have these values.
+
+    It is given to `pydantic.Field` as ``json_schema_extra``.
+    """
+    return {"only_with": {name: values if isinstance(values, tuple) else (values,) for name, values in others.items()}}
+
+
+def conditions_of(section: type[Section], name: str) -> dict[str, tuple[Value, ...]]:
+    """Return under which values of other keys the key ``name`` has an effect; nothing where it always has one."""
+    extra = section.model_fields[name].json_schema_extra
+    return dict(extra.get("only_with", {})) if isinstance(extra, dict) else {}  # type: ignore[arg-type]

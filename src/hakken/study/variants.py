@@ -1,0 +1,88 @@
+"""The part of a study that trains it in variants: ablations, grids of networks, depths trained apart."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from hakken.study.section import Section, Value
+
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$")]
+Overrides = dict[str, Any]
+"""Dotted keys of the study, such as `training.steps`, and their values in a variant."""
+
+
+class Sweep(Section):
+    """A factor that is one key with several values."""
+
+    key: str = Field(description="A dotted key of the study, such as `parameters.snr`.")
+    values: tuple[Value, ...] = Field(min_length=1, description="Its values, one level each.")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.values)) < len(self.values):
+            raise ValueError("a value stands twice in `values`")
+        return self
+
+    @property
+    def levels(self) -> dict[str, Overrides]:
+        """The levels by name."""
+        return {_label(value): {self.key: value} for value in self.values}
+
+
+class VariantSet(Section):
+    """The study once for each combination of the levels of some factors, each trained with the untuned default.
+
+    A level is a mapping of dotted keys to values; an empty one is the study as it stands.
+    """
+
+    factors: dict[Label, Sweep | dict[Label, Overrides]] = Field(
+        min_length=1,
+        description="What differs: of each factor its levels, `name: {dotted.key: value}`, or `{key, values}`.",
+    )
+    beside: dict[Label, Overrides] = Field(
+        default={},
+        description="Variants beside the combinations of the factors, trained and measured in the same way: what all of "
+        "them must beat, say.",
+    )
+    common: Overrides = Field(default={}, description="Dotted keys that all combinations of the factors share.")
+    folds: int | None = Field(
+        default=None,
+        ge=2,
+        le=20,
+        description="Each variant is trained once for each fold of the patients of train and validation, without early "
+        "stopping, and predicts that fold. Without this it trains on `train` and is measured on `part`.",
+    )
+    part: Literal["validation", "test"] = Field(
+        default="validation",
+        description="Where variants without folds are measured; those of `test` are frozen with the other models.",
+    )
+    published: dict[str, float] = Field(
+        default={}, description="What the publication reports of the objective, by whom, to stand beside the variants."
+    )
+    provenance: Literal["publication", "reconstruction"] = Field(
+        default="reconstruction", description="Whether the publication names these levels or they are reconstructed."
+    )
+
+    @model_validator(mode="after")
+    def _sealed(self) -> Self:
+        if self.folds is not None and self.part == "test":
+            raise ValueError("folds are of the development cases; remove `folds` or `part: test`")
+        return self
+
+    @property
+    def levels(self) -> dict[str, dict[str, Overrides]]:
+        """The levels of each factor by name."""
+        return {
+            name: factor.levels if isinstance(factor, Sweep) else dict(factor) for name, factor in self.factors.items()
+        }
+
+
+def _label(value: Value) -> str:
+    """Return a value as the name of a level.
+
+    >>> _label(0.5), _label(True), _label(20)
+    ('0.5', 'true', '20')
+    """
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

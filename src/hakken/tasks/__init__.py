@@ -1,1 +1,0 @@
-"""From batch to loss and from case to result, for each kind of task."""

@@ -1,0 +1,158 @@
+"""What a method is to the code that trains, predicts and keeps it; see `hakken.methods` for the folder around it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hakken.cohort.items import Item
+from hakken.core.errors import HakkenError
+from hakken.imaging.prepared import PreparedCase
+from hakken.patches.shards import PatchStore
+from hakken.study import Section, Study
+from hakken.training.players import Loss, Model, Networks, Player
+
+Case = PreparedCase | Item
+Cases = Sequence[PreparedCase] | Sequence[Item]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a method must know of the study beside its own sections.
+
+    ``channels`` are all channels of a case, of which ``inputs`` are seen and ``targets`` predicted; ``axes`` are those
+    of a patch (2 or 3); ``spacing_mm`` is the prepared voxel size x, y, z; ``seed`` is that of the study.
+    """
+
+    channels: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    reference: str = ""
+    axes: int = 3
+    classes: tuple[str, ...] = ()
+    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    seed: int = 0
+
+    @classmethod
+    def of(cls, study: Study) -> Facts:
+        """Return the facts of a study."""
+        return cls(
+            channels=tuple(study.channels),
+            inputs=study.inputs,
+            targets=study.targets,
+            reference=study.reference,
+            axes=study.patches.axes,
+            classes=study.cohort.classes,
+            spacing_mm=study.preparation.spacing_mm,
+            seed=study.seed,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What a training may learn from: its cases, and the folder of their ``patches`` where patches are cut.
+
+    Where ``train`` names cases, the patches may be those of more of them, and a source takes these alone.
+    """
+
+    train: Cases = ()
+    patches: Path | None = None
+
+    @property
+    def case_ids(self) -> tuple[str, ...] | None:
+        """The cases by id; None where all patches are those of training cases."""
+        return tuple(case.case_id for case in self.train) or None
+
+    def images(self) -> tuple[PreparedCase, ...]:
+        """Return the cases, which are images; raises HakkenError where they are not."""
+        return tuple(image(case) for case in self.train)
+
+    def items(self) -> tuple[Item, ...]:
+        """Return the cases, which are items; raises HakkenError where they are not."""
+        return tuple(item(case) for case in self.train)
+
+    def store(self) -> PatchStore:
+        """Return the patches, every byte of them compared with its checksum."""
+        if self.patches is None:
+            raise HakkenError("no patches were cut for this method; its NEEDS must say that it takes patches")
+        return PatchStore.open(self.patches, verify=True)
+
+
+class Method(ABC):
+    """A method that learns by gradients.
+
+    It holds no state of its own: networks are handed to it. All randomness comes in by seeds.
+    """
+
+    def __init__(self, parameters: Section, inference: Section, facts: Facts) -> None:
+        self.parameters, self.inference, self.facts = parameters, inference, facts
+
+    @classmethod
+    def require(cls, parameters: Section) -> None:
+        """Raise InvalidArchitecture where ``parameters`` describe no network; nothing is built."""
+
+    @abstractmethod
+    def networks(self) -> dict[str, nn.Module]:
+        """Return all untrained networks by name, drawn from torch's random numbers in their order.
+
+        Raises InvalidArchitecture where the parameters describe none.
+        """
+
+    @abstractmethod
+    def players(self, networks: Networks, data: Data, seed: int, device: torch.device) -> Sequence[Player]:
+        """Return who learns, in the order of their turns, with sources of mini-batches on ``device``."""
+
+    @abstractmethod
+    def loss(self, player: str, networks: Networks, batch: Any, draw: torch.Generator) -> Loss:
+        """Return the loss of a player's mini-batch; ``draw`` gives random numbers of this step."""
+
+    def export(self, networks: Networks) -> Model:
+        """Return what is kept: all networks, unless a method leaves some behind (critics, say)."""
+        return Model(dict(networks))
+
+    def restore(self, values: Mapping[str, Any], kept: Collection[str]) -> Model:
+        """Return a model whose networks ``kept`` have yet to be given their weights."""
+        return Model({name: network for name, network in self.networks().items() if name in kept}, dict(values))
+
+    @abstractmethod
+    def predict(self, model: Model, case: Any, wanted: Collection[str]) -> Mapping[str, Any]:
+        """Return what a model in evaluation mode says of a case, for each of the outcomes ``wanted``."""
+
+
+class Fitted(ABC):
+    """A method that is fitted without gradients, in one go."""
+
+    def __init__(self, parameters: Section, inference: Section, facts: Facts) -> None:
+        self.parameters, self.inference, self.facts = parameters, inference, facts
+
+    @classmethod
+    def require(cls, parameters: Section) -> None:
+        """Raise InvalidArchitecture where ``parameters`` describe nothing that can be fitted."""
+
+    @abstractmethod
+    def fit(self, data: Data, seed: int) -> Model:
+        """Return the fitted model, whose values are plain or tensors."""
+
+    @abstractmethod
+    def predict(self, model: Model, case: Any, wanted: Collection[str]) -> Mapping[str, Any]:
+        """Return what the model says of a case, for each of the outcomes ``wanted``."""
+
+
+def image(case: Case) -> PreparedCase:
+    """Return a case that is a prepared image; raises HakkenError naming one that is none."""
+    if not isinstance(case, PreparedCase):
+        raise HakkenError(f"case {case.case_id}: is an item and no image; the method of the study takes images")
+    return case
+
+
+def item(case: Case) -> Item:
+    """Return a case that is an item; raises HakkenError naming one that is none."""
+    if not isinstance(case, Item):
+        raise HakkenError(f"case {case.case_id}: is an image and no item; the method of the study takes items")
+    return case

@@ -1,0 +1,55 @@
+# Predictions: what models say of cases. Needs models/, the cases of a part and, for the test set, the freeze and its opening.
+# Makes predictions/ and the models of the baselines.
+
+
+rule baseline:
+    """Choose on validation what has learnt nothing and is measured beside the models."""
+    input:
+        of(jobs.separated),
+        cases=of(jobs.baseline_cases),
+    output:
+        output="results/{study}/{scale}/models/{model}.pt",
+    log:
+        "results/{study}/{scale}/logs/baseline/{model}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/baseline/{model}.tsv"
+    wildcard_constraints:
+        model=jobs.baselines(PLANS),
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        stage="baseline",
+        study=study("preparation", "parameters", "inference", "outcomes"),
+        name=of(jobs.baseline_name),
+        code=code("baseline"),
+    script:
+        "../scripts/stage.py"
+
+
+rule predict:
+    """Say of the cases of a part what a model makes of them."""
+    input:
+        of(jobs.separated),
+        freeze=of(jobs.freeze),
+        models=of(jobs.model_files),
+        cases=of(jobs.part_cases),
+    output:
+        output=directory("results/{study}/{scale}/predictions/{part}/{model}"),
+    log:
+        "results/{study}/{scale}/logs/predict/{part}-{model}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/predict/{part}-{model}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=120,
+    params:
+        stage="predict",
+        study=study("preparation", "parameters", "inference", "outcomes"),
+        whose=of(jobs.whose),
+        code=code("predict"),
+    script:
+        "../scripts/stage.py"

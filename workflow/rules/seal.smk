@@ -1,0 +1,52 @@
+# The seal: once the models and their operating points are written down with the hashes of all that led to them, the test
+# set may be opened. Needs models/ and their measurements on validation. Makes freeze.json and test/opening.json, and appends
+# to openings.jsonl, the hash-chained ledger of all openings. Where each case is predicted by a model of the other folds, the
+# plan is frozen and everything else waits for the opening.
+
+
+rule freeze:
+    """Write down the models, their operating points and the hashes of all that led to them."""
+    input:
+        models=of(jobs.frozen_models),
+        records=of(jobs.frozen_records),
+        measurements=of(jobs.frozen_measurements),
+        separated=of(jobs.frozen_cases),
+        table=of(jobs.table),
+    output:
+        output="results/{study}/{scale}/freeze.json",
+    log:
+        "results/{study}/{scale}/logs/freeze/freeze.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/freeze/freeze.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        stage="freeze",
+        study=of(jobs.sealed_study),
+        codes=of(jobs.frozen_codes),
+        code=code("freeze"),
+    script:
+        "../scripts/stage.py"
+
+
+rule unseal:
+    """Open the test set: append one line to the ledger of openings."""
+    input:
+        freeze="results/{study}/{scale}/freeze.json",
+    output:
+        output="results/{study}/{scale}/test/opening.json",
+    log:
+        "results/{study}/{scale}/logs/unseal/opening.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/unseal/opening.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        stage="unseal",
+        ledger="results/{study}/{scale}/openings.jsonl",
+    script:
+        "../scripts/stage.py"

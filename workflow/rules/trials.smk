@@ -1,0 +1,99 @@
+# The trainings: independent trials of all runs (search, default, variants, comparison, scaling), each of which asks for its
+# parameters when it starts. Needs patches/ or cases, as the method wants. Makes sweeps/<run>/trials/ and models/; the ledger,
+# the checkpoints and the trials' own models stand beside them in sweeps/<run>/ledger and sweeps/<run>/trainings, outside the
+# declared outputs, because Snakemake deletes those when a job fails.
+
+
+rule trial:
+    """Train one model: of a search, with the study's untuned default, or of a variant."""
+    input:
+        ancient(of(jobs.earlier)),
+        of(jobs.separated),
+        patches=of(jobs.store),
+        train=of(jobs.train_cases),
+        validation=of(jobs.validation_cases),
+        source=ancient(of(jobs.source_made_here, PLANS)),
+    output:
+        output="results/{study}/{scale}/sweeps/{sweep}/trials/{trial}.json",
+    log:
+        "results/{study}/{scale}/logs/trial/{sweep}-{trial}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/trial/{sweep}-{trial}.tsv"
+    priority: 10
+    retries: RETRIES
+    threads: of(jobs.processes)
+    resources:
+        **{resource: of(jobs.takes, resource) for resource in SLOTS},
+        gpu=of(jobs.gpus),
+        gres=of(jobs.gpus_of_each),
+        nodes=of(jobs.nodes),
+        tasks=of(jobs.tasks),
+        tasks_per_gpu=of(jobs.tasks_per_gpu),
+        mpi=of(jobs.launcher),
+        attempt=attempt,
+        mem_mb=8000,
+        runtime=720,
+    params:
+        stage="trial",
+        study=of(jobs.science_of_study),
+        run=of(jobs.run),
+        trials=unseen(jobs.planned_trials),
+        slots=unseen(jobs.planned_slots),
+        stop_after_failures=unseen(jobs.allowed_failures),
+        minutes=time_limit,
+        attempt=which_attempt,
+        across=across,
+        number="{trial}",
+        source=of(jobs.source),
+        logs="results/{study}/{scale}/logs/trial",
+        ledger="results/{study}/{scale}/sweeps/{sweep}/ledger",
+        work="results/{study}/{scale}/sweeps/{sweep}/trainings/{trial}",
+        code=code("trial"),
+    script:
+        "../scripts/stage.py"
+
+
+rule sweep_table:
+    """Put the trials of a sweep into one table."""
+    input:
+        trials=of(jobs.trials),
+    output:
+        output="results/{study}/{scale}/sweeps/{sweep}/trials.csv",
+    log:
+        "results/{study}/{scale}/logs/sweep_table/{sweep}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/sweep_table/{sweep}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        stage="sweep_table",
+        parameters=of(jobs.searched),
+        code=code("sweep_table"),
+    script:
+        "../scripts/stage.py"
+
+
+rule select:
+    """Take the trial of a run that is best on validation."""
+    input:
+        trials=of(jobs.trials),
+    output:
+        model="results/{study}/{scale}/models/{model}.pt",
+        record="results/{study}/{scale}/models/{model}.json",
+    log:
+        "results/{study}/{scale}/logs/select/{model}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/select/{model}.tsv"
+    wildcard_constraints:
+        model=jobs.models(PLANS),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        stage="select",
+        code=code("select"),
+    script:
+        "../scripts/stage.py"

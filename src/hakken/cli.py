@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import hakken
-from hakken.core import console
 from hakken.commands import (
     agreement,
     anova,
@@ -32,6 +31,7 @@ from hakken.commands import (
     search,
     tune_cpu,
 )
+from hakken.core import console
 from hakken.core.errors import HakkenError
 
 COMMANDS = (

@@ -21,7 +21,7 @@ rule summary:
     params:
         stage="summary",
         study=of(jobs.whole_study),
-        folder="results/{study}/{scale}",
+        folder=of(jobs.root),
         code=code("summary"),
     script:
         "../scripts/stage.py"
@@ -50,7 +50,7 @@ rule report:
     params:
         stage="report",
         study=of(jobs.whole_study),
-        folder="results/{study}/{scale}",
+        folder=of(jobs.root),
         tokens_per_gpu_hour=tokens("gpu"),
         tokens_per_node_hour=tokens("node"),
         code=code("report"),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hakken.core.errors import HakkenError
+from hakken.imaging.cases import image
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.inference.components import components
@@ -17,7 +18,6 @@ from hakken.outcomes import Part, in_order
 from hakken.outcomes.candidates import objective
 from hakken.outcomes.expectations import target_of
 from hakken.study import Study
-from hakken.training.method import image
 
 SHARES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3)
 """The thresholds that are tried, as shares of the channel's window: SUV 1 to 6 of 0 to 20."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hakken.cohort.split import assign_parts, batches, parts_of, phantom_table
+from hakken.cohort.split import assign_parts, batches, phantom_table
 from hakken.cohort.table import CaseTable, read_table
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, write_json
@@ -48,7 +48,7 @@ def plan_cohort(study: Study, cases_per_job: int) -> CohortPlan:
     else:
         table = Path(study.cohort.table or "")
         cohort = assign_parts(read_table(table, study), study)
-    parts = parts_of(study)
+    parts = study.parts
     nested: dict[Part, dict[str, tuple[str, ...]]] = {part: {} for part in parts}
     for (part, batch), cases in batches(cohort, each, parts).items():
         nested[part][batch] = cases

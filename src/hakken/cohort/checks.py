@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hakken.cohort.case import CaseTable
@@ -38,9 +38,9 @@ def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Probl
     problems = [
         *_empty_cells(rows, study),
         *_case_ids(rows.rows),
-        *_splits(rows),
-        *_patients(rows),
-        *_parts(rows),
+        *_splits(rows, study.parts),
+        *_patients(rows, study.parts),
+        *_parts(rows, study),
         *(_missing_files(rows, study) if files_exist else ()),
     ]
     return sorted(problems, key=lambda problem: problem.row or 0)
@@ -123,26 +123,26 @@ def _case_ids(rows: Iterable[Row]) -> Iterator[Problem]:
         first.setdefault(case_id, row.number)
 
 
-def _splits(rows: Rows) -> Iterator[Problem]:
+def _splits(rows: Rows, parts: Sequence[Part]) -> Iterator[Problem]:
     """Yield unknown split values, and empty ones among filled ones."""
     filled = any(row["split"] for row in rows.rows)
     for row in rows.rows:
         value = row["split"]
-        if value and value not in PARTS:
-            near = [part for part in PARTS if part.startswith(value.lower()[:3])]
-            reason = f"unknown split `{value}`{nearest(near[0] if near else value.lower(), PARTS)}"
-            yield _of_row(row, "split", reason, f"use one of {', '.join(PARTS)}")
+        if value and value not in parts:
+            near = [part for part in parts if part.startswith(value.lower()[:3])]
+            reason = f"unknown split `{value}`{nearest(near[0] if near else value.lower(), parts)}"
+            yield _of_row(row, "split", reason, f"use one of {', '.join(parts)}")
         elif filled and not value:
             remedy = "fill in all cells of this column, or none to have the cases split by patient"
             yield _of_row(row, "split", "the cell is empty while others are filled", remedy)
 
 
-def _patients(rows: Rows) -> Iterator[Problem]:
+def _patients(rows: Rows, known: Sequence[Part]) -> Iterator[Problem]:
     """Yield patients who stand in more than one part: their images would leak from training into the test."""
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     last: dict[str, Row] = {}
     for row in rows.rows:
-        if row["split"] in PARTS and row["patient"]:
+        if row["split"] in known and row["patient"]:
             found[row["patient"]][row["split"]].append(str(row.number))
             last[row["patient"]] = row
     for patient, parts in found.items():
@@ -152,11 +152,12 @@ def _patients(rows: Rows) -> Iterator[Problem]:
             yield _of_row(last[patient], "split", reason, "put all cases of a patient into the same part")
 
 
-def _parts(rows: Rows) -> Iterator[Problem]:
-    """Yield parts that no case is in, where the table fills the column."""
+def _parts(rows: Rows, study: Study) -> Iterator[Problem]:
+    """Yield parts that no case is in, where the table fills the column; methods of items may draw what they learn from."""
     values = {row["split"] for row in rows.rows} - {""}
-    if values and values <= set(PARTS):
-        for part in PARTS:
+    needed = study.parts if study.crossed or study.cohort.kind == "images" else PARTS[1:]
+    if values and values <= set(study.parts):
+        for part in needed:
             if part not in values:
                 remedy = f"write `{part}` for some patients, or remove the column to have the cases split by patient"
                 yield _of_table("split", f"no case is in the part `{part}`", remedy)

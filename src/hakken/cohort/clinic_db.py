@@ -17,8 +17,8 @@ from pathlib import Path
 
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.table import write_table
-from hakken.core.tables import read_table
 from hakken.core.errors import HakkenError
+from hakken.core.tables import read_table
 
 IMAGES, MASKS = "Original", "Ground Truth"
 PICTURES = (".tif", ".tiff", ".png", ".bmp")

@@ -27,8 +27,6 @@ def assign_parts(table: CaseTable, study: Study) -> CaseTable:
     order of the rows, and is balanced by scanner where the table names scanners. Raises HakkenError where the column
     is filled in part, or where there are fewer patients than parts.
     """
-    if study.crossed:
-        return _in_folds(table, study)
     filled = [case for case in table.cases if case.split is not None]
     if filled and len(filled) < len(table):
         empty = next(case for case in table.cases if case.split is None)
@@ -38,22 +36,14 @@ def assign_parts(table: CaseTable, study: Study) -> CaseTable:
         )
     if filled:
         return table
+    if study.crossed:
+        return _in_folds(table, study)
     parts = split_patients(_scanners(table), _fractions(study), derive_seed(study.seed, "split"), str(table.source))
     return replace(table, cases=tuple(replace(case, split=parts[case.patient]) for case in table.cases))
 
 
-def parts_of(study: Study) -> tuple[Part, ...]:
-    """Return the parts of a study's cohort."""
-    return tuple(f"fold{number}" for number in range(study.evaluation.folds)) if study.crossed else PARTS
-
-
 def _in_folds(table: CaseTable, study: Study) -> CaseTable:
     """Return the table with every case in a fold, whole patients, what the table says of them spread evenly."""
-    if any(case.split is not None for case in table.cases):
-        raise HakkenError(
-            f"{table.source}: column split is filled, and `evaluation.design: cross_validation` assigns folds by "
-            "itself; remove the column, or use `holdout`"
-        )
     ordered = sorted(table.cases, key=lambda case: case.case_id)
     kinds: dict[str, list[str]] = {}
     for case in ordered:

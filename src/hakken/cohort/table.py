@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
 
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.checks import NO_LESIONS, check_rows, file_columns, free_columns, truth_column
@@ -19,7 +18,7 @@ from hakken.cohort.rows import Row, Rows, read_rows
 from hakken.core import tables
 from hakken.core.errors import HakkenError
 from hakken.core.problems import listed
-from hakken.study import Part, Study
+from hakken.study import Study
 
 __all__ = ["Case", "CaseTable", "read_table", "write_table"]
 
@@ -56,7 +55,7 @@ def _case(row: Row, rows: Rows, study: Study, free: Iterable[str]) -> Case:
     return Case(
         case_id=row["case_id"],
         patient=row["patient"],
-        split=cast("Part", row["split"]) if row["split"] else None,
+        split=row["split"] or None,
         channels=channels,
         lesion_mask=file if kind == "lesion_mask" else None,
         lesion_table=file if kind == "lesion_table" else None,

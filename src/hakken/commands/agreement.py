@@ -19,8 +19,8 @@ from hakken.commands.scored import (
 )
 
 if TYPE_CHECKING:
-    from hakken.core.tables import Table
     from hakken.commands.parser import Subparsers
+    from hakken.core.tables import Table
     from hakken.evaluation.agreement_measure import Agreement, Labels, Measurement
 
 REQUIRED = ("case_id", "truth", "prediction")
@@ -58,9 +58,9 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, write the results, draw the matrix, print the table."""
+    from hakken.core.files import write_json
     from hakken.core.tables import read_table
     from hakken.evaluation.agreement_measure import measure, warnings
-    from hakken.core.files import write_json
 
     if options.figure is not None:
         require_format(options.figure)

@@ -15,8 +15,8 @@ from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
 
 if TYPE_CHECKING:
-    from hakken.core.tables import Table
     from hakken.commands.parser import Subparsers
+    from hakken.core.tables import Table
     from hakken.evaluation.anova import Anova, Factor
     from hakken.evaluation.findings import Floats
     from hakken.evaluation.repeated import Comparison, Repeated, RepeatedEffect

@@ -51,13 +51,15 @@ def run(options: argparse.Namespace) -> None:
     if problems:
         raise HakkenError(listed(sorted(problems, key=lambda problem: problem.row or 0), str(options.table)))
     cohort = assign_parts(read_table(options.table, study), study)
-    parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in ("train", "validation", "test"))
-    print(f"{options.table}: {len(cohort)} cases ({parts}), channels {', '.join(study.channels)}: no problem found")
+    parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in study.parts)
+    files = f"channels {', '.join(study.channels)}" if study.channels else f"files {', '.join(study.cohort.files)}"
+    print(f"{options.table}: {len(cohort)} cases ({parts}), {files}: no problem found")
 
 
 def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
     """Return the cases whose images can be examined: all in a part, or those of sound rows, as they stand."""
     from hakken.cohort.case import Case, CaseTable
+    from hakken.cohort.checks import file_columns
     from hakken.cohort.rows import read_rows
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
@@ -69,8 +71,8 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
         Case(
             row["case_id"],
             row["patient"],
-            row["split"] or None,  # type: ignore[arg-type] # a sound row names a part
-            {name: table.parent / row[name] for name in study.channels},
+            row["split"] or None,
+            {name: table.parent / row[name] for name in file_columns(study)},
             lesion_mask=_truth(row, "lesion_mask", study, table),
             lesion_table=_truth(row, "lesion_table", study, table),
             label=_label(row, study),
@@ -98,23 +100,35 @@ def _label(row: Row, study: Study) -> str | None:
 
 def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Problem]:
     """Yield the problems of every case's images, images in two parts and, of a ``whole`` cohort, parts of no use."""
-    from hakken.cohort.checks import Kinds, identical_pixels, require_cases
-    from hakken.imaging.checks import examine_case
+    from hakken.cohort.checks import identical_pixels
+    from hakken.runs.required import Kinds, require_cases
 
     digests: dict[str, str] = {}
     abnormal: dict[Part, list[bool]] = {case.split: [] for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
-        found = examine_case(case, study)
-        yield from found.problems
-        if found.pixel_digest is not None:
-            digests[case.case_id] = found.pixel_digest
+        found, digest = _examined(case, study)
+        yield from found
+        if digest is not None:
+            digests[case.case_id] = digest
         if case.split is not None:
-            abnormal[case.split].append(bool(found.problems) or _has_lesions(case))
-        verdict = f"{len(found.problems)} problems" if found.problems else "read"
+            abnormal[case.split].append(bool(found) or _has_lesions(case))
+        verdict = f"{len(found)} problems" if found else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
     yield from identical_pixels(digests, cohort)
-    if whole:
-        yield from require_cases(study.task, {part: Kinds.of(flags) for part, flags in abnormal.items()})
+    if whole and study.method is not None:
+        yield from require_cases(study, {part: Kinds.of(flags) for part, flags in abnormal.items()})
+
+
+def _examined(case: Case, study: Study) -> tuple[list[Problem], str | None]:
+    """Return what is wrong with the files of a case, and the digest of its content where they can be read."""
+    from hakken.cohort.items import examine_item
+    from hakken.imaging.checks import examine_case
+
+    if study.cohort.kind == "items":
+        problems, item = examine_item(case)
+        return problems, item.digest if item else None
+    examined = examine_case(case, study)
+    return list(examined.problems), examined.pixel_digest
 
 
 def _has_lesions(case: Case) -> bool:

@@ -18,11 +18,11 @@ def add(commands: Subparsers) -> None:
     parser = add_command(
         commands,
         "export",
-        "write a network of several sizes at one of them, without training",
+        "write a model of several sizes at one of them, without training",
         "hakken export results/polyp/tiny/models/selected.pt --levels 3 --output polyp-3.pt",
         run,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="model of a study with the network `unet`")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model of a study whose method has several sizes")
     parser.add_argument("--levels", type=int, metavar="N", help="number of levels (default: all)")
     parser.add_argument(
         "--features", type=float, default=1.0, metavar="F", help="fraction of the feature maps (default: 1)"
@@ -32,21 +32,23 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the smaller network and say what it holds."""
-    from hakken.runs.model_file import load_model, save_size
-    from hakken.networks.patch_cnn import InvalidArchitecture
-    from hakken.networks.unet import Size, UNet, sizes_of
+    from hakken.core.errors import InvalidArchitecture
+    from hakken.runs.fit import count_weights
+    from hakken.runs.model_file import load_model, save_model
 
     if options.output.resolve() == options.model.resolve():
         raise HakkenError(f"--output {options.output}: is the model itself; name another file")
-    detector = load_model(options.model)
-    network = detector.network
-    levels = options.levels or (network.levels if isinstance(network, UNet) else 1)
-    size = Size(levels, options.features)
+    trained = load_model(options.model)
+    smaller = getattr(trained.learner, "smaller", None)
+    if smaller is None:
+        raise HakkenError(f"{options.model}: a model of the method `{trained.study.method}` has one size and no other")
     try:
-        small = save_size(options.output, detector, size)
+        parameters, small, words = smaller(trained.model, options.levels, options.features)
     except InvalidArchitecture as error:
         raise HakkenError(f"{options.model}: {error}") from None
-    whole = sum(weight.numel() for weight in network.parameters())
-    print(f"{options.output}: {size.words}, {small.parameter_count} of {whole} weights")
-    if size not in sizes_of(detector.study.training.sizes, detector.parameters):
-        print(f"this network was not trained at {size.words}; its masks there are untested")
+    weights = {name: network.state_dict() for name, network in small.networks.items()}
+    study = trained.study.model_copy(update={"parameters": parameters})
+    metadata = {**trained.metadata, "size": words}
+    save_model(options.output, weights, small.values, study=study, metadata=metadata)
+    whole = count_weights(trained.model.networks)
+    print(f"{options.output}: {count_weights(small.networks)} of {whole} weights, {words}")

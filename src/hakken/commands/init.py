@@ -62,8 +62,8 @@ def run(options: argparse.Namespace) -> None:
 
 def own_study(source: Path, name: str, table: Path) -> str:
     """Return the text of a study like ``source`` on one's own case table."""
-    from hakken.study.reference import commented_study
     from hakken.study.reading import read_mapping, scales_of
+    from hakken.study.reference import commented_study
 
     content = read_mapping(source)
     texts = {"name": name, "title": name.replace("_", " "), "description": "", "data": "own data"}

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hakken.core.tables import Table
     from hakken.commands.parser import Subparsers
+    from hakken.core.tables import Table
+    from hakken.core.volume import Geometry, Volume
     from hakken.evaluation.overlap import LesionRule, Overlap
     from hakken.evaluation.summary import Pooled, Summary
-    from hakken.core.volume import Geometry, Volume
 
 EVERY = "any"
 """How the structure is called that is every value above 0."""

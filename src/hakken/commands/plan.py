@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from hakken.commands.configured import add_study_options, chosen_studies, read_c
 from hakken.commands.parser import add_command
 
 if TYPE_CHECKING:
+    from hakken.cluster.forecast import Forecast
+    from hakken.cluster.site import Site
     from hakken.commands.parser import Subparsers
     from hakken.study import Study
 
@@ -33,76 +35,99 @@ def add(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print one table for each study."""
+    """Print one table for each study, of the jobs that the workflow engine itself says there are."""
+    from hakken.runs.configured import plan_of
+
     cases_per_job = read_config()["cases_per_job"]
     for study in chosen_studies(options):
-        if options.profile:
-            _print_forecast(study, options.profile, cases_per_job)
-        else:
-            _print_plan(study, cases_per_job)
+        plan = plan_of(study, cases_per_job)
+        cases = f"{len(plan.cohort.cohort)} cases" if plan.cohort else "no cases"
+        print(f"{study.name} at scale {study.scale}: {cases}", *describe_search(study), sep="\n")
+        print(*_table(study, options.profile), sep="\n")
 
 
-def _print_forecast(study: Study, profile: str, cases_per_job: int) -> None:
+def describe_search(study: Study) -> Iterator[str]:
+    """Yield lines that say who proposes, what the search begins with, when it stops, and what else is trained."""
+    from hakken.runs.table import comparison_runs, variant_runs
+    from hakken.runs.warm_start import own_point
+    from hakken.search import Space
+
+    search, start = study.search, study.search.warm_start
+    if search.space:
+        space = {name: entry.model_dump(mode="json", exclude_defaults=True) for name, entry in search.space.items()}
+        own = search.default_first and own_point(Space.from_mapping(space), study.parameters.model_dump(mode="json"))
+        begins = ["the study's own parameters"] if own else []
+        if start is not None and study.source is not None:
+            what = f"the {start.top} best" if start.mode == "first" else "all trials, as a prior,"
+            begins.append(f"{what} of {study.source[0]} at scale {study.source[1]}")
+        begin = f"begins with {' and '.join(begins)}; " if begins else ""
+        early = ", ends trainings below the median of the others" if search.stopping == "median" else ""
+        yield f"search: {search.trials} trials, {search.slots} trainings at once, proposed by `{search.sampler}`"
+        yield f"  {begin}stops after {search.stop_after_failures} failures in a row{early}"
+    if study.crossed:
+        yield f"cross-validation: all of it in each of {study.evaluation.folds} folds"
+    if variants := variant_runs(study):
+        yield f"variants: {len(variants)} trainings in {len(study.variants)} sets"
+    if runs := comparison_runs(study):
+        total = sum(run.trials for run in runs)
+        yield f"target `comparison`, not counted here: {total} trials in {len(runs)} sweeps"
+
+
+def _table(study: Study, profile: str | None) -> Iterator[str]:
+    """Yield the lines of the table of stages, and below it where the timings are from."""
     from hakken.cluster.forecast import describe_chain, forecasts
     from hakken.cluster.requests import ask, largest
-    from hakken.cluster.site import read_site
-    from hakken.cohort.batches import plan_cohort
+    from hakken.cluster.site import Site, read_site
     from hakken.commands.profile import find_profile
     from hakken.report.cost import TRIAL
-    from hakken.report.plan import describe_search, earlier_costs, earlier_run, longest_training
+    from hakken.report.earlier import earlier_costs, earlier_run, longest_training
 
-    site = read_site(find_profile(profile))
+    site = read_site(find_profile(profile)) if profile else Site(Path(), {})
     requests = ask(profile, study.name, study.scale)
-    cases = len(plan_cohort(study, cases_per_job).cohort)
     folder = earlier_run(Path("results"), study.name, study.scale)
     costs, gpu_seconds = earlier_costs(folder) if folder else ((), None)
     rows = forecasts(requests, site, costs, gpu_seconds)
-    print(f"{study.name} at scale {study.scale}: {cases} cases, with {site.path}", *describe_search(study), sep="\n")
-    print(f"{'stage':<24}{'queue':<12}{'jobs':>6}{'GPUs':>6}{'minutes':>9}{'CPU-hours':>12}{'GPU-hours':>12}", end="")
-    print(f"{'tokens':>10}" if site.rates.counted else "")
-    for row in rows:
+    if profile:
+        yield f"with {site.path}"
+        yield from _by_queue(rows, site)
+        training = largest([request for request in requests if request.stage == TRIAL])
+        yield describe_chain(training, site, longest_training(folder) if folder else None)
+    else:
+        yield from _by_stage(rows)
+    yield _source(folder, study)
+
+
+def _by_stage(rows: Iterable[Forecast]) -> Iterator[str]:
+    known = list(rows)
+    stages = dict.fromkeys(row.stage for row in known)
+    yield f"{'stage':<24}{'jobs':>6}{'CPU-hours':>12}{'GPU-hours':>12}"
+    for stage in (*stages, "all"):
+        own = [row for row in known if stage in (row.stage, "all")]
+        hours = f"{_total(row.cpu_hours for row in own):>12}{_total(row.gpu_hours for row in own):>12}"
+        yield f"{stage:<24}{sum(row.jobs for row in own):>6}{hours}"
+
+
+def _by_queue(rows: Iterable[Forecast], site: Site) -> Iterator[str]:
+    known = list(rows)
+    counted = site.rates.counted
+    head = f"{'stage':<24}{'queue':<12}{'jobs':>6}{'GPUs':>6}{'minutes':>9}{'CPU-hours':>12}{'GPU-hours':>12}"
+    yield head + (f"{'tokens':>10}" if counted else "")
+    for row in known:
         limit = "-" if row.minutes is None else row.minutes
-        print(f"{row.stage:<24}{row.queue:<12}{row.jobs:>6}{row.gpus:>6}{limit:>9}", end="")
-        print(f"{_hours(row.cpu_hours):>12}{_hours(row.gpu_hours):>12}", end="")
-        print(f"{_hours(row.tokens, 1):>10}" if site.rates.counted else "")
-    print(f"{'all':<36}{sum(row.jobs for row in rows):>6}{'':>15}", end="")
-    print(f"{_total(row.cpu_hours for row in rows):>12}{_total(row.gpu_hours for row in rows):>12}", end="")
-    print(f"{_total((row.tokens for row in rows), 1):>10}" if site.rates.counted else "")
-    training = largest([request for request in requests if request.stage == TRIAL])
-    print(describe_chain(training, site, longest_training(folder) if folder else None))
-    _print_source(folder, study)
+        line = f"{row.stage:<24}{row.queue:<12}{row.jobs:>6}{row.gpus:>6}{limit:>9}"
+        line += f"{_hours(row.cpu_hours):>12}{_hours(row.gpu_hours):>12}"
+        yield line + (f"{_hours(row.tokens, 1):>10}" if counted else "")
+    line = f"{'all':<36}{sum(row.jobs for row in known):>6}{'':>15}"
+    line += f"{_total(row.cpu_hours for row in known):>12}{_total(row.gpu_hours for row in known):>12}"
+    yield line + (f"{_total((row.tokens for row in known), 1):>10}" if counted else "")
 
 
-def _print_plan(study: Study, cases_per_job: int) -> None:
-    from hakken.cohort.batches import plan_cohort
-    from hakken.report.plan import describe_search, earlier_costs, earlier_run, plan_stages
-
-    plan = plan_cohort(study, cases_per_job)
-    folder = earlier_run(Path("results"), study.name, study.scale)
-    costs, gpu_seconds = earlier_costs(folder) if folder else ((), None)
-    stages = plan_stages(plan, costs, gpu_seconds)
-    rows = [(stage.stage, stage.jobs, stage.cpu_hours, stage.gpu_hours) for stage in stages]
-    rows.append(("all", sum(row[1] for row in rows), _sum(row[2] for row in rows), _sum(row[3] for row in rows)))
-    print(f"{study.name} at scale {study.scale}: {len(plan.cohort)} cases", *describe_search(study), sep="\n")
-    print(f"{'stage':<24}{'jobs':>6}{'CPU-hours':>12}{'GPU-hours':>12}")
-    for stage, jobs, cpu_hours, gpu_hours in rows:
-        print(f"{stage:<24}{jobs:>6}{_hours(cpu_hours):>12}{_hours(gpu_hours):>12}")
-    _print_source(folder, study)
-
-
-def _print_source(folder: Path | None, study: Study) -> None:
+def _source(folder: Path | None, study: Study) -> str:
     """Say where the timings are from."""
     if folder is None:
-        print("no earlier run here to take timings from; run a study at scale `tiny` first")
-    else:
-        same = folder == Path("results") / study.name / study.scale
-        print(f"timings of {folder}" + ("" if same else ", another study or scale: an order of magnitude at best"))
-
-
-def _sum(hours: Iterable[float | None]) -> float | None:
-    """Return the sum of what is known, None where nothing is."""
-    known = [value for value in hours if value is not None]
-    return sum(known) if known else None
+        return "no earlier run here to take timings from; run a study at scale `tiny` first"
+    same = folder == Path("results") / study.name / study.scale
+    return f"timings of {folder}" + ("" if same else ", another study or scale: an order of magnitude at best")
 
 
 def _total(hours: Iterable[float | None], digits: int = 3) -> str:

@@ -1,39 +1,28 @@
-"""`hakken predict`: the candidates or the mask of a new case, by a frozen model."""
+"""`hakken predict`: what a frozen model says of a new case."""
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hakken import plugins
 from hakken.commands.parser import add_command
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from SimpleITK import Transform
 
     from hakken.commands.parser import Subparsers
-    from hakken.imaging.prepared import PreparedCase
-    from hakken.inference.candidates import Candidates
-    from hakken.runs.model_file import Detector
-    from hakken.study import Study
     from hakken.core.volume import Volume
+    from hakken.imaging.prepared import PreparedCase
+    from hakken.study import Study
 
-SHOWN = 10
 DISCLAIMER = "research use only: no medical device, no basis for a diagnosis"
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """The threshold that was frozen with a model, and in words what it was chosen by."""
-
-    threshold: float
-    chosen: str
 
 
 def add(commands: Subparsers) -> None:
@@ -69,7 +58,7 @@ def add(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write the table of candidates and print the best ones, or write the mask."""
+    """Write what the model says of the case, and print it in a few lines."""
     if not options.model.is_file():
         raise HakkenError(f"{options.model}: no such model; {_models_there()}")
     if options.threads < 1:
@@ -77,20 +66,38 @@ def run(options: argparse.Namespace) -> None:
     _check_case_id(options.case_id)
     import torch
 
-    from hakken.core.files import write_text
     from hakken.runs.model_file import load_model
-    from hakken.outcomes.candidates import candidate_rows, candidate_table
     from hakken.training.device import choose_device
 
     torch.set_num_threads(options.threads)
-    detector = load_model(options.model, choose_device())
-    images = channel_images(options.image, detector.study)
-    if detector.study.task == "segmentation":
-        print("\n".join(write_mask(detector, images, options.case_id, options.output)))
-        return
-    found = find_candidates(detector, images, options.case_id)
-    write_text(options.output, candidate_table(candidate_rows(options.case_id, found)))
-    print("\n".join(_report(options, detector.study, found, frozen_point(options.model))))
+    trained = load_model(options.model, choose_device())
+    study = trained.study
+    outcome = _outcome_of(study, options.output)
+    images = channel_images(options.image, study)
+    with tempfile.TemporaryDirectory() as folder:
+        case = prepared_case(study, images, options.case_id, Path(folder))
+        said = trained.predict(case, tuple(study.outcomes))
+        points = frozen_points(options.model)
+        lines = list(
+            plugins.load("outcomes", outcome).save_one(options.output, said[outcome], case, points.get(outcome))
+        )
+    for name in (name for name in said if name != outcome):
+        lines += getattr(plugins.load("outcomes", name), "spoken", lambda found, point: [])(
+            said[name], points.get(name)
+        )
+    print(f"model of study {study.name} at scale {study.scale}, trained on: {study.data}", *lines, DISCLAIMER, sep="\n")
+
+
+def _outcome_of(study: Study, output: Path) -> str:
+    """Return the outcome that goes into a file of this name; raises HakkenError where the model gives none."""
+    from hakken.imaging.files import suffix
+
+    known = {name: getattr(plugins.load("outcomes", name), "ENDINGS", ()) for name in study.outcomes}
+    found = next((name for name, endings in known.items() if suffix(output) in endings), None)
+    if found is None:
+        ways = [f"{name} into a file that ends in {' or '.join(endings)}" for name, endings in known.items() if endings]
+        raise HakkenError(f"--output {output}: this model gives {' and '.join(ways) or 'nothing for a single case'}")
+    return found
 
 
 def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
@@ -119,80 +126,33 @@ def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
     return found
 
 
-def find_candidates(detector: Detector, images: Mapping[str, Path], case_id: str) -> Candidates:
-    """Return the candidates of the case whose channels are ``images``, treated as the study treated its own cases.
+def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder: Path) -> PreparedCase:
+    """Return the case whose channels are ``images``, treated as the study treated its own cases; it is kept in ``folder``.
 
-    x, y, z are mm, LPS, in the scanner space of the reference channel. The seeds derive from ``case_id``, so a case
-    of the study under its own name gets the study's own candidates. Raises HakkenError listing every problem of the
-    images.
+    The seeds derive from ``case_id``, so a case of the study under its own name gets what the study said of it. Raises
+    HakkenError listing every problem of the images.
     """
-    from hakken.runs.model_file import predict_case
-
-    case, image, mask = _prepared(detector.study, images, case_id)
-    return predict_case(detector, image, mask, case.geometry)
-
-
-def write_mask(detector: Detector, images: Mapping[str, Path], case_id: str, output: Path) -> list[str]:
-    """Write the mask of a new case by the network at its largest size, on the grid of the reference channel.
-
-    Returns the lines to print. Raises HakkenError for an ``output`` that is no image, and listing every problem of the
-    images.
-    """
-    import SimpleITK as sitk
-
-    from hakken.imaging.files import META, NIFTI, suffix, write_volume
-    from hakken.imaging.registration import resample
-    from hakken.methods.unet.segment import segment
-    from hakken.networks.unet import sizes_of
-    from hakken.core.volume import Volume
-
-    if suffix(output) not in (*NIFTI, *META):
-        raise HakkenError(f"--output {output}: this model gives masks; name a file that ends in .nii.gz")
-    study, size = detector.study, sizes_of(detector.study.training.sizes, detector.parameters)[0]
-    case, image, inside = _prepared(study, images, case_id)
-    found = segment(detector.network, image, inside, study.inference, size)
-    mask = resample(
-        Volume.on(case.geometry, found.astype("uint8")), case.source_geometry, sitk.Transform(), nearest=True
-    )
-    write_volume(output, Volume.on(case.source_geometry, mask.array.astype("uint8")))
-    voxels = int((mask.array > 0).sum())
-    return [
-        f"model of study {study.name} at scale {study.scale}, trained on: {study.data}",
-        f"{output}: mask of {case_id} by {size.words}, {voxels} voxels of {mask.array.size}; grid of {study.reference}",
-        DISCLAIMER,
-    ]
-
-
-def _prepared(
-    study: Study, images: Mapping[str, Path], case_id: str
-) -> tuple[PreparedCase, NDArray[Any], NDArray[Any]]:
-    """Return a new case, treated as the study treated its own: record, image (c, z, y, x) and mask (z, y, x)."""
-    import numpy as np
-
     from hakken.imaging.files import read_volume
     from hakken.imaging.preparation import prepare_case
+    from hakken.imaging.prepared import save_prepared
 
     _check_images(images, case_id, study)
     volumes = {name: read_volume(images[name], channel.colour) for name, channel in study.channels.items()}
     prepared = prepare_case(volumes, _transforms(volumes, study, case_id), None, study, case_id=case_id)
     progress(f"prepared on a grid of {prepared.case.geometry}")
-    stored = prepared.image.astype(np.float16)  # the precision in which the study keeps its prepared cases
-    return prepared.case, stored, prepared.mask.astype(np.uint8)
+    return save_prepared(folder, prepared.case, prepared.image, prepared.mask, prepared.labels)
 
 
-def frozen_point(model: Path) -> OperatingPoint | None:
-    """Return the operating point of a model from the freeze file of its study, None where none speaks of this file."""
+def frozen_points(model: Path) -> Mapping[str, Any]:
+    """Return the operating points of a model by outcome, from the freeze file of its study; none where it has none."""
     from hakken.core.files import read_json, sha256_file
-    from hakken.report.operating import chosen_words
 
     freeze = model.resolve().parent.parent / "freeze.json"
     if not freeze.is_file():
-        return None
+        return {}
     digest = sha256_file(model)
-    for entry in read_json(freeze)["models"].values():
-        if entry["sha256"] == digest:
-            return OperatingPoint(entry["operating_point"]["threshold"], chosen_words(entry["operating_point"]))
-    return None
+    entries = [entry for entry in read_json(freeze)["models"].values() if entry["sha256"] == digest]
+    return entries[0]["points"] if entries else {}
 
 
 def _check_case_id(case_id: str) -> None:
@@ -204,8 +164,8 @@ def _check_case_id(case_id: str) -> None:
 
 def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> None:
     from hakken.cohort.case import Case
-    from hakken.imaging.checks import check_case
     from hakken.core.problems import listed
+    from hakken.imaging.checks import check_case
 
     problems = check_case(Case(case_id, "", None, dict(images)), study)
     if problems:
@@ -222,27 +182,6 @@ def _transforms(volumes: Mapping[str, Volume], study: Study, case_id: str) -> di
         done = f"{study.registration.method}, {aligned.result.seconds:.1f} s"
         progress(f"{aligned.channel} registered to {study.reference}: {done}")
     return found
-
-
-def _report(options: argparse.Namespace, study: Study, found: Candidates, point: OperatingPoint | None) -> list[str]:
-    """Return the lines to print: the best candidates, how many reach the operating point, and what this is not."""
-    lines = [
-        f"model of study {study.name} at scale {study.scale}, trained on: {study.data}",
-        f"{options.output}: {len(found)} candidates of {options.case_id}; mm, LPS, scanner space of {study.reference}",
-    ]
-    if len(found):
-        lines.append(f"{'candidate':>9}{'x':>9}{'y':>9}{'z':>9}{'score':>9}{'volume_mm3':>12}")
-    for number, ((x, y, z), score, volume) in enumerate(
-        zip(found.xyz[:SHOWN].tolist(), found.score.tolist(), found.volume_mm3.tolist(), strict=False), start=1
-    ):
-        lines.append(f"{number:>9}{x:>9.1f}{y:>9.1f}{z:>9.1f}{score:>9.4f}{volume:>12.1f}")
-    if len(found) > SHOWN:
-        lines.append(f"{'…':>9}  {len(found) - SHOWN} more in the table")
-    if point is not None:
-        reached = sum(score >= point.threshold for score in found.score.tolist())
-        chosen = f"chosen on validation {point.chosen}"
-        lines.append(f"{reached} reach the frozen threshold {point.threshold:.4g}, {chosen}")
-    return [*lines, DISCLAIMER]
 
 
 def _models_there() -> str:

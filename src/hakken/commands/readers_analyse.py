@@ -72,9 +72,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Analyse the study, print the table, write the numbers and the figure."""
+    from hakken.core.files import write_json
     from hakken.evaluation.readers.merit import DEFAULT
     from hakken.evaluation.readers.result import analyse_study
-    from hakken.core.files import write_json
 
     if options.figure is not None:
         require_format(options.figure)

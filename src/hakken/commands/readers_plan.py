@@ -18,8 +18,8 @@ from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 
 if TYPE_CHECKING:
-    from hakken.core.tables import Table
     from hakken.commands.parser import Subparsers
+    from hakken.core.tables import Table
     from hakken.evaluation.readers.allocation import Allocation
 
 LISTS = "lists"
@@ -88,8 +88,8 @@ def add_collect(actions: Subparsers) -> None:
 
 def run_plan(options: argparse.Namespace) -> None:
     """Write the lists, the key, the template and the plan; print the sessions."""
-    from hakken.evaluation.readers.allocation import allocate
     from hakken.core.files import write_json, write_text
+    from hakken.evaluation.readers.allocation import allocate
 
     readers, modalities = names(options.readers, "--readers"), names(options.modalities, "--modalities")
     _check_names(readers)
@@ -122,9 +122,9 @@ def run_plan(options: argparse.Namespace) -> None:
 
 def run_collect(options: argparse.Namespace) -> None:
     """Write the ratings table."""
+    from hakken.core.files import read_json, write_text
     from hakken.core.tables import FIRST_ROW, read_table
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, ROC_COLUMNS
-    from hakken.core.files import read_json, write_text
 
     plan = read_json(options.folder / PLAN)
     design = plan.get("design") if isinstance(plan, dict) else None

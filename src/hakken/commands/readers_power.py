@@ -65,8 +65,8 @@ def add(actions: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print the table of powers and the smallest designs."""
-    from hakken.evaluation.readers.power import power, smallest_designs
     from hakken.core.files import write_json
+    from hakken.evaluation.readers.power import power, smallest_designs
 
     _check(options)
     readers, cases = numbers(options.readers, "--readers"), numbers(options.cases, "--cases")
@@ -83,8 +83,8 @@ def run(options: argparse.Namespace) -> None:
 
 def read_pilot(options: argparse.Namespace) -> Pilot:
     """Return the components from a result file or the command line; raises HakkenError naming what is missing."""
-    from hakken.evaluation.readers.power import Pilot
     from hakken.core.files import read_json
+    from hakken.evaluation.readers.power import Pilot
 
     if options.pilot is None:
         if options.pilot_cases is None:

@@ -21,8 +21,8 @@ from hakken.commands.scored import (
 from hakken.core.errors import HakkenError
 
 if TYPE_CHECKING:
-    from hakken.core.tables import Table
     from hakken.commands.parser import Subparsers
+    from hakken.core.tables import Table
     from hakken.evaluation.roc_measure import Cohort, Measurement, ScoreMeasurement, Settings
 
 REQUIRED = ("case_id", "label", "score")
@@ -86,10 +86,10 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, write the results, draw the figure, print the table."""
+    from hakken.core.files import write_json
     from hakken.core.tables import read_table
     from hakken.evaluation.roc_measure import measure
     from hakken.evaluation.roc_warnings import warnings
-    from hakken.core.files import write_json
 
     if options.figure is not None:
         require_format(options.figure)

@@ -37,11 +37,10 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write study.schema.json, study.md and commands.md."""
-    from hakken.study.reference import study_reference
-    from hakken.study import Study
+    from hakken.study.reference import study_reference, study_schema
 
     pages = {
-        "study.schema.json": json.dumps(Study.model_json_schema(), indent=2, sort_keys=True) + "\n",
+        "study.schema.json": json.dumps(study_schema(), indent=2, sort_keys=True) + "\n",
         "study.md": study_reference(),
         "commands.md": commands_reference(options.parsers),
     }

@@ -187,8 +187,8 @@ def _running(trial: Running) -> str:
 
 def _replayed(settings: Settings, proposal: Proposal, known: Sequence[Any]) -> str:
     """Recompute a proposal, print what differs, and return `same` or `differ`."""
-    from hakken.search.plain import differences, plain
     from hakken.runs.ask import propose_trial
+    from hakken.search.plain import differences, plain
 
     changes = differences(proposal.parameters, plain(propose_trial(settings, known, proposal.number)))
     if changes:

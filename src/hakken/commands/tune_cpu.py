@@ -88,8 +88,8 @@ def _study(options: argparse.Namespace) -> Study:
 
 def _measure(study: Study, minutes: float) -> Tuned:
     from hakken.core.console import progress
+    from hakken.runs.layout_pool import Pool
     from hakken.training.layout import has_bfloat16
-    from hakken.training.layout_pool import Pool
     from hakken.training.layout_search import candidates, search
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -97,17 +97,20 @@ def _measure(study: Study, minutes: float) -> Tuned:
     layouts = candidates(cores, able)
     progress(f"{cores} cores, {'with' if able else 'without'} instructions for bfloat16; {len(layouts)} layouts")
     with Pool(study, max(layout.processes for layout in layouts)) as pool:
-        return search(layouts, pool.seconds, study.parameters.batch_size, minutes * 60)
+        return search(layouts, pool.seconds, _samples(study), minutes * 60)
+
+
+def _samples(study: Study) -> int:
+    """Return the samples of a mini-batch; 1 where the method has no such parameter."""
+    return int(getattr(study.parameters, "batch_size", 1))
 
 
 def _table(tuned: Tuned, study: Study) -> list[str]:
     """Return what is shown: a line a layout, what was looked at twice first, and what is chosen."""
-    shape = " x ".join([str(study.parameters.patch_size)] * study.patches.axes)
     lines = [
-        f"{study.name} at scale {study.scale}: {study.training.network}, {len(study.inputs)} x {shape} voxels, "
-        f"{study.parameters.batch_size} patches a step and process",
+        f"{study.name} at scale {study.scale}: {study.method}, {_samples(study)} samples a step and process",
         f"{'processes x threads':<21}{'memory':<16}{'precision':<11}"
-        f"{'patches/s':>10}  {'lowest-highest':<17}{'rounds':>6}{'relative':>10}",
+        f"{'samples/s':>10}  {'lowest-highest':<17}{'rounds':>6}{'relative':>10}",
     ]
     for timing in tuned.latest:
         layout = timing.layout
@@ -137,10 +140,9 @@ def _details(tuned: Tuned, study: Study) -> dict[str, Any]:
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "study": study.name,
         "scale": study.scale,
-        "network": study.training.network,
-        "patch_size": study.parameters.patch_size,
-        "batch_size": study.parameters.batch_size,
-        "patches_per_second": [
+        "method": study.method,
+        "parameters": study.parameters.model_dump(mode="json"),
+        "samples_per_second": [
             {
                 "layout": str(timing.layout),
                 "rounds": [round(rate, 3) for rate in timing.rates],

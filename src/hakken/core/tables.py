@@ -35,6 +35,7 @@ SEPARATORS = (",", ";", "\t")
 FIRST_ROW = 2
 """The row of a table that holds its first entry; the heading is row 1."""
 
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """A table as text by column; ``rows`` (n,) are the rows of the file that its entries stand in."""
@@ -213,7 +214,9 @@ def _place(reason: str, above: int) -> str:
     if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason):
         wanted, row, count = map(int, found.groups())
         return _ragged(row + above - 1, count, wanted)
-    return f": not valid CSV ({reason[0].lower()}{reason[1:]}): a quote is open or stands within a cell; export it again"
+    return (
+        f": not valid CSV ({reason[0].lower()}{reason[1:]}): a quote is open or stands within a cell; export it again"
+    )
 
 
 def _ragged(row: int, count: int, wanted: int) -> str:

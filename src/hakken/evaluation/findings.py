@@ -13,9 +13,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hakken.core.tables import FIRST_ROW
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
+from hakken.core.tables import FIRST_ROW
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from hakken.core.tables import FIRST_ROW
 from hakken.core.errors import HakkenError
+from hakken.core.tables import FIRST_ROW
 from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
 
 HITS = r"distance|distance-inclusive|inside|fixed:(?=.*[1-9])(\d+\.?\d*|\.\d+)|overlap:(0?\.\d*[1-9]\d*|1(\.0*)?)"

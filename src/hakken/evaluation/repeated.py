@@ -16,8 +16,8 @@ import numpy as np
 from scipy import stats
 from scipy.linalg import helmert
 
-from hakken.core.tables import FIRST_ROW
 from hakken.core.errors import HakkenError
+from hakken.core.tables import FIRST_ROW
 from hakken.evaluation.anova import Factor, Term, effects_of, f_test, name_of, rounding_ss, words_of
 from hakken.evaluation.bootstrap import Estimate
 from hakken.evaluation.findings import Floats, Ints

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hakken.core.tables import FIRST_ROW
 from hakken.core.errors import HakkenError
+from hakken.core.tables import FIRST_ROW
 from hakken.evaluation.findings import Flags, Floats, Ints
 
 SLACK = 1e-9

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from hakken.core.files import read_json
-from hakken.figures import Drawing, Files, Table
-from hakken.outcomes import Measured
-from hakken.outcomes.candidates import Settings
-from hakken.plots.froc import CurveInput, FrocInput, Role, draw_froc
+from hakken.evaluation.bootstrap import estimate
+from hakken.figures import Drawing, Files, Table, cells
+from hakken.figures._models import Side, cost_of, sides, trials_of
+from hakken.figures._words import counted, published, spoken
+from hakken.outcomes import Measured, chosen_words
+from hakken.outcomes.candidates import REPLICATES, Settings
+from hakken.plots.froc import CurveInput, FrocInput, draw_froc
 from hakken.plots.style import interval_text
-from hakken.report.operating import chosen_words
-from hakken.runs.measurement import read_measurement, table_of
+from hakken.runs.measurement import table_of
 from hakken.study import Study
 
 INPUTS = {
@@ -36,47 +37,42 @@ def draw(study: Study, files: Files) -> Drawing:
     """Draw the selected model on validation and test, and what stands beside it on test."""
     settings = study.outcomes["candidates"]
     assert isinstance(settings, Settings)
-    test, validation = (_measured(files.one(part)) for part in ("test", "validation"))
-    curves = [
-        _curve("test", "Test", files.one("test"), test),
-        _curve("validation", "Validation", files.one("validation"), validation),
-        *(_curve("default", "Test, untuned", folder, None) for folder in files.all("default")),
-        *(_curve("baseline", _spoken(folder.name), folder, None) for folder in files.all("baselines")),
-    ]
+    test, validation, *others = sides(files, "candidates")
+    curves = [_curve(side) for side in (test, validation, *others)]
     given = FrocInput(
         curves=tuple(curve for curve in curves if curve is not None),
         maximum_fp=settings.maximum_fp,
-        table=_table(settings, test, validation),
-        operating=_operating(test),
-        notes=_notes(study, test),
+        table=_table(settings, test.measured, validation.measured),
+        operating=_operating(test.measured),
+        notes=(*_counts(test.measured), *_ahead(test, others), *published(study)),
         origin=files.origin,
     )
-    rows = tuple(
-        (curve.role, curve.label, *point)
-        for curve in given.curves
-        for point in zip(*(values.tolist() for values in (curve.fp_per_case, curve.sensitivity, curve.low, curve.high)), strict=True)
-    )
-    trial = [int(read_json(path)["trial"]["number"]) for path in files.all("record")]
-    return Drawing(draw_froc(given), Table(("role", "curve", *COLUMNS), rows), given.operating, trial)
+    rows = [(curve.role, curve.label, *point) for curve in given.curves for point in _points(curve)]
+    table = Table(("role", "curve", *COLUMNS), cells(rows))
+    return Drawing(draw_froc(given), table, given.operating, trials_of(files), cost_of(files))
 
 
-def _measured(folder: Path) -> Measured:
-    return read_measurement(folder).outcomes["candidates"]
-
-
-def _spoken(name: str) -> str:
-    return f"Test, {name.replace('_', ' ')}"
-
-
-def _curve(role: Role, label: str, folder: Path, measured: Measured | None) -> CurveInput | None:
+def _curve(side: Side) -> CurveInput | None:
     """Read a curve; None where it is undefined."""
-    table = table_of(folder, "candidates", "curve", COLUMNS)
+    table = table_of(side.folder, "candidates", "curve", COLUMNS)
     x, y, low, high = (table.numbers(column, empty=True) for column in COLUMNS)
-    point = (measured.point if measured else None) or {}
-    marked = (point["fp_per_case"]["value"], point["sensitivity"]["value"]) if "sensitivity" in point else None
     if not len(x) or np.isnan(y).any():
         return None
-    return CurveInput(role, label, x, y, low, high, None if marked is None or None in marked else marked)
+    marked = _marked(side.measured) if side.role in ("test", "validation") else None
+    return CurveInput(side.role, side.label, x, y, low, high, marked)
+
+
+def _points(curve: CurveInput) -> Iterator[tuple[float, ...]]:
+    columns = (curve.fp_per_case, curve.sensitivity, curve.low, curve.high)
+    return zip(*(values.tolist() for values in columns), strict=True)
+
+
+def _marked(measured: Measured) -> tuple[float, float] | None:
+    """Return false positives per case and sensitivity at the operating point; None where one is undefined."""
+    point = measured.point or {}
+    if "sensitivity" not in point or point["sensitivity"]["value"] is None:
+        return None
+    return point["fp_per_case"]["value"], point["sensitivity"]["value"]
 
 
 def _table(settings: Settings, test: Measured, validation: Measured) -> tuple[tuple[str, ...], ...]:
@@ -97,31 +93,38 @@ def _cell(entry: dict[str, Any]) -> str:
 
 def _operating(test: Measured) -> str:
     """Return a sentence on the operating point."""
-    point = test.point or {}
-    if "sensitivity" not in point or point["sensitivity"]["value"] is None:
+    if _marked(test) is None or test.point is None:
         return "No operating point: there is no lesion or no candidate."
-    share, rate = point["sensitivity"], point["fp_per_case"]
+    share, rate = test.point["sensitivity"], test.point["fp_per_case"]
     return (
-        f"Operating point, chosen on validation {chosen_words(point, 'FP/case')}: on test "
+        f"Operating point, chosen on validation {chosen_words(test.point, 'FP/case')}: on test "
         f"{interval_text(share['value'], share['low'], share['high'])} at "
         f"{interval_text(rate['value'], rate['low'], rate['high'], 1)} FP/case (circle)."
     )
 
 
-def _notes(study: Study, test: Measured) -> tuple[str, ...]:
-    """Return the lines on counts, bands and the publication."""
+def _counts(test: Measured) -> Iterator[str]:
+    """Yield the lines on counts and bands."""
     counts, bootstrap = test.details["counts"], test.details["bootstrap"]
     what = "patients" if bootstrap["unit"] == "patient" else "findings of the one patient"
-    notes = [
-        f"Test: {_count(counts['lesions'], 'lesion')} in {_count(counts['cases'], 'case')} of "
-        f"{_count(counts['patients'], 'patient')}; hit rule {test.details['rules']['hit']}.",
-        f"Bands, brackets: 95 %, {what} resampled {bootstrap['resamples']} times. Dotted: beyond the last candidate.",
-    ]
-    if study.published is not None:
-        caution = " (patients; must not be compared with a phantom)" if study.of_phantom else ""
-        notes.append(f"Published: {study.published.result}{caution}.")
-    return tuple(notes)
+    yield (
+        f"Test: {counted(counts['lesions'], 'lesion')} in {counted(counts['cases'], 'case')} of "
+        f"{counted(counts['patients'], 'patient')}; hit rule {test.details['rules']['hit']}."
+    )
+    yield f"Bands, brackets: 95 %, {what} resampled {bootstrap['resamples']} times. Dotted: beyond the last candidate."
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _ahead(test: Side, others: Sequence[Side]) -> Iterator[str]:
+    """Yield by how much the selected model is ahead of the others; differences are paired by resample."""
+    gains = []
+    for other in others:
+        mine, theirs = (one.measured.details["partial_auc"]["value"] for one in (test, other))
+        if mine is not None and theirs is not None:
+            gain = estimate(mine - theirs, _replicates(test) - _replicates(other))
+            gains.append(f"{spoken(other.folder.name)} {interval_text(gain.value, gain.low, gain.high)}")
+    if gains:
+        yield f"Partial AUC of the selected model less that of: {'; '.join(gains)} (paired by resample)."
+
+
+def _replicates(side: Side) -> Any:
+    return table_of(side.folder, "candidates", "replicates", REPLICATES).numbers(*REPLICATES)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from hakken.core.seeds import derive_seed
+from hakken.core.volume import Volume
 from hakken.imaging.masks import find_mask
 from hakken.imaging.registration import RegistrationResult, register
-from hakken.core.seeds import derive_seed
 from hakken.study import Study
-from hakken.core.volume import Volume
 
 
 @dataclass(frozen=True)

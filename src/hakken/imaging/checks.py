@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
+from hakken.core.problems import Problem
+from hakken.core.volume import Geometry, Points, Volume
 from hakken.imaging.files import read_volume
 from hakken.imaging.lesions import read_lesion_table
-from hakken.core.problems import Problem
 from hakken.study import Study
-from hakken.core.volume import Geometry, Points, Volume
 
 PROBES = 12
 GRID_TOLERANCE = 0.01

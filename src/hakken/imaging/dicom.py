@@ -16,8 +16,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
-from hakken.imaging.suv import suv_factor
 from hakken.core.volume import IDENTITY, Volume
+from hakken.imaging.suv import suv_factor
 
 SERIES, FRAMES, PHOTOMETRIC, MODALITY = "0020|000e", "0028|0008", "0028|0004", "0008|0060"
 PET = "PT"

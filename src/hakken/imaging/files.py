@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.files import replacing
+from hakken.core.volume import Geometry, Volume, triple
 from hakken.imaging.convert import from_image, to_image
 from hakken.imaging.dicom import is_dicom, read_series
-from hakken.core.volume import Geometry, Volume, triple
 
 NIFTI = (".nii.gz", ".nii")
 META = (".mha", ".mhd")

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hakken.core.errors import HakkenError
-from hakken.imaging.prepared import Lesion
 from hakken.core.volume import Geometry, Volume
+from hakken.imaging.prepared import Lesion
 
 Labels = NDArray[np.int16]
 COLUMNS = ("lesion", "x", "y", "z", "diameter_mm")

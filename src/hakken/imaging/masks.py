@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hakken.core.errors import HakkenError
-from hakken.imaging.convert import from_image, to_image
 from hakken.core.volume import Geometry, Volume
+from hakken.imaging.convert import from_image, to_image
 
 Kind = Literal["brain", "body", "nonzero", "none"]
 Modality = Literal["mr", "ct", "pet", "xray", "endoscopy"]

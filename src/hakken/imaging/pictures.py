@@ -6,8 +6,8 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from hakken.imaging.registration import resample
 from hakken.core.volume import Geometry, Volume
+from hakken.imaging.registration import resample
 
 HEIGHT = 360
 GAP = 6

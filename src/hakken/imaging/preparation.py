@@ -16,6 +16,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
+from hakken.core.volume import Geometry, Triple, Volume
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
 from hakken.imaging.lesions import Labels, draw_spheres, keep_each, lesions_of_mask, with_minimum
@@ -23,7 +24,6 @@ from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.registration import resample
 from hakken.study import Channel, Preparation, Study
-from hakken.core.volume import Geometry, Triple, Volume
 
 LIMITS = {"zscore": (-8.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
 PERCENTILES = (1.0, 99.0)

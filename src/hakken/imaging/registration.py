@@ -24,9 +24,9 @@ import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
 from hakken.core.errors import HakkenError
+from hakken.core.volume import Geometry, Points, Volume
 from hakken.imaging.convert import from_image, grid_image, to_image
 from hakken.study import Registration
-from hakken.core.volume import Geometry, Points, Volume
 
 MINIMUM_SAMPLES = 20_000
 MAXIMUM_SAMPLES = 100_000

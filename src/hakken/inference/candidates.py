@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
-from hakken.inference.dense import ScoreMap, at_lattice
 from hakken.core.volume import Geometry
+from hakken.inference.maps import ScoreMap, at_lattice
 
 Floats = NDArray[np.float64]
 SMOOTHING = 0.7  # SD of the Gaussian in lattice steps

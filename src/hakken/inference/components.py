@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.inference.candidates import EVERYWHERE, Candidates
 from hakken.core.volume import Geometry
+from hakken.inference.candidates import EVERYWHERE, Candidates
 
 
 def components(

@@ -12,26 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import pad
 
-from hakken.inference.fragments import DenseNetwork, Triple, triple
+from hakken.inference.fragments import DenseNetwork
+from hakken.inference.maps import ScoreMap, Triple, at_lattice, triple
 from hakken.networks.patch_cnn import PatchClassifier
 
 MIB = 2**20
-
-
-@dataclass(frozen=True, eq=False)
-class ScoreMap:
-    """Probability of a lesion at lattice points: ``array`` (z, y, x), float32.
-
-    Point (i, j, k) lies at voxel ``origin + (i, j, k) * step`` of the image; points outside the mask are 0.
-    """
-
-    array: NDArray[np.float32]
-    origin: Triple
-    step: Triple
-
-    def to_voxel(self, points: NDArray[Any]) -> NDArray[np.float64]:
-        """Return voxels (n, 3) z, y, x of lattice indices (n, 3) z, y, x; fractions are welcome."""
-        return np.asarray(np.asarray(points, float) * self.step + self.origin)
 
 
 class Window(Protocol):
@@ -106,12 +91,6 @@ def score_map(
             logits = dense.logits(block, box.shape).float()
             scores[box.slices] = (1 - torch.softmax(logits, 0)[0]).cpu().numpy()
     return ScoreMap(scores * inside, origin, dense.step)
-
-
-def at_lattice(array: NDArray[Any], origin: Triple, step: Triple) -> NDArray[np.bool_]:
-    """Return a mask (z, y, x) at the lattice points."""
-    every = tuple(slice(start, None, distance) for start, distance in zip(origin, step, strict=True))
-    return np.asarray(array[every]) > 0
 
 
 def exactly(device: torch.device, precision: torch.dtype) -> AbstractContextManager[Any]:

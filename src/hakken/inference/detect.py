@@ -10,7 +10,7 @@ import torch
 from hakken.core.volume import Geometry
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates, extract_candidates
-from hakken.inference.dense import ScoreMap
+from hakken.inference.maps import ScoreMap
 
 
 class Settings(Protocol):

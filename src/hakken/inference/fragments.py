@@ -12,7 +12,6 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,17 +19,11 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from hakken.inference.maps import Triple, triple
 from hakken.networks.patch_cnn import PatchClassifier
 
-Triple = tuple[int, int, int]
 BYTES = 4
 COPIES = 2.5  # a convolution holds its input, its output and, inside the library, reordered copies of both
-
-
-def triple(values: Iterable[int]) -> Triple:
-    """Return three whole numbers as a tuple."""
-    z, y, x = (int(value) for value in values)
-    return (z, y, x)
 
 
 class DirectConvolution(nn.Conv3d):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from hakken.inference.fragments import Triple, triple
+from hakken.inference.maps import Triple, triple
 
 CENTRE = 1 / 8  # SD of the blending weights as a fraction of the window's edge
 LEAST = 1e-3  # weight of a window's corner relative to its centre, so that no voxel is left without weight

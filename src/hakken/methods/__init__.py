@@ -23,14 +23,14 @@ class Needs:
     """What a method learns from.
 
     ``cases``: the kinds of cohort that it knows. ``patches``: whether patches are cut for it beforehand, with ``maps``
-    of the lesions beside the images. ``learns_from``: the training cases that it takes, those ``normal`` ones alone, or
-    ``any``, of which some must have ``lesions``. ``targets``: how many channels it predicts from the others.
+    of the lesions beside the images. ``learns_from``: the training cases that it takes, the ``normal`` ones alone, or
+    ``any``, of which some must have ``lesions``, or ``nothing`` where it draws what it learns from. ``targets``: how many channels it predicts from the others.
     ``gradient``: whether it learns step by step, so that the section `training` means something.
     """
 
     cases: tuple[Literal["images", "items", "none"], ...] = ("images",)
     patches: bool = False
     maps: bool = False
-    learns_from: Literal["lesions", "normal", "any"] = "any"
+    learns_from: Literal["lesions", "normal", "any", "nothing"] = "any"
     targets: int = 0
     gradient: bool = True

@@ -31,8 +31,10 @@ from numpy.typing import NDArray
 from hakken.core.seeds import derive_seed
 
 if TYPE_CHECKING:
+    from hakken.cohort.items import Item
+    from hakken.imaging.cases import Cases
+    from hakken.imaging.prepared import PreparedCase
     from hakken.study import Section, Study
-    from hakken.training.method import Cases
 
 Point = Mapping[str, Any]
 Thresholds = float | NDArray[np.float64]
@@ -143,6 +145,20 @@ class Part:
         return [case.case_id for case in self.cases]
 
     @property
+    def images(self) -> list[PreparedCase]:
+        """The cases, which are images; raises HakkenError where they are not."""
+        from hakken.imaging.cases import image
+
+        return [image(case) for case in self.cases]
+
+    @property
+    def items(self) -> list[Item]:
+        """The cases, which are items; raises HakkenError where they are not."""
+        from hakken.imaging.cases import item
+
+        return [item(case) for case in self.cases]
+
+    @property
     def patients(self) -> list[str]:
         """The patient of each case; the case itself where nobody says."""
         return [case.patient or case.case_id for case in self.cases]
@@ -181,3 +197,17 @@ class Replicates:
 def in_order(cases: Sequence[Any]) -> list[Any]:
     """Return cases in the order of their ids, in which everything is measured."""
     return sorted(cases, key=lambda case: str(case.case_id))
+
+
+def chosen_words(point: Mapping[str, Any], unit: str = "false positives per case") -> str:
+    """Return in words what an operating point was chosen by: `for 8.4 false positives per case`, `by the Youden index`.
+
+    >>> chosen_words({"chosen_by": "sensitivity:0.9"})
+    'for a sensitivity of 0.9'
+    """
+    if point.get("chosen_by") == "case_scores":
+        return "by the scores of the cases"
+    if "chosen_by" not in point:
+        return f"for {point['chosen_for']:g} {unit}"
+    kind, _, level = str(point["chosen_by"]).partition(":")
+    return f"for a {kind} of {level}" if level else "by the Youden index"

@@ -18,7 +18,8 @@ from pydantic import Field, field_validator
 
 from hakken.core.names import nearest
 from hakken.core.tables import Cell, read_table, write_table
-from hakken.evaluation import findings, measure as evaluation
+from hakken.evaluation import findings
+from hakken.evaluation import measure as evaluation
 from hakken.evaluation.bootstrap import resample
 from hakken.evaluation.findings import Findings
 from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
@@ -28,7 +29,7 @@ from hakken.evaluation.operating import false_at, found_at
 from hakken.evaluation.strata import diameter_ranges, proportion
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
-from hakken.outcomes import Measured, Part, Replicates, Row, Table
+from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
 from hakken.study import Positive, Section
 
 FILE = "candidates.csv"
@@ -94,11 +95,29 @@ def words(settings: Section) -> str:
 def write(folder: Path, found: Predictions, part: Part) -> None:
     """Write the candidates of a part, highest score first, with the lesion that each lies in."""
     rows = [
-        row
-        for case in part.cases
-        for row in candidate_rows(case.case_id, found[case.case_id], labels_of(found, case))
+        row for case in part.images for row in candidate_rows(case.case_id, found[case.case_id], labels_of(found, case))
     ]
     write_table(folder / FILE, COLUMNS, rows)
+
+
+ENDINGS = (".csv",)
+SHOWN = 10
+
+
+def save_one(path: Path, found: Candidates, case: PreparedCase, point: Mapping[str, Any] | None) -> Iterator[str]:
+    """Write the candidates of a new case as a table, and yield lines on the best, and on those that reach the ``point``."""
+    write_table(path, COLUMNS, candidate_rows(case.case_id, found))
+    yield f"{path}: {len(found)} candidates of {case.case_id}; mm, LPS, scanner space of the reference channel"
+    if len(found):
+        yield f"{'candidate':>9}{'x':>9}{'y':>9}{'z':>9}{'score':>9}{'volume_mm3':>12}"
+    best = zip(found.xyz[:SHOWN].tolist(), found.score.tolist(), found.volume_mm3.tolist(), strict=False)
+    for number, ((x, y, z), score, volume) in enumerate(best, start=1):
+        yield f"{number:>9}{x:>9.1f}{y:>9.1f}{z:>9.1f}{score:>9.4f}{volume:>12.1f}"
+    if len(found) > SHOWN:
+        yield f"{'…':>9}  {len(found) - SHOWN} more in the table"
+    if point is not None and point.get("threshold") is not None:
+        reached = int((found.score >= point["threshold"]).sum())
+        yield f"{reached} reach the frozen threshold {point['threshold']:.4g}, chosen on validation {chosen_words(point)}"
 
 
 def candidate_rows(
@@ -135,7 +154,7 @@ def read(folder: Path, part: Part) -> Predictions:
     lesion = table.numbers("lesion", empty=True)
     known_lesion = not np.isnan(lesion).any()
     found = {}
-    for number, case in enumerate(part.cases):
+    for number, case in enumerate(part.images):
         rows = index == number
         labels = lesion[rows].astype(np.int64) if known_lesion else None
         voxel = case.geometry.to_voxel(xyz[rows]) if rows.any() else np.zeros((0, 3))
@@ -146,7 +165,9 @@ def read(folder: Path, part: Part) -> Predictions:
 def objective(found: Predictions, part: Part) -> float:
     """Return the partial AUC of the FROC."""
     settings = _own(part.settings)
-    return area(marks_of(found, part.cases), lesions_of(part.cases), cases_of(part), settings.maximum_fp, settings.hit)
+    return area(
+        marks_of(found, part.images), lesions_of(part.images), cases_of(part), settings.maximum_fp, settings.hit
+    )
 
 
 def replicates(tables: Sequence[Predictions], part: Part, seed: int) -> Replicates:
@@ -191,7 +212,7 @@ def measure(found: Predictions, part: Part) -> Measured:
             "curve": Table(CURVE, tuple(_curve_rows(measurement))),
             "lesions": Table(LESIONS, tuple(_lesion_rows(found, part, threshold))),
             "strata": Table(STRATA, tuple(strata)),
-            "replicates": Table(REPLICATES, tuple((value,) for value in measurement.replicates["partial AUC"].tolist())),
+            "replicates": Table(REPLICATES, tuple(zip(measurement.replicates["partial AUC"].tolist(), strict=True))),
         },
     )
 
@@ -201,7 +222,7 @@ def cases_of(part: Part) -> findings.Cases:
     return findings.Cases.of(part.case_ids, [case.patient for case in part.cases])
 
 
-def lesions_of(cases: Sequence[Any]) -> findings.Lesions:
+def lesions_of(cases: Sequence[PreparedCase]) -> findings.Lesions:
     """Return the lesions of prepared cases, by index of the case."""
     rows = [(number, lesion) for number, case in enumerate(cases) for lesion in case.lesions]
     return findings.Lesions.of(
@@ -213,7 +234,7 @@ def lesions_of(cases: Sequence[Any]) -> findings.Lesions:
     )
 
 
-def marks_of(found: Predictions, cases: Sequence[Any]) -> findings.Candidates:
+def marks_of(found: Predictions, cases: Sequence[PreparedCase]) -> findings.Candidates:
     """Return the candidates of each case as evaluation takes them, with the lesion that each lies in."""
     marks = [found[case.case_id] for case in cases]
     labels = [labels_of(found, case) for case in cases]
@@ -228,7 +249,7 @@ def marks_of(found: Predictions, cases: Sequence[Any]) -> findings.Candidates:
 
 def findings_of(found: Predictions, part: Part) -> Findings:
     """Return cases, lesions and candidates of a part."""
-    return Findings(cases_of(part), lesions_of(part.cases), marks_of(found, part.cases))
+    return Findings(cases_of(part), lesions_of(part.images), marks_of(found, part.images))
 
 
 def _own(settings: Section) -> Settings:
@@ -258,6 +279,7 @@ def _threshold(measurement: evaluation.Measurement, part: Part) -> Any:
         return part.points["candidates"]
     if wanted == BY_CASES:
         return part.points.get(BY_CASES)
+    assert isinstance(wanted, float)
     return evaluation.own_threshold(measurement, wanted)
 
 

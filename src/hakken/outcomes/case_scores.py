@@ -102,15 +102,18 @@ def measure(found: Predictions, part: Part) -> Measured:
         moved = CaseScores(scored.cases, scored.abnormal, scored.score - np.asarray(threshold))
         details["operating_point"] = _measured(moved, settings.operating_rule, part, 0.0).as_dict()["operating_point"]
     point, level = details["operating_point"], measured.threshold if threshold is None else threshold
-    main = Row("AUC of the cases", **area_of(details))
-    shares = [Row(spoken, point[name]["value"], **point[name]["wilson"], digits=2) for name, spoken in SHARES.items()]
+    main = _area(details)
+    shares = [_share(spoken, point[name]) for name, spoken in SHARES.items()]
     called = None if level is None else scored.score >= np.asarray(level, float)
     return Measured(
         objective=main,
         rows=(main, *shares),
         intervals="95 % intervals: DeLong, Wilson",
         counts=details["counts"],
-        point={"chosen_by": settings.operating_rule, "threshold": None if level is None or np.ndim(level) else float(level)},
+        point={
+            "chosen_by": settings.operating_rule,
+            "threshold": None if level is None or np.ndim(level) else float(level),
+        },
         warnings=tuple(f"roc: {line}" for line in measured.warnings),
         details=details,
         tables={
@@ -148,6 +151,24 @@ def _curve_rows(curve: Mapping[str, Any] | None) -> Iterator[tuple[Cell, ...]]:
     band = {name: [np.nan if value is None else value for value in values] for name, values in curve["band"].items()}
     low, high = (np.interp(curve["fpr"], band["fpr"], band[end]).tolist() for end in ("low", "high"))
     yield from zip(curve["threshold"], curve["fpr"], curve["tpr"], low, high, strict=True)
+
+
+def _area(details: Mapping[str, Any]) -> Row:
+    entry = area_of(details)
+    return Row("AUC of the cases", entry["value"], entry["low"], entry["high"])
+
+
+def spoken(found: float, point: Mapping[str, Any] | None) -> list[str]:
+    """Return a line on the score of a new case, and on which side of the ``point`` it lies."""
+    if point is None or point.get("threshold") is None:
+        return [f"score of the case {found:.4g}"]
+    side = "abnormal" if found >= point["threshold"] else "normal"
+    return [f"score of the case {found:.4g}: {side} by the frozen threshold {point['threshold']:.4g}"]
+
+
+def _share(spoken: str, entry: Mapping[str, Any]) -> Row:
+    low, high = entry["wilson"]["low"], entry["wilson"]["high"]
+    return Row(spoken, entry["value"], low, high, digits=2)
 
 
 def _case_rows(scored: CaseScores, called: Any) -> Iterator[tuple[Cell, ...]]:

@@ -38,12 +38,12 @@ def write(folder: Path, found: Predictions, part: Part) -> None:
 
 def read(folder: Path, part: Part) -> Predictions:
     """Return mean and sigma of a part, memory-mapped; raises HakkenError naming a file that does not fit its case."""
-    return read_arrays(folder / FOLDER, {case.case_id: (2, *case.geometry.shape_zyx) for case in part.cases})
+    return read_arrays(folder / FOLDER, {case.case_id: (2, *case.geometry.shape_zyx) for case in part.images})
 
 
 def measure(found: Predictions, part: Part) -> Measured:
     """Measure z on the cases that have no lesion; raises HakkenError where every case has one."""
-    cases = [case for case in part.cases if not case.lesions]
+    cases = [case for case in part.images if not case.lesions]
     if not cases:
         raise HakkenError("every case has a lesion; the calibration of z needs cases without")
     z = [z_of(case, part.study, found)[case.mask() > 0] for case in cases]

@@ -24,7 +24,7 @@ from hakken.evaluation.optimism import replicated
 from hakken.evaluation.overlap import Overlap, measure_overlap
 from hakken.evaluation.segmentation import Mean, dice, mean_over_cases, weighted_means
 from hakken.imaging.prepared import PreparedCase
-from hakken.outcomes import Measured, Part, Replicates, Row, Table
+from hakken.outcomes import Measured, Part, Point, Replicates, Row, Table
 from hakken.study import Section
 
 FILE = "masks.csv"
@@ -55,7 +55,7 @@ def words(settings: Section) -> str:
 def write(folder: Path, found: Predictions, part: Part) -> None:
     """Write the masks of a part."""
     rows: list[tuple[Cell, ...]] = []
-    for case in part.cases:
+    for case in part.images:
         for name, mask in found[case.case_id].items():
             rows += [(case.case_id, name, *run) for run in runs_of(mask).tolist() or [(0, 0)]]
     write_table(folder / FILE, COLUMNS, rows)
@@ -67,7 +67,7 @@ def read(folder: Path, part: Part) -> Predictions:
     Raises HakkenError naming the row of an unknown case, and a case that lacks a mask or whose runs do not fit.
     """
     table = read_table(folder / FILE, COLUMNS)
-    known = {case.case_id: case.geometry.shape_zyx for case in part.cases}
+    known = {case.case_id: case.geometry.shape_zyx for case in part.images}
     start, length = (table.numbers(column).astype(np.int64) for column in ("start", "length"))
     runs: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for number, (case_id, name) in enumerate(zip(table.cells["case_id"], table.cells["mask"], strict=True)):
@@ -92,7 +92,7 @@ def objective(found: Predictions, part: Part) -> float:
 
     Raises HakkenError where there is none at all.
     """
-    values = [dice(truth_of(case), mask) for case in part.cases for mask in found[case.case_id].values()]
+    values = [dice(truth_of(case), mask) for case in part.images for mask in found[case.case_id].values()]
     defined = [value for value in values if value is not None]
     if not defined:
         raise HakkenError("no validation case has a lesion or a mask, so there is no Dice to maximise")
@@ -102,14 +102,14 @@ def objective(found: Predictions, part: Part) -> float:
 def replicates(tables: Sequence[Predictions], part: Part, seed: int) -> Replicates:
     """Return the mean Dice of each model on the same resamples of the patients."""
     values = np.stack([_all_dice(found, part) for found in tables])  # (models, masks x cases)
-    patient = np.tile(part.patient_index, values.shape[1] // len(part.cases))
+    patient = np.tile(part.patient_index, values.shape[1] // len(part.images))
     found, drawn, skipped = replicated(lambda weights: weighted_means(values, weights), patient, part.resamples, seed)
     return Replicates(found, drawn, part.resamples, skipped, seed)
 
 
 def measure(found: Predictions, part: Part) -> Measured:
     """Measure the masks of each name: means over the cases, strata, and every case in a table."""
-    measured = {name: [_measure(case, found[case.case_id][name]) for case in part.cases] for name in names_of(found)}
+    measured = {name: [_measure(case, found[case.case_id][name]) for case in part.images] for name in names_of(found)}
     by_name = {name: _means(part, overlaps) for name, overlaps in measured.items()}
     values = np.concatenate([_values(overlaps, "dice") for overlaps in measured.values()])
     overall = _mean(part, values, np.tile(part.patient_index, len(measured)))
@@ -126,12 +126,31 @@ def measure(found: Predictions, part: Part) -> Measured:
         counts={
             "cases": len(part.cases),
             "patients": len(set(part.patients)),
-            "lesions": sum(len(case.lesions) for case in part.cases),
+            "lesions": sum(len(case.lesions) for case in part.images),
         },
         warnings=tuple([*_warnings(by_name, overall), *_lacking(part)]),
         details={"masks": by_name, "strata": strata},
         tables={"cases": Table(CASES, tuple(_case_rows(measured, part)))},
     )
+
+
+ENDINGS = (".nii.gz", ".nii", ".mha")
+
+
+def save_one(path: Path, found: Mapping[str, Mask], case: PreparedCase, point: Point | None) -> Iterator[str]:
+    """Write the first mask of a new case as an image on the grid of its reference channel, and yield a line on it."""
+    import SimpleITK as sitk
+
+    from hakken.core.volume import Volume
+    from hakken.imaging.files import write_volume
+    from hakken.imaging.registration import resample
+
+    name, mask = next(iter(found.items()))
+    prepared = Volume.on(case.geometry, mask.astype(np.uint8))
+    whole = resample(prepared, case.source_geometry, sitk.Transform(), nearest=True).array
+    write_volume(path, Volume.on(case.source_geometry, whole.astype(np.uint8)))
+    by = f" by {name}" if name else ""
+    yield f"{path}: mask of {case.case_id}{by}, {int((whole > 0).sum())} voxels of {whole.size}; grid of the reference"
 
 
 def runs_of(mask: Mask) -> Runs:
@@ -167,7 +186,7 @@ def truth_of(case: PreparedCase) -> Mask:
 
 def _all_dice(found: Predictions, part: Part) -> Floats:
     """Return the Dice of each mask and case (masks x cases,), the cases of the first mask first; NaN where none."""
-    values = [dice(truth_of(case), found[case.case_id][name]) for name in names_of(found) for case in part.cases]
+    values = [dice(truth_of(case), found[case.case_id][name]) for name in names_of(found) for case in part.images]
     return np.array([np.nan if value is None else value for value in values], float)
 
 
@@ -205,7 +224,7 @@ def _strata(part: Part, found: Sequence[Overlap]) -> list[dict[str, Any]]:
     """Return the mean Dice of the first mask for each value of the columns that the study names, and of each fold."""
     values, patient, strata = _values(found, "dice"), part.patient_index, []
     columns = {
-        column: np.array([case.columns.get(column, "") for case in part.cases])
+        column: np.array([case.columns.get(column, "") for case in part.images])
         for column in part.study.evaluation.strata
     }
     if part.folds is not None:
@@ -220,7 +239,7 @@ def _strata(part: Part, found: Sequence[Overlap]) -> list[dict[str, Any]]:
 
 def _case_rows(measured: Mapping[str, Sequence[Overlap]], part: Part) -> Iterator[tuple[Cell, ...]]:
     for name, overlaps in measured.items():
-        for case, one in zip(part.cases, overlaps, strict=True):
+        for case, one in zip(part.images, overlaps, strict=True):
             found = one.as_dict()
             yield (case.case_id, case.patient, name, *(found[column] for column in CASES[3:]))
 
@@ -230,7 +249,7 @@ def _lacking(part: Part) -> list[str]:
     return [
         f"no stratum by {column}: the case table has no such column"
         for column in part.study.evaluation.strata
-        if not any(case.columns.get(column) for case in part.cases)
+        if not any(case.columns.get(column) for case in part.images)
     ]
 
 

@@ -12,7 +12,6 @@ from hakken.outcomes import Measured, Part
 from hakken.outcomes._arrays import Predictions, read_arrays, write_arrays
 from hakken.study import Section
 
-
 FOLDER = "score_maps"
 FIGURES = ("anomalies",)
 MEASURED_ON = ()
@@ -29,7 +28,7 @@ def write(folder: Path, found: Predictions, part: Part) -> None:
 
 def read(folder: Path, part: Part) -> Predictions:
     """Return the maps of a part, memory-mapped; raises HakkenError naming one that does not fit its case."""
-    shapes = {case.case_id: case.geometry.shape_zyx for case in part.cases}
+    shapes = {case.case_id: case.geometry.shape_zyx for case in part.images}
     return read_arrays(folder / FOLDER, shapes)
 
 

@@ -1,4 +1,4 @@
-"""Cases and where an autoencoder errs in them: a slice through the worst patch, and the error of each voxel over it."""
+"""Cases and where they are abnormal: a slice through the highest score, and the score of each voxel over it."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ COLOURS = "inferno"
 
 @dataclass(frozen=True, eq=False)
 class CaseInput:
-    """One case: slice and error (rows, columns), size in mm, lesions, the patch and what stands below.
+    """One case: slice and scores (rows, columns), size in mm, lesions, a patch and what stands below.
 
     ``window`` are the grey values of black and white; ``lesions`` (rows, columns) is true inside a lesion; ``patch`` is
-    left, top, width and height of the worst patch in mm from the upper left corner.
+    left, top, width and height of the patch around the highest score, in mm from the upper left corner, or None.
     """
 
     abnormal: bool
     image: NDArray[np.floating[Any]]
-    error: NDArray[np.floating[Any]]
+    scores: NDArray[np.floating[Any]]
     lesions: NDArray[np.bool_]
     width_mm: float
     height_mm: float
     window: tuple[float, float]
-    patch: tuple[float, float, float, float]
+    patch: tuple[float, float, float, float] | None
     caption: tuple[str, str]
 
 
@@ -51,7 +51,7 @@ class CaseInput:
 class AnomaliesInput:
     """Cases in the order to draw them, how many abnormal and normal ones there are, and a line on what is shown.
 
-    ``highest`` is the error at the upper end of the colours.
+    ``highest`` is the score at the upper end of the colours.
     """
 
     cases: tuple[CaseInput, ...]
@@ -87,10 +87,10 @@ def _block(figure: Figure, top: float, cases: Sequence[CaseInput], highest: floa
     for number, case in enumerate(cases):
         row, column = divmod(number, PAIRS)
         left, bottom = 0.1 + STEP * column, top - row * (TILE + CAPTION) - TILE
-        plain, errors = (place(figure, left + shift, bottom, TILE, TILE) for shift in (0, TILE + GAP))
+        plain, covered = (place(figure, left + shift, bottom, TILE, TILE) for shift in (0, TILE + GAP))
         _slice(plain, case)
-        _slice(errors, case)
-        _errors(errors, case, highest)
+        _slice(covered, case)
+        _scores(covered, case, highest)
         _marks(plain, case)
         for line, text in enumerate(case.caption):
             colour = VERMILLION if line and text.endswith("wrongly") else INK
@@ -107,18 +107,19 @@ def _slice(axes: Axes, case: CaseInput) -> None:
     axes.set_anchor("W")
 
 
-def _errors(axes: Axes, case: CaseInput, highest: float) -> None:
-    """Lay the errors over a slice, the more opaque the higher."""
-    strength = np.clip(case.error / highest, 0, 1)
+def _scores(axes: Axes, case: CaseInput, highest: float) -> None:
+    """Lay the scores over a slice, the more opaque the higher."""
+    strength = np.clip(case.scores / highest, 0, 1)
     extent = (0.0, case.width_mm, case.height_mm, 0.0)
     opacity = np.clip(1.6 * strength, 0, 1)
     axes.imshow(strength, extent=extent, cmap=COLOURS, vmin=0, vmax=1, alpha=opacity, aspect="equal")
 
 
 def _marks(axes: Axes, case: CaseInput) -> None:
-    """Outline the lesions and the worst patch."""
-    left, top, width, height = case.patch
-    axes.add_patch(Rectangle((left, top), width, height, fill=False, ec=PATCH, lw=0.9))
+    """Outline the lesions and the patch."""
+    if case.patch is not None:
+        left, top, width, height = case.patch
+        axes.add_patch(Rectangle((left, top), width, height, fill=False, ec=PATCH, lw=0.9))
     if case.lesions.any():
         rows, columns = case.lesions.shape
         x, y = (np.arange(columns) + 0.5) * case.width_mm / columns, (np.arange(rows) + 0.5) * case.height_mm / rows
@@ -132,4 +133,4 @@ def _scale(figure: Figure, highest: float) -> None:
     bar.set_ticks([0, highest], labels=["0", f"{highest:.2g}"])
     bar.outline.set_linewidth(0.4)
     axes.tick_params(labelsize=5.5, length=1.5, pad=1)
-    write(figure, TWO_COLUMNS - 1.55, 0.45, "squared error", fontsize=5.8, ha="right")
+    write(figure, TWO_COLUMNS - 1.55, 0.45, "score of a voxel", fontsize=5.8, ha="right")

@@ -37,10 +37,10 @@ class Calibrated:
 
 @dataclass(frozen=True, eq=False)
 class CalibrationInput:
-    """Test first, validation after it; the z ``threshold`` of candidates, the goals, and lines to write below."""
+    """Test first, validation after it; the z ``threshold`` of candidates or None, the goals, and lines below."""
 
     parts: tuple[Calibrated, ...]
-    threshold: float
+    threshold: float | None
     mean_within: float
     sd_within: float
     lines: tuple[str, ...]
@@ -72,7 +72,8 @@ def _density(axes: Axes, given: CalibrationInput) -> None:
         middle, density = _coarse(part)
         shown = (np.abs(middle) < REACH) & (density > 0)
         axes.plot(middle[shown], density[shown], color=colour, linestyle=line, linewidth=1.2, zorder=3)
-    axes.axvline(given.threshold, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)))
+    if given.threshold is not None:
+        axes.axvline(given.threshold, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)))
     axes.set_yscale("log")
     axes.set_xlim(-REACH, REACH)
     axes.set_ylim(LEAST, 1)

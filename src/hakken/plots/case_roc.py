@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,14 +10,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hakken.evaluation.roc_bootstrap import GRID
-from hakken.plots.froc import LINES
-from hakken.plots.numbers import write_numbers
+from hakken.plots.froc import LINES, Role
+from hakken.plots.numbers import height_of, write_numbers
 from hakken.plots.style import GREY, TWO_COLUMNS, Origin, new_figure, place, style
 
 Floats = NDArray[np.float64]
 COLUMNS = (3.95, 4.8, 5.98)
 WIDTH = 62
-Role = Literal["test", "validation", "default"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +46,9 @@ class CaseRocInput:
 def draw_case_roc(given: CaseRocInput) -> Figure:
     """Draw the curves on the left and their numbers on the right."""
     with style():
-        figure = new_figure(TWO_COLUMNS, 3.7, given.origin)
-        axes = place(figure, 0.5, 0.62, 2.9, 2.9)
+        height = height_of(given.table, given.operating, given.notes, WIDTH)
+        figure = new_figure(TWO_COLUMNS, height, given.origin)
+        axes = place(figure, 0.5, height - 3.08, 2.9, 2.9)
         _frame(axes)
         for curve in given.curves:
             _curve(axes, curve)
@@ -62,10 +61,10 @@ def draw_case_roc(given: CaseRocInput) -> Figure:
 
 
 def _curve(axes: Axes, curve: CurveInput) -> None:
-    """Draw one curve between its corners; the untuned default has neither band nor operating point."""
+    """Draw one curve between its corners; what stands beside the selected model has no band and no operating point."""
     look = LINES[curve.role]
     axes.plot(curve.fpr, curve.tpr, **look, label=curve.label, clip_on=False)
-    if curve.role == "default":
+    if curve.role not in ("test", "validation"):
         return
     banded = np.isfinite(curve.low)
     alpha = 0.18 if curve.role == "test" else 0.10

@@ -29,7 +29,7 @@ class MatrixInput:
 
 
 def draw_matrices(panels: Sequence[MatrixInput], note: str, origin: Origin) -> Figure:
-    """Draw up to two matrices; ``note`` says which network it is and what it started from."""
+    """Draw up to two matrices; ``note`` says which model it is and what it started from."""
     with style():
         figure = new_figure(TWO_COLUMNS, 4.3, origin)
         for number, panel in enumerate(panels):
@@ -55,4 +55,4 @@ def _panel(axes: Axes, panel: MatrixInput) -> None:
     for spine in axes.spines.values():
         spine.set_visible(True)
     axes.set_xlabel("Called")
-    axes.set_ylabel("Histology")
+    axes.set_ylabel("Truth")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hakken.plots.numbers import write_numbers
+from hakken.plots.numbers import height_of, write_numbers
 from hakken.plots.style import (
     BLUE,
     DARK_ORANGE,
@@ -34,6 +35,9 @@ LINES: dict[str, Any] = {
     "default": {"color": ORANGE, "linewidth": 1.0, "zorder": 2},
     "baseline": {"color": GREEN, "linewidth": 1.0, "linestyle": (0, (2, 1)), "zorder": 2},
 }
+
+WRAP = 18
+"""Letters of a curve's name that fit between the curves and the table."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +68,9 @@ class FrocInput:
 def draw_froc(given: FrocInput) -> Figure:
     """Draw the curves on the left and their numbers on the right."""
     with style():
-        figure = new_figure(TWO_COLUMNS, 3.7, given.origin)
-        axes = place(figure, 0.5, 0.68, 3.2, 2.8)
+        height = height_of(given.table, given.operating, given.notes)
+        figure = new_figure(TWO_COLUMNS, height, given.origin)
+        axes = place(figure, 0.5, height - 3.02, 3.2, 2.8)
         for curve in given.curves:
             _curve(axes, curve, given.maximum_fp)
         _labels(axes, given)
@@ -100,9 +105,11 @@ def _curve(axes: Axes, curve: CurveInput, most: float) -> None:
 def _labels(axes: Axes, given: FrocInput) -> None:
     """Write each curve's name at its right end, moved apart where they meet."""
     ends = [float(np.interp(given.maximum_fp, curve.fp_per_case, curve.sensitivity)) for curve in given.curves]
-    for curve, y in zip(given.curves, spread(ends, 0.055, 0.02, 1.0), strict=True):
+    labels = [textwrap.fill(curve.label, WRAP) for curve in given.curves]
+    gap = 0.055 if not any("\n" in label for label in labels) else 0.09
+    for curve, label, y in zip(given.curves, labels, spread(ends, gap, 0.02, 1.0), strict=True):
         axes.annotate(
-            curve.label,
+            label,
             (given.maximum_fp, y),
             xytext=(5, 0),
             textcoords="offset points",

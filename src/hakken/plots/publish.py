@@ -9,8 +9,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from hakken.core.errors import HakkenError
-from hakken.plots.style import style
 from hakken.core.files import replacing, write_json
+from hakken.plots.style import style
 
 # Neither dates nor versions: a figure drawn again from the same numbers is the same file.
 METADATA: dict[str, dict[str, None]] = {

@@ -18,7 +18,7 @@ from hakken.plots.slots import coarsest_unit
 from hakken.plots.style import DARK_ORANGE, GREY, INK, ORANGE, TWO_COLUMNS, Origin, new_figure, place, style, write
 from hakken.training.scaling import Scaled, efficiency, speed
 
-LEFT, WIDE, HIGH = 0.62, 2.35, 1.9
+LEFT, WIDE, HIGH = 0.75, 2.35, 1.9
 SECOND = LEFT + WIDE + 0.75
 TABLE_ROW, NOTE, WRAP = 0.15, 0.11, 150
 HEADS = ("processes", "nodes", "patches/s", "speed", "efficiency", "best score", "time")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -26,18 +24,29 @@ from hakken.plots.style import (
     spread,
     style,
 )
-from hakken.search.course import TimedTrial, best_so_far, duration, finishing_order, utilisation
+from hakken.search.course import TimedTrial, average, by_trials, duration, finishing_order, utilisation
 
 
 @dataclass(frozen=True)
 class SearchInput:
-    """Trials of a sweep with ``slots`` at once; the untuned default's objective; what the objective is called."""
+    """Trials with ``slots`` at once; the untuned default's objective; what the objective is called.
+
+    ``folds`` (n,) says which fold each trial is of where there is a search for each; the trials have distinct numbers.
+    """
 
     trials: tuple[TimedTrial, ...]
     slots: int
     default: float | None
     objective: str
     origin: Origin
+    folds: tuple[int, ...] = ()
+
+    @property
+    def sweeps(self) -> list[list[TimedTrial]]:
+        """The trials of each fold, in the order in which they finished."""
+        folds = self.folds or (0,) * len(self.trials)
+        pairs = list(zip(folds, self.trials, strict=True))
+        return [finishing_order([trial for own, trial in pairs if own == fold]) for fold in sorted(set(folds))]
 
 
 def draw_search(given: SearchInput) -> Figure:
@@ -51,23 +60,25 @@ def draw_search(given: SearchInput) -> Figure:
 
 
 def _course(axes: Axes, given: SearchInput) -> None:
-    """Draw each trial at its place in the order of finishing, and the best so far."""
-    order = finishing_order(given.trials)
-    places = np.arange(1, len(order) + 1)
-    best = best_so_far(order)
-    axes.plot(places, best, drawstyle="steps-post", color=BLUE, zorder=3)
-    known = [trial.objective for trial in order if trial.objective is not None]
+    """Draw each trial at its place in the order of finishing, and the best so far: over folds its mean and range."""
+    sweeps = given.sweeps
+    best = average([by_trials(sweep) for sweep in sweeps])
+    axes.plot(best.at, best.mean, drawstyle="steps-post", color=BLUE, zorder=3)
+    if len(sweeps) > 1:
+        axes.fill_between(best.at, best.low, best.high, step="post", color=BLUE, alpha=0.1, linewidth=0)
+    known = [trial.objective for trial in given.trials if trial.objective is not None]
     low, high = _range([*known, *([] if given.default is None else [given.default])])
-    _points(axes, order, low)
+    for sweep in sweeps:
+        _points(axes, sweep, low)
     if given.default is not None:
         axes.axhline(given.default, color=ORANGE, linewidth=1, linestyle=(0, (4, 2)), zorder=2)
-    axes.set_xlim(0.4, len(order) + 0.6)
+    axes.set_xlim(0.4, max((len(sweep) for sweep in sweeps), default=0) + 0.6)
     axes.set_ylim(low, high)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.6)
-    axes.set_xlabel("Trials, in the order in which they finished")
+    axes.set_xlabel("Trials" + (" of a fold" if len(sweeps) > 1 else "") + ", in the order in which they finished")
     axes.set_ylabel(given.objective)
-    _course_labels(axes, given, order, best)
+    _course_labels(axes, given, float(best.mean[-1]) if len(best.mean) else None)
 
 
 def _points(axes: Axes, order: Sequence[TimedTrial], low: float) -> None:
@@ -82,16 +93,17 @@ def _points(axes: Axes, order: Sequence[TimedTrial], low: float) -> None:
     axes.plot(bare, [low] * len(bare), "x", color=VERMILLION, ms=4.5, mew=1.2, zorder=4, clip_on=False)
 
 
-def _course_labels(axes: Axes, given: SearchInput, order: Sequence[TimedTrial], best: Sequence[float]) -> None:
-    """Name the lines at their right ends and the winning trial at its point."""
+def _course_labels(axes: Axes, given: SearchInput, best: float | None) -> None:
+    """Name the lines at their right ends, and the winning trial of a single search at its point."""
     low, high = axes.get_ylim()
-    names = []
-    if best and math.isfinite(best[-1]):
-        names.append((best[-1], f"best {best[-1]:.3f}", BLUE))
-        _winner(axes, order, best[-1])
+    names, sweeps = [], given.sweeps
+    if best is not None:
+        names.append((best, f"best {best:.3f}" + (f"\nmean of {len(sweeps)} folds" if len(sweeps) > 1 else ""), BLUE))
+    if best is not None and len(sweeps) == 1:
+        _winner(axes, sweeps[0], best)
     if given.default is not None:
         names.append((given.default, f"untuned\ndefault {given.default:.3f}", DARK_ORANGE))
-    pruned, failed = (sum(trial.state == state for trial in order) for state in ("pruned", "failed"))
+    pruned, failed = (sum(trial.state == state for trial in given.trials) for state in ("pruned", "failed"))
     names += [(low + 0.12 * (high - low), f"{pruned} pruned\n(hollow)", GREY)] if pruned else []
     names += [(low, f"{failed} failed", VERMILLION)] if failed else []
     places = spread([value for value, _, _ in names], 0.14 * (high - low), low, high)
@@ -131,7 +143,7 @@ def _slots(axes: Axes, given: SearchInput) -> None:
     span = duration(given.trials) or 1.0
     rows = rows_of(given.trials, given.slots)
     seconds, unit = unit_of(span)
-    draw_slots(axes, given.trials, given.slots, span, unit=seconds, numbered=True)
+    draw_slots(axes, given.trials, given.slots, span, unit=seconds, numbered=len(given.sweeps) == 1)
     axes.set_yticks([0, rows - 1] if rows > 1 else [0], ["1", str(rows)] if rows > 1 else ["1"])
     axes.tick_params(axis="y", length=0)
     axes.set_ylabel("Slot")

@@ -35,7 +35,7 @@ APART = {"once": 1.0, "tuned": 1.02, "apart": 0.98}
 
 COLOURS = {"once": BLUE, "tuned": GREEN, "apart": ORANGE}
 MARKERS = {"once": "o", "tuned": "^", "apart": "s"}
-HEADS = ("", "Dice", "above threshold", "weights", "mult-adds", "memory", "latency")
+HEADS = ("", "Dice", "above baseline", "weights", "mult-adds", "memory", "latency")
 COLUMNS = (0.1, 1.18, 2.0, 2.88, 3.29, 3.78, 4.2)
 
 
@@ -61,24 +61,34 @@ class Family:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """The name of what has learnt nothing, and its mean Dice with its interval."""
+
+    label: str
+    dice: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
 class SizesInput:
-    """What to draw: families, the mean Dice of the trivial baseline with its interval and name, and notes."""
+    """What to draw: families, baselines, of which sizes are compared with the first, and notes."""
 
     families: tuple[Family, ...]
-    baseline: tuple[float | None, float | None, float | None]
-    baseline_label: str
+    baselines: tuple[Baseline, ...]
     notes: tuple[str, ...]
     origin: Origin
 
 
 def draw_sizes(given: SizesInput) -> Figure:
     """Draw mean Dice against multiply-adds, and the same numbers as a table."""
-    lines = 1 + sum(1 + len(family.points) for family in given.families) + 1
+    lines = 1 + sum(1 + len(family.points) for family in given.families) + 2 * len(given.baselines) - 1
     height = max(HIGH + 0.75, 0.45 + LINE * lines) + 0.18 + 0.11 * len(given.notes)
     with style():
         figure = new_figure(TWO_COLUMNS, height, given.origin)
         axes = place(figure, LEFT, height - HIGH - 0.2, WIDE, HIGH)
-        _baseline(axes, given)
+        for baseline in given.baselines:
+            _baseline(axes, baseline)
         for family in given.families:
             _family(axes, family)
         _dress(axes, given.families)
@@ -99,13 +109,12 @@ def _family(axes: Axes, family: Family) -> None:
             axes.plot([place_of] * 2, [point.low, point.high], color=colour, lw=0.8, alpha=0.6, zorder=2)
 
 
-def _baseline(axes: Axes, given: SizesInput) -> None:
-    value, low, high = given.baseline
-    if value is None:
+def _baseline(axes: Axes, baseline: Baseline) -> None:
+    if baseline.dice is None:
         return
-    axes.axhline(value, color=GREY, lw=0.9, ls=(0, (4, 2)), zorder=1)
-    if low is not None and high is not None:
-        axes.axhspan(low, high, color=GREY, alpha=0.12, lw=0, zorder=0)
+    axes.axhline(baseline.dice, color=GREY, lw=0.9, ls=(0, (4, 2)), zorder=1)
+    if baseline.low is not None and baseline.high is not None:
+        axes.axhspan(baseline.low, baseline.high, color=GREY, alpha=0.12, lw=0, zorder=0)
 
 
 def _dress(axes: Axes, families: Sequence[Family]) -> None:
@@ -136,10 +145,13 @@ def _table(figure: Figure, top: float, given: SizesInput) -> None:
             cells = (point.label, interval_text(point.dice, point.low, point.high), *point.cells)
             for column, cell in zip(COLUMNS, cells, strict=True):
                 write(figure, left + column, top, cell, fontsize=5.2, color=INK)
-    top -= LINE
-    _mark(figure, left, top, marker="_", color=GREY, ms=6)
-    write(figure, left + COLUMNS[0], top, given.baseline_label, fontsize=6, color=GREY, weight="bold")
-    write(figure, left + COLUMNS[1], top - LINE, interval_text(*given.baseline), fontsize=5.2, color=INK)
+    for baseline in given.baselines:
+        top -= LINE
+        _mark(figure, left, top, marker="_", color=GREY, ms=6)
+        write(figure, left + COLUMNS[0], top, baseline.label, fontsize=6, color=GREY, weight="bold")
+        top -= LINE
+        dice = interval_text(baseline.dice, baseline.low, baseline.high)
+        write(figure, left + COLUMNS[1], top, dice, fontsize=5.2, color=INK)
 
 
 def _mark(figure: Figure, left: float, bottom: float, **look: Any) -> None:

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from hakken.core.tables import Table, read_table
 from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
+from hakken.core.tables import Table, read_table
 from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
 from hakken.evaluation.strata import diameter_ranges
-from hakken.core.names import nearest
 
 POINT = ("x", "y", "z")
 KINDS = ("included", "excluded")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hakken.core.seeds import derive_seed
 from hakken.search import Dimension, Space, Trial, cube
 from hakken.search.effects import Curve, Shares, partial_dependence, variance_shares
 from hakken.search.surrogate import surrogate
 from hakken.search.trial import Value
-from hakken.core.seeds import derive_seed
 
 FEWEST = 6
 """Fewer measured trials than this are not modelled."""

@@ -31,7 +31,7 @@ def overview_page(results: Sequence[StudyResult], picture: str) -> str:
 
 def _row(result: StudyResult) -> tuple[str, ...]:
     study, published = result.study, result.study.published
-    key = next((key for key in (("test", SELECTED), ("records", SELECTED)) if key in result.measurements))
+    key = next(key for key in (("test", SELECTED), ("records", SELECTED)) if key in result.measurements)
     measured = result.measurements[key]
     ours = "; ".join(f"{row.name.strip()} {row.cell}" for row in measured.rows)
     counts = ", ".join(f"{count} {what}" for what, count in measured.main.counts.items())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hakken.core.files import read_json
+from hakken.core.tables import Cell
 from hakken.outcomes import Row
 from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
 from hakken.report.seal import require_opening
@@ -81,9 +82,7 @@ class StudyResult:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What warns, with what it warns of."""
-        return tuple(
-            f"{head_of(*key)}: {line}" for key in self.main for line in self.measurements[key].warnings
-        )
+        return tuple(f"{head_of(*key)}: {line}" for key in self.main for line in self.measurements[key].warnings)
 
 
 def gather(study: Study, folder: Path) -> StudyResult:
@@ -110,10 +109,17 @@ def gather(study: Study, folder: Path) -> StudyResult:
 def _place(part: str, model: str, study: Study) -> tuple[int, int, str]:
     """Return where a measurement stands: selected, default, baselines, variants; validation before test."""
     known = (SELECTED, DEFAULT, *study.baselines)
-    return known.index(model) if model in known else len(known), ("validation", "test").index(part) if part in (
-        "validation",
-        "test",
-    ) else 2, model
+    return (
+        known.index(model) if model in known else len(known),
+        ("validation", "test").index(part)
+        if part
+        in (
+            "validation",
+            "test",
+        )
+        else 2,
+        model,
+    )
 
 
 def head_of(part: str, model: str) -> str:
@@ -132,6 +138,17 @@ def measured_table(result: StudyResult) -> tuple[tuple[str, ...], list[tuple[str
     known: list[dict[str, Row]] = [{row.name: row for row in column.rows} for column in columns]
     rows = [(name, *(found[name].cell if name in found else "" for found in known)) for name in names]
     return tuple(head_of(*key) for key in result.main), rows
+
+
+MEASURED = ("part", "model", "outcome", "measured", "value", "low", "high", "text")
+
+
+def measured_rows(result: StudyResult) -> Iterator[tuple[Cell, ...]]:
+    """Yield a line of the columns `MEASURED` for each number that was measured of a model on a part."""
+    for (part, model), measurement in result.measurements.items():
+        for outcome, measured in measurement.outcomes.items():
+            for row in measured.rows:
+                yield part, model, outcome, row.name.strip(), row.value, row.low, row.high, row.text
 
 
 def counted(result: StudyResult) -> tuple[str, list[str]]:

@@ -15,7 +15,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
 from hakken.evaluation.anova import Factor, anova
 from hakken.evaluation.bootstrap import estimate
-from hakken.outcomes import Replicates, Row
+from hakken.outcomes import Part, Replicates, Row
 from hakken.runs.predictions import MANIFEST, part_of, read_predictions
 from hakken.runs.table import Run
 from hakken.study import Study
@@ -43,8 +43,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Observation:
-    """One training that held out a fold: its levels, what it is measured to be, by row, and how it went."""
+    """One training that held out a fold: its levels (none beside the factors), its rows, and how it went."""
 
+    label: str
     levels: Mapping[str, str]
     fold: int
     state: str
@@ -62,12 +63,11 @@ def observations(
     for run, record in zip(runs, records, strict=False):
         rows: tuple[Row, ...] = ()
         if record["state"] == "complete":
-            folder = Path(record["predictions"]["path"])
-            held = set(read_json(folder / MANIFEST)["cases"])
-            part = part_of(study, outcome, [case for case in cases if case.case_id in held])
-            rows = module.measure(read_predictions(folder, outcome, part), part).rows
+            part = held_part(study, outcome, record, cases)
+            rows = module.measure(read_predictions(folder_of(record), outcome, part), part).rows
         found.append(
             Observation(
+                label_of(run),
                 run.levels,
                 run.fold or 0,
                 record["state"],
@@ -80,28 +80,46 @@ def observations(
     return found
 
 
+def label_of(run: Run) -> str:
+    """Return the name of a variant within its set."""
+    return run.kind.removeprefix(f"{run.set_name}-")
+
+
+def folder_of(record: Mapping[str, Any]) -> Path:
+    """Return the folder of what a training has said of the cases that it held out."""
+    return Path(record["predictions"]["path"])
+
+
+def held_part(study: Study, outcome: str, record: Mapping[str, Any], cases: Sequence[Any]) -> Part:
+    """Return those of the ``cases`` that a training held out."""
+    held = set(read_json(folder_of(record) / MANIFEST)["cases"])
+    return part_of(study, outcome, [case for case in cases if case.case_id in held])
+
+
 def table_columns(seen: Sequence[Observation]) -> tuple[str, ...]:
-    """Return the columns of the table of trainings: the factors, how it went, and every row that was measured."""
-    factors = list(seen[0].levels) if seen else []
-    return (*factors, *SAID, *dict.fromkeys(name for one in seen for name in one.rows))
+    """Return the columns of the table of trainings: variant, factors, how it went, and every row that was measured."""
+    factors = dict.fromkeys(factor for one in seen for factor in one.levels)
+    return ("variant", *factors, *SAID, *dict.fromkeys(name for one in seen for name in one.rows))
 
 
 def cell_rows(seen: Sequence[Observation]) -> Iterator[tuple[tables.Cell, ...]]:
     """Yield each training as a row of `table_columns`."""
     names = list(dict.fromkeys(name for one in seen for name in one.rows))
+    factors = list(dict.fromkeys(factor for one in seen for factor in one.levels))
     for one in seen:
         said = (one.fold, one.state, one.objective, one.seconds, one.reason)
-        yield (*one.levels.values(), *said, *(one.rows.get(name) for name in names))
+        yield (one.label, *(one.levels.get(factor, "") for factor in factors), *said, *map(one.rows.get, names))
 
 
 def anova_of(seen: Sequence[Observation], response: str) -> list[dict[str, Any]]:
     """Return which factors each row that was measured depends on; the folds are the repeated observations.
 
-    That of the ``response`` comes first. Factors of a single level are left out, since there is nothing to compare.
-    Where nothing can be tested the reason stands in the place of the effects.
+    That of the ``response`` comes first. Factors of a single level are left out, since there is nothing to compare, and
+    so are variants beside the factors. Where nothing can be tested the reason stands in the place of the effects.
     """
-    names = list(dict.fromkeys([response, *(name for one in seen for name in one.rows)]))
-    return [_test(seen, name) for name in names if any(one.rows.get(name) is not None for one in seen)]
+    crossed = [one for one in seen if one.levels]
+    names = list(dict.fromkeys([response, *(name for one in crossed for name in one.rows)]))
+    return [_test(crossed, name) for name in names if any(one.rows.get(name) is not None for one in crossed)]
 
 
 def _test(seen: Sequence[Observation], response: str) -> dict[str, Any]:
@@ -129,26 +147,36 @@ def contrasts(cells: Sequence[Cell], replicates: Replicates) -> list[dict[str, A
 
     Each level of a factor is compared with the first, and one with the level of its name that ends in `.scratch`: where
     the other factors are at their first level (``at_first``), and on average over all their levels (``over_all``).
+    The levels of the first factor are also compared with each variant beside the factors.
     """
     found = []
-    for factor in cells[0].levels if cells else ():
-        levels = list(dict.fromkeys(cell.levels[factor] for cell in cells))
+    factors = list(next((cell.levels for cell in cells if cell.levels), ()))
+    for factor in factors:
+        levels = list(dict.fromkeys(cell.levels[factor] for cell in cells if cell.levels))
         pairs = [(level, levels[0]) for level in levels[1:]]
         pairs += [(level, f"{level}{SCRATCH}") for level in levels if f"{level}{SCRATCH}" in levels[1:]]
         for level, other in dict.fromkeys(pairs):
             both = _matched(cells, factor, level, other)
-            if both:
-                found.append(
-                    {
-                        "factor": factor,
-                        "level": level,
-                        "against": other,
-                        "at_first": _difference(replicates, both[:1]),
-                        "over_all": _difference(replicates, both),
-                        "combinations": len(both),
-                    }
-                )
+            found += [_contrast(replicates, factor, level, other, both)] if both else []
+    for factor in factors[:1]:
+        for number, beside in enumerate(cells):
+            for level in dict.fromkeys(cell.levels[factor] for cell in cells if cell.levels and not beside.levels):
+                both = [(place, number) for place, cell in enumerate(cells) if cell.levels.get(factor) == level]
+                found.append(_contrast(replicates, factor, level, beside.label, both))
     return found
+
+
+def _contrast(
+    replicates: Replicates, factor: str, level: str, against: str, pairs: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
+    return {
+        "factor": factor,
+        "level": level,
+        "against": against,
+        "at_first": _difference(replicates, pairs[:1]),
+        "over_all": _difference(replicates, pairs),
+        "combinations": len(pairs),
+    }
 
 
 def _matched(cells: Sequence[Cell], factor: str, level: str, other: str) -> list[tuple[int, int]]:
@@ -157,7 +185,7 @@ def _matched(cells: Sequence[Cell], factor: str, level: str, other: str) -> list
     pairs = []
     for number, cell in enumerate(cells):
         twin = place.get(tuple((cell.levels | {factor: other}).items()))
-        if cell.levels[factor] == level and twin is not None:
+        if cell.levels.get(factor) == level and twin is not None:
             pairs.append((number, twin))
     return pairs
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hakken.cohort.items import Item, read_items
+from hakken.imaging.cases import Case
 from hakken.imaging.prepared import prepared_cases
-from hakken.training.method import Case
 
 NO_CASE = Item("drawn", "drawn")
 """What a study without cases is measured on: data that its method draws."""

@@ -61,7 +61,7 @@ def _require_fit(study: Study, chosen: Mapping[str, str], known: Sequence[str]) 
 def _look_over(plan: Plan, wanted: int, terminal: TextIO) -> None:
     """Raise HakkenError where a variant or a figure cannot be; say where batches are kept as they were."""
     for run in plan.runs.values():
-        plan.study_of(run)
+        run.study(plan.study, whole=True)
     for figure in plan.study.drawn:
         plan.require_figure(figure)
     line = kept_batches(plan.cohort, wanted) if plan.cohort else None

@@ -18,6 +18,7 @@ from hakken import plugins
 from hakken.core.console import log
 from hakken.core.files import sha256_file
 from hakken.core.seeds import derive_seed
+from hakken.imaging.cases import Case
 from hakken.outcomes import Part
 from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.learner import learner_of
@@ -29,7 +30,7 @@ from hakken.training.checkpoint import Checkpoints
 from hakken.training.device import choose_layout, peak_memory_mb
 from hakken.training.layout import arrange
 from hakken.training.loop import CurvePoint, Interrupted, TrainingResult, Weights, train
-from hakken.training.method import Case, Data, Fitted, Method
+from hakken.training.method import Data, Fitted, Method
 from hakken.training.players import Model, Networks
 from hakken.training.reporter import Reporter
 from hakken.training.stopping import Deadline, StopRequest, stop_requests
@@ -157,9 +158,7 @@ def _fit_step_by_step(
         network.load_state_dict(result.weights[name])
     since = sum(point.step > result.best_step for point in result.curve)
     found = validation.found if validation.since == since else validation.predictions(model.eval())
-    return record | (
-        _write_files(fitting, result.weights, model.values, found, record, mine) if team.first else {}
-    )
+    return record | (_write_files(fitting, result.weights, model.values, found, record, mine) if team.first else {})
 
 
 def count_weights(networks: Networks) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hakken.cohort.items import Item
 from hakken.core.files import sha256_file, sha256_json
-from hakken.training.method import Case
+from hakken.imaging.cases import Case
 
 
 def generation_of(patches: Path | None, cases: Sequence[Case], code: str) -> str:

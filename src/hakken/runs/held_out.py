@@ -8,9 +8,9 @@ from hakken.cohort.folds import assign_folds
 from hakken.cohort.items import Item
 from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
+from hakken.imaging.cases import Case
 from hakken.runs.table import Run
 from hakken.study import Study
-from hakken.training.method import Case
 
 
 def held_out_of(study: Study, run: Run, cases: Sequence[Case]) -> tuple[str, ...]:

@@ -70,9 +70,7 @@ def _below(module: str) -> tuple[str, ...]:
     source = _source(module)
     if source is None or source.name != "__init__.py":
         return ()
-    return tuple(
-        f"{module}.{path.stem}" for path in sorted(source.parent.glob("*.py")) if path.name != "__init__.py"
-    )
+    return tuple(f"{module}.{path.stem}" for path in sorted(source.parent.glob("*.py")) if path.name != "__init__.py")
 
 
 def _kinds(modules: Collection[str]) -> set[plugins.Kind]:

@@ -113,6 +113,11 @@ def study_part(plan: Plan, wildcards: Wildcards, *sections: str) -> dict[str, An
     return study_slice(study, sections)
 
 
+def root(plan: Plan, wildcards: Wildcards) -> str:
+    """Return the folder of all results of a study."""
+    return plan.root
+
+
 def whole_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
     """Return the whole study."""
     return study_slice(plan.study, EVERYTHING)
@@ -155,7 +160,9 @@ def _named(plan: Plan, wildcards: Wildcards, stage: str) -> dict[plugins.Kind, t
     if stage in OF_OBJECTIVE:
         named |= {"outcomes": (study.objective,)}
     if "model" in wildcards:
-        named |= {"baselines": tuple(name for name in study.baselines if wildcards["model"] in (name, *plan.stems(name)))}
+        named |= {
+            "baselines": tuple(name for name in study.baselines if wildcards["model"] in (name, *plan.stems(name)))
+        }
     if "figure" in wildcards:
         named |= {"figures": (wildcards["figure"],)}
     if "data" in wildcards:
@@ -478,5 +485,3 @@ def measured(plan: Plan, wildcards: Wildcards) -> list[str]:
 def plain_studies(plans: Plans) -> list[dict[str, Any]]:
     """Return all studies as plain values."""
     return [study_slice(plan.study, EVERYTHING) for plan in plans.values()]
-
-

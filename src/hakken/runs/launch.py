@@ -25,12 +25,12 @@ import torch
 from hakken.core.console import log, log_file, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, write_json
+from hakken.runs import worker
+from hakken.runs.fit import Fitting, Record, fit
 from hakken.search.lease import Lease
 from hakken.study import Training
-from hakken.runs import worker
 from hakken.training.device import choose_device
 from hakken.training.failures import OUT_OF_MEMORY, failure_reason
-from hakken.runs.fit import Fitting, Record, fit
 from hakken.training.layout import read_layout
 from hakken.training.loop import Interrupted
 from hakken.training.stopping import SIGNALS

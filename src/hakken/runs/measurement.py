@@ -60,8 +60,8 @@ def write_measurement(folder: Path, found: Measurement) -> None:
     """Write a measurement and its tables into a new ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, measured in found.outcomes.items():
-        for table, content in measured.tables.items():
-            write_table(folder / f"{name}.{table}.csv", content.columns, content.rows)
+        for kind, table in measured.tables.items():
+            write_table(folder / f"{name}.{kind}.csv", table.columns, table.rows)
     content = {
         "hakken": hakken.__version__,
         "study": found.study,
@@ -91,7 +91,9 @@ def read_measurement(folder: Path) -> Measurement:
             hashes=content["hashes"],
         )
     except (KeyError, TypeError) as error:
-        raise HakkenError(f"{folder / FILE}: no measurement of this version of hakken ({error}); measure again") from None
+        raise HakkenError(
+            f"{folder / FILE}: no measurement of this version of hakken ({error}); measure again"
+        ) from None
 
 
 def table_of(folder: Path, outcome: str, table: str, columns: tuple[str, ...]) -> Table:

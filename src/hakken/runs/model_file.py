@@ -19,9 +19,10 @@ import hakken
 from hakken import plugins
 from hakken.core.errors import HakkenError
 from hakken.core.files import replacing
+from hakken.imaging.cases import Case
 from hakken.runs.learner import learner_of
 from hakken.study import Study
-from hakken.training.method import Case, Fitted, Method
+from hakken.training.method import Fitted, Method
 from hakken.training.players import Model
 
 FORMAT = "hakken model 2"
@@ -97,7 +98,9 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Trained:
         study = Study.model_validate(content["study"])
     except ValueError as error:
         first = next(iter(str(error).splitlines()), "")
-        raise HakkenError(f"{path}: was written by hakken {content.get('hakken')}, and its study is none here: {first}") from None
+        raise HakkenError(
+            f"{path}: was written by hakken {content.get('hakken')}, and its study is none here: {first}"
+        ) from None
     if "baseline" in content:
         plugins.module_name("baselines", content["baseline"])
         return Trained(study, Model(values=content["values"]), content["metadata"], None, content["baseline"])

@@ -18,10 +18,11 @@ VARIED = ("method", "parameters", "inference", "training")
 """Sections that a variant may change: those of the training and not of the cases, which all variants share."""
 
 
-def overridden(study: Study, overrides: Mapping[str, Any], name: str) -> Study:
+def overridden(study: Study, overrides: Mapping[str, Any], name: str, whole: bool = False) -> Study:
     """Return the study with the values of ``overrides``, whose keys are dotted; ``name`` is that of the variant.
 
-    With another `method` its own sections begin at their defaults. Raises HakkenError naming the variant and the key
+    With another `method` its own sections begin at their defaults. Where the study is ``whole``, and not the part of one
+    that a stage is given, it is asked whether all of it fits together. Raises HakkenError naming the variant and the key
     that does not exist, may not be changed or has a wrong value.
     """
     if not overrides:
@@ -36,7 +37,7 @@ def overridden(study: Study, overrides: Mapping[str, Any], name: str) -> Study:
         _set(content, key, value)
     content.pop("variants", None)
     try:
-        found = parse_study(content, source)
+        found = parse_study(content, source, whole)
     except HakkenError as error:
         raise HakkenError(f"{error}\ncorrect the variant's keys in `variants`") from None
     _require_same_patches(study, found, source)

@@ -29,7 +29,9 @@ def wanted_figures(plans: Mapping[str, Plan], figure: str) -> list[str]:
     Raises HakkenError where none has.
     """
     section = ON_DEMAND[figure]
-    found = [plan for plan in plans.values() if (plan.study.search.comparison if "." in section else plan.study.scaling)]
+    found = [
+        plan for plan in plans.values() if (plan.study.search.comparison if "." in section else plan.study.scaling)
+    ]
     if not found:
         raise HakkenError(f"no figure `{figure}`: give one of {', '.join(plans)} a section {section}")
     return [path for plan in found for path in files_of(plan, figure)]

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from hakken import plugins
@@ -292,7 +291,9 @@ class Plan:
 
     def set_cases(self, name: str) -> list[str]:
         """Return the cases that a set is compared on."""
-        return self.cases(*self.development if self.study.variants[name].folds is not None else (self._compared_on(name),))
+        return self.cases(
+            *self.development if self.study.variants[name].folds is not None else (self._compared_on(name),)
+        )
 
     def _compared_on(self, name: str) -> str:
         """Return the part that the models of a set are compared on."""
@@ -325,14 +326,16 @@ class Plan:
                 if name in self.models and part in self.measured_on(name):
                     yield self.measurement(part, name)
         elif head == "models":
-            if rest.removesuffix(".json") in self.trained:
-                yield f"{self.root}/{pattern}"
+            model, _, kind = rest.rpartition(".")
+            if model in self.trained:
+                yield from (f"{self.root}/models/{name}.{kind}" for name in self.stems(model))
         elif head == "predictions":
             part, _, model = rest.partition("/")
             if model in self.models and part in self.measured_on(model):
                 yield self.predictions(part, model)
         elif head == "variants":
-            yield from (f"{self.root}/variants/{name}.json" for name in self._named("variants", rest))
+            name, _, kind = rest.rpartition(".")
+            yield from (f"{self.root}/variants/{one}.{kind}" for one in self._named("variants", name))
         else:
             yield f"{self.root}/{pattern}"
 
@@ -353,7 +356,9 @@ class Plan:
         if sweep in kinds:
             chosen = kinds[sweep](self.study)
         else:
-            chosen = tuple(run for run in self.runs.values() if sweep == run.name or (run.crossed and sweep == run.kind))
+            chosen = tuple(
+                run for run in self.runs.values() if sweep == run.name or (run.crossed and sweep == run.kind)
+            )
         return [path for run in chosen for path in self.trials(run.name)]
 
     def require_figure(self, figure: str) -> None:

@@ -42,7 +42,9 @@ def write_predictions(folder: Path, found: Found, study: Study, cases: Any, outc
     for outcome in outcomes:
         part = part_of(study, outcome, cases)
         plugins.load("outcomes", outcome).write(folder, by_outcome(found, outcome), part)
-    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {
+        path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()
+    }
     content = {
         "hakken": hakken.__version__,
         "outcomes": sorted(outcomes),

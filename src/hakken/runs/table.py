@@ -67,9 +67,9 @@ class Run:
         content = asdict(self)
         return {key: value for key, value in content.items() if key not in PLANNED}
 
-    def study(self, study: Study) -> Study:
-        """Return the study as this run trains it."""
-        return overridden(study, self.overrides, self.name)
+    def study(self, study: Study, whole: bool = False) -> Study:
+        """Return the study, or the part of one, as this run trains it; see `overridden`."""
+        return overridden(study, self.overrides, self.name, whole)
 
 
 def runs_of(study: Study) -> tuple[Run, ...]:
@@ -163,7 +163,7 @@ def _in_folds_of_set(
     shared: dict[str, Any] = {
         "slots": study.search.slots,
         "stop_after_failures": study.search.stop_after_failures,
-        "overrides": overrides if chosen.folds is None else _without_choice(study, overrides) | overrides,
+        "overrides": overrides if chosen.folds is None else {**_without_choice(study, overrides), **overrides},
         "set_name": name,
         "levels": levels,
         "crossed": study.crossed,
@@ -195,9 +195,7 @@ def scaling_runs(study: Study) -> tuple[Run, ...]:
             "training.patience": study.training.steps,
         }
         limit = study.search.stop_after_failures
-        found.append(
-            Run(f"{PROCESSES}-{number}", stop_after_failures=limit, overrides=whole, slots_of="scaling")
-        )
+        found.append(Run(f"{PROCESSES}-{number}", stop_after_failures=limit, overrides=whole, slots_of="scaling"))
     return tuple(found)
 
 

@@ -17,11 +17,11 @@ import torch
 
 from hakken.core.console import console, progress
 from hakken.core.files import read_json, write_json
+from hakken.runs.fit import Fitting, fit
 from hakken.search.lease import Lease
 from hakken.study import Study
 from hakken.training.device import choose_device
 from hakken.training.failures import failure_reason
-from hakken.runs.fit import Fitting, fit
 from hakken.training.loop import Interrupted
 from hakken.training.stopping import Deadline
 from hakken.training.team import Team, team_of_torchrun

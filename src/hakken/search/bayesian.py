@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
+from hakken.core.seeds import derive_seed
 from hakken.search import cube, samplers
 from hakken.search.acquisition import best_candidates, log_expected_improvement
 from hakken.search.cube import Floats, Points
@@ -14,7 +15,6 @@ from hakken.search.scikit import ScikitEncoder, fit_scikit
 from hakken.search.source import source_weight
 from hakken.search.space import Key, Space
 from hakken.search.trial import Trial, Value
-from hakken.core.seeds import derive_seed
 
 STARTS = 5  # best tried points, by posterior mean, that the local search starts from
 REACH = 3.0

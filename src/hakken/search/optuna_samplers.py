@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from hakken.core.errors import HakkenError
+from hakken.core.seeds import derive_seed
 from hakken.search import cube, samplers
 from hakken.search.space import Dimension, Key, Space
 from hakken.search.trial import Trial, Value
-from hakken.core.seeds import derive_seed
 
 if TYPE_CHECKING:
     from optuna import Study

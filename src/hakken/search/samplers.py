@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 import numpy as np
 
+from hakken.core.seeds import derive_seed
 from hakken.search import cube
 from hakken.search.space import Key, Space
 from hakken.search.trial import Value
-from hakken.core.seeds import derive_seed
 
 ATTEMPTS = 64
 GRID_LIMIT = 4096

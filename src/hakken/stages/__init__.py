@@ -50,7 +50,8 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         given = kwargs.pop("log", None)
         log = Path(str(given)) if given else None
-        label, files = str(kwargs.pop("label", name)), kwargs.pop("files_of_job", None)
+        label = str(kwargs.pop("label", name))
+        files: Any = kwargs.pop("files_of_job", None)
         try:
             with console.console(label, log):
                 try:

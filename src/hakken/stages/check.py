@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hakken.cohort.case import Case
-from hakken.cohort.items import Item
+from hakken.cohort.items import Item, examine_item
 from hakken.cohort.table import read_table
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.files import sha256_file, sha256_json, write_json
+from hakken.core.files import write_json
 from hakken.core.problems import Problem, listed
 from hakken.imaging.checks import examine_case
 from hakken.stages import stage
@@ -28,12 +27,12 @@ def check(*, study: Study, table: Path, cases: list[str], output: Path) -> None:
     problems: list[Problem] = []
     for number, case in enumerate(read_table(table, study, files_exist=False).select(cases), start=1):
         if study.cohort.kind == "items":
-            found, item = _examine_item(case)
+            found, item = examine_item(case)
             items += [item] if item else []
-            digest = sha256_json(sorted(item.sha256.values())) if item else None
+            digest = item.digest if item else None
         else:
             examined = examine_case(case, study)
-            found, digest = examined.problems, examined.pixel_digest
+            found, digest = list(examined.problems), examined.pixel_digest
         problems += found
         if digest is not None:
             digests[case.case_id] = digest
@@ -42,19 +41,3 @@ def check(*, study: Study, table: Path, cases: list[str], output: Path) -> None:
     if problems:
         raise HakkenError(listed(problems, str(table)))
     write_json(output, {"digests": digests, "items": [item.as_dict() for item in items]})
-
-
-def _examine_item(case: Case) -> tuple[list[Problem], Item | None]:
-    """Return what is wrong with the files of an item, and the item where nothing is."""
-    problems = [
-        Problem(case.case_id, column, f"no such file: {path}" if not path.exists() else f"{path} is empty", REMEDY, case.row)
-        for column, path in case.channels.items()
-        if not path.is_file() or path.stat().st_size == 0
-    ]
-    if problems:
-        return problems, None
-    digests = {column: sha256_file(path) for column, path in case.channels.items()}
-    return [], Item(case.case_id, case.patient, case.columns, case.channels, digests, case.label)
-
-
-REMEDY = "correct the path, which counts from the table's folder, or put the file there"

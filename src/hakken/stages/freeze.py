@@ -62,7 +62,8 @@ def _sealed(path: Path, trial: dict[str, Any] | None, points: dict[str, Any]) ->
 
 def _points(measurement: Path) -> dict[str, Any]:
     """Return the operating points of a model by outcome; raises HakkenError where that of the main one is missing."""
-    content, found = read_json(measurement / FILE), {}
+    found: dict[str, Any] = {}
+    content = read_json(measurement / FILE)
     for outcome, measured in content["outcomes"].items():
         point = measured["point"]
         if point is not None and point.get("threshold") is None and outcome == content["objective"]:

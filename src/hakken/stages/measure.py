@@ -47,10 +47,16 @@ def measure(
             raise HakkenError(str(problems[0]))
     number = None if folds is None else np.array([folds[case.case_id] for case in known], np.int64)
     frozen = _frozen(points, model, number)
-    each = [] if number is None else [
-        _measured(study, predictions, [case for case, own in zip(known, number, strict=True) if own == fold], said, one)
-        for fold, one in zip(np.unique(number).tolist(), _by_fold(frozen, number), strict=True)
-    ]
+    each = (
+        []
+        if number is None
+        else [
+            _measured(
+                study, predictions, [case for case, own in zip(known, number, strict=True) if own == fold], said, one
+            )
+            for fold, one in zip(np.unique(number).tolist(), _by_fold(frozen, number), strict=True)
+        ]
+    )
     whole = frozen or (_thresholds(each, number) if number is not None else {})
     outcomes = _measured(study, predictions, known, said, whole, number)
     objective = study.objective if study.objective in outcomes else next(iter(outcomes))
@@ -88,9 +94,12 @@ def _frozen(points: Path | None, model: str, folds: Any) -> dict[str, Any]:
         return {}
     if points.is_dir():
         by_fold = read_json(points / FILE)["folds"]
-        names = {name for fold in by_fold for name, one in fold.items() if (one["point"] or {}).get("threshold") is not None}
+        names = {
+            name for fold in by_fold for name, one in fold.items() if (one["point"] or {}).get("threshold") is not None
+        }
         return {
-            name: np.array([fold[name]["point"]["threshold"] for fold in by_fold], float)[folds] for name in sorted(names)
+            name: np.array([fold[name]["point"]["threshold"] for fold in by_fold], float)[folds]
+            for name in sorted(names)
         }
     sealed = read_json(points)["models"]
     if model not in sealed:

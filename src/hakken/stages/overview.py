@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hakken.core.console import progress
+from hakken.core.files import write_text
 from hakken.plots.overview import Row, contact_sheet
 from hakken.plots.publish import save_one
-from hakken.core.files import write_text
 from hakken.report.overview import overview_page
 from hakken.report.result import StudyResult, gather
 from hakken.stages import stage

@@ -15,11 +15,11 @@ from hakken import plugins
 from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_json
+from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase, prepared_cases
 from hakken.patches.preview import write_preview
 from hakken.patches.sampling import Centres, Kind, sample_centres
 from hakken.patches.shards import CutCase, Layout, PatchStore, write_shards
-from hakken.core.seeds import derive_seed
 from hakken.stages import stage
 from hakken.study import Study
 from hakken.study.slices import study_slice
@@ -104,9 +104,7 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
         excluded={lesion.lesion for lesion in case.lesions if lesion.kind == "excluded"},
     )
     names = list(study.channels)
-    parts = [
-        image[names.index(name)] for name in (*study.inputs, *study.targets)
-    ]
+    parts = [image[names.index(name)] for name in (*study.inputs, *study.targets)]
     if _drawn_targets(study):
         parts.append((labels > 0).astype(np.float16))
     whole = image if len(parts) == len(names) and names == list(study.inputs) else np.stack(parts)

@@ -12,13 +12,13 @@ import torch
 from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, sha256_file
-from hakken.runs.cases import read_cases
+from hakken.imaging.cases import Case
+from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.model_file import Trained, load_model
 from hakken.runs.predictions import write_predictions
 from hakken.stages import stage
 from hakken.study import Study
 from hakken.training.device import choose_device
-from hakken.training.method import Case
 
 QUIET_SECONDS = 10.0
 
@@ -40,7 +40,7 @@ def predict(
     where a model is not the one that the file ``freeze`` names, or its channels are others.
     """
     torch.set_num_threads(threads)
-    known = read_cases(cases)
+    known = read_cases(cases) or [NO_CASE]
     started = time.monotonic()
     found: dict[str, Any] = {}
     outcomes: set[str] = set()

@@ -11,13 +11,13 @@ import SimpleITK as sitk
 from hakken.cohort.table import Case, read_table
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
+from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume
 from hakken.imaging.lesions import read_lesion_table
 from hakken.imaging.preparation import Prepared, prepare_case
 from hakken.imaging.prepared import Lesion, save_prepared
 from hakken.stages import stage
 from hakken.study import Study
-from hakken.core.volume import Volume
 
 
 @stage

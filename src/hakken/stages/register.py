@@ -10,13 +10,13 @@ from hakken.cohort.table import Case, read_table
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
+from hakken.core.volume import Volume
 from hakken.imaging.channels import align_channels
 from hakken.imaging.files import read_volume, write_picture, write_transform
 from hakken.imaging.pictures import registration_picture
 from hakken.imaging.registration import RegistrationResult
 from hakken.stages import stage
 from hakken.study import Study
-from hakken.core.volume import Volume
 
 
 @stage

@@ -10,7 +10,17 @@ from hakken.core.console import log, progress
 from hakken.core.files import read_json, write_json
 from hakken.core.tables import write_table
 from hakken.outcomes import in_order
-from hakken.report.variants import Cell, anova_of, cell_rows, contrasts, observations, table_columns
+from hakken.report.variants import (
+    Cell,
+    anova_of,
+    cell_rows,
+    contrasts,
+    folder_of,
+    held_part,
+    label_of,
+    observations,
+    table_columns,
+)
 from hakken.runs.cases import read_cases
 from hakken.runs.predictions import part_of, read_predictions
 from hakken.runs.table import Run
@@ -58,9 +68,7 @@ def variants(
             "scale": study.scale,
             "set": name,
             "factors": _factors(runs),
-            "cells": [
-                cell.as_dict() | one.as_dict() for cell, one in zip(complete, measured, strict=True)
-            ],
+            "cells": [cell.as_dict() | one.as_dict() for cell, one in zip(complete, measured, strict=True)],
             "differences": contrasts(complete, replicates) if replicates is not None else [],
             "anova": tests,
             "warnings": warnings,
@@ -73,7 +81,8 @@ def variants(
 
 def _factors(runs: list[Run]) -> dict[str, list[str]]:
     """Return the levels of each factor, in the order of the study."""
-    return {factor: list(dict.fromkeys(run.levels[factor] for run in runs)) for factor in runs[0].levels}
+    factors = dict.fromkeys(factor for run in runs for factor in run.levels)
+    return {factor: list(dict.fromkeys(run.levels[factor] for run in runs if run.levels)) for factor in factors}
 
 
 def _of_models(study: Study, runs: list[Run], predictions: list[Path], cases: Any) -> list[Cell]:
@@ -82,38 +91,32 @@ def _of_models(study: Study, runs: list[Run], predictions: list[Path], cases: An
     part = part_of(study, outcome, cases)
     of_model = {run.kind: run for run in runs}  # with folds, several runs make the models of one combination
     return [
-        Cell("-".join(run.levels.values()), dict(run.levels), read_predictions(folder, outcome, part), 0, 1)
+        Cell(label_of(run), dict(run.levels), read_predictions(folder, outcome, part), 0, 1)
         for run, folder in zip(of_model.values(), predictions, strict=True)
     ]
 
 
 def _of_folds(study: Study, runs: list[Run], records: list[dict[str, Any]], cases: Any) -> list[Cell]:
     """Return a cell for each combination of levels, what the models of all its folds say put together."""
-    by_levels: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    outcome = study.objective
+    by_label: dict[str, tuple[Run, list[dict[str, Any]]]] = {}
     for run, record in zip(runs, records, strict=True):
-        by_levels.setdefault(tuple(run.levels.values()), []).append(record)
+        by_label.setdefault(label_of(run), (run, []))[1].append(record)
     cells = []
-    for values, own in by_levels.items():
-        levels = dict(zip(runs[0].levels, values, strict=True))
+    for label, (run, own) in by_label.items():
         done = [record for record in own if record["state"] == "complete"]
         found: dict[str, Any] = {}
         for record in done:
-            found |= fold_predictions(study, record, cases)
+            found |= read_predictions(folder_of(record), outcome, held_part(study, outcome, record, cases))
         whole = found if len(done) == len(own) else None
-        cells.append(Cell("-".join(values), levels, whole, len(own) - len(done), len(own)))
+        cells.append(Cell(label, dict(run.levels), whole, len(own) - len(done), len(own)))
     return cells
 
 
-def fold_predictions(study: Study, record: dict[str, Any], cases: Any) -> dict[str, Any]:
-    """Return what a training says of the fold that it held out, by case id."""
-    folder = Path(record["predictions"]["path"])
-    held = set(read_json(folder / "manifest.json")["cases"])
-    part = part_of(study, study.objective, [case for case in cases if case.case_id in held])
-    return read_predictions(folder, study.objective, part)
-
-
 def _best(cells: list[Cell], measured: list[Any]) -> str:
-    pairs = [(one.objective, cell.label) for cell, one in zip(cells, measured, strict=True) if one.objective is not None]
+    pairs = [
+        (one.objective, cell.label) for cell, one in zip(cells, measured, strict=True) if one.objective is not None
+    ]
     if not pairs:
         return ""
     row, label = max(pairs, key=lambda pair: pair[0].value if pair[0].value is not None else float("-inf"))

@@ -27,7 +27,7 @@ class Published(Section):
 class PartSizes(Section):
     """How many cases each part holds."""
 
-    train: int = Field(ge=1, description="Training cases.")
+    train: int = Field(ge=0, description="Training cases; 0 for methods that draw what they learn from.")
     validation: int = Field(ge=1, description="Validation cases.")
     test: int = Field(ge=1, description="Test cases, read only after the freeze.")
 

@@ -17,7 +17,7 @@ from pydantic import Field, ModelWrapValidatorHandler, SerializeAsAny, field_val
 
 from hakken import plugins
 from hakken.core.names import nearest
-from hakken.study.cohort import Cohort, Published
+from hakken.study.cohort import PARTS, Cohort, Part, Published
 from hakken.study.evaluation import Evaluation
 from hakken.study.images import Channel, Patches, Preparation, Registration
 from hakken.study.plugged import plugged, read_section
@@ -136,6 +136,11 @@ class Study(Section):
     def crossed(self) -> bool:
         """Whether every case is predicted by a model of the other folds."""
         return self.evaluation.design == "cross_validation"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the cohort; its folds where every case is predicted by a model of the other folds."""
+        return tuple(f"fold{number}" for number in range(self.evaluation.folds)) if self.crossed else PARTS
 
     @property
     def objective(self) -> str:

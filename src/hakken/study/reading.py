@@ -57,18 +57,20 @@ def scales_of(path: Path) -> dict[str, dict[str, Any]]:
     return {str(name): keys or {} for name, keys in scales.items()}
 
 
-def parse_study(content: dict[str, Any], source: str = "study") -> Study:
-    """Validate a mapping as a study; raises HakkenError with one line for each wrong key."""
+def parse_study(content: dict[str, Any], source: str = "study", whole: bool = True) -> Study:
+    """Validate a mapping as a study, or as the part of one; raises HakkenError with one line for each wrong key."""
     if moved := moved_keys(content):
         lines = [f"{source}: {key}: {reason}" for key, reason in moved.items()]
-        raise HakkenError("\n".join([*lines, f"{source}: a study of hakken 0.1; {PAGE} shows how to bring it up to date"]))
+        raise HakkenError(
+            "\n".join([*lines, f"{source}: a study of hakken 0.1; {PAGE} shows how to bring it up to date"])
+        )
     try:
         study = Study.model_validate(content)
     except ValidationError as error:
         raise HakkenError("\n".join(_said(error, content, source))) from None
     if study.method is None:
         raise HakkenError(f"{source}: method: this key is missing; there are {', '.join(plugins.names('methods'))}")
-    if problems := list(misfits(study, content)):
+    if problems := list(misfits(study, content)) if whole else []:
         raise HakkenError("\n".join(f"{source}: {problem}" for problem in problems))
     return study
 
@@ -129,7 +131,11 @@ def _foreign_sections(study: Study, module: ModuleType, content: Mapping[str, An
         yield f"{said} a `target`; the method `{study.method}` {wanted}"
     if study.patches.jitter_voxel and not needs.maps:
         yield "`patches.jitter_voxel` is for methods that mark every voxel; elsewhere the centre is what counts"
-    if kind == "none" and (study.crossed or "evaluation" in content and study.evaluation.strata != ("scanner",)):
+    phantom = study.cohort.phantom
+    if phantom is not None and (phantom.cases.train == 0) != (needs.learns_from == "nothing"):
+        learns = "draws what it learns from; use 0" if phantom.cases.train else "learns from cases; use 1 or more"
+        yield f"cohort.phantom.cases.train is {phantom.cases.train}; the method `{study.method}` {learns}"
+    if kind == "none" and (study.crossed or ("evaluation" in content and study.evaluation.strata != ("scanner",))):
         yield "evaluation: a study without cases has no folds and no strata; remove it"
 
 
@@ -139,7 +145,9 @@ def _without_effect(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     for key, section in _written_sections(study, content):
         inside = searched if key == "parameters" else {}
         for name, reason in without_effect(section, {*section.model_fields_set, *inside}, inside):
-            where = f"search.space.{name}" if name in inside and name not in section.model_fields_set else f"{key}.{name}"
+            where = (
+                f"search.space.{name}" if name in inside and name not in section.model_fields_set else f"{key}.{name}"
+            )
             yield f"{where}: {reason}"
 
 
@@ -195,7 +203,7 @@ def _known_keys(location: list[str], content: Any) -> list[str]:
     """Return the keys of the section at ``location`` of a study file's ``content``."""
     section: Any = Study
     for place, part in enumerate(location):
-        chosen = _of_plugin(location[: place + 1], content)
+        chosen = plugged_section(location[: place + 1], content)
         annotation = (
             section.model_fields[part].annotation if _is_section(section) and part in section.model_fields else section
         )
@@ -203,8 +211,11 @@ def _known_keys(location: list[str], content: Any) -> list[str]:
     return list(section.model_fields)
 
 
-def _of_plugin(location: list[str], content: Any) -> type[Section] | None:
-    """Return the model of a section that a method, an outcome or a phantom has; None for any other."""
+def plugged_section(location: list[str], content: Any) -> type[Section] | None:
+    """Return the model that a method, an outcome or a phantom has of the section at ``location``; None of any other.
+
+    ``content`` is that of the whole study file, which names them.
+    """
     with suppress(HakkenError):
         if location in (["parameters"], ["inference"]):
             found: type[Section] = getattr(plugins.load("methods", str(content["method"])), location[0].capitalize())

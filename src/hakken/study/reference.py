@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import models_json_schema
 
+from hakken import plugins
 from hakken.study import Section, Study
+from hakken.study.reading import plugged_section
 
 HEAD = """# Keys of a study file
 
@@ -20,19 +23,61 @@ missing one or a value out of range stops the run and names the key and the near
 
 
 def study_reference() -> str:
-    """Return the reference page as Markdown: one table for each section."""
+    """Return the reference page as Markdown: one table for each section, those of the plug-ins behind the others."""
     parts = [HEAD]
-    for title, section in _sections(Study, "study"):
+    plugged = [pair for title, section in _plugged() for pair in _sections(section, title)]
+    for title, section in [*_sections(Study, "study"), *plugged]:
         doc = (section.__doc__ or "").strip().splitlines()[0]
-        parts.append(f"\n## `{title}`\n\n{doc}\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |")
+        parts.append(f"\n## `{title}`\n\n{doc}")
+        if not section.model_fields:
+            continue
+        parts.append("\n| key | type | default | meaning |\n| --- | --- | --- | --- |")
         entries = section.model_json_schema()["properties"]
         parts += [_row(name, field, entries[name]) for name, field in section.model_fields.items()]
     return "\n".join(parts) + "\n"
 
 
+def study_schema() -> dict[str, Any]:
+    """Return the JSON schema of study files, in which each section of a plug-in may be that of any."""
+    plugged = list(_plugged())
+    sections: list[tuple[type[Section], Literal["validation"]]] = [(Study, "validation")]
+    sections += [(section, "validation") for _, section in plugged]
+    known, whole = models_json_schema(sections, ref_template="#/$defs/{model}")
+    references = {title: known[section, "validation"] for title, section in plugged}
+    study = whole["$defs"]["Study"]["properties"]
+    for key in ("parameters", "inference"):
+        study[key]["anyOf"] = _of_kind(references, f"{key} of method")
+        study[key].pop("$ref", None)
+    study["outcomes"]["additionalProperties"] = False
+    study["outcomes"]["properties"] = {
+        title.removeprefix("outcomes."): reference
+        for title, reference in references.items()
+        if title.startswith("outcomes.")
+    }
+    phantom = whole["$defs"]["Cohort"]["properties"]["phantom"]
+    phantom["anyOf"] = [*_of_kind(references, "cohort.phantom of"), {"type": "null"}]
+    return {"$ref": known[Study, "validation"]["$ref"], "$defs": whole["$defs"]}
+
+
+def _of_kind(references: dict[str, Any], head: str) -> list[Any]:
+    return [reference for title, reference in references.items() if title.startswith(head)]
+
+
+def _plugged() -> Iterator[tuple[str, type[Section]]]:
+    """Yield the sections that stand with the plug-ins, each with its title."""
+    for name in plugins.names("methods"):
+        module = plugins.load("methods", name)
+        yield f"parameters of method {name}", module.Parameters
+        yield f"inference of method {name}", module.Inference
+    for name in plugins.names("outcomes"):
+        yield f"outcomes.{name}", plugins.load("outcomes", name).Settings
+    for name in plugins.names("phantoms"):
+        yield f"cohort.phantom of {name}", plugins.load("phantoms", name).Options
+
+
 def commented_study(content: dict[str, Any]) -> str:
     """Return a study file's content as YAML in which every key of the model carries its description as a comment."""
-    return "\n".join(_commented(content, Study, "")) + "\n"
+    return "\n".join(_commented(content, Study, [], content)) + "\n"
 
 
 def section_of(field: FieldInfo) -> type[Section] | None:
@@ -50,7 +95,7 @@ def _sections(section: type[Section], title: str) -> Iterator[tuple[str, type[Se
     yield title, section
     for name, field in section.model_fields.items():
         inner = section_of(field)
-        if inner is not None:
+        if inner is not None and inner is not Section:  # plug-ins bring their own
             path = name if title == "study" else f"{title}.{name}"
             yield from _sections(inner, f"{path}.<name>" if _is_mapping(field) else path)
 
@@ -90,11 +135,14 @@ def _is_mapping(field: FieldInfo) -> bool:
     return "dict" in str(field.annotation)
 
 
-def _commented(content: dict[str, Any], section: type[Section], indent: str) -> Iterator[str]:
-    """Yield the lines of a section's ``content``; what has names of the user's own is written in flow style."""
+def _commented(
+    content: dict[str, Any], section: type[Section], location: list[str], whole: dict[str, Any]
+) -> Iterator[str]:
+    """Yield the lines of the section at ``location``; what has names of the user's own is written in flow style."""
+    indent = "  " * len(location)
     for key, value in content.items():
         field = section.model_fields.get(key)
-        inner = section_of(field) if field else None
+        inner = plugged_section([*location, key], whole) or (section_of(field) if field else None)
         if not indent:
             yield ""
         if field is not None:
@@ -110,7 +158,7 @@ def _commented(content: dict[str, Any], section: type[Section], indent: str) -> 
         elif inner is None or (field is not None and _is_mapping(field)):
             yield from (f"{indent}  {line}" for line in _flow(value))
         else:
-            yield from _commented(value, inner, indent + "  ")
+            yield from _commented(value, inner, [*location, key], whole)
 
 
 def _flow(value: dict[str, Any]) -> list[str]:

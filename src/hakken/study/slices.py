@@ -13,7 +13,7 @@ from hakken.study.model import Study
 from hakken.study.section import Section
 
 IDENTITY = ("name", "scale", "seed")
-COHORT = ("cohort", "channels", "reference")
+COHORT = ("cohort", "channels", "reference", "evaluation.design", "evaluation.folds")
 VERSIONS = "versions"
 EVERYTHING = tuple(key for key in Study.model_fields if key not in (*IDENTITY, *COHORT))
 """All sections beside those that always count."""

@@ -58,8 +58,12 @@ class VariantSet(Section):
         default="validation",
         description="Where variants without folds are measured; those of `test` are frozen with the other models.",
     )
+    drawn: str | None = Field(
+        default=None,
+        description="What figures show of the variants: a row of the measurement; the objective by default.",
+    )
     published: dict[str, float] = Field(
-        default={}, description="What the publication reports of the objective, by whom, to stand beside the variants."
+        default={}, description="What the publication reports of what is drawn, by whom."
     )
     provenance: Literal["publication", "reconstruction"] = Field(
         default="reconstruction", description="Whether the publication names these levels or they are reconstructed."

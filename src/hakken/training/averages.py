@@ -36,8 +36,8 @@ class Averages:
                 mine, theirs = self._copies[name], networks[name]
                 for slow, fast in zip(mine.parameters(), theirs.parameters(), strict=True):
                     slow.lerp_(fast, 1 - player.average)
-                for slow, fast in zip(mine.buffers(), theirs.buffers(), strict=True):
-                    slow.copy_(fast)
+                for kept, now in zip(mine.buffers(), theirs.buffers(), strict=True):
+                    kept.copy_(now)
 
     def of(self, networks: Networks) -> Networks:
         """Return the networks, the copies in the place of those that have one."""

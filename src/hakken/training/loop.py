@@ -20,7 +20,6 @@ from dataclasses import astuple, dataclass, field
 from typing import Any, Literal
 
 import torch
-from torch import nn
 
 from hakken.study import Training
 from hakken.training.averages import Averages

@@ -13,13 +13,11 @@ from torch import nn
 
 from hakken.cohort.items import Item
 from hakken.core.errors import HakkenError
+from hakken.imaging.cases import Cases, image, item
 from hakken.imaging.prepared import PreparedCase
 from hakken.patches.shards import PatchStore
 from hakken.study import Section, Study
 from hakken.training.players import Loss, Model, Networks, Player
-
-Case = PreparedCase | Item
-Cases = Sequence[PreparedCase] | Sequence[Item]
 
 
 @dataclass(frozen=True)
@@ -142,17 +140,3 @@ class Fitted(ABC):
     @abstractmethod
     def predict(self, model: Model, case: Any, wanted: Collection[str]) -> Mapping[str, Any]:
         """Return what the model says of a case, for each of the outcomes ``wanted``."""
-
-
-def image(case: Case) -> PreparedCase:
-    """Return a case that is a prepared image; raises HakkenError naming one that is none."""
-    if not isinstance(case, PreparedCase):
-        raise HakkenError(f"case {case.case_id}: is an item and no image; the method of the study takes images")
-    return case
-
-
-def item(case: Case) -> Item:
-    """Return a case that is an item; raises HakkenError naming one that is none."""
-    if not isinstance(case, Item):
-        raise HakkenError(f"case {case.case_id}: is an image and no item; the method of the study takes items")
-    return case

@@ -138,7 +138,9 @@ class GroupSource(CaseSource[Case]):
     def batch(self, number: int) -> Samples:
         """Return mini-batch ``number`` (0, 1, ...)."""
         chosen = self._passes.take(number * self.groups, (number + 1) * self.groups).tolist()
-        cases = [case for place, group in enumerate(chosen) for case in self._drawn(number * self.groups + place, group)]
+        cases = [
+            case for place, group in enumerate(chosen) for case in self._drawn(number * self.groups + place, group)
+        ]
         first = number * self.batch_size
         found = [self.load(self.cases[case], self._random(first + place)) for place, case in enumerate(cases)]
         return Samples({name: torch.stack([one[name] for one in found]).to(self.device) for name in found[0]})

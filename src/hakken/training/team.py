@@ -21,11 +21,15 @@ PATIENCE = timedelta(days=1)  # one process may measure or read for long while t
 
 @dataclass(frozen=True, eq=False)
 class Team:
-    """This process among ``size``: the one of number ``rank``. The first (0) writes files and speaks."""
+    """This process among ``size``: the one of number ``rank``. The first (0) writes files and speaks.
+
+    ``group`` is that of what is small, ``gradients`` that of gradients, None: all processes there are.
+    """
 
     rank: int = 0
     size: int = 1
     group: Any = None
+    gradients: Any = None
 
     @property
     def first(self) -> bool:
@@ -56,8 +60,8 @@ class Team:
         for kind in dict.fromkeys((one.dtype, one.device) for one in gradients):
             alike = [place for place, one in enumerate(gradients) if (one.dtype, one.device) == kind]
             flat = torch.cat([gradients[place].flatten() for place in alike])
-            distributed.all_reduce(flat)
-            parts = (flat / self.size).split([gradients[place].numel() for place in alike])
+            distributed.all_reduce(flat, group=self.gradients)
+            parts = torch.split(flat / self.size, [gradients[place].numel() for place in alike])
             for place, part in zip(alike, parts, strict=True):
                 moved[place].grad = part.view_as(moved[place])
 

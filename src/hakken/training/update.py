@@ -86,9 +86,7 @@ class Turn:
                 found.setdefault(self.player.name, []).append(value.detach())
                 for name, more in loss.log.items():
                     found.setdefault(f"{self.player.name}.{name}", []).append(more.detach() * weight)
-        return {
-            name: values[0] if len(values) == 1 else torch.stack(values).sum() for name, values in found.items()
-        }
+        return {name: values[0] if len(values) == 1 else torch.stack(values).sum() for name, values in found.items()}
 
     def _pieces(self, batch: Any) -> list[tuple[float, Any]]:
         """Return a mini-batch in ``parts``, each with its share of it; in fewer where it has not so many samples."""

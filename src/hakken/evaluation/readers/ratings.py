@@ -15,10 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-from hakken.core.tables import FIRST_ROW, Table
 from hakken.core.errors import HakkenError
-from hakken.evaluation.findings import Flags, Floats, Ints
 from hakken.core.names import nearest
+from hakken.core.tables import FIRST_ROW, Table
+from hakken.evaluation.findings import Flags, Floats, Ints
 
 Design = Literal["roc", "froc"]
 ROC_COLUMNS = ("modality", "reader", "case_id", "diseased", "rating")
@@ -350,4 +350,4 @@ def mark_ratings(table: Table, blank: Flags) -> Floats:
         if cells[entry]:
             raise table.error(int(entry), "rating", f"`{cells[entry]}` beside the mark none; leave it empty")
     filled = ["0" if empty else cell for empty, cell in zip(blank, cells, strict=True)]
-    return np.where(blank, -np.inf, Table(table.path, {"rating": filled}).numbers("rating"))
+    return np.where(blank, -np.inf, Table(table.path, {"rating": filled}, table.rows).numbers("rating"))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from hakken.methods import Needs
-from hakken.methods._parameters import Convolutional, Optimised, Patched, Scanning
 from hakken.study import Study
+from hakken.study.parameters import Convolutional, Optimised, Patched, Scanning
 
 if TYPE_CHECKING:
     import numpy as np

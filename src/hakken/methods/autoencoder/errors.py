@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import pad
 
+from hakken.inference.dense import MIB, exactly
+from hakken.inference.maps import ScoreMap, Triple, at_lattice, triple
 from hakken.methods.autoencoder.judged import judged_voxels
-from hakken.inference.dense import MIB, ScoreMap, at_lattice, exactly
-from hakken.inference.fragments import Triple, triple
 from hakken.methods.autoencoder.network import ConvAutoencoder
 
 BATCH = 256  # patches; more are not faster

@@ -13,7 +13,6 @@ from torch.nn import functional
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.inference.detect import candidates_of, pixels_of
-from hakken.methods._patch_player import NETWORK, patch_player, volumes
 from hakken.methods.autoencoder import Inference, Parameters
 from hakken.methods.autoencoder.errors import anomaly_map, error_volume
 from hakken.methods.autoencoder.network import ConvAutoencoder, level_edges
@@ -21,6 +20,7 @@ from hakken.networks.structure import Structure
 from hakken.patches.loader import Batch
 from hakken.study import Section
 from hakken.training.method import Data, Method
+from hakken.training.patch_player import NETWORK, patch_player, volumes
 from hakken.training.players import Loss, Model, Networks, Player
 
 LEAST_ERROR = 1e-30

@@ -8,8 +8,8 @@ What lies too many deviations above is a candidate. Cases with disease are neede
 from pydantic import Field
 
 from hakken.methods import Needs
-from hakken.methods._parameters import Convolutional, Optimised, Patched
 from hakken.study import Section
+from hakken.study.parameters import Convolutional, Optimised, Patched
 
 NEEDS = Needs(patches=True, learns_from="normal", targets=1)
 OUTCOMES = ("candidates", "expectations")

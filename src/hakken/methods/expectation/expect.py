@@ -19,7 +19,6 @@ from hakken.methods.expectation import Inference
 from hakken.methods.expectation.network import ExpectationUNet
 from hakken.training.method import Facts
 
-
 Array = NDArray[np.float32]
 
 

@@ -12,7 +12,6 @@ from torch import nn
 from hakken.core.errors import HakkenError
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.components import components
-from hakken.methods._patch_player import NETWORK, patch_player
 from hakken.methods.expectation import Inference, Parameters
 from hakken.methods.expectation.expect import expected_of
 from hakken.methods.expectation.network import ExpectationUNet, negative_log_likelihood
@@ -21,6 +20,7 @@ from hakken.networks.unet import level_widths
 from hakken.patches.loader import Batch
 from hakken.study import Section
 from hakken.training.method import Data, Method
+from hakken.training.patch_player import NETWORK, patch_player
 from hakken.training.players import Loss, Model, Networks, Player
 
 

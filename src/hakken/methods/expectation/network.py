@@ -20,8 +20,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from hakken.networks.unet import UNet
 from hakken.networks.structure import Structure
+from hakken.networks.unet import UNet
 
 UNIT = 0.05
 """What the outputs are counted in, as a share of the target's window, so that weights and outputs are of order 1:

@@ -13,8 +13,8 @@ from typing import Literal
 from pydantic import Field
 
 from hakken.methods import Needs
-from hakken.methods._parameters import Optimised, Patched
 from hakken.study import Section, Study
+from hakken.study.parameters import Optimised, Patched
 
 NetworkName = Literal[
     "alexnet", "vgg16", "vgg19", "googlenet", "inception_v3", "resnet50", "resnet101", "efficientnet_lite0"

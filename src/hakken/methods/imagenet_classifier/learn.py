@@ -19,7 +19,6 @@ from torch.nn import functional
 
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
-from hakken.methods._patch_player import NETWORK, patch_player
 from hakken.methods.imagenet_classifier import Inference, Parameters
 from hakken.methods.imagenet_classifier.crops import lesion_crops
 from hakken.methods.imagenet_classifier.misregistration import misregister
@@ -31,6 +30,7 @@ from hakken.patches.loader import Batch
 from hakken.patches.passes import Numbers
 from hakken.study import Section
 from hakken.training.method import Data, Method
+from hakken.training.patch_player import NETWORK, patch_player
 from hakken.training.players import Loss, Model, Networks, Player
 
 ROOM = math.sqrt(2)

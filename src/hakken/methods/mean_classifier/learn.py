@@ -36,7 +36,9 @@ class Learner(Fitted):
         spread[spread == 0] = 1
         known = sorted(set(truth))
         if len(known) < 2:
-            raise HakkenError(f"all training lesions are of the class `{classes[known[0]]}`; there is nothing to tell apart")
+            raise HakkenError(
+                f"all training lesions are of the class `{classes[known[0]]}`; there is nothing to tell apart"
+            )
         model = LogisticRegression(C=self.parameters.penalty, class_weight="balanced", max_iter=1000)
         model.fit((means - centre) / spread, truth)
         values = {"centre": centre, "spread": spread, "weights": model.coef_, "offset": model.intercept_}

@@ -5,7 +5,7 @@ case is a map of probabilities, whose peaks are candidates.
 """
 
 from hakken.methods import Needs
-from hakken.methods._parameters import Balanced, ByProbability, Convolutional, Dense, Optimised, Patched
+from hakken.study.parameters import Balanced, ByProbability, Convolutional, Dense, Optimised, Patched
 
 NEEDS = Needs(patches=True, learns_from="lesions")
 OUTCOMES = ("candidates",)

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from hakken.imaging.prepared import PreparedCase
-from hakken.inference.dense import ScoreMap, score_map
+from hakken.inference.dense import score_map
 from hakken.inference.detect import candidates_of, pixels_of
-from hakken.methods._patch_player import NETWORK, patch_player, volumes
+from hakken.inference.maps import ScoreMap
 from hakken.methods.patch_classifier import Inference, Parameters
 from hakken.methods.patch_classifier.loss import balanced_loss
 from hakken.networks.patch_cnn import PatchClassifier, remaining_extent
@@ -19,6 +19,7 @@ from hakken.networks.structure import Structure
 from hakken.patches.loader import Batch
 from hakken.study import Section
 from hakken.training.method import Data, Method
+from hakken.training.patch_player import NETWORK, patch_player, volumes
 from hakken.training.players import Loss, Model, Networks, Player
 
 
@@ -51,9 +52,7 @@ class Learner(Method):
     def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
         """Return the candidates of a case."""
         scores = self.scores(model.networks[NETWORK], case)
-        return {
-            "candidates": candidates_of(scores, case.geometry, self.inference, threshold=self.inference.threshold)
-        }
+        return {"candidates": candidates_of(scores, case.geometry, self.inference, threshold=self.inference.threshold)}
 
     def scores(self, network: nn.Module, case: PreparedCase) -> ScoreMap:
         """Return the probabilities on a lattice inside the mask of a case."""

@@ -7,8 +7,8 @@ Reson Imaging 2018;47:948-953.
 from collections.abc import Iterator
 
 from hakken.methods import Needs
-from hakken.methods._parameters import Balanced, ByProbability, Convolutional, Dense, Optimised, Patched
 from hakken.study import Study
+from hakken.study.parameters import Balanced, ByProbability, Convolutional, Dense, Optimised, Patched
 
 NEEDS = Needs(patches=True, learns_from="lesions")
 OUTCOMES = ("candidates",)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import nn
 
 from hakken.imaging.prepared import PreparedCase
-from hakken.inference.dense import ScoreMap
 from hakken.inference.detect import pixels_of
-from hakken.methods._patch_player import NETWORK
+from hakken.inference.maps import ScoreMap
 from hakken.methods.patch_classifier import learn
 from hakken.methods.projection_classifier.network import ProjectionClassifier
 from hakken.methods.projection_classifier.score_map import projection_score_map
 from hakken.networks.structure import Structure
+from hakken.training.patch_player import NETWORK
 
 
 class Learner(learn.Learner):

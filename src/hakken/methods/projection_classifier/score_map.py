@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hakken.inference.dense import MIB, Box, ScoreMap, at_lattice, block_of, boxes, exactly
-from hakken.inference.fragments import BYTES, DenseNetwork, Triple, triple
+from hakken.inference.dense import MIB, Box, block_of, boxes, exactly
+from hakken.inference.fragments import BYTES, DenseNetwork
+from hakken.inference.maps import ScoreMap, Triple, at_lattice, triple
 from hakken.methods.projection_classifier.network import DIRECTIONS, ProjectionClassifier
 
 AXES = (0, 1, 2)

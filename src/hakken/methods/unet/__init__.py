@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from hakken.methods import Needs
-from hakken.methods._parameters import Balanced, Convolutional, Optimised, Patched
 from hakken.study import Section, Study
+from hakken.study.parameters import Balanced, Convolutional, Optimised, Patched
 
 Levels = Annotated[int, Field(ge=1, le=6)]
 Fraction = Annotated[float, Field(gt=0, le=1)]

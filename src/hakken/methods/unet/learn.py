@@ -15,16 +15,16 @@ import torch
 from torch import nn
 
 from hakken.imaging.prepared import PreparedCase
-from hakken.methods._patch_player import NETWORK, patch_player
-from hakken.methods.unet import Inference, Parameters
+from hakken.methods.unet import Inference, Parameters, Sizes
 from hakken.methods.unet.loss import mask_loss
 from hakken.methods.unet.segment import segment
 from hakken.methods.unet.sizes import Size, sizes_of
 from hakken.networks.structure import Structure
-from hakken.networks.unet import UNet, level_widths
+from hakken.networks.unet import UNet, level_widths, sub_network
 from hakken.patches.loader import Batch
 from hakken.study import Section
 from hakken.training.method import Data, Method
+from hakken.training.patch_player import NETWORK, patch_player
 from hakken.training.players import Loss, Model, Networks, Player
 
 WIDTHS = "widths"
@@ -86,6 +86,20 @@ class Learner(Method):
         network = model.networks[NETWORK]
         assert isinstance(network, UNet)
         return {"masks": {size.words: segment(network, case, self.inference, size) for size in self.sizes}}
+
+    def smaller(self, model: Model, levels: int | None, features: float) -> tuple[Parameters, Model, str]:
+        """Return the model at one size as a model of its own, with its parameters, and the size in words.
+
+        All ``levels`` where their number is None. Raises InvalidArchitecture where there is no such size.
+        """
+        network = model.networks[NETWORK]
+        assert isinstance(network, UNet)
+        size = Size(levels or network.levels, features)
+        small = sub_network(network, size.levels, size.features)
+        chosen = {"poolings": size.levels - 1, "sizes": Sizes(levels=(size.levels,))}
+        trained = "" if size in self.sizes else "; it was not trained at this size, and its masks are untested"
+        parameters = self.parameters.model_copy(update=chosen)
+        return parameters, Model({NETWORK: small}, {WIDTHS: list(small.widths)}), size.words + trained
 
 
 def _drawn(count: int) -> int:

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.dense import MIB, exactly
 from hakken.inference.detect import pixels_of
-from hakken.inference.fragments import Triple, triple
+from hakken.inference.maps import Triple, triple
 from hakken.inference.sliding import sliding_window
 from hakken.methods.unet import Inference
 from hakken.methods.unet.sizes import Size
 from hakken.networks.unet import UNet
-
 
 BYTES = 4
 HELD = 6

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from hakken.networks.imagenet import alexnet, efficientnet_lite, googlenet, inception_v3, resnet, vgg
 from hakken.core.errors import InvalidArchitecture
+from hakken.networks.imagenet import alexnet, efficientnet_lite, googlenet, inception_v3, resnet, vgg
 
 Triple = tuple[float, float, float]
 CHANNELS = 3

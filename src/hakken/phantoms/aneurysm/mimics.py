@@ -8,9 +8,9 @@ import numpy as np
 from numpy.random import Generator
 
 from hakken.anatomy.head import Anatomy
+from hakken.anatomy.shapes import Points
 from hakken.phantoms.aneurysm.arteries import Arteries
 from hakken.phantoms.aneurysm.branching import unit
-from hakken.anatomy.shapes import Points
 from hakken.phantoms.aneurysm.tubes import Tubes, along, curve, join
 
 

@@ -10,15 +10,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from hakken.anatomy.head import Anatomy, draw_anatomy, paint_tissues
+from hakken.anatomy.scanners import SCANNERS, Pose, Scanner, draw_pose, lay_grid, scan, spoil
+from hakken.anatomy.shapes import Array
+from hakken.core.seeds import derive_seed
+from hakken.core.volume import Geometry, Volume
 from hakken.phantoms import PhantomCase, options_of
 from hakken.phantoms.brain_metastasis import Options
 from hakken.phantoms.brain_metastasis.lesions import Metastasis, draw_metastases, draw_spots, paint
-from hakken.anatomy.scanners import SCANNERS, Pose, Scanner, draw_pose, lay_grid, scan, spoil
-from hakken.anatomy.shapes import Array
 from hakken.phantoms.brain_metastasis.vessels import Vessels, draw_vessels
-from hakken.core.seeds import derive_seed
 from hakken.study import Study
-from hakken.core.volume import Geometry, Volume
 
 CONVENTION = (
     "maps points of the enhanced channel (fixed) to points of the plain channel (moving); x, y, z, 1 in mm, LPS; "

@@ -15,14 +15,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.phantoms import PhantomCase, options_of
-from hakken.phantoms.endoscopy import Options
-from hakken.phantoms.endoscopy.mucosa import Plane, Wall, draw_wall
 from hakken.anatomy.shapes import Array
 from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
-from hakken.study import Study
 from hakken.core.volume import Geometry, Volume
+from hakken.phantoms import PhantomCase, options_of
+from hakken.phantoms.endoscopy import Options
+from hakken.phantoms.endoscopy.mucosa import Plane, Wall, draw_wall
+from hakken.study import Study
 
 COLOURS = ("red", "green", "blue")
 MARGIN = 1.6  # the wall's extent in frames

@@ -17,14 +17,14 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from hakken.anatomy.head import Anatomy, draw_anatomy
-from hakken.phantoms import PhantomCase, options_of
-from hakken.phantoms.head_ct import Options
-from hakken.phantoms.head_ct.pathologies import Pathology, draw_pathologies
 from hakken.anatomy.scanners import Machine, Pose, draw_pose, lay_grid, scan
 from hakken.anatomy.shapes import Array, ellipsoid, occupancy, paint_balls, smooth_field
 from hakken.core.seeds import derive_seed
-from hakken.study import Study
 from hakken.core.volume import Geometry, Volume
+from hakken.phantoms import PhantomCase, options_of
+from hakken.phantoms.head_ct import Options
+from hakken.phantoms.head_ct.pathologies import Pathology, draw_pathologies
+from hakken.study import Study
 
 AIR_HU = -1000.0
 FAT, MUSCLE, BONE, DIPLOE = -70.0, 50.0, 1150.0, 450.0

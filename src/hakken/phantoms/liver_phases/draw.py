@@ -15,15 +15,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.phantoms import PhantomCase, options_of
-from hakken.phantoms.liver_phases import Options
-from hakken.phantoms.liver_phases.liver import AIR_HU, Abdomen, draw_abdomen
-from hakken.phantoms.liver_phases.lesions import Placed, draw_tumour, place_tumour
 from hakken.anatomy.scanners import Machine, Pose, draw_pose, lay_grid, scan
 from hakken.anatomy.shapes import Array, Points
 from hakken.core.seeds import derive_seed
-from hakken.study import Study
 from hakken.core.volume import Geometry, Volume
+from hakken.phantoms import PhantomCase, options_of
+from hakken.phantoms.liver_phases import Options
+from hakken.phantoms.liver_phases.lesions import Placed, draw_tumour, place_tumour
+from hakken.phantoms.liver_phases.liver import AIR_HU, Abdomen, draw_abdomen
+from hakken.study import Study
 
 PHASES = ("unenhanced", "early", "late")
 CONVENTION = (

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from hakken.phantoms.liver_phases.lesions import Phases
 from hakken.anatomy.shapes import Array, Grid, Points, ellipsoid, occupancy, paint_balls, smooth_field
+from hakken.phantoms.liver_phases.lesions import Phases
 
 ADULT_MM = 330.0
 """Width for which the lengths below are given."""

@@ -1,0 +1,119 @@
+"""Figure `segmentations`: test cases with the outlines of truth and masks, from the worst to the best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hakken.figures import Drawing, Files, Table, cells
+from hakken.figures._pictures import images_of
+from hakken.imaging.prepared import PreparedCase
+from hakken.outcomes.masks import Mask, names_of, truth_of
+from hakken.plots.segmentations import Outline, SegmentationsInput, draw_segmentations
+from hakken.runs.measurement import table_of
+from hakken.runs.predictions import part_of, read_predictions
+from hakken.study import Study
+
+INPUTS = {
+    "predictions": "predictions/test/selected",
+    "test": "measurements/test/selected",
+    "cases": "cases/test",
+}
+CAPTION = "Test cases with the outlines of the truth and of the selected model's masks, worst first."
+COLUMNS = ("case_id", "mask", "dice")
+SHOWN = 12
+PERCENTILES = (0.5, 99.5)
+COLOURS = ("red", "green", "blue")
+
+Dice = Mapping[str, Mapping[str, float]]
+"""The Dice of each mask, NaN where undefined: by name of the mask, then by case id."""
+
+
+def draw(study: Study, files: Files) -> Drawing:
+    """Draw test cases at even steps of the rank by Dice of the first mask, with the first mask and the last.
+
+    A volume is shown in the slice that holds most of truth and mask.
+    """
+    cohort = {case.case_id: case for case in images_of(files.all("cases"))}
+    part = part_of(study, "masks", tuple(cohort.values()))
+    masks: dict[str, dict[str, Mask]] = read_predictions(files.one("predictions"), "masks", part)
+    dice = _dice(files)
+    names = names_of(masks)
+    first, last = names[0], names[-1]
+    chosen = spread_over(dice[first], SHOWN)
+    given = SegmentationsInput(
+        cases=tuple(_outline(study, cohort[name], masks[name], dice) for name in chosen),
+        names=(_found(first), _found(last) if last != first else None),
+        reading=f"{len(chosen)} of {len(cohort)} test cases, at even steps of the rank by Dice"
+        f"{f' at {first}' if first else ''}, worst first.",
+        origin=files.origin,
+    )
+    rows = [(case, name, dice[name][case]) for case in chosen for name in dict.fromkeys((first, last))]
+    words = f"{len(chosen)} of {len(cohort)} test cases"
+    return Drawing(draw_segmentations(given), Table(COLUMNS, cells(rows)), words)
+
+
+def spread_over(values: Mapping[str, float], count: int) -> list[str]:
+    """Return at most ``count`` names at even steps of the rank of their values, lowest first; undefined ones are last.
+
+    >>> spread_over({"a": 0.9, "b": 0.1, "c": float("nan"), "d": 0.5, "e": 0.6}, 3)
+    ['b', 'e', 'c']
+    """
+    ranked = sorted(values, key=lambda name: (np.isnan(values[name]), values[name], name))
+    places = np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int))
+    return [ranked[place] for place in places]
+
+
+def _dice(files: Files) -> Dice:
+    table = table_of(files.one("test"), "masks", "cases", COLUMNS)
+    found: dict[str, dict[str, float]] = {}
+    values = table.numbers("dice", empty=True).tolist()
+    for case_id, name, value in zip(table.text("case_id"), table.cells["mask"], values, strict=True):
+        found.setdefault(name, {})[case_id] = value
+    return found
+
+
+def _found(name: str) -> str:
+    return f"found, {name}" if name else "found"
+
+
+def _outline(study: Study, case: PreparedCase, masks: Mapping[str, Mask], dice: Dice) -> Outline:
+    """Cut the slice of one case that holds most of truth and first mask."""
+    truth, names = truth_of(case), list(masks)
+    first, last = masks[names[0]], masks[names[-1]]
+    plane = int(np.argmax((truth.astype(int) + first).sum((1, 2))))
+    sx, sy, _ = case.geometry.spacing
+    rows, columns = truth.shape[1:]
+    known = [dice[name][case.case_id] for name in dict.fromkeys((names[0], names[-1]))]
+    words = "no lesion, none found" if np.isnan(known[0]) else f"Dice {_words(known)}"
+    return Outline(
+        picture=_picture(study, case, plane),
+        width_mm=columns * sx,
+        height_mm=rows * sy,
+        truth=truth[plane],
+        largest=first[plane],
+        smallest=last[plane] if len(names) > 1 else None,
+        caption=f"{case.case_id[:24]}  {words}",
+    )
+
+
+def _words(values: Sequence[float]) -> str:
+    """Return the Dice of the first mask and, where there is another, of the last.
+
+    >>> _words([0.8]), _words([0.8, 0.7])
+    ('0.80', '0.80 (0.70)')
+    """
+    return " (".join(f"{value:.2f}" for value in values) + (")" if len(values) > 1 else "")
+
+
+def _picture(study: Study, case: PreparedCase, plane: int) -> NDArray[np.float32]:
+    """Return a slice in colours where the case has all three, else the reference channel; values 0 to 1."""
+    coloured = all(name in case.channels for name in COLOURS)
+    chosen = [case.channels.index(name) for name in (COLOURS if coloured else (study.reference,))]
+    shown = np.moveaxis(case.intensities()[chosen, plane], 0, -1)
+    inside = case.mask()[plane] > 0
+    low, high = np.percentile(shown[inside], PERCENTILES) if inside.any() else (0.0, 1.0)
+    scaled = np.clip((shown - low) / max(float(high - low), 1e-6), 0, 1)
+    return np.asarray(scaled if coloured else scaled[..., 0], np.float32)

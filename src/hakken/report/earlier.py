@@ -1,0 +1,28 @@
+"""What an earlier run has cost, to tell from it what the next one will."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hakken.core.files import read_json
+from hakken.report.cost import StageCost, read_costs
+
+
+def earlier_run(results: Path, study: str, scale: str) -> Path | None:
+    """Return the results folder whose timings fit best: this study at this scale, at another scale, any study."""
+    folders = [path.parent for path in sorted(results.glob("*/*/logs"))]
+    ranks = {folder: (folder.parent.name == study, folder.name == scale) for folder in folders}
+    return max(folders, key=lambda folder: ranks[folder], default=None)
+
+
+def earlier_costs(folder: Path) -> tuple[tuple[StageCost, ...], float | None]:
+    """Return the costs of an earlier run and the mean GPU-seconds of its trainings, None where it used no GPU."""
+    trials = [read_json(path) for path in sorted(folder.glob("sweeps/*/trials/*.json"))]
+    seconds = [float(trial["gpu_seconds"]) for trial in trials]
+    return read_costs(folder / "logs"), sum(seconds) / len(seconds) if any(seconds) else None
+
+
+def longest_training(folder: Path) -> float | None:
+    """Return the seconds of the longest training of an earlier run, None where it has none."""
+    trials = (read_json(path) for path in sorted(folder.glob("sweeps/*/trials/*.json")))
+    return max((float(trial["seconds"]) for trial in trials if "seconds" in trial), default=None)

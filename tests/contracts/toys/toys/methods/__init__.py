@@ -1,0 +1,1 @@
+"""Systems that a stranger might bring: the smallest of each kind that the seams are made for."""

@@ -7,4 +7,4 @@ from hakken.stages import run
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-run(snakemake.params.stage, snakemake.input, snakemake.output, snakemake.params, snakemake.threads, snakemake.log[0])
+run(snakemake)

@@ -153,7 +153,7 @@ def _patients(rows: Rows, known: Sequence[Part]) -> Iterator[Problem]:
 
 
 def _parts(rows: Rows, study: Study) -> Iterator[Problem]:
-    """Yield parts that no case is in, where the table fills the column; methods of items may draw what they learn from."""
+    """Yield parts that no case is in, where the table fills the column; of items `train` may be empty."""
     values = {row["split"] for row in rows.rows} - {""}
     needed = study.parts if study.crossed or study.cohort.kind == "images" else PARTS[1:]
     if values and values <= set(study.parts):

@@ -38,7 +38,7 @@ def read_table(path: Path, study: Study, files_exist: bool = True) -> CaseTable:
 
 
 def write_table(path: Path, table: CaseTable, study: Study | None = None) -> None:
-    """Write ``table`` (of a ``study`` whose cases may be items) as CSV, its files relative to the folder of ``path``."""
+    """Write ``table`` (of a ``study`` whose cases may be items) as CSV, its files relative to where ``path`` stands."""
     truth = _truth_column(table) if study is None or study.cohort.kind == "images" else truth_column(study)
     records = [_record(case, path.parent, truth) for case in table.cases]
     columns = list(dict.fromkeys(column for record in records for column in record))

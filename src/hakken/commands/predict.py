@@ -127,7 +127,7 @@ def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
 
 
 def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder: Path) -> PreparedCase:
-    """Return the case whose channels are ``images``, treated as the study treated its own cases; it is kept in ``folder``.
+    """Return the case whose channels are ``images``, treated as the study treated its own; kept in ``folder``.
 
     The seeds derive from ``case_id``, so a case of the study under its own name gets what the study said of it. Raises
     HakkenError listing every problem of the images.

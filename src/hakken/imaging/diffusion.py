@@ -44,7 +44,8 @@ def ranges_of(ranges: Mapping[str, Range], signal: Model) -> dict[str, Range]:
 def signals(model: Model, b: Any, values: Sequence[Any], exp: Callable[[Any], Any] = np.exp) -> Any:
     """Return the signals (n, k) at the b values (k,) of the quantities ``values``, each (n,), in their order.
 
-    >>> signals("ivim", np.array([0.0, 1000.0]), [np.array([1e-3]), np.array([1e-2]), np.array([0.0])]).round(3).tolist()
+    >>> d, d_star, f = np.array([[1e-3], [1e-2], [0.0]])
+    >>> signals("ivim", np.array([0.0, 1000.0]), [d, d_star, f]).round(3).tolist()
     [[1.0, 0.368]]
     """
     columns = [value[:, None] for value in values]

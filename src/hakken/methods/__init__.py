@@ -5,7 +5,7 @@ The folder's own module loads no torch, for it is read whenever a study is. It h
 - ``Parameters``: the closed model of all that a search may vary, and of what the method is told besides;
 - ``Inference``: the closed model of how a trained model is used on a case;
 - ``NEEDS``: what the method learns from (`Needs`);
-- ``OUTCOMES``: the outcomes that it predicts unless the study says otherwise, the first being what a training maximises;
+- ``OUTCOMES``: the outcomes that it predicts unless the study says otherwise; a training maximises the first;
 - and where there is something to say: ``FURTHER`` (outcomes that it gives when asked), ``FIGURES`` (drawn unless the
   study says otherwise) and ``problems(study)``, which yields what does not fit in a study of this method.
 
@@ -24,7 +24,8 @@ class Needs:
 
     ``cases``: the kinds of cohort that it knows. ``patches``: whether patches are cut for it beforehand, with ``maps``
     of the lesions beside the images. ``learns_from``: the training cases that it takes, the ``normal`` ones alone, or
-    ``any``, of which some must have ``lesions``, or ``nothing`` where it draws what it learns from. ``targets``: how many channels it predicts from the others.
+    ``any``, of which some must have ``lesions``, or ``nothing`` where it draws what it learns from. ``targets``: how
+    many channels it predicts from the others.
     ``gradient``: whether it learns step by step, so that the section `training` means something.
     """
 

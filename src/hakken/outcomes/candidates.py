@@ -84,7 +84,7 @@ class Settings(Section):
 def problems(study: Any) -> Iterator[str]:
     """Yield what does not fit: the threshold of another outcome that the study does not have."""
     if study.outcomes["candidates"].operating_point == BY_CASES and BY_CASES not in study.outcomes:
-        yield "outcomes.candidates.operating_point: the study has no outcome `case_scores`; give false positives per case"
+        yield "outcomes.candidates.operating_point: there is no outcome `case_scores`; give false positives per case"
 
 
 def words(settings: Section) -> str:
@@ -105,7 +105,7 @@ SHOWN = 10
 
 
 def save_one(path: Path, found: Candidates, case: PreparedCase, point: Mapping[str, Any] | None) -> Iterator[str]:
-    """Write the candidates of a new case as a table, and yield lines on the best, and on those that reach the ``point``."""
+    """Write the candidates of a new case as a table; yield lines on the best, and on those that reach the ``point``."""
     write_table(path, COLUMNS, candidate_rows(case.case_id, found))
     yield f"{path}: {len(found)} candidates of {case.case_id}; mm, LPS, scanner space of the reference channel"
     if len(found):
@@ -117,7 +117,8 @@ def save_one(path: Path, found: Candidates, case: PreparedCase, point: Mapping[s
         yield f"{'…':>9}  {len(found) - SHOWN} more in the table"
     if point is not None and point.get("threshold") is not None:
         reached = int((found.score >= point["threshold"]).sum())
-        yield f"{reached} reach the frozen threshold {point['threshold']:.4g}, chosen on validation {chosen_words(point)}"
+        how = f"chosen on validation {chosen_words(point)}"
+        yield f"{reached} reach the frozen threshold {point['threshold']:.4g}, {how}"
 
 
 def candidate_rows(

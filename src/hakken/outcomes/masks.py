@@ -128,7 +128,7 @@ def measure(found: Predictions, part: Part) -> Measured:
             "patients": len(set(part.patients)),
             "lesions": sum(len(case.lesions) for case in part.images),
         },
-        warnings=tuple([*_warnings(by_name, overall), *_lacking(part)]),
+        warnings=(*_warnings(by_name, overall), *_lacking(part)),
         details={"masks": by_name, "strata": strata},
         tables={"cases": Table(CASES, tuple(_case_rows(measured, part)))},
     )

@@ -51,8 +51,8 @@ class Settings(Section):
     )
     by: Name | None = Field(
         default=None,
-        description="What numbers are grouped by, beside fifths of the truth: an array of that file, or a column of the "
-        "case table.",
+        description="What numbers are grouped by, beside fifths of the truth: an array of that file, or a column of "
+        "the case table.",
     )
     units: dict[Name, str] = Field(default={}, description="Units of the quantities, for figures.")
 
@@ -61,7 +61,8 @@ def problems(study: Any) -> Iterator[str]:
     """Yield what does not fit: a truth that is no file of the cases."""
     truth = study.outcomes["numbers"].truth
     if truth is not None and truth not in study.cohort.files:
-        yield f"outcomes.numbers.truth: `{truth}` is no file of the cases; cohort.files names {', '.join(study.cohort.files)}"
+        known = ", ".join(study.cohort.files)
+        yield f"outcomes.numbers.truth: `{truth}` is no file of the cases; cohort.files names {known}"
 
 
 def words(settings: Section) -> str:

@@ -78,9 +78,9 @@ class PatchLoader:
     ``negative_ratio`` negatives come with a positive, ``hard_fraction`` of them hard ones (all of the kind there is,
     where the store lacks the other); an infinite ratio takes negatives alone. ``augmentation`` is a strength 0..1 or
     the amounts themselves. With ``classes`` a positive's target is the index of its class. Patches are those of
-    ``cases`` alone, where some are named; ``move`` changes the stored patches before they are augmented. Raises HakkenError when the
-    store has no positives or no negatives that are asked for, a positive's class is none of ``classes``, or the patches
-    are smaller than ``patch_size``.
+    ``cases`` alone, where some are named; ``move`` changes the stored patches before they are augmented. Raises
+    HakkenError when the store has no positives or no negatives that are asked for, a positive's class is none of
+    ``classes``, or the patches are smaller than ``patch_size``.
     """
 
     def __init__(

@@ -60,10 +60,10 @@ def require_results_of_this_version(results: Path) -> None:
         keep = ""
         if (results / "openings.jsonl").exists():
             keep = (
-                f" Then copy {aside}/openings.jsonl back to {results}, so that the openings of the test set go on being "
-                "counted: training anew and measuring on test is a new opening."
+                f" Then copy {aside}/openings.jsonl back to {results}, so that the openings of the test set go on "
+                "being counted: training anew and measuring on test is a new opening."
             )
         raise HakkenError(
-            f"{results}: holds results of hakken 0.1. Version 0.2 names its files otherwise and trains anew; the numbers "
-            f"of 0.1 stay what they are and are not touched. Move them aside (mv {results} {aside}) and start again.{keep}"
+            f"{results}: holds results of hakken 0.1. Version 0.2 names its files otherwise and trains anew; what is "
+            f"there stays as it is and is not touched. Move it aside (mv {results} {aside}) and start again.{keep}"
         )

@@ -111,7 +111,7 @@ def _fit_at_once(fitting: Fitting, learner: Fitted, mine: Callable[[], bool]) ->
     log(f"{fitting.label}: {seconds:.1f} s, of them {validation.seconds:.1f} s measured the objective")
     outcome = _outcome(TrainingResult(objective, 0, {}, (), seconds, "steps", ""))
     memory = {"parameter_count": 0, "peak_memory_mb": round(peak_memory_mb(torch.device("cpu")), 1)}
-    files = _write_files(fitting, {}, model.values, validation.found, outcome, mine)
+    files = _write_files(fitting, {}, model.values, validation.found, record=outcome, mine=mine)
     return memory | outcome | files
 
 
@@ -158,7 +158,9 @@ def _fit_step_by_step(
         network.load_state_dict(result.weights[name])
     since = sum(point.step > result.best_step for point in result.curve)
     found = validation.found if validation.since == since else validation.predictions(model.eval())
-    return record | (_write_files(fitting, result.weights, model.values, found, record, mine) if team.first else {})
+    return record | (
+        _write_files(fitting, result.weights, model.values, found, record=record, mine=mine) if team.first else {}
+    )
 
 
 def count_weights(networks: Networks) -> int:
@@ -270,6 +272,7 @@ def _write_files(
     weights: Weights,
     values: Mapping[str, Any],
     found: Mapping[str, Any],
+    *,
     record: Record,
     mine: Callable[[], bool],
 ) -> Record:

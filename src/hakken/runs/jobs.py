@@ -40,7 +40,7 @@ NOT_DRAWN = ("description", "figures")
 OPENING = "test/opening.json"
 
 
-# ---- the workflow as a whole -------------------------------------------------------------------------------------------
+# ---- the workflow as a whole ---------------------------------------------------------------------------------------
 
 
 def constraints(plans: Plans) -> dict[str, str]:
@@ -104,7 +104,7 @@ def _selected(fold: int | None) -> str:
     return name_of("selected", fold)
 
 
-# ---- identity ----------------------------------------------------------------------------------------------------------
+# ---- identity ------------------------------------------------------------------------------------------------------
 
 
 def study_part(plan: Plan, wildcards: Wildcards, *sections: str) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def sealed_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
 
 
 def code(plans: Plans, wildcards: Wildcards, stage: str) -> str:
-    """Return the digest of the code of a stage, with the plug-ins that the job uses; a job may be of no single study."""
+    """Return the digest of the code of a stage, with the plug-ins that the job uses; a job may be of no study."""
     plan = plans[wildcards["study"]] if "study" in wildcards else None
     return code_digest(stage, {} if plan is None else _named(plan, wildcards, stage))
 
@@ -180,7 +180,7 @@ def _study_of_model(plan: Plan, model: str) -> Study:
     return plan.study if run is None else plan.study_of(run)
 
 
-# ---- cohort and images -------------------------------------------------------------------------------------------------
+# ---- cohort and images ---------------------------------------------------------------------------------------------
 
 
 def cases_per_job(plan: Plan, wildcards: Wildcards) -> int:
@@ -224,7 +224,7 @@ def separated(plan: Plan, wildcards: Wildcards) -> str | list[str]:
     return f"{plan.root}/checked/{'test' if opened else 'development'}.json"
 
 
-# ---- trainings ---------------------------------------------------------------------------------------------------------
+# ---- trainings -----------------------------------------------------------------------------------------------------
 
 
 def cut_from(plan: Plan, wildcards: Wildcards) -> list[str]:
@@ -343,7 +343,7 @@ def searched(plan: Plan, wildcards: Wildcards) -> list[str]:
     return list(plan.study.search.space)
 
 
-# ---- the seal, predictions, measurements -------------------------------------------------------------------------------
+# ---- the seal, predictions, measurements ---------------------------------------------------------------------------
 
 
 def frozen_models(plan: Plan, wildcards: Wildcards) -> list[str]:
@@ -437,7 +437,7 @@ def set_cases(plan: Plan, wildcards: Wildcards) -> list[str]:
     return plan.set_cases(wildcards["set"])
 
 
-# ---- figures and report ------------------------------------------------------------------------------------------------
+# ---- figures and report --------------------------------------------------------------------------------------------
 
 
 def figure_files(plan: Plan, wildcards: Wildcards) -> list[str]:

@@ -37,7 +37,8 @@ from hakken.training.optimiser import Optimiser
 from hakken.training.team import ALONE, Team
 from hakken.training.update import Turn, learnt
 
-PATCHES = 64
+MEETING, PATCHES = "meeting", "patches"
+MADE_UP = 64
 """Made-up patches of each kind."""
 
 WAIT_SECONDS = 300.0  # for one answer; a step of a large network on few cores takes some ten seconds
@@ -60,19 +61,16 @@ class Pool:
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection[Order | None, float | str]] = []
         self._folder = tempfile.TemporaryDirectory(prefix="hakken-layout-")
-        self._patches = Path(self._folder.name) / "patches"
         if needs_of(study).patches:
-            made_up_patches(study, self._patches)
+            made_up_patches(study, Path(self._folder.name) / PATCHES)
 
     def __enter__(self) -> Pool:
         context = multiprocessing.get_context("spawn")  # a fork would share the threads of torch
-        meeting = Path(self._folder.name) / "meeting"
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read when torch is loaded, before any code of ours
         for rank in range(self.count):
             mine, theirs = context.Pipe()
-            process = context.Process(
-                target=_serve, args=(theirs, self.study, self._patches, rank, self.count, meeting), daemon=True
-            )
+            given = (theirs, self.study, Path(self._folder.name), rank, self.count)
+            process = context.Process(target=_serve, args=given, daemon=True)
             process.start()
             theirs.close()
             self._processes.append(process)
@@ -121,17 +119,15 @@ def _answer(pipe: Connection[Order | None, float | str]) -> float:
     return answer
 
 
-def _serve(
-    pipe: Connection[float | str, Order | None], study: Study, patches: Path, rank: int, processes: int, meeting: Path
-) -> None:
+def _serve(pipe: Connection[float | str, Order | None], study: Study, folder: Path, rank: int, processes: int) -> None:
     """Time what the pipe orders until it orders nothing; runs in a process of its own."""
     try:
         warnings.simplefilter("ignore")  # of the way in which gradients travel; a training says them itself
         os.environ.setdefault("GLOO_SOCKET_IFNAME", _loopback())  # all are on this host
-        distributed.init_process_group("gloo", init_method=meeting.as_uri(), rank=rank, world_size=processes)
+        distributed.init_process_group("gloo", init_method=(folder / MEETING).as_uri(), rank=rank, world_size=processes)
         groups = {count: distributed.new_group(list(range(count))) for count in _counts(processes)}
         while (order := pipe.recv()) is not None:
-            pipe.send(_time(study, patches, order, groups[order.layout.processes]))
+            pipe.send(_time(study, folder / PATCHES, order, groups[order.layout.processes]))
     except (EOFError, KeyboardInterrupt):
         return
     except Exception as error:  # reported where it is read; the process has nothing else to say it with
@@ -216,7 +212,7 @@ def made_up_patches(study: Study, folder: Path) -> None:
     image = random.standard_normal((len(channels), *extent)).astype(np.float16)
     if drawn:
         image[-1] = image[-1] > 0
-    kinds = [kind for kind in Kind for _ in range(PATCHES)]
+    kinds = [kind for kind in Kind for _ in range(MADE_UP)]
     middle = np.tile([place // 2 for place in extent], (len(kinds), 1)).astype(np.int32)
     lesions = np.array([1 + number % len(classes) if kind == Kind.POSITIVE else 0 for number, kind in enumerate(kinds)])
     centres = Centres(middle, np.array(kinds, np.int8), lesions.astype(np.int32))

@@ -21,9 +21,9 @@ VARIED = ("method", "parameters", "inference", "training")
 def overridden(study: Study, overrides: Mapping[str, Any], name: str, whole: bool = False) -> Study:
     """Return the study with the values of ``overrides``, whose keys are dotted; ``name`` is that of the variant.
 
-    With another `method` its own sections begin at their defaults. Where the study is ``whole``, and not the part of one
-    that a stage is given, it is asked whether all of it fits together. Raises HakkenError naming the variant and the key
-    that does not exist, may not be changed or has a wrong value.
+    With another `method` its own sections begin at their defaults. Where the study is ``whole``, and not the part of
+    one that a stage is given, it is asked whether all of it fits together. Raises HakkenError naming the variant and
+    the key that does not exist, may not be changed or has a wrong value.
     """
     if not overrides:
         return study

@@ -1,6 +1,6 @@
 """Folders of predictions: what a model says of cases, by outcome, with the digests of all files.
 
-`manifest.json`, written last, names the outcomes, the cases and the SHA-256 of every file; it is compared at every read.
+`manifest.json`, written last, names the outcomes, the cases and the SHA-256 of every file; every read compares them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def read_predictions(folder: Path, outcome: str, part: Part) -> dict[str, Any]:
 
 
 def verified(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a folder after comparing every file with it; raises HakkenError naming one that differs."""
+    """Return the manifest of a folder, every file compared with it; raises HakkenError naming one that differs."""
     content: dict[str, Any] = read_json(folder / MANIFEST)
     for name, digest in content["files"].items():
         path = folder / name

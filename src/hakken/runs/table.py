@@ -37,7 +37,8 @@ class Run:
 
     ``space`` says whether it searches; one that does not trains the study's own parameters, changed by ``overrides``
     (dotted keys). ``stream`` is what its random numbers derive from. ``fold`` is held out: one of so many ``folds`` of
-    the development cases, or of the whole cohort, where that is ``crossed``. ``levels`` are those of the variant, by factor; ``set_name`` is the set that it is of.
+    the development cases, or of the whole cohort, where that is ``crossed``. ``levels`` are those of the variant, by
+    factor; ``set_name`` is the set that it is of.
     ``slots_of`` names the runs that share its slots.
     """
 
@@ -140,7 +141,7 @@ def runs_of_set(study: Study, name: str) -> tuple[Run, ...]:
     chosen = study.variants[name]
     if study.crossed and chosen.folds is not None:
         raise HakkenError(
-            f"study `{study.name}`: variants.{name}.folds has no effect, for with `evaluation.design: cross_validation` "
+            f"study `{study.name}`: variants.{name}.folds has no effect: with `evaluation.design: cross_validation` "
             "each variant is trained in every fold of the cohort; remove it"
         )
     found: list[Run] = []

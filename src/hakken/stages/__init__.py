@@ -67,11 +67,12 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
     return run
 
 
-def run(name: str, inputs: Any, outputs: Any, params: Any, threads: int, log: str) -> None:
-    """Run the stage ``name`` of a job: its named files and parameters become the keyword arguments."""
-    function = load(name)
-    files = {"inputs": sorted(set(map(str, inputs))), "outputs": sorted(set(map(str, outputs)))}
-    function(**arguments(function, inputs, outputs, params, threads), log=log, files_of_job=files)
+def run(job: Any) -> None:
+    """Run the stage of a job, as the engine hands it to a script: its named files and parameters become arguments."""
+    function = load(job.params.stage)
+    files = {"inputs": sorted(set(map(str, job.input))), "outputs": sorted(set(map(str, job.output)))}
+    given = arguments(function, job.input, job.output, job.params, job.threads)
+    function(**given, log=job.log[0], files_of_job=files)
 
 
 def load(name: str) -> Stage[..., Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +47,9 @@ def measure(
             raise HakkenError(str(problems[0]))
     number = None if folds is None else np.array([folds[case.case_id] for case in known], np.int64)
     frozen = _frozen(points, model, number)
-    each = (
-        []
-        if number is None
-        else [
-            _measured(
-                study, predictions, [case for case, own in zip(known, number, strict=True) if own == fold], said, one
-            )
-            for fold, one in zip(np.unique(number).tolist(), _by_fold(frozen, number), strict=True)
-        ]
-    )
+    each = [] if number is None else list(_of_folds(study, predictions, known, said, frozen=frozen, folds=number))
     whole = frozen or (_thresholds(each, number) if number is not None else {})
-    outcomes = _measured(study, predictions, known, said, whole, number)
+    outcomes = _measured(study, predictions, known, said, points=whole, folds=number)
     objective = study.objective if study.objective in outcomes else next(iter(outcomes))
     hashes = {"predictions": manifest_digest(predictions)}
     found = Measurement(study.name, study.scale, model, part, objective, outcomes, tuple(each), hashes)
@@ -68,11 +59,22 @@ def measure(
         log(f"warning: {line}")
 
 
+def _of_folds(
+    study: Study, predictions: Path, cases: Any, outcomes: list[str], *, frozen: Mapping[str, Any], folds: Any
+) -> Iterator[dict[str, Measured]]:
+    """Yield what is measured of each fold by itself."""
+    for fold in np.unique(folds).tolist():
+        own = [case for case, number in zip(cases, folds, strict=True) if number == fold]
+        points = {name: float(values[folds == fold][0]) for name, values in frozen.items()}
+        yield _measured(study, predictions, own, outcomes, points=points)
+
+
 def _measured(
     study: Study,
     predictions: Path,
     cases: Any,
     outcomes: list[str],
+    *,
     points: Mapping[str, Any],
     folds: Any = None,
 ) -> dict[str, Measured]:
@@ -109,11 +111,6 @@ def _frozen(points: Path | None, model: str, folds: Any) -> dict[str, Any]:
         for name, point in sealed[model]["points"].items()
         if point.get("threshold") is not None
     }
-
-
-def _by_fold(frozen: Mapping[str, Any], folds: Any) -> list[dict[str, Any]]:
-    """Return the thresholds of each fold."""
-    return [{name: float(values[folds == fold][0]) for name, values in frozen.items()} for fold in np.unique(folds)]
 
 
 def _thresholds(each: list[dict[str, Measured]], folds: Any) -> dict[str, Any]:

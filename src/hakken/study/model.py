@@ -91,7 +91,7 @@ class Study(Section):
         if not isinstance(content["method"], str):
             raise ValueError("`method` must be a name")
         module = plugged("methods", content["method"])
-        named = content.get("outcomes") or dict.fromkeys(module.OUTCOMES, {})
+        named = content.get("outcomes") or {name: {} for name in module.OUTCOMES}
         filled: dict[str, Any] = {
             "parameters": read_section(module.Parameters, content.get("parameters", {}), "parameters"),
             "inference": read_section(module.Inference, content.get("inference", {}), "inference"),

@@ -41,8 +41,8 @@ def _kind(line: Any) -> Any:
 def without_effect(section: Section, given: Iterable[str], searched: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return each key of ``given`` that has no effect beside the others, with the reason.
 
-    ``given`` are the names of the keys that a study file writes, ``searched`` is its search space, whose values a condition may be
-    met by.
+    ``given`` are the names of the keys that a study file writes, ``searched`` is its search space, whose values a
+    condition may be met by.
     """
     found = []
     for name in given:

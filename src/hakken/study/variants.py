@@ -43,8 +43,8 @@ class VariantSet(Section):
     )
     beside: dict[Label, Overrides] = Field(
         default={},
-        description="Variants beside the combinations of the factors, trained and measured in the same way: what all of "
-        "them must beat, say.",
+        description="Variants beside the combinations of the factors, trained and measured in the same way: what all "
+        "of them must beat, say.",
     )
     common: Overrides = Field(default={}, description="Dotted keys that all combinations of the factors share.")
     folds: int | None = Field(

@@ -194,7 +194,7 @@ def train(
         report(run)
         asked, due = team.any(stop(), bool(checkpoints and checkpoints.due))
         if checkpoints and (measured or asked or due):
-            _save(checkpoints, run, networks, optimisers, averages, team)
+            _save(checkpoints, run, networks, optimisers, averages=averages, team=team)
         if asked:
             raise Interrupted(f"stopped at step {run.step} of {training.steps}")
 
@@ -219,6 +219,7 @@ def _save(
     run: Run,
     networks: Networks,
     optimisers: Mapping[str, Optimiser],
+    *,
     averages: Averages,
     team: Team,
 ) -> None:

@@ -91,7 +91,7 @@ class Method(ABC):
     def __init__(self, parameters: Section, inference: Section, facts: Facts) -> None:
         self.parameters, self.inference, self.facts = parameters, inference, facts
 
-    @classmethod
+    @classmethod  # noqa: B027 - most have nothing to ask for
     def require(cls, parameters: Section) -> None:
         """Raise InvalidArchitecture where ``parameters`` describe no network; nothing is built."""
 
@@ -129,7 +129,7 @@ class Fitted(ABC):
     def __init__(self, parameters: Section, inference: Section, facts: Facts) -> None:
         self.parameters, self.inference, self.facts = parameters, inference, facts
 
-    @classmethod
+    @classmethod  # noqa: B027 - most have nothing to ask for
     def require(cls, parameters: Section) -> None:
         """Raise InvalidArchitecture where ``parameters`` describe nothing that can be fitted."""
 

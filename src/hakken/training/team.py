@@ -1,7 +1,7 @@
 """The processes that train one network together, as the loop sees them; mostly there is one.
 
-Gradients travel in one piece after each backward pass (NCCL between GPUs, gloo between CPUs). All else that they agree on
-is small and goes through a gloo group of its own, so that no GPU waits for it.
+Gradients travel in one piece after each backward pass (NCCL between GPUs, gloo between CPUs). All else that they agree
+on is small and goes through a gloo group of its own, so that no GPU waits for it.
 """
 
 from __future__ import annotations

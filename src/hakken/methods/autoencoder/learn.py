@@ -52,7 +52,7 @@ class Learner(Method):
         return Loss(functional.mse_loss(networks[NETWORK](images).float(), images))
 
     def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
-        """Return the candidates of a case, whose scores are errors of at least 0, the highest of them, and all errors."""
+        """Return the candidates of a case, whose scores are errors above 0, the highest of them, and all errors."""
         network = model.networks[NETWORK]
         assert isinstance(network, ConvAutoencoder)
         found: dict[str, Any] = {}

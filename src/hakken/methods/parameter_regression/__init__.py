@@ -1,4 +1,4 @@
-"""Method `parameter_regression`: parameters of a signal model, learnt from signals that are drawn while training goes on.
+"""Method `parameter_regression`: parameters of a signal model, learnt from signals that are drawn during training.
 
 After Masutani's synthetic Q-space learning: a small perceptron answers with the diffusion parameters of a voxel, given
 its signals at the b values of a protocol; it has seen synthetic signals alone. What it has been shown (signal-to-noise

@@ -91,7 +91,7 @@ class Learner(Method):
         return self._drawn(self.parameters.batch_size, random)
 
     def _drawn(self, count: int, random: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return ``count`` signals (n, k), noisy and normalised, and their parameters (n, p) as shares of the ranges."""
+        """Return ``count`` noisy, normalised signals (n, k) and their parameters (n, p) in shares of the ranges."""
         own, device = self.parameters, random.device
         shares = torch.rand((count, len(self.ranges)), generator=random, device=device)
         clean = self._signals(shares)

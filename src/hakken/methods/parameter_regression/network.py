@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -13,7 +15,7 @@ class Perceptron(nn.Module):
         super().__init__()
         widths = [inputs, *[units] * layers]
         steps: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             steps += [nn.Linear(before, after), nn.SiLU()]
         self.layers = nn.Sequential(*steps, nn.Linear(widths[-1], outputs))
 

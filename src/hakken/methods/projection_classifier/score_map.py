@@ -4,7 +4,7 @@ Neighbouring cubes share most of their lines. The maximum along a line of n voxe
 2^k <= n < 2^(k + 1), one at each end; the maxima of all runs of 2^k follow from those of 2^(k - 1) (sparse table of
 range maxima: Bender & Farach-Colton, The LCA problem revisited, LATIN 2000). So the maxima of all lines are laid out
 once for a block of the image, in such an order that each projection of each cube is a piece of memory with equally
-spaced rows, and pieces overlap. Directions and lines are those of `hakken.methods.projection_classifier.network`. Axes are (z, y, x),
+spaced rows, and pieces overlap. Directions and lines are those of the module `network`. Axes are (z, y, x),
 units are voxels.
 """
 

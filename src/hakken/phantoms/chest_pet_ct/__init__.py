@@ -1,4 +1,4 @@
-"""Phantom `chest_pet_ct`: FDG PET/CT of the chest, a channel of modality `ct` and one of `pet`; training cases are normal.
+"""Phantom `chest_pet_ct`: FDG PET/CT of the chest, channels of the modalities `ct` and `pet`; normal in training.
 
 45 foci in 34 cases, 1.32 each, as in Nakao et al., Jpn J Radiol 2022;40:730-739; half of the cases held out are normal,
 so that as many normal as abnormal ones can show how well the deviations are calibrated.

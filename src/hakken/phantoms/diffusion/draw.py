@@ -21,7 +21,7 @@ SCALE = 1000.0
 
 @dataclass(frozen=True)
 class Volume:
-    """The files of a volume by column: `signals` (b, signals (n, k), snr (n,)) and `truth` (each quantity (n,), snr)."""
+    """The files of a volume: `signals` (b, signals (n, k), snr (n,)) and `truth` (each quantity (n,), snr)."""
 
     arrays: Mapping[str, Mapping[str, NDArray[Any]]]
     truth: Mapping[str, Any]

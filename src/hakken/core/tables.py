@@ -163,11 +163,11 @@ def _parsed(path: Path) -> tuple[list[str], pd.DataFrame]:
     """Return the heading, and the other rows as text, numbered as in the file; blank rows are left out."""
     import pandas as pd
 
-    text, above = _text(path), 1
+    text, above = _begun(_text(path), 1)
     first, _, rest = text.partition("\n")
     separator = max(SEPARATORS, key=first.count)
     if said := re.fullmatch(r"sep=(.)", first.strip(), re.IGNORECASE):
-        separator, above, text = said[1], 2, rest
+        separator, (text, above) = said[1], _begun(rest, above + 1)
     if not text.strip():
         return [], pd.DataFrame()
     try:
@@ -191,6 +191,13 @@ def _parsed(path: Path) -> tuple[list[str], pd.DataFrame]:
         count = int(frame.loc[lacking[0]].notna().sum())
         raise HakkenError(f"{path}{_ragged(int(lacking[0]), count, frame.shape[1])}")
     return frame.iloc[0].tolist(), frame.iloc[1:]
+
+
+def _begun(text: str, row: int) -> tuple[str, int]:
+    """Return a text that begins at a ``row`` without the blank lines above its first, and the row of that one."""
+    blank = text[: len(text) - len(text.lstrip())]
+    cut = blank.rfind("\n") + 1
+    return text[cut:], row + blank.count("\n")
 
 
 def _text(path: Path) -> str:

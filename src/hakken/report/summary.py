@@ -67,10 +67,12 @@ def _cost(result: StudyResult) -> list[str]:
 
 def _paths(result: StudyResult) -> list[str]:
     first, *others = result.study.drawn or ("",)
-    lines = [f"{first + ' figure:':<18}{result.folder / 'figures' / first}.pdf (.svg, .png)"] if first else []
+    named = {f"{first} figure:": f"{result.folder / 'figures' / first}.pdf (.svg, .png)"} if first else {}
     if others:
-        lines.append(f"{'more figures:':<18}{', '.join(others)} in {result.folder / 'figures'}")
-    return [*lines, f"{'report:':<18}{result.folder / 'report.html'}"]
+        named["more figures:"] = f"{', '.join(others)} in {result.folder / 'figures'}"
+    named["report:"] = f"{result.folder / 'report.html'}"
+    width = max(map(len, named)) + 1
+    return [f"{words:<{width}}{where}" for words, where in named.items()]
 
 
 def _row(head: str, cells: list[str]) -> str:

@@ -9,7 +9,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.runs.required import needs_of
 from hakken.study import Study
-from hakken.study.reading import parse_study
+from hakken.study.reading import parse_study, read_study
 
 OF_METHOD = ("parameters", "inference", "outcomes", "search")
 """Sections that mean something for one method alone; another method takes its own defaults."""
@@ -29,15 +29,18 @@ def overridden(study: Study, overrides: Mapping[str, Any], name: str, whole: boo
         return study
     source = f"study `{study.name}`, variant `{name}`"
     content = study.model_dump(mode="json", exclude_defaults=True)
-    if "method" in overrides and overrides["method"] != study.method:
+    other = overrides.get("method", study.method) != study.method
+    if other:
         content = {key: value for key, value in content.items() if key not in OF_METHOD}
         content["outcomes"] = {study.objective: study.outcomes[study.objective].model_dump(mode="json")}
     for key, value in overrides.items():
         _require_varied(key, source)
         _set(content, key, value)
     content.pop("variants", None)
+    mine = {key.partition(".")[0] for key in overrides}
+    written = {key: value for key, value in content.items() if key in mine} if other else content
     try:
-        found = parse_study(content, source, whole)
+        found = parse_study(content, source, written) if whole else read_study(content, source)
     except HakkenError as error:
         raise HakkenError(f"{error}\ncorrect the variant's keys in `variants`") from None
     _require_same_patches(study, found, source)

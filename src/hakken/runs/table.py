@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from hakken import plugins
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.runs.overrides import overridden
@@ -164,7 +165,7 @@ def _in_folds_of_set(
     shared: dict[str, Any] = {
         "slots": study.search.slots,
         "stop_after_failures": study.search.stop_after_failures,
-        "overrides": overrides if chosen.folds is None else {**_without_choice(study, overrides), **overrides},
+        "overrides": {**(_without_choice(study, overrides) if chosen.folds else {}), **overrides},
         "set_name": name,
         "levels": levels,
         "crossed": study.crossed,
@@ -176,6 +177,8 @@ def _in_folds_of_set(
 
 def _without_choice(study: Study, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of a training that a held-out fold decides nothing about: it is measured once, at its end."""
+    if not plugins.load("methods", str(overrides.get("method", study.method))).NEEDS.gradient:
+        return {}
     steps = overrides.get("training.steps", study.training.steps)
     return {"training.keep": "last", "training.validate_every": steps, "training.patience": steps}
 

@@ -57,8 +57,20 @@ def scales_of(path: Path) -> dict[str, dict[str, Any]]:
     return {str(name): keys or {} for name, keys in scales.items()}
 
 
-def parse_study(content: dict[str, Any], source: str = "study", whole: bool = True) -> Study:
-    """Validate a mapping as a study, or as the part of one; raises HakkenError with one line for each wrong key."""
+def parse_study(content: dict[str, Any], source: str = "study", written: Mapping[str, Any] | None = None) -> Study:
+    """Validate a mapping as a study; raises HakkenError with one line for each wrong key.
+
+    ``written`` is the part of it that somebody wrote for it, by default all: keys without effect are mistakes there
+    alone.
+    """
+    study = read_study(content, source)
+    if problems := list(misfits(study, content if written is None else written)):
+        raise HakkenError("\n".join(f"{source}: {problem}" for problem in problems))
+    return study
+
+
+def read_study(content: dict[str, Any], source: str) -> Study:
+    """Return a mapping as a study, or as the part of one; raises HakkenError with one line for each wrong key."""
     if moved := moved_keys(content):
         lines = [f"{source}: {key}: {reason}" for key, reason in moved.items()]
         raise HakkenError(
@@ -70,8 +82,6 @@ def parse_study(content: dict[str, Any], source: str = "study", whole: bool = Tr
         raise HakkenError("\n".join(_said(error, content, source))) from None
     if study.method is None:
         raise HakkenError(f"{source}: method: this key is missing; there are {', '.join(plugins.names('methods'))}")
-    if problems := list(misfits(study, content)) if whole else []:
-        raise HakkenError("\n".join(f"{source}: {problem}" for problem in problems))
     return study
 
 

@@ -95,12 +95,17 @@ def measure(found: Predictions, part: Part) -> Measured:
     settings = part.settings
     assert isinstance(settings, Settings)
     scored, threshold = _scored(found, part), part.points.get("case_scores")
-    fixed = None if threshold is None or np.ndim(threshold) else float(threshold)
+    each = threshold is not None and np.ndim(threshold) > 0
+    fixed = None if threshold is None else 0.0 if each else float(np.asarray(threshold))
     measured = _measured(scored, settings.operating_rule, part, fixed)
-    details = measured.as_dict()
-    if threshold is not None and np.ndim(threshold):  # each case has its own: scores become distances from it
+    details, warnings = measured.as_dict(), list(measured.warnings)
+    if each:  # each case has a threshold of its own: scores become distances from it
         moved = CaseScores(scored.cases, scored.abnormal, scored.score - np.asarray(threshold))
-        details["operating_point"] = _measured(moved, settings.operating_rule, part, 0.0).as_dict()["operating_point"]
+        at_point = _measured(moved, settings.operating_rule, part, 0.0)
+        details["operating_point"] = at_point.as_dict()["operating_point"]
+        of_point = f", {settings.operating_rule}: "
+        warnings = [line for line in warnings if of_point not in line]
+        warnings += [line for line in at_point.warnings if of_point in line]
     point, level = details["operating_point"], measured.threshold if threshold is None else threshold
     main = _area(details)
     shares = [_share(spoken, point[name]) for name, spoken in SHARES.items()]
@@ -114,7 +119,7 @@ def measure(found: Predictions, part: Part) -> Measured:
             "chosen_by": settings.operating_rule,
             "threshold": None if level is None or np.ndim(level) else float(level),
         },
-        warnings=tuple(f"roc: {line}" for line in measured.warnings),
+        warnings=tuple(f"roc: {line}" for line in warnings),
         details=details,
         tables={
             "roc": Table(ROC, tuple(_curve_rows(details["curve"]))),

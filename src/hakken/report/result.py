@@ -13,6 +13,7 @@ from hakken.outcomes import Row
 from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
 from hakken.report.seal import require_opening
 from hakken.runs.measurement import Measurement, read_measurement
+from hakken.runs.table import folds_of, name_of
 from hakken.study import Study
 
 SELECTED, DEFAULT = "selected", "default"
@@ -48,16 +49,27 @@ class StudyResult:
         columns = [key for key in self.measurements if key[1] in shown]
         return tuple(key for key in columns if key[1] == SELECTED or key[0] != "validation")
 
-    @property
-    def selected(self) -> dict[str, Any]:
-        """The record of the trial that was selected."""
-        found: dict[str, Any] = self.records[SELECTED]["trial"]
-        return found
+    def chosen(self, model: str) -> tuple[dict[str, Any], ...]:
+        """Return what is recorded of the choice of a model, or of that in each fold; nothing where there is none."""
+        return tuple(
+            self.records[name] for fold in folds_of(self.study) if (name := name_of(model, fold)) in self.records
+        )
 
     @property
-    def trials(self) -> int:
-        """Number of trials of the search, failed ones included."""
-        return int(sum(self.records[SELECTED]["trials"].values()))
+    def objectives(self) -> dict[str, float]:
+        """The validation objective of the selected model and of the untuned default, the mean over folds."""
+        known = {model: [one["trial"]["objective"] for one in self.chosen(model)] for model in (SELECTED, DEFAULT)}
+        return {model: sum(values) / len(values) for model, values in known.items() if values}
+
+    @property
+    def by_fold(self) -> dict[str, list[str]]:
+        """The objective in each fold as people read it, by the head of the column; none where there are no folds."""
+        rows = {
+            key: [fold[one.objective].objective for fold in one.folds]
+            for key in self.main
+            for one in [self.measurements[key]]
+        }
+        return {head_of(*key): [row.cell if row else "" for row in found] for key, found in rows.items() if found}
 
     @property
     def costs(self) -> tuple[StageCost, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hakken.report.result import StudyResult, measured_table, plain, with_interval
+from hakken.report.result import DEFAULT, SELECTED, StudyResult, measured_table, plain, with_interval
 
 WIDTH = 34
 
@@ -16,6 +16,7 @@ def summarise(result: StudyResult) -> str:
         f"study {study.name} at scale {study.scale}, data: {study.data}; research use only",
         "",
         *_measured(result),
+        *(f"by fold, {head}: {'; '.join(cells)}" for head, cells in result.by_fold.items()),
         *(f"warning: {line}" for line in result.warnings),
         "",
         *_selection(result),
@@ -38,22 +39,25 @@ def _measured(result: StudyResult) -> list[str]:
 
 def _selection(result: StudyResult) -> list[str]:
     """Return the selected trial, how the search went and the selected parameters."""
-    best = result.selected
-    states = ", ".join(f"{count} {state}" for state, count in result.records["selected"]["trials"].items())
-    lines = [f"selected: trial {best['number']} of {result.trials} ({states})", f"  {_objective(result)}"]
-    parameters = [f"{name} {plain(value)}" for name, value in best["parameters"].items()]
-    for start in range(0, len(parameters), 4):
-        lines.append("  " + "".join(f"{text:<32}" for text in parameters[start : start + 4]).rstrip())
-    return lines
+    lines = []
+    for record in result.chosen(SELECTED):
+        best, trials = record["trial"], record["trials"]
+        states = ", ".join(f"{count} {state}" for state, count in trials.items())
+        fold = f" in fold {best['fold']}" if "fold" in best else ""
+        lines.append(f"selected{fold}: trial {best['number']} of {sum(trials.values())} ({states})")
+        parameters = [f"{name} {plain(value)}" for name, value in best["parameters"].items()]
+        for start in range(0, len(parameters), 4):
+            lines.append("  " + "".join(f"{text:<32}" for text in parameters[start : start + 4]).rstrip())
+    return [*lines, f"  {_objective(result)}"]
 
 
 def _objective(result: StudyResult) -> str:
     """Return what the selected trial reached on validation, and what that is worth."""
-    words = [f"validation objective {result.selected['objective']:.3f}"]
+    words = [f"validation objective {result.objectives[SELECTED]:.3f}"]
     if result.optimism is not None:
         words.append(f"corrected for the choice of the best {with_interval(result.optimism['corrected'], 3)}")
-    if "default" in result.records:
-        words.append(f"untuned default {result.records['default']['trial']['objective']:.3f}")
+    if DEFAULT in result.objectives:
+        words.append(f"untuned default {result.objectives[DEFAULT]:.3f}")
     return ", ".join(words)
 
 

@@ -101,8 +101,7 @@ def require_unchanged(study: Study, results: Path) -> None:
     """
     for path in sorted(results.glob("sweeps/*/ledger/*/sweep.json")):
         details = {key: value for key, value in read_json(path)["details"].items() if key != STARTED_FROM}
-        trained = _as_trained(study, path)
-        changes = [] if trained is None else list(differences(details, science(trained)))
+        changes = list(_changes(study, path, details))
         if changes:
             listed = "\n".join(f"  {key}: {_said(old)} then, {_said(new)} now" for key, old, new in changes[:12])
             raise HakkenError(
@@ -112,11 +111,17 @@ def require_unchanged(study: Study, results: Path) -> None:
             )
 
 
-def _as_trained(study: Study, ledger: Path) -> Study | None:
-    """Return the study as the run of a ledger trains it; None where the study has no such run any more."""
+def _changes(study: Study, ledger: Path, details: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what the trainings of a ledger depend on and is no more what it was.
+
+    A run that the study has no more may be as it was, but for how the cohort is divided: that is the same for all runs.
+    """
     name = ledger.parent.parent.parent.name
     run = next((run for run in runs_of(study) if run.name == name), None)
-    return None if run is None else run.study(study)
+    if run is None:
+        yield from differences(details.get("evaluation", {}), science(study).get("evaluation", {}), "evaluation")
+    else:
+        yield from differences(details, science(run.study(study)))
 
 
 def differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -31,6 +31,9 @@ CHAIN = ("common", "cohort", "images", "samples", "trials", "seal", "predict", "
 OF_OBJECTIVE = ("trial", "optimism", "variants")
 """Stages that ask of the outcomes for the one that is maximised alone."""
 
+OF_BASELINES = ("baseline", "predict")
+"""Stages that use baselines; the others know them as models like any."""
+
 FROZEN = ("register", "prepare", "patches", "trial", "predict", "measure")
 """Stages whose code leads from images to measurements."""
 
@@ -159,7 +162,9 @@ def _named(plan: Plan, wildcards: Wildcards, stage: str) -> dict[plugins.Kind, t
     named = study.named()
     if stage in OF_OBJECTIVE:
         named |= {"outcomes": (study.objective,)}
-    if "model" in wildcards:
+    if stage not in OF_BASELINES:
+        named |= {"baselines": ()}
+    elif "model" in wildcards:
         named |= {
             "baselines": tuple(name for name in study.baselines if wildcards["model"] in (name, *plan.stems(name)))
         }

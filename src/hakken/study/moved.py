@@ -66,6 +66,6 @@ def moved_keys(content: Mapping[str, Any]) -> dict[str, str]:
             found[key] = f"is `{place}` since 0.2"
     evaluation = content.get("evaluation")
     objective = evaluation.get("objective") if isinstance(evaluation, Mapping) else None
-    if objective in OBJECTIVES:
+    if isinstance(objective, str) and objective in OBJECTIVES:
         found["evaluation.objective"] = f"`{objective}` is `{OBJECTIVES[objective]}` since 0.2"
     return found

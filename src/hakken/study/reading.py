@@ -154,7 +154,8 @@ def _without_effect(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     searched = study.search.space
     for key, section in _written_sections(study, content):
         inside = searched if key == "parameters" else {}
-        for name, reason in without_effect(section, {*section.model_fields_set, *inside}, inside):
+        given = [name for name in type(section).model_fields if name in section.model_fields_set or name in inside]
+        for name, reason in without_effect(section, given, inside):
             where = (
                 f"search.space.{name}" if name in inside and name not in section.model_fields_set else f"{key}.{name}"
             )
@@ -162,8 +163,8 @@ def _without_effect(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _written_sections(study: Study, content: Mapping[str, Any]) -> Iterator[tuple[str, Section]]:
-    """Yield the sections that a file writes, with the place where each stands."""
-    for key in content:
+    """Yield the sections that a file writes, or whose keys it searches, with the place where each stands."""
+    for key in dict.fromkeys((*content, "parameters")):
         value = getattr(study, key, None)
         if isinstance(value, Section):
             yield key, value

@@ -46,8 +46,13 @@ def _versions(study: Study, sections: set[str]) -> Iterator[tuple[str, int]]:
     """Yield the versions of the sections whose defaults have changed."""
     for name in sorted(sections):
         for inner in _sections(getattr(study, name)):
-            if type(inner).version > 1:
-                yield f"{name}.{type(inner).__name__}", type(inner).version
+            if (version := _version(type(inner))) > 1:
+                yield f"{name}.{type(inner).__name__}", version
+
+
+def _version(section: type[Section]) -> int:
+    """Return the version of a section: 1, and 1 more for each change of its defaults or of those that it inherits."""
+    return 1 + sum(vars(kind).get("version", 1) - 1 for kind in section.__mro__)
 
 
 def _sections(value: Any) -> Iterator[Section]:

@@ -1,99 +1,109 @@
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 
-from hakken.plots.comparison import ComparisonInput, colours_of, draw_comparison
-from hakken.plots.style import GREY
-from hakken.search.comparison import TimedSweep, groups_of
+from hakken.core.errors import HakkenError
+from hakken.report.comparison import Comparison, Plan, notes, read_comparison, write_comparison
+from hakken.report.figure import Machine, TrialRecord
+from hakken.search.comparison import TimedSweep
 from hakken.search.course import TimedTrial
+from hakken.search.trial import State
 
-from .helpers import ORIGIN, SWEEPS, comparison, sweep
-
-
-def draw(sweeps: Sequence[TimedSweep], default: float | None = None) -> Figure:
-    return draw_comparison(ComparisonInput(tuple(sweeps), default, (), "Objective", ORIGIN))
-
-
-def words(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.texts]
+CPU = Machine("host", "cpu", 1)
+NOON = 1767268800.0  # 2026-01-01T12:00:00+00:00
+PLANS = {"n2-r0": Plan("bayesian", 2, 0), "random-r0": Plan("random", 1, 0), "default": Plan("default", 1, 0)}
 
 
-def test_there_is_a_strip_for_every_sweep_below_the_two_courses() -> None:
-    figure = comparison()
-    assert len(figure.axes) == 2 + len(SWEEPS)
-    tops = [axes.get_position().y1 for axes in figure.axes[2:]]
-    assert all(top < axes.get_position().y0 for axes in figure.axes[:2] for top in tops)
-    assert words(figure).count("80 s, 100 % busy") == 2
+def record(sweep: str, number: int, seconds: tuple[float, float], value: float | None, state: State) -> TrialRecord:
+    start, end = seconds
+    return TrialRecord(sweep, number, {"rate": 0.1}, state, value, NOON + start, NOON + end, 0.0, CPU)
 
 
-def test_strips_of_one_group_share_a_clock_and_never_overlap() -> None:
-    figure = draw([sweep(1, repeat) for repeat in range(6)])
-    boxes = [axes.get_position() for axes in figure.axes[2:]]
-    assert len({axes.get_xlim() for axes in figure.axes[2:]}) == 1
-    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
-    assert all(box.x0 >= 0 and box.x1 <= 1 for box in boxes)
+RECORDS = (
+    record("n2-r0", 0, (0, 8), 0.5, "complete"),
+    record("n2-r0", 1, (1.5, 4), None, "failed"),
+    record("n2-r0", 2, (4.25, 10), 0.9, "pruned"),
+    record("random-r0", 0, (20, 23), 0.25, "complete"),
+    record("default", 0, (30, 35), 0.4, "complete"),
+)
+TABLE = """\
+sweep,sampler,slots,repeat,finished,seconds,best,trial,state,objective,start,began,host,device,threads
+n2-r0,bayesian,2,0,1,4.0,,1,failed,,1.5,2026-01-01T12:00:00.000+00:00,host,cpu,1
+n2-r0,bayesian,2,0,2,8.0,0.5,0,complete,0.5,0.0,2026-01-01T12:00:00.000+00:00,host,cpu,1
+n2-r0,bayesian,2,0,3,10.0,0.5,2,pruned,0.9,4.25,2026-01-01T12:00:00.000+00:00,host,cpu,1
+random-r0,random,1,0,1,3.0,0.25,0,complete,0.25,0.0,2026-01-01T12:00:20.000+00:00,host,cpu,1
+default,default,1,0,1,5.0,0.4,0,complete,0.4,0.0,2026-01-01T12:00:30.000+00:00,host,cpu,1
+"""
 
 
-def test_the_table_says_when_all_reach_what_all_reach() -> None:
-    # Random search ends at 0.5, after 40 s; N = 1 has 0.475 on average after 60 s and 0.525 after 80 s, N = 2 in half.
-    rows = words(comparison())
-    start = rows.index("0.500 reached after")
-    sign = "\N{MULTIPLICATION SIGN}"
-    assert rows[start + 1 : start + 10] == [
-        *("N = 1", "80 s", f"1.0 {sign}"),
-        *("N = 2", "40 s", f"2.0 {sign}"),
-        *("random", "40 s", ""),
-    ]
-    assert "untuned default 0.300" in rows
+def written(folder: Path) -> Path:
+    path = folder / "comparison.csv"
+    write_comparison(path, PLANS, RECORDS)
+    return path
 
 
-def test_curves_are_drawn_from_where_every_repeat_has_a_value() -> None:
-    left, right = comparison().axes[:2]
-    means = [tuple(line.get_ydata()) for line in left.lines if len(line.get_xdata()) == 4]
-    assert means == [pytest.approx(mean) for mean in ((0.225, 0.225, 0.425, 0.525),) * 2 + ((0.2, 0.2, 0.4, 0.5),)]
-    times = [tuple(line.get_xdata()) for line in right.lines if len(line.get_xdata()) == 4]
-    assert times == [(20, 40, 60, 80), (10, 20, 30, 40), (10, 20, 30, 40)]
+def test_the_table_by_hand(tmp_path: Path) -> None:
+    assert written(tmp_path).read_text() == TABLE
 
 
-def test_colours_darken_with_the_slots_and_blind_samplers_are_grey() -> None:
-    groups = groups_of([*(sweep(slots, 0) for slots in (1, 2, 4, 8)), sweep(8, 0, "random")])
-    *learning, blind = colours_of(groups)
-    luminance = [
-        sum(weight * value for weight, value in zip((0.3, 0.6, 0.1), to_rgb(c), strict=True)) for c in learning
-    ]
-    assert all(lighter > darker + 0.05 for lighter, darker in itertools.pairwise(luminance))
-    assert blind == GREY
+def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
+    found = read_comparison(written(tmp_path))
+    first, second = found.sweeps
+    assert first == TimedSweep(
+        name="n2-r0",
+        sampler="bayesian",
+        slots=2,
+        repeat=0,
+        began=NOON,
+        trials=(
+            TimedTrial(1, "failed", None, 1.5, 4),
+            TimedTrial(0, "complete", 0.5, 0, 8),
+            TimedTrial(2, "pruned", 0.9, 4.25, 10),
+        ),
+        hosts=frozenset({"host"}),
+    )
+    assert (second.name, second.began) == ("random-r0", NOON + 20)
+    assert (found.default, found.machines) == (0.4, {CPU})
+
+
+def test_a_sweep_without_a_trial_is_named(tmp_path: Path) -> None:
+    with pytest.raises(HakkenError, match=r"comparison\.csv: sweep `random-r0` has no trial"):
+        write_comparison(tmp_path / "comparison.csv", PLANS, RECORDS[:3])
 
 
 @pytest.mark.parametrize(
-    "trials",
-    [(), (TimedTrial(0, "failed", None, 0.0, 1.0),), (TimedTrial(0, "complete", 0.5, 0.0, 0.1),)],
-    ids=["none", "failed", "one"],
+    ("old", "new", "message"),
+    [
+        (",10.0,", ",later,", "comparison.csv: row 4, column seconds: `later` is not a number"),
+        (",10.0,", ",,", "comparison.csv: row 4, column seconds: a number is missing"),
+        ("2026-01-01T12:00:20.000+00:00", "noon", "comparison.csv: column began: `noon` is no time as 2026"),
+        ("finished", "done", "comparison.csv: column finished is missing"),
+    ],
 )
-def test_sweeps_with_little_to_show_are_drawn(trials: tuple[TimedTrial, ...]) -> None:
-    figure = draw([TimedSweep("n1-r0", "bayesian", 1, 0, 0.0, trials)])
-    figure.canvas.draw()
-    assert len(figure.axes) == 3
+def test_a_table_that_cannot_be_used_is_told_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "comparison.csv"
+    path.write_text(TABLE.replace(old, new, 1))
+    with pytest.raises(HakkenError, match=message):
+        read_comparison(path)
 
 
-@pytest.mark.parametrize("span", [30, 300, 3000, 50_000, 2_000_000])
-def test_the_time_axis_has_some_labels_and_none_runs_into_another(span: float) -> None:
-    trials = tuple(
-        TimedTrial(number, "complete", 0.1 * number, 0.0, span * 200 ** (number / 4 - 1)) for number in range(5)
+def test_the_notes_say_what_was_averaged_and_where_it_ran(tmp_path: Path) -> None:
+    assert notes(read_comparison(written(tmp_path))) == (
+        "Lines: best so far, mean over 1 repeat of 1 to 3 trainings where all have one; bands: lowest to highest "
+        "repeat. Failed and pruned trainings count and take their time.",
+        "Best of all 1 training of random search: 0.250.",
+        "Ran on one machine: CPU, 1 thread a training.",
     )
-    figure = draw([TimedSweep("n1-r0", "bayesian", 1, 0, 0.0, trials)])
-    figure.canvas.draw()
-    boxes = [label.get_window_extent() for label in figure.axes[1].get_xticklabels() if label.get_text()]
-    assert len(boxes) >= 3
-    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
-def test_repeats_that_need_several_lines_are_spread_evenly() -> None:
-    figure = draw([sweep(1, repeat) for repeat in range(5)])
-    rows = [round(axes.get_position().y0, 3) for axes in figure.axes[2:]]
-    assert [rows.count(row) for row in sorted(set(rows), reverse=True)] == [3, 2]
+def test_the_notes_warn_of_sweeps_that_shared_a_machine(tmp_path: Path) -> None:
+    found = read_comparison(written(tmp_path))
+    first, second = found.sweeps
+    shared = Comparison((first, replace(second, began=first.began)), None, frozenset({CPU, Machine("two", "cuda", 4)}))
+    assert notes(shared)[-1] == (
+        "Ran on 2 machines: CPU and CUDA, 1 to 4 threads a training. Sweeps ran at the same time on one machine: their "
+        "times are longer than those of one alone."
+    )

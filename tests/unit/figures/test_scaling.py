@@ -1,36 +1,54 @@
 from __future__ import annotations
 
-from hakken.plots.scaling import ScalingInput, draw_scaling
-from hakken.plots.style import Origin
-from hakken.training.scaling import Scaled
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hakken.core.errors import HakkenError
+from hakken.core.files import write_json
+from hakken.report.scaling import read_scaling, write_scaling
+from hakken.training.scaling import efficiency, speed
 
 
-def training(processes: int, seconds: float) -> Scaled:
-    times, scores = (seconds / 2, seconds), (0.3, 0.4)
-    return Scaled(processes, processes, 1, 1, "cpu", "node1", 1, 480, times, scores)
+def record(processes: int, seconds: list[float], **changes: Any) -> dict[str, Any]:
+    curve = [{"step": 10 * (n + 1), "loss": 1.0, "objective": 0.1 * (n + 1)} for n in range(len(seconds))]
+    plain = {"processes": processes, "nodes": 1, "threads": 1, "device": "cpu", "host": "node1", "jobs": [{}]}
+    rest = {"state": "complete", "curve": curve, "clock": seconds, "hyperparameters": {"batch_size": 16}}
+    return plain | rest | changes
 
 
-def drawn(published: dict[int, float]) -> tuple[set[str], list[list[float]]]:
-    """The words of the figure, and the lines of its panel of speeds, as y values."""
-    origin = Origin("A study", "tiny", "phantom", 0)
-    given = ScalingInput((training(1, 24.0), training(2, 15.0)), published, "Report", "Objective", ("A note.",), origin)
-    figure = draw_scaling(given)
-    words = {text.get_text() for text in figure.texts}
-    for axes in figure.axes:
-        legend = axes.get_legend()
-        words |= {text.get_text() for text in axes.texts} | {text.get_text() for text in legend.get_texts()}
-    return words, [list(map(float, line.get_ydata())) for line in figure.axes[1].get_lines()]
+def table(folder: Path, *records: dict[str, Any]) -> Path:
+    trials = {}
+    for number, content in enumerate(records):
+        trials[2**number] = folder / f"{number}.json"
+        write_json(trials[2**number], content)
+    write_scaling(folder / "scaling.csv", trials)
+    return folder / "scaling.csv"
 
 
-def test_speed_efficiency_score_and_time_stand_side_by_side() -> None:
-    words, lines = drawn({})
-    assert {"1.60 \N{MULTIPLICATION SIGN}", "80%", "0.400", "15.0 s", "32.0", "A note."} <= words
-    assert lines[0] == [1.0, 1.6]
-    assert "published, not measured here" not in words
+def test_speed_and_efficiency_of_the_same_work(tmp_path: Path) -> None:
+    """480 patches in 24, 15 and 12 s: 1, 1.6 and 2 times as fast, with 1, 0.8 and 0.5 of what there could be."""
+    times = ([8.0, 16.0, 24.0], [5.0, 10.0, 15.0], [4.0, 8.0, 12.0])
+    found = read_scaling(table(tmp_path, *(record(2**n, seconds) for n, seconds in enumerate(times))))
+    assert [one.processes for one in found] == [1, 2, 4]
+    assert [one.patches for one in found] == [480, 480, 480]
+    assert [one.throughput for one in found] == [20, 32, 40]
+    assert [speed(one, found[0]) for one in found] == [1, 1.6, 2]
+    assert [efficiency(one, found[0]) for one in found] == [1, 0.8, 0.5]
+    assert found[1].seconds == (5, 10, 15)
+    assert found[0].best == pytest.approx(0.3)
 
 
-def test_published_speeds_are_marked_as_such() -> None:
-    words, lines = drawn({64: 1.0, 240: 3.54})
-    assert {"published, not measured here", "3.54 \N{MULTIPLICATION SIGN}"} <= words
-    assert [1.0, 3.54] in lines
-    assert [1.0, 3.75] in lines  # what 240 processes could be at most beside 64
+def test_what_ran_is_told_from_what_was_asked_for(tmp_path: Path) -> None:
+    found = read_scaling(table(tmp_path, record(1, [9.0]), record(1, [9.0], jobs=[{}, {}])))
+    assert [(one.processes, one.ran, one.jobs) for one in found] == [(1, 1, 1), (2, 1, 2)]
+
+
+def test_a_failed_training_is_named(tmp_path: Path) -> None:
+    failed = record(2, [], state="failed", reason="diverged", detail="the loss was nan at step 10")
+    with pytest.raises(HakkenError) as error:
+        table(tmp_path, record(1, [9.0]), failed)
+    assert str(error.value) == (
+        f"{tmp_path}/1.json: the training with 2 processes failed, diverged: the loss was nan at step 10"
+    )

@@ -12,14 +12,14 @@ from torch.nn.functional import pad
 
 from hakken.inference.dense import ScoreMap
 from hakken.networks.patch_cnn import PatchClassifier
-from hakken.study import Hyperparameters
+from hakken.networks.structure import Structure
 
 
 def lively_network(dimensions: int = 3, channels: int = 2, classes: int = 2, **values: Any) -> PatchClassifier:
     """Return a network in evaluation mode whose normalisations are not the identity, so that a slip would show."""
     torch.manual_seed(1)
-    parameters = Hyperparameters.model_validate({"base_features": 3, "dense_units": 5, **values})
-    network = PatchClassifier(channels, dimensions, parameters, classes)
+    structure = Structure(**{"base_features": 3, "dense_units": 5, **values})
+    network = PatchClassifier(channels, dimensions, structure, classes)
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm3d):
             for values_ in (layer.running_mean, layer.weight, layer.bias):

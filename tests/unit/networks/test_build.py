@@ -13,16 +13,17 @@ from hakken.runs.model_file import load_model, save_model
 from hakken.methods.autoencoder.network import ConvAutoencoder
 from hakken.networks.build import build_classifier, build_network, count_weights
 from hakken.methods.expectation.network import ExpectationUNet
-from hakken.networks.patch_cnn import InvalidArchitecture, PatchClassifier
+from hakken.core.errors import InvalidArchitecture
+from hakken.networks.patch_cnn import PatchClassifier
 from hakken.methods.projection_classifier.network import ProjectionClassifier
 from hakken.networks.unet import UNet
-from hakken.study import Hyperparameters, Inference, NetworkName, Training
+from hakken.study import Structure, Inference, NetworkName, Training
 from hakken.study.grid import IMAGENET
 
 from ..tasks.helpers import GEOMETRY, study
 
 NAMES: tuple[NetworkName, ...] = ("patch_cnn", "projection_cnn")  # those that classify a patch
-SMALL = Hyperparameters(patch_size=8, convolutions=2, poolings=1, base_features=4)
+SMALL = Structure(patch_size=8, convolutions=2, poolings=1, base_features=4)
 KINDS: dict[NetworkName, type[nn.Module]] = {
     "patch_cnn": PatchClassifier,
     "projection_cnn": ProjectionClassifier,
@@ -68,7 +69,7 @@ def test_a_model_file_knows_its_network(name: NetworkName, tmp_path: Path) -> No
     base = study()
     settings = base.model_copy(update={"training": base.training.model_copy(update={"network": name})})
     network = build_network(name, 2, 3, SMALL)
-    save_model(tmp_path / "model.pt", network.state_dict(), study=settings, parameters=SMALL, dimensions=3, metadata={})
+    save_model(tmp_path / "model.pt", network.state_dict(), study=settings, structure=SMALL, dimensions=3, metadata={})
     detector = load_model(tmp_path / "model.pt")
     assert type(detector.network) is KINDS[name]
     image = np.random.default_rng(0).normal(size=(2, *GEOMETRY.shape_zyx)).astype(np.float32)

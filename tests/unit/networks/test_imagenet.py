@@ -15,7 +15,7 @@ from hakken.networks.imagenet.googlenet import GoogLeNet
 from hakken.networks.imagenet.inception_v3 import InceptionV3
 from hakken.networks.imagenet.resnet import ResNet
 from hakken.networks.imagenet.vgg import VGG
-from hakken.networks.patch_cnn import InvalidArchitecture
+from hakken.core.errors import InvalidArchitecture
 
 # As published with 1000 classes: torchvision's documentation, GoogLeNet and Inception v3 without their auxiliary heads.
 PARAMETERS = {
@@ -118,7 +118,7 @@ def test_crops_of_any_edge_become_logits_and_too_small_images_are_refused(name: 
             CropClassifier(name, 5, minimum - 1)
         with pytest.raises(ValueError, match=r"takes \(b, 3, y, x\)"):
             network(torch.zeros(2, 1, 64, 64))
-    expected = f"{name} needs images of {minimum} pixels or more, training.input_size is {minimum - 1}"
+    expected = f"{name} needs images of {minimum} pixels or more, parameters.input_size is {minimum - 1}"
     assert str(error.value) == expected
 
 

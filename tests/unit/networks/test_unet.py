@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
-from hakken.networks.patch_cnn import InvalidArchitecture
+from hakken.core.errors import InvalidArchitecture
 from hakken.networks.unet import GROUP, UNet, level_widths, sub_network
-from hakken.study import Hyperparameters
+from hakken.networks.structure import Structure
 
-SMALL = Hyperparameters(poolings=3, convolutions=2, base_features=8, growth=1.5, dropout=0, patch_size=16)
+SMALL = Structure(poolings=3, convolutions=2, base_features=8, growth=1.5, dropout=0, patch_size=16)
 SIZES = [(levels, features) for levels in (1, 2, 3, 4) for features in (1.0, 0.6, 0.25)]
 
 
@@ -35,27 +37,27 @@ def test_an_image_of_odd_and_unequal_edges() -> None:
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_the_number_of_weights_is_that_of_the_layers(dimensions: int) -> None:
     # 3 channels; 8, 12 and 20 maps; kernels of k voxels; a layer holds weights, biases, scales and shifts.
-    parameters = SMALL.model_copy(update={"poolings": 2})
+    structure = replace(SMALL, poolings=2)
     k, doubling = 3**dimensions, 2**dimensions
     down = (3 * 8 + 8 * 8) * k + 2 * 3 * 8 + (8 * 12 + 12 * 12) * k + 2 * 3 * 12 + (12 * 20 + 20 * 20) * k + 2 * 3 * 20
     rise = (12 * 8 * doubling + 8) + (20 * 12 * doubling + 12)
     up = (16 * 8 + 8 * 8) * k + 2 * 3 * 8 + (24 * 12 + 12 * 12) * k + 2 * 3 * 12
     head = 8 * 2 + 2
-    assert UNet(3, 2, dimensions, parameters).parameter_count == down + rise + up + head
+    assert UNet(3, 2, dimensions, structure).parameter_count == down + rise + up + head
 
 
 def test_five_levels_of_two_convolutions_are_the_published_layers() -> None:
     # Ronneberger et al. 2015: 64 to 1024 maps, 23 convolutional layers (18 of 3 x 3, 4 up, 1 of 1 x 1).
-    parameters = Hyperparameters(poolings=4, convolutions=2, base_features=64, growth=2, batch_norm=False)
-    network = UNet(1, 2, 2, parameters)
+    structure = Structure(poolings=4, convolutions=2, base_features=64, growth=2, batch_norm=False)
+    network = UNet(1, 2, 2, structure)
     assert network.widths == (64, 128, 256, 512, 1024)
     assert sum(weight.ndim == 4 for weight in network.parameters()) == 23
     assert round(network.parameter_count / 1e6, 1) == 31.0
 
 
 def test_maps_come_in_whole_groups() -> None:
-    assert level_widths(Hyperparameters(poolings=2, base_features=5, growth=1)) == (8, 8, 8)
-    assert level_widths(Hyperparameters(poolings=1, base_features=10, growth=1.2)) == (12, 12)  # 10 * 1.2 = 12 exactly
+    assert level_widths(Structure(poolings=2, base_features=5, growth=1)) == (8, 8, 8)
+    assert level_widths(Structure(poolings=1, base_features=10, growth=1.2)) == (12, 12)  # 10 * 1.2 = 12 exactly
     network = UNet(1, 1, 2, SMALL)
     assert network.active(features=0.01) == (GROUP,) * 4
     assert network.active(2, 0.5) == (4, 8)
@@ -68,7 +70,7 @@ def test_a_sub_network_equals_the_large_one_bit_for_bit(
     dimensions: int, normalised: bool, levels: int, features: float
 ) -> None:
     torch.manual_seed(0)
-    network = UNet(3, 2, dimensions, SMALL.model_copy(update={"batch_norm": normalised})).eval()
+    network = UNet(3, 2, dimensions, replace(SMALL, batch_norm=normalised)).eval()
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(0.1 * torch.randn_like(weight))
@@ -137,7 +139,7 @@ def test_the_gradient_reaches_every_weight(dimensions: int) -> None:
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_one_batch_is_learnt_by_heart_at_every_depth(dimensions: int) -> None:
     torch.manual_seed(0)
-    network = UNet(1, 1, dimensions, SMALL.model_copy(update={"poolings": 2}))
+    network = UNet(1, 1, dimensions, replace(SMALL, poolings=2))
     batch = images(dimensions, edge=16 if dimensions == 2 else 8, channels=1)
     smooth = nn.functional.avg_pool2d if dimensions == 2 else nn.functional.avg_pool3d
     masks = smooth(batch, 3, 1, 1).gt(0.1).float()

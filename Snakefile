@@ -33,6 +33,7 @@ rule all:
     default_target: True
     input:
         all_figures(PLANS),
+        jobs.every_sweep(PLANS),
         each("results/{study}/{scale}/report.html"),
         each("results/{study}/{scale}/summary.txt"),
 
@@ -44,7 +45,7 @@ rule figures:
 
 rule sweeps:
     input:
-        lambda wildcards: jobs.every_sweep(PLANS),
+        jobs.every_sweep(PLANS),
 
 
 # Not part of `all`: some hundred trainings for each study with `search.comparison`. It opens no test case.

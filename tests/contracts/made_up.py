@@ -91,7 +91,8 @@ def _image(study: Study, folder: Path, number: int) -> PreparedCase:
     labels = (ball if number % 2 == 0 else np.zeros(shape)).astype(np.int16)
     classes = study.cohort.classes or (None,)
     lesions = tuple(
-        replace(lesion, lesion_class=classes[number // 2 % len(classes)]) for lesion in measure_lesions(labels, geometry)
+        replace(lesion, lesion_class=classes[number // 2 % len(classes)])
+        for lesion in measure_lesions(labels, geometry)
     )
     case = PreparedCase(
         case_id=f"case{number}",

@@ -107,9 +107,7 @@ def test_it_goes_on_bit_for_bit(name: str, study_of: Callable[[str], Study], tmp
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_model_says_the_same_after_it_was_kept(
-    name: str, study_of: Callable[[str], Study], tmp_path: Path
-) -> None:
+def test_a_model_says_the_same_after_it_was_kept(name: str, study_of: Callable[[str], Study], tmp_path: Path) -> None:
     study = study_of(name)
     learner, data, case = learner_of(study), data_of(study, tmp_path), cases_of(study, tmp_path / "cases", 1)[0]
     torch.manual_seed(0)

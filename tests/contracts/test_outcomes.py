@@ -53,7 +53,9 @@ def test_what_was_written_is_read(name: str, folder: Path, tmp_path: Path) -> No
     again = module.read(tmp_path / "1", part)
     assert list(again) == part.case_ids
     module.write(tmp_path / "again", again, part)
-    first, second, read = ({path.name: path.read_bytes() for path in sorted((tmp_path / one).rglob("*.*"))} for one in ("1", "2", "again"))
+    first, second, read = (
+        {path.name: path.read_bytes() for path in sorted((tmp_path / one).rglob("*.*"))} for one in ("1", "2", "again")
+    )
     assert first == second
     assert first.keys() == read.keys()
     assert module.measure(again, part).rows == module.measure(module.read(tmp_path / "again", part), part).rows

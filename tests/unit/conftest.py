@@ -1,7 +1,8 @@
-"""What unit tests share: the plug-ins of another package."""
+"""What unit tests share: one thread, and the plug-ins of another package."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,3 +20,16 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     plugins._modules.cache_clear()
     yield TOYS
     plugins._modules.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks are computed by one thread: several wait for each other wherever other jobs use the cores."""
+    torch = sys.modules.get("torch")
+    if torch is None:  # no test that was chosen needs it
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,8 +1,8 @@
 """Run all jobs of a workflow in one process, one after the other: the same rules, parameters and stages as ever.
 
 The workflow engine starts a Python for each job, which takes longer than most jobs of the smallest studies. Here it
-plans the jobs, and the stages are called as the adapter script calls them. `python at_once.py FOLDER [--plan] [TARGET]`
-prints a line of JSON for each job: rule, and the names of its inputs, outputs and parameters.
+plans the jobs, and the stages are called as the adapter script calls them. `python at_once.py FOLDER [--only RULE]
+[TARGET ...]` prints a line of JSON for each job: its rule, and the names of its inputs, outputs and parameters.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def described(job: Any) -> dict[str, Any]:
 
 
 def main(folder: str, *arguments: str) -> None:
-    """Run, or only plan, the jobs."""
+    """Run the jobs of the targets, those of one rule where `--only RULE` names it."""
     os.chdir(folder)
-    targets = [argument for argument in arguments if argument != "--plan"]
-    for job in planned(targets):
-        print(json.dumps(described(job)), flush=True)
-        if "--plan" not in arguments:
+    only = arguments[1] if arguments[:1] == ("--only",) else None
+    for job in planned([*arguments[2 if only else 0 :]]):
+        if only in (None, job.rule.name):
+            print(json.dumps(described(job)), flush=True)
             run(job)
 
 

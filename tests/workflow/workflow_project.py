@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = Path(__file__).parent / "studies"
@@ -41,6 +43,19 @@ class Project:
             timeout=timeout,
             check=False,
         )
+
+    def at_once(self, *arguments: str, variables: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """Run the jobs of the targets in one process and return what was run; see at_once.py."""
+        run = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("at_once.py")), str(self.folder), *arguments],
+            env=self.environment() | dict(variables or {}),
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr[-6000:]
+        return [json.loads(line) for line in run.stdout.splitlines() if line.startswith('{"rule"')]
 
     def hakken(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command of the package in the project's folder."""

@@ -26,7 +26,7 @@ rule phantom_table:
 rule phantom:
     """Draw the phantom cases of one batch."""
     input:
-        of(jobs.seal),
+        of(inputs.seal),
     output:
         output=directory("results/{study}/{scale}/cohort/{part}-{batch}"),
     log:
@@ -49,9 +49,9 @@ rule phantom:
 rule check:
     """Read the files of one batch and stop at the first batch with problems, naming all of them."""
     input:
-        of(jobs.images),
-        of(jobs.seal),
-        table=of(jobs.table),
+        of(inputs.images),
+        of(inputs.seal),
+        table=of(inputs.table),
     output:
         output="results/{study}/{scale}/checked/{part}-{batch}.json",
     log:
@@ -74,8 +74,8 @@ rule check:
 rule separate:
     """Make sure that no image stands in two parts: of the development cases, and once the test set is open, of all."""
     input:
-        digests=of(jobs.digests),
-        table=of(jobs.table),
+        digests=of(inputs.digests),
+        table=of(inputs.table),
     output:
         output="results/{study}/{scale}/checked/{scope}.json",
     log:

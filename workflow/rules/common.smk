@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from hakken.core.errors import HakkenError
-from hakken.runs import jobs
+from hakken.runs import inputs, jobs
 from hakken.runs.configured import configured_plans
 from hakken.runs.overview import all_figures, finished_summaries, wanted_figures
 

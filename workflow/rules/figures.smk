@@ -5,9 +5,9 @@
 rule figure:
     """Draw one figure."""
     input:
-        of(jobs.figure_files),
-        of(jobs.figure_opening),
-        table=of(jobs.table),
+        of(inputs.figure_files),
+        of(inputs.figure_opening),
+        table=of(inputs.table),
     output:
         pictures=[
             "results/{study}/{scale}/figures/{figure}.pdf",

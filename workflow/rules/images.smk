@@ -5,9 +5,9 @@
 rule register:
     """Register every channel of one batch to its reference channel."""
     input:
-        of(jobs.images),
+        of(inputs.images),
         "results/{study}/{scale}/checked/{part}-{batch}.json",
-        table=of(jobs.table),
+        table=of(inputs.table),
     output:
         output=directory("results/{study}/{scale}/registered/{part}-{batch}"),
     log:
@@ -30,8 +30,8 @@ rule register:
 rule prepare:
     """Resample one batch onto the common grid, mask it and normalise its intensities."""
     input:
-        of(jobs.images),
-        table=of(jobs.table),
+        of(inputs.images),
+        table=of(inputs.table),
         registered="results/{study}/{scale}/registered/{part}-{batch}",
     output:
         output=directory("results/{study}/{scale}/prepared/{part}-{batch}"),

@@ -6,8 +6,8 @@ rule measure:
     """Measure all outcomes of one model on one part."""
     input:
         predictions="results/{study}/{scale}/predictions/{part}/{model}",
-        cases=of(jobs.part_cases),
-        points=of(jobs.points),
+        cases=of(inputs.part_cases),
+        points=of(inputs.points),
     output:
         output=directory("results/{study}/{scale}/measurements/{part}/{model}"),
     log:
@@ -32,8 +32,8 @@ rule measure:
 rule optimism:
     """Estimate by how much the best of many trials looks better on validation than it is."""
     input:
-        trials=of(jobs.searched_trials),
-        cases=of(jobs.validation_part),
+        trials=of(inputs.searched_trials),
+        cases=of(inputs.validation_part),
     output:
         output="results/{study}/{scale}/optimism.json",
     log:
@@ -55,9 +55,9 @@ rule optimism:
 rule variants:
     """Put the variants of a set beside each other, and test which of their factors matter."""
     input:
-        trials=of(jobs.set_trials),
-        predictions=of(jobs.set_predictions),
-        cases=of(jobs.set_cases),
+        trials=of(inputs.set_trials),
+        predictions=of(inputs.set_predictions),
+        cases=of(inputs.set_cases),
     output:
         output="results/{study}/{scale}/variants/{set}.json",
         table="results/{study}/{scale}/variants/{set}.csv",

@@ -5,8 +5,8 @@
 rule baseline:
     """Choose on validation what has learnt nothing and is measured beside the models."""
     input:
-        of(jobs.separated),
-        cases=of(jobs.baseline_cases),
+        of(inputs.separated),
+        cases=of(inputs.baseline_cases),
     output:
         output="results/{study}/{scale}/models/{model}.pt",
     log:
@@ -31,10 +31,10 @@ rule baseline:
 rule predict:
     """Say of the cases of a part what a model makes of them."""
     input:
-        of(jobs.separated),
-        freeze=of(jobs.freeze),
-        models=of(jobs.model_files),
-        cases=of(jobs.part_cases),
+        of(inputs.separated),
+        freeze=of(inputs.freeze),
+        models=of(inputs.model_files),
+        cases=of(inputs.part_cases),
     output:
         output=directory("results/{study}/{scale}/predictions/{part}/{model}"),
     log:

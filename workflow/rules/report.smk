@@ -5,7 +5,7 @@
 rule summary:
     """Say in a few lines what was found, and where."""
     input:
-        of(jobs.measured),
+        of(inputs.measured),
     output:
         output="results/{study}/{scale}/summary.txt",
         table="results/{study}/{scale}/measured.csv",
@@ -31,7 +31,7 @@ rule report:
     """Put every figure, number and origin of a study on one page."""
     input:
         "results/{study}/{scale}/summary.txt",
-        figures=of(jobs.figures_of),
+        figures=of(inputs.figures_of),
     output:
         output=report(
             "results/{study}/{scale}/report.html",

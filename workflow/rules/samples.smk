@@ -6,8 +6,8 @@
 rule patches:
     """Cut positives, easy and hard negatives into shards."""
     input:
-        of(jobs.separated),
-        prepared=of(jobs.cut_from),
+        of(inputs.separated),
+        prepared=of(inputs.cut_from),
     output:
         output=directory("results/{study}/{scale}/patches/{data}"),
     log:

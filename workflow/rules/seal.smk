@@ -7,11 +7,11 @@
 rule freeze:
     """Write down the models, their operating points and the hashes of all that led to them."""
     input:
-        models=of(jobs.frozen_models),
-        records=of(jobs.frozen_records),
-        measurements=of(jobs.frozen_measurements),
-        separated=of(jobs.frozen_cases),
-        table=of(jobs.table),
+        models=of(inputs.frozen_models),
+        records=of(inputs.frozen_records),
+        measurements=of(inputs.frozen_measurements),
+        separated=of(inputs.frozen_cases),
+        table=of(inputs.table),
     output:
         output="results/{study}/{scale}/freeze.json",
     log:

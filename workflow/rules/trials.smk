@@ -7,12 +7,12 @@
 rule trial:
     """Train one model: of a search, with the study's untuned default, or of a variant."""
     input:
-        ancient(of(jobs.earlier)),
-        of(jobs.separated),
-        patches=of(jobs.store),
-        train=of(jobs.train_cases),
-        validation=of(jobs.validation_cases),
-        source=ancient(of(jobs.source_made_here, PLANS)),
+        ancient(of(inputs.earlier)),
+        of(inputs.separated),
+        patches=of(inputs.store),
+        train=of(inputs.train_cases),
+        validation=of(inputs.validation_cases),
+        source=ancient(of(inputs.source_made_here, PLANS)),
     output:
         output="results/{study}/{scale}/sweeps/{sweep}/trials/{trial}.json",
     log:
@@ -56,7 +56,7 @@ rule trial:
 rule sweep_table:
     """Put the trials of a sweep into one table."""
     input:
-        trials=of(jobs.trials),
+        trials=of(inputs.trials),
     output:
         output="results/{study}/{scale}/sweeps/{sweep}/trials.csv",
     log:
@@ -78,7 +78,7 @@ rule sweep_table:
 rule select:
     """Take the trial of a run that is best on validation."""
     input:
-        trials=of(jobs.trials),
+        trials=of(inputs.trials),
     output:
         model="results/{study}/{scale}/models/{model}.pt",
         record="results/{study}/{scale}/models/{model}.json",

@@ -5,8 +5,8 @@ rule unet_costs:
     """Count and measure what each size of each frozen network costs on one image."""
     input:
         "results/{study}/{scale}/freeze.json",
-        models=of(jobs.frozen_models),
-        cases=of(jobs.validation_part),
+        models=of(inputs.frozen_models),
+        cases=of(inputs.validation_part),
     output:
         output="results/{study}/{scale}/unet/costs.csv",
     log:

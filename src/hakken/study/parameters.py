@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import Field, field_validator
 
 from hakken.study.section import Section, only_with
 
-if TYPE_CHECKING:
-    from hakken.training.players import Optimisation
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How weights move: AdamW (``momentum`` is its beta 1, ``beta2``) or SGD with momentum, weight decay decoupled.
+
+    The learning rate falls from ``learning_rate`` to ``learning_rate * learning_rate_decay`` over the training.
+    """
+
+    learning_rate: float = 1e-3
+    learning_rate_decay: float = 0.1
+    weight_decay: float = 1e-4
+    momentum: float = 0.9
+    beta2: float = 0.999
+    kind: Literal["adamw", "sgd"] = "adamw"
 
 
 class Optimised(Section):
@@ -27,8 +40,6 @@ class Optimised(Section):
     @property
     def optimisation(self) -> Optimisation:
         """The same as the training loop takes it."""
-        from hakken.training.players import Optimisation
-
         return Optimisation(
             learning_rate=self.learning_rate,
             learning_rate_decay=self.learning_rate_decay,

@@ -52,7 +52,7 @@ def _versions(study: Study, sections: set[str]) -> Iterator[tuple[str, int]]:
 
 def _version(section: type[Section]) -> int:
     """Return the version of a section: 1, and 1 more for each change of its defaults or of those that it inherits."""
-    return 1 + sum(vars(kind).get("version", 1) - 1 for kind in section.__mro__)
+    return 1 + sum(int(vars(kind).get("version", 1)) - 1 for kind in section.__mro__)
 
 
 def _sections(value: Any) -> Iterator[Section]:

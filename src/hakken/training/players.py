@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
+
+from hakken.study.parameters import Optimisation
+
+__all__ = ["Batch", "Loss", "Model", "Networks", "Optimisation", "Player", "Source"]
 
 Networks = Mapping[str, nn.Module]
 
@@ -38,21 +42,6 @@ class Source(Protocol):
     def iterate(self, start: int, *, prefetch: bool, stride: int) -> Iterator[Any]:
         """Yield the mini-batches ``start``, ``start + stride``, and so on without end."""
         ...
-
-
-@dataclass(frozen=True)
-class Optimisation:
-    """How weights move: AdamW (``momentum`` is its beta 1, ``beta2``) or SGD with momentum, weight decay decoupled.
-
-    The learning rate falls from ``learning_rate`` to ``learning_rate * learning_rate_decay`` over the training.
-    """
-
-    learning_rate: float = 1e-3
-    learning_rate_decay: float = 0.1
-    weight_decay: float = 1e-4
-    momentum: float = 0.9
-    beta2: float = 0.999
-    kind: Literal["adamw", "sgd"] = "adamw"
 
 
 @dataclass(frozen=True, eq=False)

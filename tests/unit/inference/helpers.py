@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import pad
 
-from hakken.inference.dense import ScoreMap
+from hakken.inference.maps import ScoreMap
 from hakken.networks.patch_cnn import PatchClassifier
 from hakken.networks.structure import Structure
 

@@ -138,7 +138,7 @@ def test_another_name_is_refused_with_those_there_are() -> None:
         require_input("resnet18", 224)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"vgg19", "resnet101"}))  # which are vgg16 and resnet50 with more layers
 def test_one_batch_is_learnt_by_heart(name: str) -> None:
     torch.manual_seed(0)
     network = CropClassifier(name, 2, SMALL.get(name, 32))

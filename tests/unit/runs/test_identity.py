@@ -36,8 +36,7 @@ SOURCE = {
     "hakken.stages.figure": 'from hakken import plugins\n\n\ndef figure(name):\n    return plugins.load("figures", name)\n',
     "hakken.runs": "",
     "hakken.runs.required": (
-        "from hakken.plugins import load\n\n\n"
-        'def required(study):\n    return load("outcomes", study.objective)\n'
+        'from hakken.plugins import load\n\n\ndef required(study):\n    return load("outcomes", study.objective)\n'
     ),
     "hakken.training": "",
     "hakken.training.loop": "from hakken import core\nfrom hakken.core import seeds\n\n\ndef train():\n    return seeds.derive(1)\n",
@@ -276,9 +275,7 @@ def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(("module", "counts"), [("glow/__init__.py", True), ("shared.py", True), ("else.py", False)])
-def test_a_package_from_outside_counts_as_far_as_its_plug_in_uses_it(
-    stranger: Path, module: str, counts: bool
-) -> None:
+def test_a_package_from_outside_counts_as_far_as_its_plug_in_uses_it(stranger: Path, module: str, counts: bool) -> None:
     named: Mapping[plugins.Kind, tuple[str, ...]] = {"methods": ("strange_glow",)}
     before = code_digest("trial", named)
     (stranger / module).write_text("CHANGED = 2\n")

@@ -131,7 +131,9 @@ def test_a_set_has_a_run_for_every_combination_of_levels() -> None:
 
 def test_a_level_comes_after_what_all_share() -> None:
     chosen = study(
-        variants={"long": {"factors": {"steps": {"key": "training.steps", "values": [8]}}, "common": {"training.steps": 4}}}
+        variants={
+            "long": {"factors": {"steps": {"key": "training.steps", "values": [8]}}, "common": {"training.steps": 4}}
+        }
     )
     assert dict(runs_of_set(chosen, "long")[0].overrides) == {"training.steps": 8}
 

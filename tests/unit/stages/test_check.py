@@ -1,31 +1,36 @@
-import json
+"""Reading a batch before anything is computed from it: digests of what is sound, every problem of what is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hakken.imaging.files import write_volume
-from hakken.stages.check import check
-from hakken.study.reading import parse_study
+from hakken.core.files import read_json, sha256_file
 from hakken.core.volume import Volume
+from hakken.imaging.files import write_volume
+from hakken.runs.cases import read_cases
+from hakken.stages.check import check
+from hakken.study import Study
+from hakken.study.reading import parse_study
 
 
 @pytest.fixture
-def study():
+def study() -> Study:
     return parse_study(
         {
             "name": "small",
-            "title": "Small",
             "seed": 1,
+            "method": "patch_classifier",
             "cohort": {"table": "cases.csv", "labels": "binary"},
             "channels": {"A": {"modality": "mr"}},
-            "reference": "A",
-            "search": {"space": {}},
         }
     )
 
 
 @pytest.fixture
-def table(tmp_path):
+def table(tmp_path: Path) -> Path:
     """Three cases; the third has the pixels of the first."""
     random = np.random.default_rng(0)
     pixels = [random.normal(size=(4, 5, 6)).astype(np.float32) for _ in range(2)]
@@ -42,16 +47,21 @@ def table(tmp_path):
     return path
 
 
-def test_digests_of_the_batch_are_written(table, study, tmp_path, capsys):
+def test_digests_of_the_batch_are_written(
+    table: Path, study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "checked" / "batch.json"
-    check(study=study, table=str(table), cases=["P1", "P3"], output=str(output))
-    digests = json.loads(output.read_text())
-    assert list(digests) == ["P1", "P3"]
-    assert digests["P1"] == digests["P3"]
+    check(study=study, table=str(table), cases=["P1", "P3"], output=str(output))  # type: ignore[arg-type]
+    found = read_json(output)
+    assert list(found["digests"]) == ["P1", "P3"]
+    assert found["digests"]["P1"] == found["digests"]["P3"]
+    assert found["items"] == []
     assert "[check] case 2/2 P3: good" in capsys.readouterr().err
 
 
-def test_every_problem_of_the_batch_is_told_and_nothing_is_written(table, study, tmp_path, capsys):
+def test_every_problem_of_the_batch_is_told_and_nothing_is_written(
+    table: Path, study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     array = np.zeros((4, 5, 6), np.float32)
     array[0, 0, 0] = np.nan
     write_volume(tmp_path / "a1.nii.gz", Volume(array))
@@ -65,3 +75,46 @@ def test_every_problem_of_the_batch_is_told_and_nothing_is_written(table, study,
     assert f"error: {table}: 2 problems\n" in said
     assert "  row 2, column A: 1 of 120 pixels are NaN or infinite; replace them or export the image again\n" in said
     assert "  row 3, column lesion_mask: label values that the study does not know: 2 (" in said
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    """Two items of one file each, the second with a label."""
+    folder = tmp_path / "vectors"
+    folder.mkdir()
+    for name in "ab":
+        np.savez(folder / f"{name}.npz", values=np.full(3, ord(name)))
+    table = folder / "cases.csv"
+    table.write_text("case_id,patient,vector,label,age\na,pa,a.npz,none,40\nb,pb,b.npz,ill,50\n")
+    return table
+
+
+def of_items() -> Study:
+    cohort = {"kind": "items", "files": ["vector"], "truth": "label", "table": "cases.csv"}
+    return parse_study({"name": "t", "seed": 1, "method": "toy_centroids", "cohort": cohort})
+
+
+def test_of_items_the_files_are_kept_with_their_digests(toys: Path, vectors: Path, tmp_path: Path) -> None:
+    check(study=of_items(), table=vectors, cases=["a", "b"], output=tmp_path / "batch.json")
+    found = read_cases([tmp_path / "batch.json"])
+    assert [(case.case_id, case.patient, case.label, case.abnormal) for case in found] == [
+        ("a", "pa", None, False),
+        ("b", "pb", "ill", True),
+    ]
+    assert found[0].columns["age"] == "40"
+    path = vectors.parent / "a.npz"
+    assert (found[0].file("vector"), found[0].sha256) == (path, {"vector": sha256_file(path)})  # type: ignore[union-attr]
+    assert read_json(tmp_path / "batch.json")["digests"]["a"] == found[0].digest  # type: ignore[union-attr]
+
+
+def test_an_item_whose_file_is_empty_or_gone_is_told(
+    toys: Path, vectors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (vectors.parent / "a.npz").write_bytes(b"")
+    (vectors.parent / "b.npz").unlink()
+    with pytest.raises(SystemExit):
+        check(study=of_items(), table=vectors, cases=["a", "b"], output=tmp_path / "batch.json")
+    said = capsys.readouterr().err
+    assert f"error: {vectors}: 2 problems\n" in said
+    assert f"  row 2, column vector: {vectors.parent}/a.npz is empty; correct the path" in said
+    assert f"  row 3, column vector: no such file: {vectors.parent}/b.npz; correct the path" in said

@@ -1,18 +1,26 @@
+"""From files as they come to prepared cases, without a word of what is personal."""
+
+from __future__ import annotations
+
 import gzip
-import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from hakken.core.files import read_json
+from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume, write_volume
 from hakken.imaging.prepared import load_prepared
 from hakken.stages.check import check
 from hakken.stages.prepare import prepare
 from hakken.stages.register import register
+from hakken.study import Study
 from hakken.study.reading import parse_study
-from hakken.core.volume import Volume
 
 PLANTED = {
     "PatientName": "Geheim^Gertrud",
@@ -30,23 +38,21 @@ PLANTED = {
 SECRETS = [word.encode() for text in PLANTED.values() for word in text.replace("^", " ").split() if len(word) > 3]
 
 
-def make_study(**cohort):
+def make_study(**cohort: Any) -> Study:
     return parse_study(
         {
             "name": "small",
-            "title": "Small",
             "seed": 1,
+            "method": "patch_classifier",
             "cohort": {"table": "cases.csv", "labels": "binary"} | cohort,
             "channels": {"A": {"modality": "ct", "normalise": "window", "range": [-100, 300]}, "B": {"modality": "ct"}},
-            "reference": "A",
             "registration": {"shrink": [1], "iterations": 10},
             "preparation": {"spacing_mm": [2, 2, 2], "mask": "body"},
-            "search": {"space": {}},
         }
     )
 
 
-def write_series(folder, seed):
+def write_series(folder: Path, seed: int) -> None:
     """A CT series of an oblique block with personal data in every slice."""
     folder.mkdir()
     array = np.full((14, 20, 22), -1000, np.int16)
@@ -72,7 +78,7 @@ def write_series(folder, seed):
 
 
 @pytest.fixture
-def table(tmp_path):
+def table(tmp_path: Path) -> Path:
     """A case of two DICOM series and a lesion mask, and one without lesions."""
     for seed, name in enumerate(("a", "b")):
         write_series(tmp_path / name, seed)
@@ -85,14 +91,14 @@ def table(tmp_path):
     return path
 
 
-def run(table, study, folder, cases=("P1", "P2")):
-    given = {"study": study, "table": table, "cases": list(cases)}
+def run(table: Path, study: Study, folder: Path, cases: Sequence[str] = ("P1", "P2")) -> None:
+    given: dict[str, Any] = {"study": study, "table": table, "cases": list(cases)}
     check(**given, output=folder / "checked.json", log=folder / "check.log")
     register(**given, output=folder / "registered", log=folder / "register.log")
     prepare(**given, registered=folder / "registered", output=folder / "prepared", log=folder / "prepare.log")
 
 
-def test_from_dicom_to_prepared_cases(table, tmp_path, capsys):
+def test_from_dicom_to_prepared_cases(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(table, make_study(), tmp_path / "out")
     first, second = (load_prepared(tmp_path / "out" / "prepared", name) for name in ("P1", "P2"))
     assert first.image().shape == (2, *first.geometry.shape_zyx)
@@ -107,14 +113,16 @@ def test_from_dicom_to_prepared_cases(table, tmp_path, capsys):
     assert first.mask()[place] == 1
     assert second.has_truth
     assert not second.labels().any()
-    digests = json.loads((tmp_path / "out" / "checked.json").read_text())
+    digests = read_json(tmp_path / "out" / "checked.json")["digests"]
     assert {one.case_id: one.pixel_digest for one in (first, second)} == digests
     said = capsys.readouterr().err
     assert "[prepare] case 1/2 P1: " in said
     assert ", lesions: 1\n" in said
 
 
-def test_no_personal_data_reaches_any_output_or_message(table, tmp_path, capsys):
+def test_no_personal_data_reaches_any_output_or_message(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     run(table, make_study(), out)
     write_volume(out / "copy.nii.gz", read_volume(table.parent / "a"))
@@ -134,7 +142,7 @@ def test_no_personal_data_reaches_any_output_or_message(table, tmp_path, capsys)
         assert [name for name, content in contents.items() if secret in content] == []
 
 
-def test_a_lesion_outside_the_mask_is_told(table, tmp_path, capsys):
+def test_a_lesion_outside_the_mask_is_told(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mask = read_volume(tmp_path / "mask.nii.gz")
     labels = np.zeros(mask.array.shape, np.uint8)
     labels[0, 0, 0] = 1
@@ -143,7 +151,7 @@ def test_a_lesion_outside_the_mask_is_told(table, tmp_path, capsys):
     assert "lesions: 1, 1 OUTSIDE THE MASK" in capsys.readouterr().err
 
 
-def test_a_lesion_table_is_drawn_as_spheres(table, tmp_path):
+def test_a_lesion_table_is_drawn_as_spheres(table: Path, tmp_path: Path) -> None:
     x, y, z = read_volume(tmp_path / "a").geometry.centre
     (tmp_path / "lesions.csv").write_text(f"lesion,x,y,z,diameter_mm,class\n4,{x},{y},{z},8,solid\n")
     table.write_text("case_id,patient,A,B,lesion_table\nP1,S1,a,b,lesions.csv\n")
@@ -153,7 +161,7 @@ def test_a_lesion_table_is_drawn_as_spheres(table, tmp_path):
     assert np.count_nonzero(case.labels() == 4) * case.geometry.voxel_mm3 == pytest.approx(268, rel=0.15)
 
 
-def test_missing_transforms_name_the_case(table, tmp_path, capsys):
+def test_missing_transforms_name_the_case(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         prepare(study=make_study(), table=table, cases=["P1"], registered=tmp_path, output=tmp_path / "out")
     assert exit_.value.code == 2

@@ -1,34 +1,40 @@
-import json
+"""Registering the channels of a batch to the reference channel: transforms, pictures, records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
+from hakken.core.files import read_json
+from hakken.core.volume import Volume
 from hakken.imaging.files import write_volume
 from hakken.stages.register import register
+from hakken.study import Study
 from hakken.study.reading import parse_study
-from hakken.core.volume import Volume
 
 
-def make_study(channels=("A", "B"), **registration):
+def make_study(channels: Sequence[str] = ("A", "B"), **registration: Any) -> Study:
     return parse_study(
         {
             "name": "small",
-            "title": "Small",
             "seed": 1,
+            "method": "patch_classifier",
             "cohort": {"table": "cases.csv"},
             "channels": {name: {"modality": "mr"} for name in channels},
-            "reference": "A",
             "preparation": {"mask": "nonzero"},
             "registration": {"shrink": [2, 1]} | registration,
-            "search": {"space": {}},
         }
     )
 
 
 @pytest.fixture
-def table(tmp_path):
+def table(tmp_path: Path) -> Path:
     """One case: a smooth pattern, and the same inverted and shifted by (4, -2, 3) mm."""
     noise = np.random.default_rng(0).normal(size=(24, 26, 28))
     array = ndimage.gaussian_filter(noise, 2.5)
@@ -39,14 +45,14 @@ def table(tmp_path):
     return path
 
 
-def test_transform_picture_and_record_are_kept(table, tmp_path, capsys):
+def test_transform_picture_and_record_are_kept(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "registered" / "train-000"
     register(study=make_study(), table=table, cases=["P1"], output=output)
     assert sorted(path.name for path in output.iterdir()) == ["P1.json", "P1_B.png", "P1_B.tfm"]
     transform = sitk.ReadTransform(str(output / "P1_B.tfm"))
     assert transform.TransformPoint((20.0, 20.0, 20.0)) == pytest.approx((24, 18, 23), abs=0.2)
     assert sitk.ReadImage(str(output / "P1_B.png")).GetHeight() >= 300
-    record = json.loads((output / "P1.json").read_text())
+    record = read_json(output / "P1.json")
     assert record["reference"] == "A"
     assert record["channels"]["B"]["metric_after"] < record["channels"]["B"]["metric_before"]
     assert record["channels"]["B"]["settings"]["method"] == "rigid"
@@ -55,14 +61,14 @@ def test_transform_picture_and_record_are_kept(table, tmp_path, capsys):
     assert " s, mutual information -" in said
 
 
-def test_the_same_case_gives_the_same_bytes(table, tmp_path):
+def test_the_same_case_gives_the_same_bytes(table: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         register(study=make_study(), table=table, cases=["P1"], output=tmp_path / name)
     for file in ("P1_B.tfm", "P1_B.png"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-def test_a_reference_alone_and_no_registration(table, tmp_path, capsys):
+def test_a_reference_alone_and_no_registration(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     register(study=make_study(["A"]), table=table, cases=["P1"], output=tmp_path / "alone")
     assert [path.name for path in (tmp_path / "alone").iterdir()] == ["P1.json"]
     assert "P1: A alone, nothing to register" in capsys.readouterr().err
@@ -72,7 +78,9 @@ def test_a_reference_alone_and_no_registration(table, tmp_path, capsys):
     assert "P1: B taken as it lies" in capsys.readouterr().err
 
 
-def test_a_case_that_cannot_be_registered_is_named(table, tmp_path, capsys):
+def test_a_case_that_cannot_be_registered_is_named(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_volume(tmp_path / "b.nii.gz", Volume(np.zeros((1, 26, 28), np.float32)))
     with pytest.raises(SystemExit):
         register(study=make_study(), table=table, cases=["P1"], output=tmp_path / "out")

@@ -36,7 +36,7 @@ def digests(folder: Path, *batches: dict[str, str]) -> list[str]:
     paths = []
     for number, batch in enumerate(batches):
         path = folder / f"{number}.json"
-        path.write_text(json.dumps(batch))
+        path.write_text(json.dumps({"digests": batch}))
         paths.append(str(path))
     return paths
 

@@ -1,13 +1,13 @@
+"""One training of a run: from asking for its parameters to its published result, whatever ends it on the way."""
+
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,27 +16,30 @@ import numpy as np
 import pytest
 import torch
 
-from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, sha256_file
 from hakken.evaluation import findings
 from hakken.evaluation.froc import objective
-from hakken.core.files import read_json, sha256_file
-from hakken.imaging.prepared import prepared_cases
+from hakken.methods.patch_classifier import learn
+from hakken.outcomes import candidates
+from hakken.outcomes.candidates import lesions_of
+from hakken.runs import fit, launch
+from hakken.runs.cases import read_cases
+from hakken.runs.guard import SCIENCE
 from hakken.runs.model_file import load_model
+from hakken.runs.predictions import manifest_digest, part_of, read_predictions
+from hakken.runs.table import run_named
 from hakken.search.ledger import Ledger
 from hakken.search.table import sweep_table
 from hakken.stages import trial as stage
 from hakken.stages.patches import patches
-from hakken.stages.predict import predict
-from hakken.methods.patch_classifier.learn import DetectionLoss, DetectionTask, lesions_of
+from hakken.study.reading import parse_study
+from hakken.study.slices import study_slice
 from hakken.training import device
-from hakken.runs import launch
-from hakken.runs import fit as training
 from hakken.training.layout import Layout
 from hakken.training.loop import Run
 from hakken.training.reporter import Reporter
-from hakken.runs.table import sweep_of
 
-from ..tasks.helpers import prepare_case, study
+from ..miniature import prepare_case, study, without
 
 
 @pytest.fixture(scope="module")
@@ -47,100 +50,85 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         prepare_case(folder / "prepared" / "train-000", f"t{number}", list(places))
     prepare_case(folder / "prepared" / "validation-000", "v0", [(9, 9, 9), (13, 17, 15)])
     prepare_case(folder / "prepared" / "validation-001", "v1", [(7, 16, 8)])
-    patches(
-        study=study(), prepared=[folder / "prepared" / "train-000"], part="train", output=folder / "patches" / "train"
-    )
+    patches(study=study(), prepared=[folder / "prepared" / "train-000"], output=folder / "patches" / "train")
     return folder
+
+
+VALIDATION = ("validation-000", "validation-001")
 
 
 def run(data: Path, results: Path, sweep: str = "search", number: int = 0, **changes: Any) -> dict[str, Any]:
     """Run a trial as the workflow does, with plain values, and return its record."""
-    code, source = changes.pop("code", "c0de"), changes.pop("source", None)
     output = results / sweep / "trials" / f"{number:04d}.json"
-    options = {name: changes.pop(name) for name in ("minutes", "attempt", "threads") if name in changes}
+    names = ("minutes", "attempt", "threads", "code", "source")
+    options = {"threads": 1, "code": "c0de"} | {name: changes.pop(name) for name in names if name in changes}
     chosen = study(**changes)
+    planned = run_named(chosen, sweep)
+    held_out = planned.fold is not None
     stage.trial(
-        study=chosen.model_dump(mode="json"),
-        sweep=asdict(sweep_of(chosen, sweep)),
+        study=study_slice(chosen, SCIENCE),
+        run=planned.as_dict(),
         number=f"{number:04d}",
+        trials=planned.trials,
+        slots=planned.slots,
+        stop_after_failures=planned.stop_after_failures,
         patches=str(data / "patches" / "train"),
-        prepared=[str(data / "prepared" / "validation-000"), str(data / "prepared" / "validation-001")],
+        train=[str(data / "prepared" / "train-000")] if held_out else [],
+        validation=[] if held_out else [str(data / "prepared" / name) for name in VALIDATION],
         ledger=str(results / sweep / "ledger"),
         work=str(results / sweep / "work" / f"{number:04d}"),
         logs=str(results / "logs"),
         output=str(output),
-        source=source,
-        **({"threads": 1} | options),
-        code=code,
         log=str(results / "log"),
+        **options,
     )
     record: dict[str, Any] = read_json(output)
     return record
+
+
+def network_of(record: dict[str, Any]) -> torch.nn.Module:
+    """The network of a record's model."""
+    return load_model(Path(record["model"]["path"])).model.networks["network"]
 
 
 def test_a_trial_from_its_proposal_to_its_files(data: Path, tmp_path: Path) -> None:
     record = run(data, tmp_path)
     assert (record["sweep"], record["number"], record["state"], record["reason"]) == ("search", 0, "complete", None)
     assert list(record["parameters"]) == ["learning_rate"]
-    assert record["hyperparameters"]["learning_rate"] == record["parameters"]["learning_rate"]
-    assert record["hyperparameters"]["patch_size"] == 9
+    assert record["all_parameters"]["learning_rate"] == record["parameters"]["learning_rate"]
+    assert (record["method"], record["all_parameters"]["patch_size"]) == ("patch_classifier", 9)
     assert (record["known"], record["pending"], record["gpu_seconds"]) == ([], [], 0.0)
     assert [point["step"] for point in record["curve"]] == [4, 8, 12]
     assert record["objective"] == max(point["objective"] for point in record["curve"])
     assert record["start"] <= record["end"]
     assert record["seconds"] > 0
     assert record["peak_memory_mb"] > 50
-    for file in ("model", "prediction"):
-        assert sha256_file(Path(record[file]["path"])) == record[file]["sha256"]
-    detector = load_model(Path(record["model"]["path"]))
-    assert detector.network.hyperparameters.learning_rate == record["parameters"]["learning_rate"]
-    assert detector.metadata["objective"] == record["objective"]
+    assert record["parameter_count"] == sum(weight.numel() for weight in network_of(record).parameters())
+    assert not {"levels", "fold"} & record.keys(), "those of a variant and of a fold"
+    assert sha256_file(Path(record["model"]["path"])) == record["model"]["sha256"]
+    assert manifest_digest(Path(record["predictions"]["path"])) == record["predictions"]["sha256"]
+    trained = load_model(Path(record["model"]["path"]))
+    assert trained.study.parameters.model_dump(mode="json") == record["all_parameters"]
+    assert trained.metadata["objective"] == record["objective"]
     assert not list((tmp_path / "search" / "work" / "0000").glob("*/checkpoint-*"))
     assert list((tmp_path / "search" / "work" / "0000").glob("*/model.pt"))
 
 
-def test_the_table_of_candidates_gives_the_objective_of_the_record(data: Path, tmp_path: Path) -> None:
+def test_the_stored_candidates_give_the_objective_of_the_record(data: Path, tmp_path: Path) -> None:
     record = run(data, tmp_path)
-    cases = [case for batch in ("000", "001") for case in prepared_cases(data / "prepared" / f"validation-{batch}")]
-    with Path(record["prediction"]["path"]).open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    cases = read_cases([data / "prepared" / name for name in VALIDATION])
+    part = part_of(study(), "candidates", cases)
+    found = read_predictions(Path(record["predictions"]["path"]), "candidates", part)
     cohort = findings.Cases.of([case.case_id for case in cases])
     marks = findings.Candidates.of(
-        cohort.index([row["case_id"] for row in rows], "candidates"),
-        [[float(row[axis]) for axis in "xyz"] for row in rows],
-        [float(row["score"]) for row in rows],
+        np.repeat(np.arange(len(cases)), [len(found[case.case_id]) for case in cases]),
+        np.concatenate([found[case.case_id].xyz for case in cases]),
+        np.concatenate([found[case.case_id].score for case in cases]),
     )
-    assert objective(marks, lesions_of(cases), cohort, 10.0) == record["objective"]
-    assert {row["lesion"] for row in rows} <= {"0", "1", "2"}
-    assert [row["candidate"] for row in rows if row["case_id"] == "v0"][:2] == ["1", "2"]
-
-
-def test_predicting_the_same_cases_gives_the_same_table(data: Path, tmp_path: Path) -> None:
-    record = run(data, tmp_path)
-    predict(
-        study=study().model_dump(mode="json"),
-        model=record["model"]["path"],
-        prepared=[str(data / "prepared" / "validation-000"), str(data / "prepared" / "validation-001")],
-        output=str(tmp_path / "again.csv"),
-        threads=1,
-    )
-    assert (tmp_path / "again.csv").read_text() == Path(record["prediction"]["path"]).read_text()
-
-
-def test_only_the_frozen_network_may_see_the_test_set(data: Path, tmp_path: Path) -> None:
-    record = run(data, tmp_path)
-    freeze = tmp_path / "freeze.json"
-    freeze.write_text(json.dumps({"models": {"model": {"sha256": "0" * 64}}}))
-    with pytest.raises(SystemExit) as ended:
-        predict(
-            study=study().model_dump(mode="json"),
-            model=record["model"]["path"],
-            prepared=[str(data / "prepared" / "validation-000")],
-            output=str(tmp_path / "test.csv"),
-            freeze=str(freeze),
-        )
-    assert ended.value.code == 2
-    assert not (tmp_path / "test.csv").exists()
+    assert objective(marks, lesions_of(part.images), cohort, 10.0) == record["objective"]
+    rows = (Path(record["predictions"]["path"]) / "candidates.csv").read_text().splitlines()[1:]
+    assert {row.split(",")[-1] for row in rows} <= {"0", "1", "2"}
+    assert [row.split(",")[1] for row in rows if row.startswith("v0,")][:2] == ["1", "2"]
 
 
 def test_a_damaged_shard_is_never_trained_on(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,13 +146,13 @@ def test_a_damaged_shard_is_never_trained_on(data: Path, tmp_path: Path, capsys:
 def test_the_default_sweep_trains_the_study_s_own_parameters(data: Path, tmp_path: Path) -> None:
     record = run(data, tmp_path, sweep="default")
     assert record["parameters"] == {"learning_rate": 0.02}
-    assert record["hyperparameters"] == study().parameters.model_dump(mode="json")
+    assert record["all_parameters"] == study().parameters.model_dump(mode="json")
 
 
 def test_the_search_begins_with_the_very_network_of_the_default(data: Path, tmp_path: Path) -> None:
     """So that it cannot end below the untuned default, whichever trial asks first."""
     default, first = run(data, tmp_path, sweep="default"), run(data, tmp_path, number=3)
-    weights = [load_model(Path(record["model"]["path"])).network.state_dict() for record in (default, first)]
+    weights = [network_of(record).state_dict() for record in (default, first)]
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     assert (first["curve"], first["objective"], first["seed"]) == (
         default["curve"],
@@ -237,7 +225,7 @@ def test_killed_between_measurements_it_ends_the_same(
 def test_a_finished_trial_is_not_trained_again(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(data, tmp_path)
     (tmp_path / "search" / "trials" / "0000.json").unlink()
-    monkeypatch.setattr(training, "train", None)
+    monkeypatch.setattr(fit, "train", None)
     assert run(data, tmp_path) == first
 
 
@@ -281,8 +269,12 @@ def test_a_network_that_cannot_be_is_a_failed_trial(data: Path, tmp_path: Path) 
     assert "00: failed, invalid: patch 9 is too small" in (tmp_path / "log").read_text()
 
 
+def exploding(logits: torch.Tensor, *_: Any) -> torch.Tensor:
+    return logits.sum() * torch.nan
+
+
 def test_a_loss_that_explodes_is_a_failed_trial(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DetectionLoss, "of_logits", lambda self, logits, targets: logits.sum() * torch.nan)
+    monkeypatch.setattr(learn, "balanced_loss", exploding)
     record = failed(data, tmp_path)
     assert (record["reason"], record["detail"]) == ("diverged", "the loss was nan at step 4")
 
@@ -291,7 +283,7 @@ def test_too_little_memory_is_a_failed_trial(data: Path, tmp_path: Path, monkeyp
     def greedy(*arguments: Any, **options: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
-    monkeypatch.setattr(training, "train", greedy)
+    monkeypatch.setattr(fit, "train", greedy)
     assert failed(data, tmp_path)["reason"] == "out of memory"
 
 
@@ -299,7 +291,7 @@ def test_too_many_failures_in_a_row_stop_the_sweep_and_a_higher_limit_lets_it_go
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(DetectionLoss, "of_logits", lambda self, logits, targets: logits.sum() * torch.nan)
+        patched.setattr(learn, "balanced_loss", exploding)
         records = [run(data, tmp_path, number=number, search={"stop_after_failures": 2}) for number in range(2)]
     before = {path: path.read_bytes() for path in (tmp_path / "search").rglob("*.json")}
     with pytest.raises(SystemExit) as stopped:
@@ -319,7 +311,7 @@ def finish(book: Path, numbers: range, objective: float) -> None:
     for number in numbers:
         curve = [{"step": step, "loss": 1.0, "objective": objective} for step in (4, 8, 12)]
         record = {"state": "complete", "objective": objective, "parameters": {"learning_rate": 0.01 + number / 1e4}}
-        files = {name: {"path": "gone", "sha256": ""} for name in ("model", "prediction")}
+        files = {name: {"path": "gone", "sha256": ""} for name in ("model", "predictions")}
         Ledger(book).publish(number, record | files | {"curve": curve, "end": f"2026-01-01T00:00:{number:02d}+00:00"})
 
 
@@ -380,7 +372,7 @@ def test_a_fault_of_the_surroundings_is_no_result(data: Path, tmp_path: Path, mo
     def broken(*arguments: Any, **options: Any) -> None:
         raise OSError(5, "input/output error")
 
-    monkeypatch.setattr(training, "train", broken)
+    monkeypatch.setattr(fit, "train", broken)
     with pytest.raises(OSError, match="input/output error"):
         run(data, tmp_path)
     (book,) = (tmp_path / "search" / "ledger").iterdir()
@@ -452,7 +444,7 @@ def test_what_a_twin_published_while_the_lease_was_awaited_is_taken(
             yield mine
 
     monkeypatch.setattr(Ledger, "lease", freed)
-    monkeypatch.setattr(training, "train", None)
+    monkeypatch.setattr(fit, "train", None)
     assert run(data, tmp_path) == expected
 
 
@@ -472,7 +464,7 @@ def test_resumed_after_its_best_the_table_is_that_of_the_best_network(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Equal objectives before and after a kill: the first network is kept, and so must be its candidates."""
-    monkeypatch.setattr(DetectionTask, "objective", lambda self, found: 0.5)
+    monkeypatch.setattr(candidates, "objective", lambda found, part: 0.5)
     expected = run(data, tmp_path / "uninterrupted")
 
     def die(self: Reporter, run: Run) -> None:
@@ -484,7 +476,7 @@ def test_resumed_after_its_best_the_table_is_that_of_the_best_network(
         run(data, tmp_path)
     resumed = run(data, tmp_path)
     assert resumed["best_step"] == 4
-    assert resumed["prediction"]["sha256"] == expected["prediction"]["sha256"]
+    assert resumed["predictions"]["sha256"] == expected["predictions"]["sha256"]
 
 
 def test_near_its_time_limit_it_saves_itself_and_the_next_job_goes_on(data: Path, tmp_path: Path) -> None:
@@ -529,7 +521,7 @@ def test_what_ends_in_the_same_error_again_and_again_does_not_try_a_third_time(
         raise ValueError("the file server is away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(training, "train", break_down)
+        patched.setattr(fit, "train", break_down)
         for attempt in (1, 2):
             with pytest.raises(ValueError, match="away"):
                 run(data, tmp_path, attempt=attempt)
@@ -546,12 +538,12 @@ def test_what_ends_in_the_same_error_again_and_again_does_not_try_a_third_time(
 
 def greedy_above(most: int) -> Any:
     """A loss that has memory for so many patches at once."""
-    of_logits = DetectionLoss.of_logits
+    balanced_loss = learn.balanced_loss
 
-    def loss(self: DetectionLoss, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        if len(targets) > most:
-            raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {len(targets)} GiB")
-        return of_logits(self, logits, targets)
+    def loss(logits: torch.Tensor, *given: Any) -> torch.Tensor:
+        if len(logits) > most:
+            raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {len(logits)} GiB")
+        return balanced_loss(logits, *given)
 
     return loss
 
@@ -561,8 +553,8 @@ def test_out_of_memory_it_goes_on_with_mini_batches_in_parts(
 ) -> None:
     settings = {"training": {"out_of_memory": "accumulate"}, "parameters": {"batch_norm": False, "dropout": 0.0}}
     whole = run(data, tmp_path / "whole", **settings)
-    batch = whole["hyperparameters"]["batch_size"]
-    monkeypatch.setattr(DetectionLoss, "of_logits", greedy_above(batch // 4))
+    batch = whole["all_parameters"]["batch_size"]
+    monkeypatch.setattr(learn, "balanced_loss", greedy_above(batch // 4))
     record = run(data, tmp_path, **settings)
     assert (whole["parts"], record["parts"], record["state"]) == (1, 4, "complete")
     assert [point["loss"] for point in record["curve"]] == pytest.approx([p["loss"] for p in whole["curve"]], abs=1e-5)
@@ -572,7 +564,7 @@ def test_out_of_memory_it_goes_on_with_mini_batches_in_parts(
 def test_out_of_memory_whatever_the_parts_is_a_failed_trial(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DetectionLoss, "of_logits", greedy_above(0))
+    monkeypatch.setattr(learn, "balanced_loss", greedy_above(0))
     record = failed(data, tmp_path, training={"out_of_memory": "accumulate"})
     assert record["reason"] == "out of memory"
 
@@ -584,7 +576,7 @@ def test_two_processes_train_what_one_does(data: Path, tmp_path: Path) -> None:
     assert (alone["threads"], together["threads"]) == (1, 1)
     for one, other in zip(alone["curve"], together["curve"], strict=True):
         assert other == pytest.approx(one, abs=1e-4)
-    assert load_model(Path(together["model"]["path"])).parameters == load_model(Path(alone["model"]["path"])).parameters
+    assert together["all_parameters"] == alone["all_parameters"]
     assert "process 1 of 2" in (tmp_path / "2" / "log").read_text()
     assert together["state"] == "complete"
 
@@ -608,23 +600,65 @@ def test_on_a_cpu_it_trains_in_the_layout_of_the_host(
         assert one["loss"] == pytest.approx(other["loss"], abs=1e-4)
 
 
-def test_no_more_processes_than_the_host_does_best_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    training = study(training={"gpus_per_node": 8}).training
-    assert launch.processes_of(training, threads=16, across=False) == launch.Processes(1, 8, 2)
-    monkeypatch.setattr(launch, "read_layout", lambda: Layout(processes=4, threads=4))
-    assert launch.processes_of(training, threads=16, across=False) == launch.Processes(1, 4, 4)
-    assert launch.processes_of(training, threads=3, across=False) == launch.Processes(1, 2, 1)
+HELD = {"grid": {"factors": {"depth": {"one": {"parameters.convolutions": 1}}}, "folds": 2}}
 
 
-def test_several_machines_need_srun(monkeypatch: pytest.MonkeyPatch) -> None:
-    training = study(training={"nodes": 2, "gpus_per_node": 2}).training
-    assert launch.processes_of(training, threads=4, across=False) == launch.Processes(1, 4, 1)
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(HakkenError) as error:
-        launch.processes_of(training, threads=2, across=True)
-    assert str(error.value) == (
-        "training.nodes is 2, and there is no `srun` to start processes on other machines (it comes with Slurm); set "
-        "training.nodes to 1 and training.gpus_per_node to the GPUs of one machine"
+def test_a_variant_that_holds_out_a_fold_predicts_that_fold_alone_with_its_last_weights(
+    data: Path, tmp_path: Path
+) -> None:
+    records = [run(data, tmp_path, sweep=f"grid-one-f{fold}", variants=HELD) for fold in range(2)]
+    assert [(record["fold"], record["levels"]) for record in records] == [(0, {"depth": "one"}), (1, {"depth": "one"})]
+    assert {record["all_parameters"]["convolutions"] for record in records} == {1}
+    assert [[point["step"] for point in record["curve"]] for record in records] == [[12], [12]]
+    assert [record["best_step"] for record in records] == [12, 12]
+    held = [read_json(Path(record["predictions"]["path"]) / "manifest.json")["cases"] for record in records]
+    assert sorted(held[0] + held[1]) == ["t0", "t1", "t2"]
+    assert records[0]["seed"] != records[1]["seed"]
+
+
+def test_cases_that_cannot_be_measured_are_told_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = study(without("parameters", "search"), method="autoencoder", parameters={"patch_size": 8})
+    prepare_case(tmp_path / "prepared", "v0", [(9, 9, 9)])
+    with pytest.raises(SystemExit) as ended:
+        stage.trial(
+            study=chosen,
+            run=run_named(chosen, "default"),
+            number=0,
+            trials=1,
+            slots=1,
+            stop_after_failures=1,
+            validation=[tmp_path / "prepared"],
+            patches=tmp_path / "patches",
+            **{name: tmp_path / name for name in ("ledger", "work", "logs", "output")},
+        )
+    assert ended.value.code == 2
+    assert (
+        "the part `validation` has no case without lesions; specificity is measured on these" in capsys.readouterr().err
     )
-    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/srun")
-    assert launch.processes_of(training, threads=2, across=True) == launch.Processes(2, 2, 1)
+    assert not (tmp_path / "ledger").exists()
+
+
+def test_a_method_without_gradients_is_fitted_at_once_and_recorded_like_any(toys: Path, tmp_path: Path) -> None:
+    content = {"name": "records", "seed": 4, "method": "toy_integral", "cohort": {"kind": "none"}}
+    chosen = parse_study(content | {"parameters": {"points": 50}})
+    stage.trial(
+        study=study_slice(chosen, SCIENCE),
+        run=run_named(chosen, "default").as_dict(),
+        number=0,
+        trials=1,
+        slots=1,
+        stop_after_failures=1,
+        **{name: tmp_path / name for name in ("ledger", "work", "logs", "output")},
+    )
+    record = read_json(tmp_path / "output")
+    assert (record["state"], record["curve"], record["parameter_count"], record["gpu_seconds"]) == (
+        *("complete", []),
+        *(0, 0.0),
+    )
+    said = (Path(record["predictions"]["path"]) / "records.csv").read_text().splitlines()
+    assert said[0] == "name,value"
+    assert record["objective"] == float(said[1].removeprefix("error,"))
+    trained = load_model(Path(record["model"]["path"]))
+    assert (trained.model.values["points"], trained.study.parameters) == (50, chosen.parameters)

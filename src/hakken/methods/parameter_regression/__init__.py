@@ -9,16 +9,14 @@ Masutani, Recent advances in parameter inference for diffusion MRI signal models
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from hakken.imaging.diffusion import Model, Range, check_ranges
 from hakken.methods import Needs
 from hakken.study import Positive, Section, Study
-
-if TYPE_CHECKING:
-    from hakken.training.players import Optimisation
+from hakken.study.parameters import Optimisation
 
 NEEDS = Needs(cases=("items",), learns_from="nothing")
 OUTCOMES = ("numbers",)
@@ -72,8 +70,6 @@ class Parameters(Section):
     @property
     def optimisation(self) -> Optimisation:
         """How the weights move: Adam."""
-        from hakken.training.players import Optimisation
-
         return Optimisation(self.learning_rate, self.learning_rate_decay, self.weight_decay)
 
 

@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn.functional import pad
 
 from hakken.methods.autoencoder.errors import anomaly_map, error_volume, judged_voxels
-from hakken.inference.detect import detect, scores_of
+from hakken.inference.detect import candidates_of
+from hakken.methods.autoencoder import Inference
 from hakken.methods.autoencoder.network import ConvAutoencoder
 from hakken.networks.structure import Structure
 from hakken.core.volume import Geometry
@@ -175,10 +176,10 @@ def test_the_highest_candidate_has_the_highest_error_of_the_mask() -> None:
     network, image = lively(), torch.randn(2, 12, 12, 12) * 0.05
     image[:, 6, 6, 6] += 9
     mask = np.ones((12, 12, 12), bool)
-    settings = Inference(stride_voxel=2, threshold=1e-6, suppression_mm=4)
-    scores = scores_of(network, image, mask, settings)
+    settings = Inference(stride_voxel=2, suppression_mm=4)
+    scores = anomaly_map(network, image, stride_voxel=2, memory_mb=64, mask=mask)
     geometry = Geometry((12, 12, 12), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
-    found = detect(network, image.numpy(), mask, geometry, settings)
+    found = candidates_of(scores, geometry, settings, threshold=1e-6, at_points=True)
     assert found.score[0] == pytest.approx(float(scores.array.max()))
 
 

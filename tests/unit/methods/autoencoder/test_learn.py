@@ -1,84 +1,83 @@
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from hakken.core.errors import HakkenError
-from hakken.inference.candidates import Candidates
+from hakken.methods.autoencoder.learn import Learner
 from hakken.patches.loader import Batch
+from hakken.runs.layout_pool import made_up_patches
+from hakken.runs.learner import learner_of
 from hakken.study import Study
-from hakken.methods.autoencoder.learn import AnomalyTask, ReconstructionLoss
-from hakken.tasks.choose import task_of
-from hakken.methods.patch_classifier.learn import DetectionTask
+from hakken.training.method import Data
+from hakken.training.players import Model
 
-from .helpers import prepare_case, study
+from ..helpers import prepare_case, study
 
 
 def anomaly() -> Study:
     return study(
-        task="anomaly",
-        training={"network": "conv_autoencoder"},
+        method="autoencoder",
         parameters={"patch_size": 8, "poolings": 2, "convolutions": 2, "dropout": 0},
         inference={"stride_voxel": 3},
     )
 
 
-def marks(scores: list[float]) -> Candidates:
-    points = np.zeros((len(scores), 3))
-    return Candidates(points, np.array(scores), np.ones(len(scores)), points)
+def learner() -> Learner:
+    found = learner_of(anomaly())
+    assert isinstance(found, Learner)
+    return found
+
+
+class Zero(torch.nn.Module):
+    """Reconstructs nothing, and remembers what it was asked to reconstruct."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[torch.Size] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen.append(images.shape)
+        return torch.zeros_like(images)
+
+
+def loss_of(network: torch.nn.Module, images: torch.Tensor) -> float:
+    batch = Batch(images, torch.zeros(len(images), dtype=torch.int64), np.arange(len(images)))
+    return learner().loss("network", {"network": network}, batch, torch.Generator()).value.item()
 
 
 def test_the_loss_is_the_mean_squared_error() -> None:
     # The network gives 0: (1 + 4 + 9 + 4) / 4.
-    images = torch.tensor([1.0, 2.0, 3.0, -2.0]).reshape(4, 1, 1, 1, 1)
-    batch = Batch(images, torch.zeros(4, dtype=torch.int64), np.arange(4))
-    assert ReconstructionLoss()(_Zero(), batch).item() == pytest.approx(18 / 4)
+    assert loss_of(Zero(), torch.tensor([1.0, 2.0, 3.0, -2.0]).reshape(4, 1, 1, 1, 1)) == pytest.approx(18 / 4)
 
 
 def test_flat_patches_become_volumes_of_one_slice() -> None:
-    network = _Zero()
-    loss = ReconstructionLoss()(network, Batch(torch.ones(3, 2, 5, 5), torch.zeros(3, dtype=torch.int64), np.arange(3)))
+    network = Zero()
+    assert loss_of(network, torch.ones(3, 2, 5, 5)) == 1
     assert network.seen == [torch.Size([3, 2, 1, 5, 5])]
-    assert loss.item() == 1
 
 
-def test_a_study_names_its_task() -> None:
-    assert isinstance(task_of(anomaly(), 3, anomaly().parameters, ()), AnomalyTask)
-    assert isinstance(task_of(study(), 3, study().parameters, ()), DetectionTask)
-    assert task_of(anomaly(), 3, anomaly().parameters, ()).negative_ratio == math.inf
-
-
-def test_the_objective_is_the_auc_of_the_cases(tmp_path: Path) -> None:
-    places = {"a": [(8.0, 9.0, 10.0)], "b": [(14.0, 18.0, 16.0)], "c": [], "d": []}
-    cases = [prepare_case(tmp_path, name, found) for name, found in places.items()]
-    task = AnomalyTask(anomaly(), 3, anomaly().parameters, cases)
-    # 5 > 3, 5 > 0, 2 < 3, 2 > 0: three of four pairs. The highest candidate counts, not the first or the mean.
-    assert task.objective({"a": marks([1, 5]), "b": marks([2]), "c": marks([3, 3, 3]), "d": marks([])}) == 0.75
-    # A tie counts half: 3 = 3, 3 > 0, 2 < 3, 2 > 0.
-    assert task.objective({"a": marks([3]), "b": marks([2]), "c": marks([3]), "d": marks([])}) == 2.5 / 4
-
-
-def test_cases_of_one_kind_cannot_be_told_apart(tmp_path: Path) -> None:
-    task = AnomalyTask(anomaly(), 3, anomaly().parameters, [prepare_case(tmp_path, "c", [])])
-    with pytest.raises(HakkenError) as error:
-        task.objective({"c": marks([1])})
-    assert str(error.value) == ("the validation cases are all normal or all abnormal, so there is no AUC to maximise")
+def test_it_learns_from_patches_without_lesions(tmp_path: Path) -> None:
+    made_up_patches(anomaly(), tmp_path)
+    method = learner()
+    (player,) = method.players(method.networks(), Data(patches=tmp_path), 1, torch.device("cpu"))
+    assert player.networks == ("network",)
+    assert not next(player.source.iterate(0, prefetch=False, stride=1)).targets.any()
 
 
 def test_the_score_of_a_case_is_the_highest_error_of_its_patches(tmp_path: Path) -> None:
     """A network that gives zeros: the error of a patch is its mean square, which a direct sum gives as well."""
-    settings = anomaly()
     case = prepare_case(tmp_path, "a", [(8, 9, 10)])
-    task = AnomalyTask(settings, 3, settings.parameters, [case])
-    network = task.network().eval()
+    method = learner()
+    model = Model(method.networks()).eval()
     with torch.no_grad():
-        for weight in network.parameters():
+        for weight in model.networks["network"].parameters():
             weight.zero_()
-    found = task.predict(network, case)
+    found = method.predict(model, case, ("candidates", "case_scores"))
+    assert found.keys() == {"candidates", "case_scores"}
+    candidates = found["candidates"]
     padded = np.pad(case.image().astype(np.float64), ((0, 0), *[(8, 8)] * 3))
     # The lattice is centred: (extent - 1) % 3 // 2 of 24, 26, 22 voxels.
     starts = [((extent - 1) % 3) // 2 for extent in case.mask().shape]
@@ -88,18 +87,14 @@ def test_the_score_of_a_case_is_the_highest_error_of_its_patches(tmp_path: Path)
         for y in range(starts[1], case.mask().shape[1], 3)
         for x in range(starts[2], case.mask().shape[2], 3)
     )
-    assert found.score[0] == pytest.approx(highest, rel=1e-5)
-    assert (np.diff(found.score) <= 0).all()
+    assert candidates.score[0] == found["case_scores"] == pytest.approx(highest, rel=1e-5)
+    assert (np.diff(candidates.score) <= 0).all()
     # 3 voxels of 1.5 mm: the highest patch holds the ball's middle.
-    assert np.abs(found.voxel[0] - (8, 9, 10)).max() <= 4
-    assert task.validation[0].abnormal
+    assert np.abs(candidates.voxel[0] - (8, 9, 10)).max() <= 4
 
 
-class _Zero(torch.nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[torch.Size] = []
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        self.seen.append(images.shape)
-        return torch.zeros_like(images)
+def test_the_errors_of_all_voxels_are_given_when_asked(tmp_path: Path) -> None:
+    case, method = prepare_case(tmp_path, "a", [(8, 9, 10)]), learner()
+    found = method.predict(Model(method.networks()).eval(), case, ("score_maps",))
+    assert found.keys() == {"score_maps"}
+    assert found["score_maps"].shape == case.geometry.shape_zyx

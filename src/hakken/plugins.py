@@ -7,13 +7,16 @@ on. Nothing else lists names, so that adding one touches nothing that is there.
 
 from __future__ import annotations
 
+import ast
 import functools
 import pkgutil
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
@@ -46,6 +49,24 @@ def load(kind: Kind, name: str, part: str = "") -> ModuleType:
     """
     module = module_name(kind, name)
     return import_module(f"{module}.{part}" if part else module)
+
+
+@functools.cache
+def literals(kind: Kind, name: str) -> dict[str, Any]:
+    """Return the literal constants of the module that ``name`` stands for, read from its source and not run.
+
+    What a figure needs is asked for in every plan, and must not cost what drawing it does. Raises HakkenError as
+    `module_name`.
+    """
+    spec = find_spec(module_name(kind, name))
+    assert spec is not None
+    assert spec.origin is not None
+    found = {}
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            with suppress(ValueError):
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+    return found
 
 
 @functools.cache

@@ -26,6 +26,7 @@ STUDY = """
 name: own
 title: Own images
 seed: 3
+method: patch_classifier
 cohort: {table: data/own/cases.csv}
 channels: {T1: {modality: mr}, T2: {modality: mr}}
 reference: T1

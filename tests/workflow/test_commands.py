@@ -42,7 +42,7 @@ def test_a_new_case_is_treated_as_the_study_treated_its_own(finished: tuple[Proj
     assert "research use only" in run.stdout
     study = [
         row
-        for row in rows(project.path(str(RESULTS / "predictions/test/selected.csv")))
+        for row in rows(project.path(str(RESULTS / "predictions/test/selected/candidates.csv")))
         if row["case_id"] == case["case_id"]
     ]
     unknown = [row | {"lesion": ""} for row in study]

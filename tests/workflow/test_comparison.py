@@ -29,21 +29,20 @@ def test_the_comparison_trains_its_sweeps_and_the_default_and_nothing_else(proje
         "default/trials/0000.json",
     }
     figures = {path.rpartition("/")[2] for path in outputs if "/figures/" in path}
-    assert figures == {f"comparison.{ending}" for ending in ("pdf", "svg", "png", "json")}
-    assert f"{sweeps}comparison.csv" in outputs
+    assert figures == {f"comparison.{ending}" for ending in ("pdf", "svg", "png", "csv", "json")}
 
 
 def test_the_comparison_opens_no_test_case(project: Project) -> None:
     rules, outputs = planned(project, "comparison")
-    assert {"prepare", "patches", "trial", "figure_comparison"} <= rules
-    assert not {"unseal", "freeze", "predict", "evaluate"} & rules
+    assert {"prepare", "patches", "trial", "figure"} <= rules
+    assert not {"unseal", "freeze", "predict", "measure"} & rules
     assert not any("test" in path for path in outputs)
 
 
 def test_a_whole_run_compares_nothing(project: Project) -> None:
     rules, outputs = planned(project)
-    assert {"unseal", "trial", "figure_search"} <= rules
-    assert "figure_comparison" not in rules
+    assert {"unseal", "trial", "figure"} <= rules
+    assert not any("/figures/comparison" in path for path in outputs)
     assert {path.split("/")[4] for path in outputs if "/trials/" in path} == {"search", "default"}
 
 
@@ -55,5 +54,5 @@ def test_a_study_that_compares_nothing_is_told_which_section_to_write(project: P
     study.write_text(without)
     run = project.snakemake("comparison", "--dry-run")
     assert run.returncode == 1
-    assert "nothing to compare: give one of smoke a section search.comparison" in run.stdout
+    assert "no figure `comparison`: give one of smoke a section search.comparison" in run.stdout
     assert project.snakemake("--dry-run").returncode == 0

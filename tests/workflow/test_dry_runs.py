@@ -10,9 +10,13 @@ import pytest
 import yaml
 from workflow_project import ROOT, Project, new_project
 
+from hakken.runs.table import main_runs, variant_runs
+from hakken.study.reading import load_study
+
 STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
 PUBLISHED = ROOT / "config" / "published.yaml"
 OVERVIEW = "results/overview.md"
+SCALING = "scaling: {processes: [1, 2]}\n"
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
 COMBINATIONS = [
     (path.stem, scale, profile)
@@ -46,16 +50,11 @@ def test_dry_run(study: str, scale: str, profile: str, tmp_path: Path) -> None:
     run = project.snakemake("--dry-run", "--profile", f"profiles/{profile}", "--quiet", "host")
     assert run.returncode == 0, run.stdout[-3000:]
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, flags=re.MULTILINE))
-    trials = yaml.safe_load((ROOT / "config" / "studies" / f"{study}.yaml").read_text())
-    expected = trials["scales"][scale].get("search", {}).get("trials", trials["search"]["trials"]) + 1
-    expected += len(trials["training"].get("sizes", {}).get("levels", []))  # depths that are trained apart
-    assert int(jobs["trial"]) == expected
+    chosen = load_study(ROOT / "config" / "studies" / f"{study}.yaml", scale)
+    assert int(jobs["trial"]) == sum(run.trials for run in (*main_runs(chosen), *variant_runs(chosen)))
     blocks = re.findall(r"^rule (\w+):\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE)
     with_gpu = {rule for rule, text in blocks if re.search(r"\bgpu=[1-9]", text)}
-    network = trials.get("training", {}).get("network")
-    more = {"conv_autoencoder": {"reconstruct"}, "expectation_unet": {"expect"}, "unet": {"size_costs"}}
-    of_grid = {"grid_cell"} if trials.get("task") == "classification" else set()
-    assert with_gpu == {"trial", "predict"} | more.get(network, set()) | of_grid
+    assert with_gpu == {"trial", "predict"} | ({"unet_costs"} if chosen.method == "unet" else set())
 
 
 def test_lint(tmp_path: Path) -> None:
@@ -107,7 +106,9 @@ def test_a_training_on_several_machines_asks_for_them(tmp_path: Path) -> None:
 def test_scaling_trains_with_each_number_of_processes(tmp_path: Path) -> None:
     project = new_project(tmp_path / "project")
     study = project.path("config/studies/smoke.yaml")
-    study.write_text(study.read_text() + "scaling: {processes: [1, 2, 8], per_node: 4}\n")
+    text = study.read_text()
+    assert SCALING in text
+    study.write_text(text.replace(SCALING, "scaling: {processes: [1, 2, 8], per_node: 4}\n"))
     found = trial_resources(project, "cluster", "scaling")
     asked = {
         output: {word for word in resources.split(", ") if word.startswith(("gpu=", "nodes=", "mpi="))}
@@ -118,10 +119,9 @@ def test_scaling_trains_with_each_number_of_processes(tmp_path: Path) -> None:
         "processes-2/trials/0000.json": {"gpu=2", "nodes=1"},
         "processes-8/trials/0000.json": {"gpu=8", "nodes=2", "mpi=srun"},
     }
-    assert (
-        "nothing to scale: give one of smoke a section scaling"
-        in new_project(tmp_path / "none").snakemake("--dry-run", "scaling").stdout
-    )
+    study.write_text(text.replace(SCALING, ""))
+    said = project.snakemake("--dry-run", "scaling").stdout
+    assert "no figure `scaling`: give one of smoke a section scaling" in said
 
 
 def test_the_published_systems_come_out_of_one_call(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_every_line_for_a_site_works_and_gpu_jobs_have_their_own(tmp_path: Path)
     assert run.returncode == 0, run.stdout[-3000:]
     blocks = dict(re.findall(r"^rule (\w+):\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE))
     on_gpus = {rule for rule, block in blocks.items() if "slurm_partition=gpu" in block}
-    assert on_gpus == {"trial", "predict", "size_costs"}
+    assert on_gpus == {"trial", "predict", "unet_costs"}
     for rule, block in blocks.items():
         own = ("gpu_model=a100", "constraint=nvlink") if rule in on_gpus else ("partition=cpu", "skylake|icelake")
         assert all(word in block for word in ("account=my_account", "qos=normal", *own)), (rule, block)

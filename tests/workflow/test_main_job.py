@@ -10,6 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
+import yaml
 from workflow_project import Project
 
 from hakken.report.seal import read_openings
@@ -23,13 +24,13 @@ def test_it_ends_by_saying_what_was_found_and_where(finished: tuple[Project, str
     for text in (
         "Smoke test",
         "study smoke at scale tiny, data: phantom; research use only",
-        "sensitivity at 1 FPs/case",
-        "sensitivity at 8.4 FPs/case",
-        "partial AUC to 10 FPs/case",
+        "sensitivity at 1 FP/case",
+        "sensitivity at 8.4 FP/case",
+        "partial AUC to 10 FP/case",
         "selected: trial",
         "cost:",
         "results/smoke/tiny/figures/froc.pdf",
-        "results/smoke/tiny/figures/search.pdf",
+        "search, learnt, strata, overlays, registration in results/smoke/tiny/figures",
         "results/smoke/tiny/report.html",
     ):
         assert text in shown
@@ -45,6 +46,15 @@ def test_every_figure_comes_in_three_formats_with_its_provenance(finished: tuple
         provenance = json.loads((figures / f"{name}.json").read_text())
         assert provenance["scale"] == "tiny"
         assert provenance["test_openings"] == 1
+
+
+def test_the_study_and_the_versions_stand_beside_the_results(finished: tuple[Project, str]) -> None:
+    project, _ = finished
+    study = yaml.safe_load(project.path(str(RESULTS / "study.yaml")).read_text())
+    assert (study["name"], study["scale"], study["training"]["steps"]) == ("smoke", "tiny", 12)
+    assert study["training"]["patience"] == 3  # a default
+    (start,) = json.loads(project.path(str(RESULTS / "versions.json")).read_text())["starts"]
+    assert {"hakken", "python", "torch", "snakemake"} <= start["versions"].keys()
 
 
 def test_a_second_call_says_that_nothing_is_to_be_done(finished: tuple[Project, str]) -> None:
@@ -67,7 +77,7 @@ def test_a_deleted_figure_is_drawn_again_and_nothing_else(
     run = copy.snakemake("--dry-run")
     assert run.returncode == 0, run.stdout[-3000:]
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, flags=re.MULTILINE))  # a dry run prints the table twice
-    assert jobs == {"figure_search": "1", "report": "1", "all": "1", "total": "3"}
+    assert jobs == {"figure": "1", "report": "1", "all": "1", "total": "3"}
 
 
 def test_the_test_set_was_opened_once_for_the_frozen_models(finished: tuple[Project, str]) -> None:
@@ -96,7 +106,7 @@ def test_the_report_of_the_workflow_engine_builds(finished: tuple[Project, str],
     run = project.snakemake("--report", str(tmp_path / "report.html"))
     assert run.returncode == 0, run.stdout[-3000:]
     text = (tmp_path / "report.html").read_text()
-    assert "FROC" in text
+    assert "FROC of the selected model" in text
     assert "smoke (tiny)" in text
 
 
@@ -142,7 +152,7 @@ def test_a_changed_study_beside_old_results_stops_and_loses_nothing(
     assert sorted(copy.path("results").rglob("*")) == before
 
 
-def test_nobody_reads_the_package_of_the_workflow_from_a_script(finished: tuple[Project, str]) -> None:
+def test_every_stage_has_its_log(finished: tuple[Project, str]) -> None:
     project, _ = finished
     logs = sorted(project.path(str(RESULTS / "logs")).iterdir())
-    assert {folder.name for folder in logs} >= {"trial", "register", "prepare", "evaluate", "report"}
+    assert {folder.name for folder in logs} >= {"trial", "register", "prepare", "measure", "report"}

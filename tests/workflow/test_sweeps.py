@@ -46,33 +46,33 @@ def test_a_finished_search_grows_and_other_sweeps_keep_to_their_own_slots(
     copy = Project(tmp_path / "copy")
     shutil.copytree(finished[0].folder, copy.folder, symlinks=True)
     before = {path: path.read_bytes() for path in copy.path(str(SWEEPS)).rglob("*.json")}
-    selected = json.loads(copy.path("results/smoke/tiny/selected.json").read_text())
+    default = copy.path("results/smoke/tiny/models/default.json").read_bytes()
     edit(copy, SMOKE, ("trials: 5", "trials: 7\n  stop_after_failures: 20"), ("slots: 2\n", "slots: 3\n"))
     others = [
         str(SWEEPS / sweep / "trials" / f"{number:04d}.json") for sweep in ("n1-r0", "n2-r0") for number in (0, 1)
     ]
     run = copy.snakemake("--cores", "4", "sweeps", *others)
     assert run.returncode == 0, run.stdout[-6000:]
-    assert jobs(run.stdout) == {"trial": 6, "sweep_table": 1, "select_trial": 1, "sweeps": 1, "total": 9}
+    assert jobs(run.stdout) == {"trial": 6, "sweep_table": 1, "select": 1, "sweeps": 1, "total": 9}
     assert all(path.read_bytes() == content for path, content in before.items())
     assert [trial["number"] for trial in records(copy, "search")] == [0, 1, 2, 3, 4, 5, 6]
     assert all(set(trial["known"]) >= {0, 1, 2, 3, 4} for trial in records(copy, "search")[5:])
     assert most_at_once(records(copy, "n1-r0")) == 1
-    again = json.loads(copy.path("results/smoke/tiny/selected.json").read_text())
+    again = json.loads(copy.path("results/smoke/tiny/models/selected.json").read_text())
     assert again["trials"] == {"complete": 7}
-    assert again["models"]["default"] == selected["models"]["default"]
+    assert copy.path("results/smoke/tiny/models/default.json").read_bytes() == default
     table = copy.path(str(SWEEPS / "search/trials.csv")).read_text().splitlines()
     assert len(table) == 8
     assert "Nothing to be done" in copy.snakemake("sweeps", *others).stdout
     rest = jobs(copy.snakemake("--dry-run").stdout)
     assert "trial" not in rest
-    assert rest["figure_search"] == 1
+    assert rest["figure"] == 5  # those that show what was selected or searched; not the registration
 
 
 @pytest.mark.xdist_group("finished")
 def test_the_search_does_not_end_below_the_default(finished: tuple[Project, str]) -> None:
     (default,), searched = records(finished[0], "default"), records(finished[0], "search")
-    own = [trial for trial in searched if trial["hyperparameters"] == default["hyperparameters"]]
+    own = [trial for trial in searched if trial["all_parameters"] == default["all_parameters"]]
     assert [trial["objective"] for trial in own] == [default["objective"]]
     assert own[0]["curve"] == default["curve"]
 

@@ -3,7 +3,7 @@
 A figure's module holds
 
 - ``INPUTS``: the files that it reads, by name, as patterns below the study's folder of results (`hakken.runs.plan`);
-- ``CAPTION``: the words below it in the report;
+- ``CAPTION``: the words below it in the report (both are literals: plans read them without running the module);
 - ``draw(study, files)``: the `Drawing`, from files alone.
 
 ``NEEDED`` names the inputs without which a study cannot have the figure, where those are not all. How a figure is drawn

@@ -62,5 +62,5 @@ def _picture(provenance: Path) -> Picture:
     path, kind = (vector, "svg+xml") if vector.stat().st_size < LARGEST_VECTOR else (raster, "png")
     data = base64.b64encode(path.read_bytes()).decode()
     name = provenance.stem
-    caption = str(plugins.load("figures", name).CAPTION)
+    caption = str(plugins.literals("figures", name)["CAPTION"])
     return Picture(name, f"data:image/{kind};base64,{data}", caption, read_json(provenance))

@@ -14,6 +14,7 @@ import ast
 import functools
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from hakken import plugins
 
 PACKAGE = "hakken"
 STUDY = "hakken.study"
-LOADERS = ("plugins.load", "load")
+LOADER = "load"
 
 
 def code_digest(stage: str, named: Mapping[plugins.Kind, Collection[str]]) -> str:
@@ -75,44 +76,59 @@ def _below(module: str) -> tuple[str, ...]:
 
 def _kinds(modules: Collection[str]) -> set[plugins.Kind]:
     """Return the kinds of plug-ins that the modules load by name; the study model only reads their sections."""
-    return {kind for name in modules if not _of_study(name) for kind in _loaded(name)}
+    return {kind for name in modules if not _of_study(name) for kind in _facts(name).kinds}
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the source of a module says: the names in its imports, the kinds of plug-ins it loads, its meaning."""
+
+    imports: tuple[str, ...]
+    kinds: frozenset[plugins.Kind]
+    meaning: str
 
 
 @functools.cache
-def _loaded(module: str) -> frozenset[plugins.Kind]:
-    """Return the kinds that a module loads."""
-    known: dict[str, plugins.Kind] = {kind: kind for kind in plugins.KINDS}
-    found = set()
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in LOADERS and node.args:
-            first = node.args[0]
-            if isinstance(first, ast.Constant) and first.value in known:
-                found.add(known[first.value])
-    return frozenset(found)
+def _facts(module: str) -> _Facts:
+    """Read a module once; its meaning is its syntax tree without what only people read."""
+    path = _source(module)
+    tree = ast.parse(path.read_text(encoding="utf-8")) if path is not None else ast.Module(body=[], type_ignores=[])
+    names: list[str] = []
+    kinds: set[plugins.Kind] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Call):
+            kinds |= _loaded(node)
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = _without(node.body, isinstance(node, ast.ClassDef) and _is_section(node))
+    return _Facts(tuple(names), frozenset(kinds), ast.dump(tree))
+
+
+def _loaded(call: ast.Call) -> set[plugins.Kind]:
+    """Return the kind that a call loads by name, where it is written out."""
+    function, first = call.func, call.args[0] if call.args else None
+    loads = getattr(function, "id", None) == LOADER or (
+        getattr(function, "attr", None) == LOADER and getattr(getattr(function, "value", None), "id", None) == "plugins"
+    )
+    return {kind for kind in plugins.KINDS if loads and isinstance(first, ast.Constant) and first.value == kind}
 
 
 @functools.cache
 def _imports(module: str, root: str) -> tuple[str, ...]:
     """Return the modules of this package, and of the package ``root``, that a module names in its imports."""
-    names: list[str] = []
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     roots = {PACKAGE, root}
-    return tuple(name for name in names if name.partition(".")[0] in roots and _source(name) is not None)
+    return tuple(
+        name for name in _facts(module).imports if name.partition(".")[0] in roots and _source(name) is not None
+    )
 
 
 @functools.cache
 def _meaning(module: str) -> str:
-    """Return a digest of what a module does: its syntax tree without what only people read."""
-    tree = _tree(module)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = _without(body, isinstance(node, ast.ClassDef) and _is_section(node))  # type: ignore[attr-defined]
-    meaning = ast.dump(tree)
+    """Return a digest of what a module does, and of the templates beside it that it names."""
+    meaning = _facts(module).meaning
     digest = hashlib.sha256(meaning.encode())
     for template in _templates(module):
         if template.name in meaning:
@@ -144,11 +160,6 @@ def _templates(module: str) -> Iterator[Path]:
     source = _source(module)
     if source is not None:
         yield from sorted(source.parent.glob("templates/*"))
-
-
-def _tree(module: str) -> ast.Module:
-    path = _source(module)
-    return ast.parse(path.read_text(encoding="utf-8")) if path is not None else ast.Module(body=[], type_ignores=[])
 
 
 @functools.cache

@@ -52,7 +52,7 @@ def constraints(plans: Plans) -> dict[str, str]:
         "scale": _any_of(study.scale for study in studies),
         "part": _any_of(part for plan in plans.values() for part in (*plan.parts, *plan.measured)),
         "batch": r"\d+",
-        "sweep": _any_of(name for plan in plans.values() for name in plan.runs),
+        "sweep": r"[A-Za-z0-9][\w.-]*",  # an unknown one is answered with the nearest name
         "trial": r"\d+",
         "model": "|".join((models(plans), baselines(plans))),
         "scope": "development|test",
@@ -315,8 +315,7 @@ def openings(plan: Plan, wildcards: Wildcards) -> str | None:
 
 def caption(plan: Plan, wildcards: Wildcards) -> str:
     """Return the words below a figure."""
-    found: str = plugins.load("figures", wildcards["figure"]).CAPTION
-    return found
+    return str(plugins.literals("figures", wildcards["figure"])["CAPTION"])
 
 
 def plain_studies(plans: Plans) -> list[dict[str, Any]]:

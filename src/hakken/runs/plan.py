@@ -303,8 +303,8 @@ class Plan:
 
     def figure_inputs(self, figure: str) -> dict[str, list[str]]:
         """Return the files of a figure by name; what the study does not have is an empty list."""
-        module = plugins.load("figures", figure)
-        return {name: list(self.expanded(pattern)) for name, pattern in module.INPUTS.items()}
+        inputs = plugins.literals("figures", figure)["INPUTS"]
+        return {name: list(self.expanded(pattern)) for name, pattern in inputs.items()}
 
     def expanded(self, pattern: str) -> Iterator[str]:
         """Yield the paths that a figure's pattern stands for, below the folder of results.
@@ -363,11 +363,11 @@ class Plan:
 
     def require_figure(self, figure: str) -> None:
         """Raise HakkenError where the study lacks what a figure cannot be drawn without."""
-        found, module = self.figure_inputs(figure), plugins.load("figures", figure)
-        for name in getattr(module, "NEEDED", tuple(module.INPUTS)):
+        found, said = self.figure_inputs(figure), plugins.literals("figures", figure)
+        for name in said.get("NEEDED", tuple(said["INPUTS"])):
             if not found[name]:
                 raise HakkenError(
-                    f"study `{self.study.name}`: the figure `{figure}` needs {module.INPUTS[name]}, which this study "
+                    f"study `{self.study.name}`: the figure `{figure}` needs {said['INPUTS'][name]}, which this study "
                     "does not have; remove it from `figures`"
                 )
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hakken.core.volume import Geometry
 from hakken.inference.candidates import Candidates, extract_candidates
 from hakken.inference.dense import ScoreMap
-from hakken.core.volume import Geometry
 
 GEOMETRY = Geometry((40, 44, 48), (1.0, 1.0, 1.5), (-20.0, 5.0, 100.0), (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
 

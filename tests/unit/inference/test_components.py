@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hakken.inference.components import components
 from hakken.core.volume import Geometry
+from hakken.inference.components import components
 
 GRID = Geometry((6, 7, 8), (2.0, 3.0, 4.0), (10.0, 20.0, 30.0))
 

@@ -8,6 +8,7 @@ import torch
 from sklearn.datasets import load_sample_image
 from torch.nn.functional import cross_entropy
 
+from hakken.core.errors import InvalidArchitecture
 from hakken.networks.imagenet.alexnet import AlexNet
 from hakken.networks.imagenet.crop_classifier import FAMILIES, CropClassifier, require_input
 from hakken.networks.imagenet.efficientnet_lite import EfficientNetLite0, PaddedConv
@@ -15,7 +16,6 @@ from hakken.networks.imagenet.googlenet import GoogLeNet
 from hakken.networks.imagenet.inception_v3 import InceptionV3
 from hakken.networks.imagenet.resnet import ResNet
 from hakken.networks.imagenet.vgg import VGG
-from hakken.core.errors import InvalidArchitecture
 
 # As published with 1000 classes: torchvision's documentation, GoogLeNet and Inception v3 without their auxiliary heads.
 PARAMETERS = {
@@ -138,7 +138,7 @@ def test_another_name_is_refused_with_those_there_are() -> None:
         require_input("resnet18", 224)
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES} - {"vgg19", "resnet101"}))  # which are vgg16 and resnet50 with more layers
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"vgg19", "resnet101"}))  # more layers of vgg16 and resnet50
 def test_one_batch_is_learnt_by_heart(name: str) -> None:
     torch.manual_seed(0)
     network = CropClassifier(name, 2, SMALL.get(name, 32))

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from hakken.core.errors import InvalidArchitecture
-from hakken.networks.unet import GROUP, UNet, level_widths, sub_network
 from hakken.networks.structure import Structure
+from hakken.networks.unet import GROUP, UNet, level_widths, sub_network
 
 SMALL = Structure(poolings=3, convolutions=2, base_features=8, growth=1.5, dropout=0, patch_size=16)
 SIZES = [(levels, features) for levels in (1, 2, 3, 4) for features in (1.0, 0.6, 0.25)]

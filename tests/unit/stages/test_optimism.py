@@ -1,8 +1,7 @@
-"""The price of choosing the best: from the stored candidates of all complete trials."""
+"""The price of choosing the best: from the stored predictions of all complete trials."""
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -10,82 +9,101 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.core.files import sha256_file
-from hakken.imaging.lesions import Lesion
-from hakken.imaging.prepared import PreparedCase, save_prepared
+from hakken.core.files import read_json, sha256_file
+from hakken.core.volume import Geometry
+from hakken.imaging.prepared import Lesion
+from hakken.inference.candidates import Candidates
+from hakken.runs.cases import read_cases
+from hakken.runs.predictions import write_predictions
 from hakken.stages.optimism import optimism
 from hakken.study import Study
-from hakken.core.volume import Geometry
+
+from ..miniature import save_case, study
 
 GRID = Geometry((12, 12, 8), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
 
 
 @pytest.fixture
-def study() -> Study:
-    """A study of one channel."""
-    space = {"dropout": {"type": "real", "low": 0, "high": 0.5}}
-    return Study.model_validate(
-        {
-            "name": "example",
-            "seed": 1,
-            "cohort": {"table": "cases.csv"},
-            "channels": {"T1": {"modality": "mr"}},
-            "reference": "T1",
-            "search": {"space": space},
-        }
-    )
+def chosen() -> Study:
+    return study(evaluation={"bootstrap": 1000})
 
 
 @pytest.fixture
-def prepared(tmp_path: Path) -> Path:
+def cases(tmp_path: Path) -> Path:
     """Two cases with a lesion each."""
+    shape = GRID.shape_zyx
     for name in "ab":
-        lesion = Lesion(1, 4.0, 4.0, 4.0, 3.0, 14.0)
-        case = PreparedCase(name, name, {}, ("T1",), GRID, GRID, {}, "0" * 64, True, (lesion,))
-        image = np.zeros((1, *GRID.shape_zyx))
-        save_prepared(tmp_path / "prepared", case, image, np.ones(GRID.shape_zyx), np.zeros(GRID.shape_zyx))
-    return tmp_path / "prepared"
+        lesions = (Lesion(1, 4.0, 4.0, 4.0, 3.0, 14.0),)
+        save_case(
+            tmp_path / "cases", name, np.zeros((2, *shape)), geometry=GRID, labels=np.zeros(shape), lesions=lesions
+        )
+    return tmp_path / "cases"
 
 
-def trial(folder: Path, number: int, found: str, state: str = "complete") -> Path:
+def trial(cases: Path, chosen: Study, number: int, found: str, state: str = "complete") -> Path:
     """A trial that marks the lesion of the cases in ``found``."""
-    table = folder / f"{number}.csv"
-    with table.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["case_id", "x", "y", "z", "score"])
-        writer.writerows([case, 4, 4, 4, 0.5] for case in found)
+    known, folder = read_cases([cases]), cases.parent / str(number)
+    mark = Candidates(np.full((1, 3), 4.0), np.array([0.5]), np.ones(1), np.full((1, 3), 4.0), np.ones(1, np.int64))
+    none = Candidates(np.zeros((0, 3)), np.zeros(0), np.zeros(0), np.zeros((0, 3)), np.zeros(0, np.int64))
+    said = {case.case_id: {"candidates": mark if case.case_id in found else none} for case in known}
     record: dict[str, Any] = {"number": number, "state": state, "objective": len(found) / 2}
-    record["prediction"] = {"path": str(table), "sha256": sha256_file(table)} if state == "complete" else None
-    path = folder / f"{number}.json"
+    if state == "complete":
+        digest = write_predictions(folder, said, chosen, known, ("candidates",))
+        record["predictions"] = {"path": str(folder), "sha256": digest}
+    path = cases.parent / f"{number}.json"
     path.write_text(json.dumps(record))
     return path
 
 
-def test_the_choice_among_complete_trials_is_repeated(prepared: Path, tmp_path: Path, study: Study) -> None:
-    trials = [trial(tmp_path, 3, "", "failed"), trial(tmp_path, 4, "a"), trial(tmp_path, 6, "b")]
-    optimism(study=study, trials=trials, prepared=[prepared], output=tmp_path / "out.json")
-    found = json.loads((tmp_path / "out.json").read_text())
+def test_the_choice_among_complete_trials_is_repeated(
+    cases: Path, tmp_path: Path, chosen: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [(3, "", "failed"), (4, "a", "complete"), (6, "b", "complete")]
+    trials = [trial(cases, chosen, *one) for one in given]
+    optimism(study=chosen, trials=trials, cases=[cases], output=tmp_path / "out.json")
+    found = read_json(tmp_path / "out.json")
     assert (found["chosen"], found["models"], found["naive"]["value"]) == (4, 2, 0.5)
+    # Of both patients drawn, half of the resamples hold one twice: the better of two models is then 1, not 1/2.
     assert found["optimism"] == pytest.approx(0.25, abs=0.05)
     assert found["corrected"]["value"] == pytest.approx(0.5 - found["optimism"])
-    assert found["max_fp"] == study.evaluation.maximum_fp
+    assert found["objective"] == "partial AUC up to 10 FP/case"
+    assert "best of 2 trials on validation: partial AUC up to 10 FP/case 0.500, " in capsys.readouterr().err
 
 
-def test_changed_candidates_are_refused(
-    prepared: Path, tmp_path: Path, study: Study, capsys: pytest.CaptureFixture[str]
+def test_the_price_of_one_trial_is_small(cases: Path, tmp_path: Path, chosen: Study) -> None:
+    optimism(study=chosen, trials=[trial(cases, chosen, 7, "ab")], cases=[cases], output=tmp_path / "out.json")
+    found = read_json(tmp_path / "out.json")
+    assert (found["chosen"], found["models"], found["again"], found["naive"]["value"]) == (7, 1, 1.0, 1.0)
+    assert found["optimism"] == 0
+
+
+def test_changed_predictions_are_refused(
+    cases: Path, tmp_path: Path, chosen: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = trial(tmp_path, 4, "a")
-    (tmp_path / "4.csv").write_text("case_id,x,y,z,score\n")
+    record, table = trial(cases, chosen, 4, "a"), tmp_path / "4" / "candidates.csv"
+    table.write_text(table.read_text().replace("0.5", "0.6"))
     with pytest.raises(SystemExit):
-        optimism(study=study, trials=[record], prepared=[prepared], output=tmp_path / "out.json")
-    assert f"{tmp_path}/4.csv: missing or changed; delete the trial's JSON to redo it" in capsys.readouterr().err
+        optimism(study=chosen, trials=[record], cases=[cases], output=tmp_path / "out.json")
+    assert f"{table}: missing or changed since it was predicted" in capsys.readouterr().err
+
+
+def test_predictions_that_are_not_those_of_the_record_are_refused(
+    cases: Path, tmp_path: Path, chosen: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record, manifest = trial(cases, chosen, 4, "a"), tmp_path / "4" / "manifest.json"
+    content = read_json(manifest)
+    content["files"]["candidates.csv"] = sha256_file(tmp_path / "4" / "candidates.csv")
+    manifest.write_text(json.dumps(content | {"hakken": "9"}))
+    with pytest.raises(SystemExit):
+        optimism(study=chosen, trials=[record], cases=[cases], output=tmp_path / "out.json")
+    assert f"{manifest}: missing or changed; delete the trial's JSON to redo it" in capsys.readouterr().err
 
 
 def test_without_a_complete_trial_there_is_no_choice(
-    prepared: Path, tmp_path: Path, study: Study, capsys: pytest.CaptureFixture[str]
+    cases: Path, tmp_path: Path, chosen: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
         optimism(
-            study=study, trials=[trial(tmp_path, 1, "", "failed")], prepared=[prepared], output=tmp_path / "out.json"
+            study=chosen, trials=[trial(cases, chosen, 1, "", "failed")], cases=[cases], output=tmp_path / "o.json"
         )
     assert "none of the 1 trials finished; see logs/trial/" in capsys.readouterr().err

@@ -1,3 +1,5 @@
+"""Cutting patches as a stage: of all cases, of normal ones alone, with masks or target channels, in slices."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hakken.core.volume import Geometry
 from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
 from hakken.patches.sampling import Kind
 from hakken.patches.shards import PatchStore
 from hakken.stages.patches import patches
-from hakken.core.volume import Geometry
 
 STUDY: dict[str, Any] = {
     "name": "toy",
-    "title": "Toy",
     "seed": 3,
+    "method": "patch_classifier",
     "cohort": {"table": "cases.csv"},
     "channels": {"A": {"modality": "mr"}, "B": {"modality": "mr"}},
     "reference": "B",
@@ -27,8 +29,6 @@ STUDY: dict[str, Any] = {
         "easy_negatives_per_case": 5,
         "hard_negatives_per_case": 2,
     },
-    "parameters": {"patch_size": 4},
-    "search": {"space": {"learning_rate": {"type": "real", "low": 0.001, "high": 0.1, "scale": "log"}}},
 }
 GEOMETRY = Geometry((12, 14, 16), (1.0, 1.0, 2.0), (-5.0, 10.0, 20.0), (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
 
@@ -60,11 +60,11 @@ def test_all_cases_of_all_batches_are_cut(tmp_path: Path) -> None:
     prepare(tmp_path / "train-0", "a", {1: (5, 5, 5), 2: (8, 10, 12)})
     prepare(tmp_path / "train-1", "b", {})
     batches = [str(tmp_path / "train-0"), str(tmp_path / "train-1")]
-    patches(study=STUDY, prepared=batches, part="train", output=str(tmp_path / "out"), log=str(tmp_path / "log"))
-    store = PatchStore.open(tmp_path / "out", verify=True)
+    patches(study=STUDY, prepared=batches, output=str(tmp_path / "train"), log=str(tmp_path / "log"))
+    store = PatchStore.open(tmp_path / "train", verify=True)
     assert store.contents.kinds == {"easy": 10, "hard": 4, "positive": 6}
     assert sorted(set(store.cases.tolist())) == ["a", "b"]
-    assert (tmp_path / "out" / "preview.png").stat().st_size > 1000
+    assert (tmp_path / "train" / "preview.png").stat().st_size > 1000
     log = (tmp_path / "log").read_text()
     assert "a: 5 easy, 2 hard, 6 positive" in log
     assert "train: 20 patches (10 easy, 4 hard, 6 positive)" in log
@@ -72,7 +72,7 @@ def test_all_cases_of_all_batches_are_cut(tmp_path: Path) -> None:
 
 def test_the_centre_of_each_patch_is_the_voxel_that_the_index_names(tmp_path: Path) -> None:
     prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
-    patches(study=STUDY, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "out")
+    patches(study=STUDY, prepared=[tmp_path / "train-0"], output=tmp_path / "out")
     store = PatchStore.open(tmp_path / "out")
     image = np.load(tmp_path / "train-0" / "a.npy")
     centres = store.read(np.arange(len(store)), 1)[:, :, 0, 0, 0]
@@ -85,7 +85,7 @@ def test_the_centre_of_each_patch_is_the_voxel_that_the_index_names(tmp_path: Pa
 def test_the_same_study_gives_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
     prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
     for name, study in (("one", STUDY), ("two", STUDY), ("other", STUDY | {"seed": 4})):
-        patches(study=study, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / name)
+        patches(study=study, prepared=[tmp_path / "train-0"], output=tmp_path / name)
     first, again, other = ((tmp_path / name / "index.csv").read_bytes() for name in ("one", "two", "other"))
     assert first == again != other
     assert (tmp_path / "one" / "shards.json").read_bytes() == (tmp_path / "two" / "shards.json").read_bytes()
@@ -97,7 +97,7 @@ def test_hard_negatives_follow_the_reference_channel(tmp_path: Path) -> None:
     image = np.load(path)
     image[0, 2, 2, 2] = image[1, 9, 11, 3] = 50
     np.save(path, image)
-    patches(study=STUDY, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "out")
+    patches(study=STUDY, prepared=[tmp_path / "train-0"], output=tmp_path / "out")
     store = PatchStore.open(tmp_path / "out")
     assert [9, 11, 3] in store.centres[store.of_kind(Kind.HARD)].tolist()
     assert [2, 2, 2] not in store.centres[store.of_kind(Kind.HARD)].tolist()
@@ -109,13 +109,13 @@ def test_a_part_without_lesions_is_an_error(
 ) -> None:
     prepare(tmp_path / "validation-0", "a", lesions, kind="excluded")
     with pytest.raises(SystemExit) as stopped:
-        patches(study=STUDY, prepared=[tmp_path / "validation-0"], part="validation", output=tmp_path / "out")
+        patches(study=STUDY, prepared=[tmp_path / "validation-0"], output=tmp_path / "validation")
     assert stopped.value.code == 2
     assert capsys.readouterr().err == (
         "[patches] error: the split `validation` has no lesions: none of its 1 cases has one that counts; move patients"
         " with lesions into it (column `split` of the case table, or cohort.fractions)\n"
     )
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "validation").exists()
 
 
 def test_a_broken_image_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,15 +123,13 @@ def test_a_broken_image_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     path = tmp_path / "train-0" / "a.npy"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(SystemExit):
-        patches(study=STUDY, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "out")
+        patches(study=STUDY, prepared=[tmp_path / "train-0"], output=tmp_path / "out")
     assert f"{path}: cannot be read" in capsys.readouterr().err
 
 
 def test_a_segmentation_keeps_the_mask_beside_the_image(tmp_path: Path) -> None:
     prepare(tmp_path / "train-0", "a", {1: (5, 5, 5), 7: (8, 10, 12)})
-    patches(
-        study=STUDY | {"task": "segmentation"}, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "o"
-    )
+    patches(study=STUDY | {"method": "unet"}, prepared=[tmp_path / "train-0"], output=tmp_path / "o")
     store = PatchStore.open(tmp_path / "o")
     assert (store.layout.channels, store.layout.targets) == (("A", "B", "lesions"), 1)
     labels = np.load(tmp_path / "train-0" / "a.labels.npy")
@@ -143,7 +141,7 @@ def test_a_segmentation_keeps_the_mask_beside_the_image(tmp_path: Path) -> None:
 def test_a_target_channel_comes_after_those_that_are_seen(tmp_path: Path) -> None:
     prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
     study = STUDY | {"channels": {"A": {"modality": "pet", "target": True}, "B": {"modality": "ct"}}}
-    patches(study=study, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "o")
+    patches(study=study, prepared=[tmp_path / "train-0"], output=tmp_path / "o")
     store = PatchStore.open(tmp_path / "o")
     assert (store.layout.channels, store.layout.targets) == (("B", "A"), 1)
     image = np.load(tmp_path / "train-0" / "a.npy")
@@ -154,7 +152,7 @@ def test_a_target_channel_comes_after_those_that_are_seen(tmp_path: Path) -> Non
 def test_patches_of_two_axes_are_slices(tmp_path: Path) -> None:
     prepare(tmp_path / "train-0", "a", {1: (5, 5, 5)})
     study = STUDY | {"patches": STUDY["patches"] | {"axes": 2}}
-    patches(study=study, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "o")
+    patches(study=study, prepared=[tmp_path / "train-0"], output=tmp_path / "o")
     store = PatchStore.open(tmp_path / "o")
     assert store.layout.patch_shape == (2, 6, 6)
     image = np.load(tmp_path / "train-0" / "a.npy")
@@ -169,9 +167,9 @@ def test_a_flat_image_has_no_patches_of_three_axes(tmp_path: Path, capsys: pytes
     geometry = Geometry((1, 14, 16))
     case = PreparedCase("x", "x", {}, ("A", "B"), geometry, geometry, {}, "", False)
     save_prepared(tmp_path / "train-0", case, np.ones((2, 1, 14, 16)), np.ones((1, 14, 16)))
-    study = STUDY | {"task": "anomaly", "training": {"network": "conv_autoencoder"}}
+    study = STUDY | {"method": "autoencoder"}
     with pytest.raises(SystemExit):
-        patches(study=study, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "o")
+        patches(study=study, prepared=[tmp_path / "train-0"], output=tmp_path / "o")
     assert capsys.readouterr().err == (
         "[patches] error: case x: is a flat image; give the study `patches: {axes: 2}`\n"
     )
@@ -182,10 +180,38 @@ def test_an_autoencoder_learns_where_it_is_judged(tmp_path: Path) -> None:
     case = PreparedCase("x", "x", {}, ("A", "B"), geometry, geometry, {}, "", False)
     save_prepared(tmp_path / "train-0", case, np.ones((2, 1, 6, 7)), np.ones((1, 6, 7)))
     study = STUDY | {
-        "task": "anomaly",
-        "training": {"network": "conv_autoencoder"},
+        "method": "autoencoder",
         "patches": {"axes": 2, "size_voxel": 6, "margin_voxel": 0, "easy_negatives_per_case": 9},
         "inference": {"least_inside": 1},
     }
-    patches(study=study, prepared=[tmp_path / "train-0"], part="train", output=tmp_path / "o")
+    patches(study=study, prepared=[tmp_path / "train-0"], output=tmp_path / "o")
     assert sorted(PatchStore.open(tmp_path / "o").centres.tolist()) == [[0, 3, 3], [0, 3, 4]]
+
+
+AUTOENCODER = STUDY | {"method": "autoencoder", "patches": {"size_voxel": 4, "easy_negatives_per_case": 30}}
+
+
+def test_a_method_that_learns_from_normal_cases_gets_patches_of_those_alone(tmp_path: Path) -> None:
+    prepare(tmp_path / "train-0", "a", {})
+    prepare(tmp_path / "train-0", "b", {})
+    prepare(tmp_path / "train-0", "c", {1: (5, 5, 5)})
+    prepare(tmp_path / "train-0", "d", {1: (5, 5, 5)}, kind="excluded")
+    patches(study=AUTOENCODER, prepared=[tmp_path / "train-0"], output=tmp_path / "train", log=tmp_path / "log")  # type: ignore[call-arg]
+    store = PatchStore.open(tmp_path / "train")
+    assert sorted(set(store.cases.tolist())) == ["a", "b"]
+    assert store.contents.kinds == {"easy": 60, "hard": 0, "positive": 0}
+    assert "train: 2 of 4 cases have lesions and are left out: c, d" in (tmp_path / "log").read_text()
+
+
+def test_without_a_lesion_free_case_there_is_nothing_to_learn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path / "train-0", "c", {1: (5, 5, 5)})
+    with pytest.raises(SystemExit) as ended:
+        patches(study=AUTOENCODER, prepared=[tmp_path / "train-0"], output=tmp_path / "train")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "[patches] error: the split `train` has no normal case: each of its 1 cases has lesions, and the network "
+        "learns from cases without; move patients without lesions into it (column `split` of the case table, or "
+        "cohort.fractions)\n"
+    )

@@ -1,9 +1,11 @@
-"""The decorator of all stages: plain values in, one message out."""
+"""The decorator of all stages: plain values in, one message out; and how a job of the engine becomes a call."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,12 +13,14 @@ from pydantic import ValidationError
 
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.stages import stage
+from hakken.stages import arguments, load, run, stage
+from hakken.stages.unseal import unseal
 from hakken.study import Study
 
 STUDY = {
     "name": "example",
     "seed": 1,
+    "method": "patch_classifier",
     "cohort": {"table": "cases.csv"},
     "channels": {"T1": {"modality": "mr"}},
     "reference": "T1",
@@ -102,3 +106,70 @@ def test_a_mistake_of_the_caller_is_a_traceback() -> None:
 def test_it_keeps_name_and_words_of_the_function() -> None:
     assert some_stage.__name__ == "some_stage"
     assert some_stage.__doc__ == "Return what came in."
+
+
+def test_a_stage_is_the_function_of_the_module_of_its_name() -> None:
+    assert load("unseal") is unseal
+    with pytest.raises(ModuleNotFoundError):
+        load("unsael")
+
+
+def plain(*, cases: list[Path], output: Path, points: Path | None = None, folds: list[int] | None = None) -> None:
+    """A stage that wants files, and some that may be missing."""
+
+
+def greedy(*, cases: list[Path], output: Path, threads: int, code: str, points: Path | None) -> None:
+    """A stage that asks for threads and code, and for points without a default."""
+
+
+GIVEN: dict[str, Any] = {
+    "inputs": {"cases": ["a", "b"], "points": []},
+    "outputs": {"output": "o.json"},
+    "params": {"stage": "plain", "caption": "words", "code": "c0de", "folds": None},
+    "threads": 4,
+}
+
+
+def test_named_files_and_params_become_arguments_and_what_is_missing_is_left_to_its_default() -> None:
+    assert arguments(plain, **GIVEN) == {"cases": ["a", "b"], "output": "o.json"}
+    some = GIVEN | {"inputs": {"cases": [], "points": "p.json"}, "params": {"folds": [0, 1]}}
+    assert arguments(plain, **some) == {"cases": [], "output": "o.json", "points": "p.json", "folds": [0, 1]}
+
+
+def test_threads_and_code_are_given_to_stages_that_ask_for_them() -> None:
+    given = GIVEN | {"params": {"stage": "greedy", "code": "c0de"}}
+    assert arguments(greedy, **given) == {
+        **{"cases": ["a", "b"], "output": "o.json", "points": []},
+        **{"threads": 4, "code": "c0de"},
+    }
+
+
+def test_what_a_stage_does_not_know_is_given_and_so_told() -> None:
+    found = arguments(plain, **GIVEN | {"params": {"unknown": None}})
+    assert "unknown" in found, "a name that the rule has and the stage has not is an error of the call"
+
+
+class Named(list[str]):
+    """Files of a job by name, as the engine keeps them."""
+
+    def __init__(self, **named: str) -> None:
+        super().__init__(named.values())
+        self.items: Callable[[], Any] = named.items
+
+
+def test_a_job_runs_its_stage_and_leaves_what_it_has_cost_with_its_files(tmp_path: Path) -> None:
+    freeze, opening = tmp_path / "freeze.json", tmp_path / "opening.json"
+    freeze.write_text('{"models": {}}')
+    params = SimpleNamespace(stage="unseal", ledger=str(tmp_path / "openings.jsonl"))
+    params.items = lambda: {"stage": params.stage, "ledger": params.ledger}.items()
+    job = SimpleNamespace(
+        input=Named(freeze=str(freeze)),
+        output=Named(output=str(opening)),
+        params=params,
+        threads=1,
+        log=[str(tmp_path / "logs" / "unseal" / "opening.log")],
+    )
+    run(job)
+    assert opening.is_file()
+    cost = json.loads((tmp_path / "logs" / "unseal" / "opening.cost.json").read_text())
+    assert cost["files"] == {"inputs": [str(freeze)], "outputs": [str(opening)]}

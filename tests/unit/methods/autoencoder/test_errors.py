@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from hakken.methods.autoencoder.errors import anomaly_map, error_volume, judged_voxels
+from hakken.core.volume import Geometry
 from hakken.inference.detect import candidates_of
 from hakken.methods.autoencoder import Inference
+from hakken.methods.autoencoder.errors import anomaly_map, error_volume, judged_voxels
 from hakken.methods.autoencoder.network import ConvAutoencoder
 from hakken.networks.structure import Structure
-from hakken.core.volume import Geometry
 
 
 def lively(dimensions: int = 3, patch: int = 6) -> ConvAutoencoder:

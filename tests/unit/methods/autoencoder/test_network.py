@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hakken.methods.autoencoder.network import ConvAutoencoder, code_size, level_edges
+from hakken.core.errors import InvalidArchitecture
 from hakken.methods.autoencoder import Parameters
 from hakken.methods.autoencoder.learn import Learner
-from hakken.core.errors import InvalidArchitecture
+from hakken.methods.autoencoder.network import ConvAutoencoder, code_size, level_edges
 from hakken.networks.structure import Structure
 
 PUBLISHED: dict[str, Any] = {"convolutions": 3, "poolings": 3}

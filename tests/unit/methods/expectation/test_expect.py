@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from hakken.core.volume import Geometry
 from hakken.methods.expectation import Inference
 from hakken.methods.expectation.expect import expected_of
 from hakken.methods.expectation.network import UNIT, Expectation, ExpectationUNet
 from hakken.networks.structure import Structure
 from hakken.training.method import Facts
-from hakken.core.volume import Geometry
 
 PARAMETERS = Structure(poolings=1, convolutions=1, base_features=4, dropout=0.2, batch_norm=False)
 GRID = Geometry((5, 10, 12), (6.0, 6.0, 6.0))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from hakken.methods.expectation.network import FLOOR, UNIT, Expectation, ExpectationUNet, negative_log_likelihood
 from hakken.core.errors import InvalidArchitecture
-from hakken.networks.unet import UNet
+from hakken.methods.expectation.network import FLOOR, UNIT, Expectation, ExpectationUNet, negative_log_likelihood
 from hakken.networks.structure import Structure
+from hakken.networks.unet import UNet
 
 SMALL = Structure(poolings=1, convolutions=1, base_features=4, growth=2, dropout=0.0, batch_norm=False)
 PARAMETERS = Structure(poolings=2, convolutions=2, base_features=8, growth=2, dropout=0.3)

@@ -1,4 +1,4 @@
-"""Classification: lesions to probabilities, tables and balanced accuracy; classes that take turns in training."""
+"""Classification of lesions: crops, probabilities, weights that a training starts from, and what a study must name."""
 
 from __future__ import annotations
 
@@ -8,79 +8,36 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from hakken.core.errors import HakkenError
+from hakken.core.errors import HakkenError, InvalidArchitecture
 from hakken.core.files import sha256_file
-from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
-from hakken.networks.imagenet.efficientnet_lite import EfficientNetLite0
-from hakken.patches.crop_store import CropStore
+from hakken.imaging.prepared import PreparedCase
+from hakken.methods.imagenet_classifier import Parameters
 from hakken.methods.imagenet_classifier.crops import SLICES, lesion_crops, slices_of
+from hakken.methods.imagenet_classifier.learn import Learner
+from hakken.networks.imagenet.efficientnet_lite import EfficientNetLite0
 from hakken.patches.loader import Batch
-from hakken.report.classes import COLUMNS as READ
-from hakken.report.classes import read_classified
-from hakken.study import Study
+from hakken.runs.layout_pool import made_up_patches
+from hakken.runs.learner import learner_of
 from hakken.study.reading import parse_study
-from hakken.tasks.choose import task_of
-from hakken.methods.imagenet_classifier.learn import COLUMNS, ClassificationTask
-from hakken.core.volume import Geometry
+from hakken.training.method import Data
+from hakken.training.players import Model
 
-CLASSES = ("dark", "bright")
-CONTENT: dict[str, Any] = {
-    "name": "crops",
-    "seed": 1,
-    "task": "classification",
-    "cohort": {"table": "cases.csv", "truth": "lesion_table", "classes": list(CLASSES)},
-    "channels": {name: {"modality": "ct", "normalise": "window", "range": [0, 1]} for name in ("r", "g", "b")},
-    "reference": "b",
-    "patches": {"axes": 2, "size_voxel": 16},
-    "parameters": {"patch_size": 12, "batch_size": 4},
-    "training": {"network": "efficientnet_lite0", "input_size": 32},
-}
+from .helpers import CLASSES, CONTENT, Brightness, case_of
+
+CPU = torch.device("cpu")
 
 
-def case_of(folder: Path, number: int, lesion_class: str, *, diameter: float = 8.0) -> PreparedCase:
-    """A prepared case of 12 x 24 x 24 voxels of 2 mm with a lesion in its middle."""
-    geometry = Geometry((12, 24, 24), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
-    x, y, z = geometry.to_world([(6, 12, 10)])[0].tolist()
-    case = PreparedCase(
-        case_id=f"c{number}",
-        patient=f"p{number}",
-        columns={},
-        channels=("r", "g", "b"),
-        geometry=geometry,
-        source_geometry=geometry,
-        normalisation={},
-        pixel_digest="",
-        has_truth=True,
-        lesions=(Lesion(1, x, y, z, diameter, 100.0, lesion_class=lesion_class),),
-    )
-    image = np.full((3, 12, 24, 24), 0.2 if lesion_class == "dark" else 0.8, np.float32)
-    labels = np.zeros((12, 24, 24), np.int16)
-    labels[5:8, 11:14, 9:12] = 1
-    return save_prepared(folder, case, image, np.ones((12, 24, 24), bool), labels)
+def learner(**parameters: Any) -> Learner:
+    found = learner_of(parse_study(CONTENT | {"parameters": CONTENT["parameters"] | parameters}))
+    assert isinstance(found, Learner)
+    return found
 
 
-@pytest.fixture
-def cases(tmp_path: Path) -> list[PreparedCase]:
-    return [case_of(tmp_path, number, CLASSES[number % 2]) for number in range(4)]
-
-
-@pytest.fixture
-def study() -> Study:
-    return parse_study(CONTENT)
-
-
-class Brightness(nn.Module):
-    """Calls a crop by its mean."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(1))
-
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
-        mean = (crops.mean((1, 2, 3)) - 0.5) * 10 * self.weight
-        return torch.stack([-mean, mean], 1)
+def probabilities(case: PreparedCase, network: Brightness | None = None, **parameters: Any) -> np.ndarray:
+    model = Model({"network": network or Brightness()})
+    found: np.ndarray = learner(**parameters).predict(model, case, ("classes",))["classes"]
+    return found
 
 
 def test_slices_go_through_the_core_of_the_lesion(tmp_path: Path) -> None:
@@ -95,64 +52,80 @@ def test_slices_go_through_the_core_of_the_lesion(tmp_path: Path) -> None:
         assert crops.min() > 0.1
 
 
-def test_from_cases_to_probabilities_table_and_objective(
-    cases: list[PreparedCase], study: Study, tmp_path: Path
-) -> None:
-    task = task_of(study, 2, study.parameters, cases)
-    assert isinstance(task, ClassificationTask)
-    network = Brightness()
-    found = {case.case_id: task.predict(network, case) for case in cases}
-    assert found["c0"].values.shape == (1, 2)
-    assert found["c1"].values.sum() == pytest.approx(1)
-    assert task.objective(found) == 1
-    path = tmp_path / "table.csv"
-    path.write_text(task.table(found))
-    assert path.read_text().splitlines()[0].split(",") == [*COLUMNS, *CLASSES]
-    assert COLUMNS == READ
-    classified = read_classified(path, CLASSES)
-    assert classified.truth.tolist() == [0, 1, 0, 1]
-    assert classified.called.tolist() == [0, 1, 0, 1]
-    network.weight.data.fill_(-1)
-    assert task.objective({case.case_id: task.predict(network, case) for case in cases}) == 0
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_probabilities_of_a_lesion_are_the_mean_over_its_slices(name: str, tmp_path: Path) -> None:
+    # All pixels are 0.2 or 0.8, so the logits are 3 and -3 whatever the slice: 1 / (1 + exp(-6)).
+    sure = 1 / (1 + np.exp(-6))
+    expected = [sure, 1 - sure] if name == "dark" else [1 - sure, sure]
+    assert probabilities(case_of(tmp_path, 0, name)) == pytest.approx(np.array([expected]), abs=2e-3)
 
 
-def test_a_network_that_gives_no_numbers_is_a_failed_training(cases: list[PreparedCase], study: Study) -> None:
+def test_a_network_that_gives_no_numbers_is_a_failed_training(tmp_path: Path) -> None:
     network = Brightness()
     network.weight.data.fill_(torch.nan)
-    with pytest.raises(FloatingPointError):
-        task_of(study, 2, study.parameters, cases).predict(network, cases[0])
+    with pytest.raises(FloatingPointError, match="the network's probabilities are not finite"):
+        probabilities(case_of(tmp_path, 0, "dark"), network)
 
 
-def test_a_class_that_the_study_does_not_have_is_named(tmp_path: Path, study: Study) -> None:
-    case = case_of(tmp_path, 7, "grey")
+def test_a_class_that_the_study_does_not_have_is_named(tmp_path: Path) -> None:
     with pytest.raises(HakkenError) as error:
-        task_of(study, 2, study.parameters, [case]).predict(Brightness(), case)
+        probabilities(case_of(tmp_path, 7, "grey"))
     expected = "case c7, lesion 1: has the class `grey`; cohort.classes of the study names dark, bright"
     assert str(error.value) == expected
 
 
-def test_loss_and_network(study: Study) -> None:
+def test_the_loss_of_an_untrained_network_is_that_of_a_guess_and_reaches_every_weight() -> None:
     torch.manual_seed(0)
-    task = task_of(study, 2, study.parameters, [])
-    network = task.network()
+    method = learner()
+    networks = method.networks()
     batch = Batch(torch.rand(4, 3, 12, 12), torch.tensor([0, 1, 0, 1]), np.arange(4))
-    loss = task.loss(network, batch)
+    loss = method.loss("network", networks, batch, torch.Generator()).value
     loss.backward()  # type: ignore[no-untyped-call]
     assert loss.item() == pytest.approx(np.log(2), abs=0.5)
-    assert all(weight.grad is not None for weight in network.parameters())
-    assert task.negative_ratio == 0
-    assert tuple(task.classes) == CLASSES
+    assert all(weight.grad is not None for weight in networks["network"].parameters())
 
 
-def test_weights_come_from_the_study(study: Study, tmp_path: Path) -> None:
+def test_each_class_comes_equally_often_and_nothing_else(tmp_path: Path) -> None:
+    made_up_patches(parse_study(CONTENT), tmp_path)
+    method = learner()
+    (player,) = method.players({"network": Brightness()}, Data(patches=tmp_path), 1, CPU)
+    targets = [next(player.source.iterate(step, prefetch=False, stride=1)).targets.tolist() for step in range(3)]
+    assert [sorted(found) for found in targets] == [[0, 0, 1, 1]] * 3
+
+
+def test_weights_come_from_the_study_and_a_kept_model_needs_no_file(tmp_path: Path) -> None:
     torch.manual_seed(5)
     published = EfficientNetLite0(1000).state_dict()
     path = tmp_path / "lite.pth"
     torch.save(published, path)
-    weights = {"efficientnet_lite0": {"path": str(path), "sha256": sha256_file(path)}}
-    changed = parse_study(CONTENT | {"training": CONTENT["training"] | {"weights": weights}})
-    network = task_of(changed, 2, changed.parameters, []).network()
-    assert torch.equal(network.backbone._conv_stem.weight, published["_conv_stem.weight"])
+    method = learner(weights={"efficientnet_lite0": {"path": str(path), "sha256": sha256_file(path)}})
+    network = method.networks()["network"]
+    assert torch.equal(network.get_parameter("backbone._conv_stem.weight"), published["_conv_stem.weight"])
+    path.unlink()
+    method.restore({}, ("network",)).networks["network"].load_state_dict(network.state_dict())
+    assert learner(network="alexnet", input_size=64, weights={"vgg16": {"path": "none", "sha256": "0" * 64}}).networks()
+
+
+def test_misregistration_moves_the_crops_of_a_case_always_the_same_way(tmp_path: Path) -> None:
+    moved = {"misregistration": {"kind": "shift", "amount": 3}}
+    image = torch.rand(2, 3, 17, 17)
+    still = learner()._moved(image, ["c1", "c2"])
+    assert still is image
+    one, again = (learner(**moved)._moved(image, ["c1", "c2"]) for _ in range(2))
+    assert torch.equal(one, again)
+    assert torch.equal(one[:, 2], image[:, 2]), "the reference stays"
+    assert not torch.equal(one[:, 0], image[:, 0])
+    other = learner(**moved)._moved(image, ["c1", "c3"])
+    assert torch.equal(other[0], one[0])
+    assert not torch.equal(other[1], one[1])
+    # What comes in from beyond the crop is image: the case is the same everywhere, so nothing changes.
+    case = case_of(tmp_path, 0, "bright")
+    assert probabilities(case, **moved) == pytest.approx(probabilities(case), abs=1e-6)
+
+
+def test_too_small_images_are_no_architecture() -> None:
+    with pytest.raises(InvalidArchitecture, match="inception_v3 needs images of 75 pixels or more"):
+        Learner.require(Parameters(network="inception_v3", input_size=74))
 
 
 @pytest.mark.parametrize(
@@ -167,18 +140,4 @@ def test_weights_come_from_the_study(study: Study, tmp_path: Path) -> None:
 def test_what_a_classifier_needs(change: dict[str, Any], remedy: str) -> None:
     with pytest.raises(HakkenError) as error:
         parse_study(CONTENT | change, "s.yaml")
-    assert str(error.value).startswith(f"s.yaml: task `classification` does not fit {remedy}")
-
-
-def test_crops_of_a_cohort_in_one_file(cases: list[PreparedCase], tmp_path: Path) -> None:
-    lesions = [(case, case.lesions[0]) for case in cases]
-    store = CropStore.cut(lesions, CLASSES, {f"p{number}": number % 2 for number in range(4)}, 10)
-    store.save(tmp_path / "crops.npz")
-    again = CropStore.load(tmp_path / "crops.npz")
-    assert again.crops.shape == (12, 3, 10, 10)
-    assert again.lesion.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
-    assert again.truth.tolist() == [0, 1, 0, 1]
-    assert again.fold.tolist() == [0, 1, 0, 1]
-    assert again.means[:, 0].tolist() == pytest.approx([0.2, 0.8, 0.2, 0.8], abs=1e-3)
-    with pytest.raises(HakkenError, match="no crops that can be read"):
-        CropStore.load(tmp_path / "nothing.npz")
+    assert str(error.value).startswith(f"s.yaml: the method `imagenet_classifier` does not fit {remedy}")

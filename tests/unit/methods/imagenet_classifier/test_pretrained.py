@@ -7,9 +7,9 @@ import torch
 
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file
+from hakken.methods.imagenet_classifier.pretrained import load_weights, weights_file
 from hakken.networks.imagenet.efficientnet_lite import EfficientNetLite0
 from hakken.networks.imagenet.googlenet import GoogLeNet
-from hakken.methods.imagenet_classifier.pretrained import load_weights, weights_file
 
 
 def saved(path: Path, state: object) -> str:

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hakken.methods.projection_classifier import score_map as module
 from hakken.inference.dense import MIB, score_map
 from hakken.inference.maps import ScoreMap, at_lattice
-from hakken.methods.projection_classifier.score_map import Cubes, projected, projection_score_map, tables_of
+from hakken.methods.projection_classifier import score_map as module
 from hakken.methods.projection_classifier.network import DIRECTIONS, ProjectionClassifier, project
+from hakken.methods.projection_classifier.score_map import Cubes, projected, projection_score_map, tables_of
 
 from ...inference.helpers import lively_network, patch_by_patch
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from hakken.methods.unet.cost import multiply_adds, peak_bytes
-from hakken.networks.unet import UNet, sub_network
 from hakken.networks.structure import Structure
+from hakken.networks.unet import UNet, sub_network
 
 
 def test_multiply_adds_of_a_u_net_of_two_levels() -> None:

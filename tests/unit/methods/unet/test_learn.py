@@ -1,4 +1,4 @@
-"""Segmentation: its loss, what is drawn for a step, and its objective."""
+"""Segmentation: its loss, what is drawn for a step, and a size as a model of its own."""
 
 from __future__ import annotations
 
@@ -11,26 +11,39 @@ import pytest
 import torch
 from torch import nn
 
-from hakken.core.errors import HakkenError
-from hakken.networks.unet import Size
+from hakken.core.errors import InvalidArchitecture
+from hakken.methods.unet import Parameters
+from hakken.methods.unet.learn import Learner
+from hakken.methods.unet.loss import mask_loss, soft_dice_loss
+from hakken.methods.unet.sizes import Size
 from hakken.patches.loader import Batch
-from hakken.study import Study, Training
-from hakken.tasks.choose import task_of
-from hakken.methods.unet.learn import SegmentationLoss, SegmentationTask, soft_dice_loss
+from hakken.runs.layout_pool import made_up_patches
+from hakken.runs.learner import learner_of
+from hakken.study import Study
+from hakken.training.method import Data
+from hakken.training.players import Model
 
-from .helpers import prepare_case, study
+from ..helpers import prepare_case, study
 
 SIZES = (Size(3), Size(3, 0.5), Size(2), Size(2, 0.5))
+SMALL = {"patch_size": 8, "poolings": 1, "convolutions": 1, "dropout": 0, "batch_size": 8}
 
 
-def segmentation(**changes: Any) -> Study:
-    return study(
-        task="segmentation",
-        training={"network": "unet", "sizes": {"levels": [1, 2]}},
-        parameters={"patch_size": 8, "poolings": 1, "convolutions": 1, "dropout": 0, "batch_size": 8},
-        inference={"threshold": 0.5},
-        **changes,
-    )
+def segmentation(**parameters: Any) -> Study:
+    return study(method="unet", parameters=SMALL | {"sizes": {"levels": [1, 2]}} | parameters)
+
+
+def learner(**parameters: Any) -> Learner:
+    found = learner_of(segmentation(**parameters))
+    assert isinstance(found, Learner)
+    return found
+
+
+def of_four_sizes(**sizes: Any) -> Learner:
+    """A method whose sizes are `SIZES`."""
+    found = learner(poolings=2, sizes={"levels": [2, 3], "features": [0.5, 1]} | sizes)
+    assert found.sizes == SIZES
+    return found
 
 
 class Recorder(nn.Module):
@@ -52,10 +65,13 @@ def batch() -> Batch:
     return Batch(torch.zeros(2, 3, 4, 4), torch.tensor([1, 0]), np.arange(2), maps)
 
 
+def loss_of(method: Learner, network: nn.Module, given: Batch | None = None) -> torch.Tensor:
+    return method.loss("network", {"network": network}, given or batch(), torch.Generator()).value
+
+
 def test_the_loss_of_even_odds() -> None:
     # 8 of 32 voxels are true; all probabilities are 1/2: cross-entropy log 2, Dice (2 * 4 + 1) / (16 + 8 + 1).
-    loss = SegmentationLoss(Training(), (Size(2),))(Recorder(), batch())
-    assert loss.item() == pytest.approx(math.log(2) + 1 - 9 / 25)
+    assert loss_of(learner(), Recorder()).item() == pytest.approx(math.log(2) + 1 - 9 / 25)
 
 
 def test_the_dice_loss_of_empty_masks_is_defined() -> None:
@@ -66,41 +82,39 @@ def test_the_dice_loss_of_empty_masks_is_defined() -> None:
 
 
 def test_focal_weighs_what_is_uncertain() -> None:
-    loss = SegmentationLoss(Training(loss="focal", focal_gamma=2), (Size(2),)).of_logits(
-        torch.zeros(1, 1, 4), torch.ones(1, 1, 4)
-    )
-    assert loss.item() == pytest.approx(math.log(2) / 4 + 1 - 5 / 7)
+    expected = math.log(2) / 4 + 1 - 5 / 7
+    assert mask_loss(torch.zeros(1, 1, 4), torch.ones(1, 1, 4), gamma=2).item() == pytest.approx(expected)
+    # 8 of 32 voxels are true, as above; all voxels are equally uncertain.
+    focal = loss_of(learner(loss="focal", focal_gamma=2), Recorder())
+    assert focal.item() == pytest.approx(math.log(2) / 4 + 1 - 9 / 25)
 
 
 def test_each_step_runs_at_one_size_drawn_by_its_seed() -> None:
-    loss, network = SegmentationLoss(Training(), SIZES), Recorder()
-    for step in range(80):
-        torch.manual_seed(step)
-        loss(network, batch())
-    first, network.seen = network.seen, []
-    for step in range(80):
-        torch.manual_seed(step)
-        loss(network, batch())
-    assert network.seen == first
+    method, runs = of_four_sizes(), []
+    for _ in range(2):
+        network = Recorder()
+        for step in range(80):
+            torch.manual_seed(step)
+            loss_of(method, network)
+        runs.append(network.seen)
+    first, again = runs
+    assert again == first
     assert set(first) == set(SIZES)
     assert all(10 <= first.count(size) <= 32 for size in SIZES)
 
 
 def test_distillation_runs_the_largest_the_smallest_and_one_between() -> None:
-    training = Training.model_validate({"sizes": {"levels": [2, 3], "features": [0.5, 1], "distillation": True}})
-    network, middles = Recorder(0.3), set()
+    method, network, middles = of_four_sizes(distillation=True), Recorder(0.3), set()
     for step in range(20):
         network.seen = []
         torch.manual_seed(step)
-        SegmentationLoss(training, SIZES)(network, batch())
+        loss_of(method, network)
         assert (network.seen[0], network.seen[-1], len(network.seen)) == (SIZES[0], SIZES[-1], 3)
         middles.add(network.seen[1])
     assert middles == set(SIZES[1:3])
 
 
 def test_the_smaller_sizes_learn_from_the_largest_and_not_from_the_truth() -> None:
-    training = Training.model_validate({"sizes": {"levels": [2, 3], "distillation": True}})
-
     class Two(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -111,38 +125,57 @@ def test_the_smaller_sizes_learn_from_the_largest_and_not_from_the_truth() -> No
 
     network = Two()
     empty = Batch(torch.zeros(1, 1, 4, 4), torch.tensor([0]), np.arange(1), torch.zeros(1, 1, 4, 4))
-    SegmentationLoss(training, (Size(3), Size(2)))(network, empty).backward()
+    method = learner(poolings=2, sizes={"levels": [2, 3], "distillation": True})
+    loss_of(method, network, empty).backward()  # type: ignore[no-untyped-call]
     assert network.large.grad is not None
     assert network.small.grad is not None
     assert network.large.grad > 0  # the truth is empty
     assert network.small.grad < 0  # the largest says 0.95, and teaches that
 
 
-def test_a_study_names_its_task_and_sizes() -> None:
-    task = task_of(segmentation(), 3, segmentation().parameters, ())
-    assert isinstance(task, SegmentationTask)
-    assert task.sizes == (Size(2), Size(1))
-    assert task.negative_ratio == segmentation().parameters.negative_ratio
-    assert task.classes == ()
+def test_it_learns_from_patches_with_their_masks(tmp_path: Path) -> None:
+    made_up_patches(segmentation(), tmp_path)
+    method = learner()
+    (player,) = method.players(method.networks(), Data(patches=tmp_path), 1, torch.device("cpu"))
+    found = next(player.source.iterate(0, prefetch=False, stride=1))
+    assert (found.images.shape, found.maps.shape) == ((8, 2, 8, 8, 8), (8, 1, 8, 8, 8))
+    assert found.targets.sum() == 2  # three negatives a positive
 
 
-def test_the_objective_is_the_mean_dice_over_cases_and_sizes(tmp_path: Path) -> None:
-    cases = [prepare_case(tmp_path, "a", [(8.0, 9.0, 10.0)]), prepare_case(tmp_path, "b", [])]
-    truth, nothing = cases[0].labels() > 0, np.zeros(cases[0].geometry.shape_zyx, bool)
-    task = SegmentationTask(segmentation(), 3, segmentation().parameters, cases)
-    found = {"a": {Size(2): truth, Size(1): nothing}, "b": {Size(2): nothing, Size(1): ~nothing}}
-    # 1 and 0 in a; none and 0 in b: nothing found where there is nothing has no Dice.
-    assert task.objective(found) == pytest.approx(1 / 3)
-    lonely = SegmentationTask(segmentation(), 3, segmentation().parameters, cases[1:])
-    with pytest.raises(HakkenError, match="no validation case has a lesion or a mask"):
-        lonely.objective({"b": {Size(2): nothing}})
-
-
-def test_the_network_s_masks_and_their_table(tmp_path: Path) -> None:
-    case = prepare_case(tmp_path, "a", [(8.0, 9.0, 10.0)])
-    task = SegmentationTask(segmentation(), 3, segmentation().parameters, [case])
+def test_a_model_gives_a_mask_at_each_size(tmp_path: Path) -> None:
+    case, method = prepare_case(tmp_path, "a", [(8.0, 9.0, 10.0)]), learner()
     torch.manual_seed(0)
-    found = {"a": task.predict(task.network().eval(), case)}
-    assert list(found["a"]) == [Size(2), Size(1)]
-    assert all(mask.shape == case.geometry.shape_zyx for mask in found["a"].values())
-    assert task.table(found).splitlines()[0] == "case_id,levels,features,start,length"
+    found = method.predict(Model(method.networks()).eval(), case, ("masks",))["masks"]
+    assert list(found) == ["2 levels", "1 level"]
+    assert all(mask.shape == case.geometry.shape_zyx for mask in found.values())
+
+
+def test_a_size_can_be_a_model_of_its_own(tmp_path: Path) -> None:
+    case = prepare_case(tmp_path, "a", [(8.0, 9.0, 10.0)])
+    method = of_four_sizes()
+    torch.manual_seed(0)
+    model = Model(method.networks()).eval()
+    whole = method.predict(model, case, ("masks",))["masks"]
+    parameters, small, words = method.smaller(model, 2, 0.5)
+    assert (words, parameters.poolings, parameters.sizes.levels) == ("2 levels, 0.5 of the maps", 1, (2,))
+    alone = learner_of(segmentation(**parameters.model_dump(exclude_defaults=True)))
+    assert isinstance(alone, Learner)
+    kept = alone.restore(small.values, ("network",))
+    kept.networks["network"].load_state_dict(small.networks["network"].state_dict())
+    (mask,) = alone.predict(kept.eval(), case, ("masks",))["masks"].values()
+    np.testing.assert_array_equal(mask, whole["2 levels, 0.5 of the maps"])
+
+
+def test_a_size_that_was_not_trained_says_so_and_one_that_is_none_is_refused() -> None:
+    method = learner()
+    model = Model(method.networks())
+    assert method.smaller(model, 2, 0.5)[2] == (
+        "2 levels, 0.5 of the maps; it was not trained at this size, and its masks are untested"
+    )
+    assert method.smaller(model, None, 1.0)[2] == "2 levels"
+    with pytest.raises(InvalidArchitecture, match="3 levels: this U-Net has 2; choose 1 to 2"):
+        method.smaller(model, 3, 1.0)
+
+
+def test_any_parameters_that_a_study_may_have_describe_a_u_net() -> None:
+    Learner.require(Parameters(poolings=5, base_features=1, growth=1))

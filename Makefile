@@ -1,6 +1,7 @@
 # make setup  a virtual environment in .venv with everything pinned by constraints.txt
 # make demo   the main job; STUDY=name SCALE=scale for any other study
 # make test   lint, types and tests
+# make test-long   the same with new random examples and the longer forms of some tests
 # make test-cluster   the workflow on a real Slurm, which the tests start on this machine (Debian or Ubuntu, as root)
 PYTHON ?= python3
 STUDY ?= brain_metastasis
@@ -8,7 +9,7 @@ SCALE ?= tiny
 JOBS ?= 2
 BIN := .venv/bin
 
-.PHONY: setup demo test test-cluster lint docs benchmarks
+.PHONY: setup demo test test-long test-cluster lint docs benchmarks
 
 setup: .venv/.installed
 
@@ -34,7 +35,10 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
+
+test-long: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --hypothesis-profile=random
 
 SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 

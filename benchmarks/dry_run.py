@@ -32,6 +32,7 @@ name: {name}
 title: A large study that is planned and never run
 data: {data}
 seed: 1
+method: patch_classifier
 cohort:
 {cohort}
 channels:

@@ -6,6 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A new random example must not reject work that has nothing to do with it: `make test` tries the same examples each
+# time, `make test-long` new ones (`--hypothesis-profile=random`).
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.register_profile("random", max_examples=500, deadline=None)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parents[1]
 

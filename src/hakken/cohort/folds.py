@@ -20,7 +20,7 @@ def assign_folds(classes: Mapping[str, Sequence[str]], folds: int, seed: int) ->
     patients than folds.
 
     >>> assign_folds({"a": ["x"], "b": ["x"], "c": ["y"], "d": ["y"]}, 2, seed=0)
-    {'a': 1, 'b': 0, 'c': 0, 'd': 1}
+    {'a': 0, 'b': 1, 'c': 0, 'd': 1}
     """
     if len(classes) < folds:
         raise HakkenError(

@@ -16,6 +16,8 @@ from hakken.search.course import TimedTrial
 from hakken.search.trial import FINISHED, State, Trial
 from hakken.study import Study
 
+HASHED = (".json", ".csv")
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -104,12 +106,12 @@ def provenance(
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, or of the names and contents of the JSON files of a folder."""
+    """Return the SHA-256 of a file, or of the names and contents of the JSON files and tables of a folder."""
     if not path.exists():
         raise HakkenError(f"{path}: no such file; the figure needs it")
     if path.is_file():
         return sha256_file(path)
-    listed = [f"{item.name} {sha256_file(item)}" for item in sorted(path.glob("*.json"))]
+    listed = [f"{item.name} {sha256_file(item)}" for item in sorted(path.iterdir()) if item.suffix in HASHED]
     return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
 

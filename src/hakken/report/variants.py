@@ -142,41 +142,54 @@ def _test(seen: Sequence[Observation], response: str) -> dict[str, Any]:
     }
 
 
-def contrasts(cells: Sequence[Cell], replicates: Replicates) -> list[dict[str, Any]]:
+def contrasts(
+    cells: Sequence[Cell], replicates: Replicates, factors: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
     """Return by how much the objective differs between levels, on the same resamples of the patients.
 
-    Each level of a factor is compared with the first, and one with the level of its name that ends in `.scratch`: where
-    the other factors are at their first level (``at_first``), and on average over all their levels (``over_all``).
-    The levels of the first factor are also compared with each variant beside the factors.
+    ``factors`` are all levels in the order of the study, ``cells`` the combinations that are complete. Each level of a
+    factor is compared with the first, and one with the level of its name that ends in `.scratch`: where the other
+    factors are at their first level (``at_first``, undefined where that training failed), and on average over all their
+    levels (``over_all``). The levels of the first factor are also compared with each variant beside the factors.
     """
     found = []
-    factors = list(next((cell.levels for cell in cells if cell.levels), ()))
-    for factor in factors:
-        levels = list(dict.fromkeys(cell.levels[factor] for cell in cells if cell.levels))
+    for factor, levels in factors.items():
         pairs = [(level, levels[0]) for level in levels[1:]]
         pairs += [(level, f"{level}{SCRATCH}") for level in levels if f"{level}{SCRATCH}" in levels[1:]]
         for level, other in dict.fromkeys(pairs):
-            both = _matched(cells, factor, level, other)
-            found += [_contrast(replicates, factor, level, other, both)] if both else []
-    for factor in factors[:1]:
+            found += _contrast(
+                cells, replicates, factors, (factor, level, other), _matched(cells, factor, level, other)
+            )
+    for factor, levels in [*factors.items()][:1]:
         for number, beside in enumerate(cells):
-            for level in dict.fromkeys(cell.levels[factor] for cell in cells if cell.levels and not beside.levels):
+            for level in () if beside.levels else levels:
                 both = [(place, number) for place, cell in enumerate(cells) if cell.levels.get(factor) == level]
-                found.append(_contrast(replicates, factor, level, beside.label, both))
+                found += _contrast(cells, replicates, factors, (factor, level, beside.label), both)
     return found
 
 
 def _contrast(
-    replicates: Replicates, factor: str, level: str, against: str, pairs: Sequence[tuple[int, int]]
-) -> dict[str, Any]:
-    return {
-        "factor": factor,
-        "level": level,
-        "against": against,
-        "at_first": _difference(replicates, pairs[:1]),
-        "over_all": _difference(replicates, pairs),
-        "combinations": len(pairs),
-    }
+    cells: Sequence[Cell],
+    replicates: Replicates,
+    factors: Mapping[str, Sequence[str]],
+    names: tuple[str, str, str],
+    pairs: Sequence[tuple[int, int]],
+) -> list[dict[str, Any]]:
+    """Return what the ``pairs`` of cells differ by; ``names`` are factor, level and what it is compared with."""
+    factor, level, against = names
+    first = {name: levels[0] for name, levels in factors.items()} | {factor: level}
+    if not pairs:
+        return []
+    return [
+        {
+            "factor": factor,
+            "level": level,
+            "against": against,
+            "at_first": _difference(replicates, [pair for pair in pairs if dict(cells[pair[0]].levels) == first]),
+            "over_all": _difference(replicates, pairs),
+            "combinations": len(pairs),
+        }
+    ]
 
 
 def _matched(cells: Sequence[Cell], factor: str, level: str, other: str) -> list[tuple[int, int]]:
@@ -191,6 +204,8 @@ def _matched(cells: Sequence[Cell], factor: str, level: str, other: str) -> list
 
 
 def _difference(replicates: Replicates, pairs: Sequence[tuple[int, int]]) -> dict[str, float | None]:
+    if not pairs:
+        return asdict(estimate(None, np.empty(0)))
     mine, other = (np.array(numbers) for numbers in zip(*pairs, strict=True))
     value = float((replicates.values[mine] - replicates.values[other]).mean())
     drawn = (replicates.drawn[mine] - replicates.drawn[other]).mean(axis=0)

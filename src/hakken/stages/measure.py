@@ -95,14 +95,7 @@ def _frozen(points: Path | None, model: str, folds: Any) -> dict[str, Any]:
     if points is None:
         return {}
     if points.is_dir():
-        by_fold = read_json(points / FILE)["folds"]
-        names = {
-            name for fold in by_fold for name, one in fold.items() if (one["point"] or {}).get("threshold") is not None
-        }
-        return {
-            name: np.array([fold[name]["point"]["threshold"] for fold in by_fold], float)[folds]
-            for name in sorted(names)
-        }
+        return {name: values[folds] for name, values in _of_each_fold(points).items()}
     sealed = read_json(points)["models"]
     if model not in sealed:
         raise HakkenError(f"{points}: holds no model `{model}`, only {', '.join(sealed)}")
@@ -111,6 +104,24 @@ def _frozen(points: Path | None, model: str, folds: Any) -> dict[str, Any]:
         for name, point in sealed[model]["points"].items()
         if point.get("threshold") is not None
     }
+
+
+def _of_each_fold(measurement: Path) -> dict[str, Any]:
+    """Return the threshold that each fold has chosen on validation (folds,), by outcome.
+
+    Raises HakkenError where one fold has none although others have.
+    """
+    folds = read_json(measurement / FILE)["folds"]
+    by_fold = [{name: (one["point"] or {}).get("threshold") for name, one in fold.items()} for fold in folds]
+    names = sorted({name for fold in by_fold for name, threshold in fold.items() if threshold is not None})
+    for name in names:
+        lacking = [number for number, fold in enumerate(by_fold) if fold[name] is None]
+        if lacking:
+            raise HakkenError(
+                f"{measurement}: fold {lacking[0]} has no operating point for {name}: the cases that it chooses on are "
+                "all of one kind, or nothing is found in them; lower evaluation.folds"
+            )
+    return {name: np.array([fold[name] for fold in by_fold], float) for name in names}
 
 
 def _thresholds(each: list[dict[str, Measured]], folds: Any) -> dict[str, Any]:

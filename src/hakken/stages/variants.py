@@ -55,7 +55,7 @@ def variants(
     module, whole = plugins.load("outcomes", outcome), part_of(study, outcome, known)
     measured = [module.measure(cell.found, whole) for cell in complete]
     replicates = module.replicates([cell.found for cell in complete], whole, whole.seed) if complete else None
-    seen = observations(study, outcome, runs, records, known)
+    seen, factors = observations(study, outcome, runs, records, known), _factors(runs)
     tests = anova_of(seen, measured[0].objective.name if measured else "")
     warnings = [f"{cell.label}: {cell.failed} of {cell.folds} trainings failed" for cell in cells if cell.failed]
     if tests:
@@ -67,9 +67,9 @@ def variants(
             "study": study.name,
             "scale": study.scale,
             "set": name,
-            "factors": _factors(runs),
+            "factors": factors,
             "cells": [cell.as_dict() | one.as_dict() for cell, one in zip(complete, measured, strict=True)],
-            "differences": contrasts(complete, replicates) if replicates is not None else [],
+            "differences": contrasts(complete, replicates, factors) if replicates is not None else [],
             "anova": tests,
             "warnings": warnings,
         },

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal, get_args
 
 import yaml
@@ -10,30 +12,46 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
 from hakken import plugins
-from hakken.study import Section, Study
+from hakken.study import Phantom, Section, Study, Value
 from hakken.study.reading import plugged_section
+from hakken.study.section import conditions_of
 
 HEAD = """# Keys of a study file
 
 Generated from the study model by `make docs`; do not edit. Every key is checked when a study is read: an unknown key, a
-missing one or a value out of range stops the run and names the key and the nearest valid one.
+missing one, a value out of range or a key without effect stops the run and names the key and the nearest valid one.
 
-`scales` holds, for each scale, the keys that differ from the top level; a run is of one study at one scale.
+`scales` holds, for each scale, the keys that differ from the top level, where `null` removes a key; a run is of one
+study at one scale. The keys that every study may have come first, then those of each method, outcome and phantom, and
+the names of all baselines and figures.
 """
+
+KINDS: dict[plugins.Kind, str] = {"methods": "Method", "outcomes": "Outcome", "phantoms": "Phantom"}
+"""Kinds of plug-ins that have keys of their own."""
+
+
+@dataclass(frozen=True)
+class _Plugged:
+    """A section that stands with a plug-in: of which it is, and the key under which a study file holds it."""
+
+    kind: plugins.Kind
+    name: str
+    key: str
+    section: type[Section]
 
 
 def study_reference() -> str:
     """Return the reference page as Markdown: one table for each section, those of the plug-ins behind the others."""
     parts = [HEAD]
-    plugged = [pair for title, section in _plugged() for pair in _sections(section, title)]
-    for title, section in [*_sections(Study, "study"), *plugged]:
-        doc = (section.__doc__ or "").strip().splitlines()[0]
-        parts.append(f"\n## `{title}`\n\n{doc}")
-        if not section.model_fields:
-            continue
-        parts.append("\n| key | type | default | meaning |\n| --- | --- | --- | --- |")
-        entries = section.model_json_schema()["properties"]
-        parts += [_row(name, field, entries[name]) for name, field in section.model_fields.items()]
+    for title, section in _sections(Study, "study"):
+        parts += _table(f"## `{title}`", section)
+    for kind in KINDS:
+        for name in plugins.names(kind):
+            parts += _plug_in(kind, name)
+    parts.append("\n## Baselines\n")
+    parts += [f"- `{name}`: {_said(plugins.load('baselines', name), name)}" for name in plugins.names("baselines")]
+    parts.append("\n## Figures\n")
+    parts += [f"- `{name}`: {plugins.load('figures', name).CAPTION}" for name in plugins.names("figures")]
     return "\n".join(parts) + "\n"
 
 
@@ -41,38 +59,68 @@ def study_schema() -> dict[str, Any]:
     """Return the JSON schema of study files, in which each section of a plug-in may be that of any."""
     plugged = list(_plugged())
     sections: list[tuple[type[Section], Literal["validation"]]] = [(Study, "validation")]
-    sections += [(section, "validation") for _, section in plugged]
+    sections += [(one.section, "validation") for one in plugged]
     known, whole = models_json_schema(sections, ref_template="#/$defs/{model}")
-    references = {title: known[section, "validation"] for title, section in plugged}
+    references = [(one, known[one.section, "validation"]) for one in plugged]
     study = whole["$defs"]["Study"]["properties"]
     for key in ("parameters", "inference"):
-        study[key]["anyOf"] = _of_kind(references, f"{key} of method")
+        study[key]["anyOf"] = [reference for one, reference in references if one.key == key]
         study[key].pop("$ref", None)
     study["outcomes"]["additionalProperties"] = False
-    study["outcomes"]["properties"] = {
-        title.removeprefix("outcomes."): reference
-        for title, reference in references.items()
-        if title.startswith("outcomes.")
-    }
+    study["outcomes"]["properties"] = {one.name: reference for one, reference in references if one.kind == "outcomes"}
     phantom = whole["$defs"]["Cohort"]["properties"]["phantom"]
-    phantom["anyOf"] = [*_of_kind(references, "cohort.phantom of"), {"type": "null"}]
+    phantom["anyOf"] = [*(reference for one, reference in references if one.kind == "phantoms"), {"type": "null"}]
     return {"$ref": known[Study, "validation"]["$ref"], "$defs": whole["$defs"]}
 
 
-def _of_kind(references: dict[str, Any], head: str) -> list[Any]:
-    return [reference for title, reference in references.items() if title.startswith(head)]
-
-
-def _plugged() -> Iterator[tuple[str, type[Section]]]:
-    """Yield the sections that stand with the plug-ins, each with its title."""
+def _plugged() -> Iterator[_Plugged]:
+    """Yield the sections that stand with the plug-ins."""
     for name in plugins.names("methods"):
         module = plugins.load("methods", name)
-        yield f"parameters of method {name}", module.Parameters
-        yield f"inference of method {name}", module.Inference
+        yield _Plugged("methods", name, "parameters", module.Parameters)
+        yield _Plugged("methods", name, "inference", module.Inference)
     for name in plugins.names("outcomes"):
-        yield f"outcomes.{name}", plugins.load("outcomes", name).Settings
+        yield _Plugged("outcomes", name, f"outcomes.{name}", plugins.load("outcomes", name).Settings)
     for name in plugins.names("phantoms"):
-        yield f"cohort.phantom of {name}", plugins.load("phantoms", name).Options
+        yield _Plugged("phantoms", name, "cohort.phantom", plugins.load("phantoms", name).Options)
+
+
+def _plug_in(kind: plugins.Kind, name: str) -> Iterator[str]:
+    """Yield the lines of a plug-in: what it is, and a table for each section that it brings."""
+    module = plugins.load(kind, name)
+    yield f"\n## {KINDS[kind]} `{name}`\n\n{_said(module, name)}"
+    if kind == "methods":
+        yield f"\n{_given(module)}"
+    for own in (one for one in _plugged() if (one.kind, one.name) == (kind, name)):
+        for title, section in _sections(own.section, own.key):
+            if kind != "phantoms" or title == own.key:  # what all phantoms have stands above
+                yield from _table(f"### `{title}`", section)
+
+
+def _said(module: ModuleType, name: str) -> str:
+    """Return the first sentence of a module's docstring without the name that it may begin with."""
+    first = (module.__doc__ or "").strip().splitlines()[0]
+    words = first.partition(f"`{name}`: ")[2] or first
+    return words[0].upper() + words[1:]
+
+
+def _given(method: ModuleType) -> str:
+    """Return which outcomes a method gives."""
+    further = [f"`{name}`" for name in getattr(method, "FURTHER", ())]
+    asked = f"; when asked also {', '.join(further)}" if further else ""
+    return f"Outcomes: {', '.join(f'`{name}`' for name in method.OUTCOMES)}{asked}."
+
+
+def _table(heading: str, section: type[Section]) -> Iterator[str]:
+    """Yield the lines of one section; of a phantom its own keys alone."""
+    inherited = Phantom.model_fields if section is not Phantom and issubclass(section, Phantom) else {}
+    fields = {name: field for name, field in section.model_fields.items() if name not in inherited}
+    doc = (section.__doc__ or "").strip().splitlines()[0]
+    yield f"\n{heading}\n\n{doc}"
+    if fields:
+        entries = section.model_json_schema()["properties"]
+        yield "\n| key | type | default | meaning |\n| --- | --- | --- | --- |"
+        yield from (_row(name, field, entries[name], section) for name, field in fields.items())
 
 
 def commented_study(content: dict[str, Any]) -> str:
@@ -100,11 +148,29 @@ def _sections(section: type[Section], title: str) -> Iterator[tuple[str, type[Se
             yield from _sections(inner, f"{path}.<name>" if _is_mapping(field) else path)
 
 
-def _row(name: str, field: FieldInfo, entry: dict[str, Any]) -> str:
-    """Return the line of one key; ``entry`` is what the JSON schema says of it."""
+def _row(name: str, field: FieldInfo, entry: dict[str, Any], section: type[Section]) -> str:
+    """Return the line of one key of a ``section``; ``entry`` is what the JSON schema says of it."""
     value = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
     default = "required" if field.is_required() else _default(value)
-    return f"| `{name}` | {_words(entry)} | {default} | {field.description} |"
+    return f"| `{name}` | {_words(entry)} | {default} | {field.description}{_only_with(section, name)} |"
+
+
+def _only_with(section: type[Section], name: str) -> str:
+    """Return in words under which values of other keys a key has an effect."""
+    conditions = [f"`{other}` is {_any_of(values)}" for other, values in conditions_of(section, name).items()]
+    return f" Only where {' and '.join(conditions)}." if conditions else ""
+
+
+def _any_of(values: tuple[Value, ...]) -> str:
+    """Return values in words.
+
+    >>> _any_of((1, 2, 3)), _any_of(("percentile", "window")), _any_of((True,))
+    ('`1` to `3`', '`percentile` or `window`', '`true`')
+    """
+    numbers = [value for value in values if isinstance(value, int)]
+    if len(values) > 2 and numbers == list(range(numbers[0], numbers[0] + len(values))):
+        return f"`{values[0]}` to `{values[-1]}`"
+    return " or ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in values)
 
 
 def _words(entry: dict[str, Any]) -> str:

@@ -39,6 +39,11 @@ class Averages:
                 for kept, now in zip(mine.buffers(), theirs.buffers(), strict=True):
                     kept.copy_(now)
 
+    @property
+    def copies(self) -> tuple[nn.Module, ...]:
+        """The copies."""
+        return tuple(self._copies.values())
+
     def of(self, networks: Networks) -> Networks:
         """Return the networks, the copies in the place of those that have one."""
         return {**networks, **self._copies}

@@ -125,8 +125,9 @@ class Run:
 
     @property
     def mean_loss(self) -> float:
-        """The mean loss of the first player since the last measurement."""
-        return next(iter(self.mean_losses().values()), 0.0)
+        """The mean loss of the first player since the last measurement, in this process, finite or not."""
+        first = next(iter(self.losses.values()), None)
+        return 0.0 if first is None else float(torch.stack(first).double().mean())
 
 
 def train(
@@ -184,7 +185,7 @@ def train(
         if measured or run.step // training.minibatches % CHECK_EVERY == 0:
             means = run.mean_losses(team)
         if measured:
-            team.settle(networks.values())
+            team.settle((*networks.values(), *averages.copies))
             model = export(averages.of(networks)).eval()
             objective = validate(model)
             run.seconds = time.monotonic() - started
@@ -224,7 +225,7 @@ def _save(
     team: Team,
 ) -> None:
     """Save all that is needed to go on, as tensors and plain values; the first process writes."""
-    team.settle(networks.values())
+    team.settle((*networks.values(), *averages.copies))
     content = {
         "networks": {name: network.state_dict() for name, network in networks.items()},
         "optimisers": {name: optimiser.state_dict() for name, optimiser in optimisers.items()},

@@ -36,7 +36,8 @@ class Reporter:
     def line(self, run: Run) -> str:
         """Return the last measurement in words."""
         point = run.curve[-1]
-        measured = f"loss {point.loss:.3f}, {self.objective} {point.objective:.3f} (best {run.objective:.3f})"
+        best = f" (best {run.objective:.3f})" if run.keep == "best" else ""
+        measured = f"loss {point.loss:.3f}, {self.objective} {point.objective:.3f}{best}"
         return f"{self.label}: step {point.step}/{self.steps}, {measured}"
 
     def _say(self, text: str) -> None:

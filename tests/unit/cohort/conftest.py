@@ -1,22 +1,15 @@
-"""Studies and tables that the tests of this room share."""
+"""Studies and tables that the tests of cohorts share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hakken.study import Study
 
-SETTINGS: dict[str, Any] = {
-    "name": "demo",
-    "seed": 1,
-    "cohort": {"table": "cases.csv"},
-    "channels": {"T1": {"modality": "mr"}, "T2": {"modality": "mr"}},
-    "reference": "T1",
-}
+from .studies import SETTINGS, study_of_heads
 
 
 @pytest.fixture(scope="session")
@@ -28,15 +21,7 @@ def study() -> Study:
 @pytest.fixture(scope="session")
 def phantom_study() -> Study:
     """A study with a small coarse phantom."""
-    phantom = {
-        "generator": "brain_metastasis",
-        "cases": {"train": 12, "validation": 6, "test": 6},
-        "shape_mm": [110, 130, 100],
-        "spacing_mm": 2.0,
-    }
-    channels = {"T1POST": {"modality": "mr"}, "T1": {"modality": "mr"}}
-    cohort = {"phantom": phantom}
-    return Study.model_validate(SETTINGS | {"cohort": cohort, "channels": channels, "reference": "T1POST"})
+    return study_of_heads()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from hakken.cohort.batches import begun_with, kept_batches, plan_cohort, record_batches
-from hakken.commands.configured import cases_of_a_job
 from hakken.core.errors import HakkenError
 from hakken.study import Study
 
@@ -65,18 +64,4 @@ def test_a_record_that_is_no_number(study: Study) -> None:
     assert str(caught.value) == (
         "results/example/tiny/batches.json: `cases_per_job` is 'many' and no number of cases; "
         "move results/example/tiny away to start afresh"
-    )
-
-
-def test_a_profile_has_its_own_number() -> None:
-    assert cases_of_a_job({"cases_per_job": 8}, None) == 8
-    assert cases_of_a_job({"cases_per_job": 8}, 64) == 64
-
-
-@pytest.mark.parametrize("value", [0, "many", "2 * 3"])
-def test_a_profile_that_says_no_number(value: int | str) -> None:
-    with pytest.raises(HakkenError) as caught:
-        cases_of_a_job({"cases_per_job": 8}, value)
-    assert str(caught.value) == (
-        f"the profile's `default-resources`: `cases_per_job` is {value!r}, not a number of cases, 1 or more"
     )

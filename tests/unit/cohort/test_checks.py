@@ -1,11 +1,11 @@
-"""Problems that are found later, from the images: parts without lesions, one image in two parts."""
+"""Problems that are found later, from the images: one image in two parts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from hakken.cohort.case import Case, CaseTable
-from hakken.cohort.checks import Kinds, identical_pixels, require_cases, require_lesions
+from hakken.cohort.checks import identical_pixels
 
 TABLE = CaseTable(
     tuple(
@@ -37,34 +37,3 @@ def test_every_pair_across_parts_is_named_once() -> None:
     table = CaseTable(tuple(Case(name, name, part, {}, row=1) for name, part in cases))
     found = identical_pixels(dict.fromkeys(["c1", "c2", "c3", "c4"], "aa"), table)
     assert [problem.case_id for problem in found] == ["c2", "c4"]
-
-
-def test_a_part_without_lesions() -> None:
-    found = require_lesions({"train": 0, "validation": 3, "test": 0})
-    assert [problem.reason for problem in found] == [
-        "the part `train` has no lesions, so nothing can be learnt there",
-        "the part `test` has no lesions, so nothing can be measured there",
-    ]
-    assert require_lesions({"train": 1, "validation": 2, "test": 3}) == []
-
-
-def test_detection_needs_lesions_in_every_part() -> None:
-    found = require_cases("detection", {"train": Kinds(1, 0), "validation": Kinds(0, 4)})
-    assert found == require_lesions({"train": 1, "validation": 0})
-
-
-def test_anomaly_learns_from_normal_cases_and_measures_both_kinds() -> None:
-    assert require_cases("anomaly", {"train": Kinds(0, 5), "validation": Kinds(1, 1), "test": Kinds(2, 3)}) == []
-    found = require_cases("anomaly", {"train": Kinds(3, 0), "validation": Kinds(0, 4), "test": Kinds(2, 0)})
-    assert [problem.reason for problem in found] == [
-        "the part `train` has no case without lesions; the network learns from these alone",
-        "the part `validation` has no case with lesions; sensitivity is measured on these",
-        "the part `test` has no case without lesions; specificity is measured on these",
-    ]
-    assert {problem.remedy for problem in found} == {
-        "move such cases to this part, or remove the column `split` to have the cases split anew"
-    }
-
-
-def test_cases_are_counted_by_kind() -> None:
-    assert Kinds.of([True, False, False]) == Kinds(abnormal=1, normal=2)

@@ -44,7 +44,7 @@ def study_of(table: Path) -> Study:
         {
             "name": "polyp",
             "seed": 1,
-            "task": "segmentation",
+            "method": "unet",
             "cohort": {"table": str(table), "labels": "binary"},
             "channels": {
                 colour: {"modality": "endoscopy", "colour": colour, "normalise": "window", "range": [0, 255]}
@@ -54,7 +54,6 @@ def study_of(table: Path) -> Study:
             "registration": {"method": "none"},
             "preparation": {"mask": "none"},
             "patches": {"axes": 2},
-            "training": {"network": "unet"},
         }
     )
 

@@ -48,5 +48,5 @@ def test_too_few_patients() -> None:
     with pytest.raises(HakkenError) as error:
         assign_folds({"a": ["x"], "b": ["y"]}, 5, 0)
     assert str(error.value) == (
-        "grid.folds: 2 patients cannot be spread over 5 folds; lower grid.folds to 2 or add patients"
+        "2 patients cannot be spread over 5 folds; lower `folds` to 2 or add patients"
     )

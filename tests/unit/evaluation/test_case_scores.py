@@ -18,7 +18,6 @@ from hakken.evaluation.case_scores import (
     score_cases,
 )
 from hakken.evaluation.findings import Candidates, Cases
-from hakken.evaluation.optimism import optimism_of_cases
 
 
 def scored(abnormal: list[float], normal: list[float]) -> CaseScores:
@@ -113,24 +112,3 @@ def test_the_area_is_the_share_of_ordered_pairs(abnormal: list[float], normal: l
 def test_the_words_of_a_rule() -> None:
     assert choice_of("youden").level is None
     assert (choice_of("specificity:.85").kind, choice_of("specificity:.85").level) == ("specificity", 0.85)
-
-
-def test_one_model_costs_nothing_to_choose_and_many_equal_ones_do() -> None:
-    rng = np.random.default_rng(0)
-    positive = np.arange(30) < 15
-    patient = np.arange(30)
-    scores = rng.random((20, 30)) + 0.3 * positive
-    alone = optimism_of_cases(positive, patient, scores[:1], 400, 1)
-    # With nothing to choose from, only the noise of 400 resamples is left (SD of an AUC of 30 cases about 0.1).
-    assert abs(alone.optimism) < 0.02
-    assert alone.again == 1
-    many = optimism_of_cases(positive, patient, scores, 400, 1)
-    assert many.optimism > 0.02
-    assert many.corrected.value == pytest.approx((many.naive.value or 0) - many.optimism)
-    best = max(area(CaseScores(Cases.of(list(map(str, patient))), positive, row)) or 0 for row in scores)
-    assert many.naive.value == best
-
-
-def test_optimism_needs_both_kinds() -> None:
-    with pytest.raises(ValueError, match="no AUC to choose by"):
-        optimism_of_cases(np.ones(3, bool), np.arange(3), np.random.default_rng(0).random((2, 3)), 100, 0)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from hakken.core.tables import Table
+from hakken.core.tables import FIRST_ROW, Table
 from hakken.evaluation.agreement import confusion, f1, kappa, macro_f1, mcnemar, rows_kappa, weights
 from hakken.evaluation.readers.ratings import FROC_COLUMNS, froc_table
 from hakken.evaluation.readers.result import analyse_study
@@ -69,7 +69,8 @@ def merit(name: str, reading: tuple[dict[str, list[int]], dict[tuple[str, int], 
 
 
 def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
-    return Table(Path("t.csv"), {name: [row[place] for row in rows] for place, name in enumerate(columns)})
+    cells = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
+    return Table(Path("t.csv"), cells, list(range(FIRST_ROW, FIRST_ROW + len(rows))))
 
 
 def as_tables(lesions: dict[str, int], study: Study) -> tuple[Table, Table, Table]:

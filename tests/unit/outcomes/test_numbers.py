@@ -10,7 +10,7 @@ import pytest
 
 from hakken.cohort.items import Item
 from hakken.core.errors import HakkenError
-from hakken.core.files import sha256_file
+from hakken.core.files import read_json, sha256_file
 from hakken.outcomes import Part, numbers
 from hakken.outcomes.numbers import Settings, true_numbers
 from hakken.runs.predictions import part_of
@@ -143,7 +143,7 @@ def test_what_is_written_is_read(cases: list[Item], tmp_path: Path) -> None:
     numbers.write(tmp_path, FOUND, part(cases))
     again = numbers.read(tmp_path, part(cases))
     assert {name: said["D"].tolist() for name, said in again.items()} == {"a": [2, 2, 3], "b": [4, 6]}
-    assert (tmp_path / "numbers" / "quantities.json").read_text().strip() == '[\n  "D"\n]'
+    assert read_json(tmp_path / "numbers" / "quantities.json") == ["D"]
 
 
 def test_a_file_that_does_not_fit_is_told(cases: list[Item], tmp_path: Path) -> None:

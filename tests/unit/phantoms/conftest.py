@@ -1,4 +1,4 @@
-"""A study of time-of-flight angiography and the head and arteries that its tests share."""
+"""Studies, a head and its arteries that the tests of several phantoms share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 from hakken.anatomy.head import Anatomy, draw_anatomy
 from hakken.phantoms.aneurysm.arteries import Arteries, draw_arteries
 from hakken.study import Study
+
+from ..cohort.studies import study_of_heads
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +30,12 @@ def aneurysm_study() -> Study:
             "reference": "TOF",
         }
     )
+
+
+@pytest.fixture(scope="session")
+def phantom_study() -> Study:
+    """A study with a small coarse phantom of metastases."""
+    return study_of_heads()
 
 
 @pytest.fixture(scope="package")

@@ -1,26 +1,51 @@
-"""Which generators there are, and that each has its cohort, its channels and its drawing."""
+"""Who is in the cohorts of phantoms, which channels they draw, and that planning one loads nothing that draws."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections import Counter
-from typing import get_args
+from typing import Any
 
 import pytest
 
-from hakken.cohort.phantom import phantom_cases
-from hakken.cohort.phantom.draw import DRAWERS, draw
-from hakken.cohort.phantom.generators import GENERATORS, check_channels
+from hakken import plugins
+from hakken.cohort.phantom import check_channels, phantom_cases
 from hakken.core.errors import HakkenError
-from hakken.study import Phantom, Study
+from hakken.phantoms import options_of
+from hakken.phantoms.aneurysm.draw import draw_case
+from hakken.phantoms.endoscopy import Options
+from hakken.study import Study
+
+NAMES = plugins.names("phantoms")
+CASES = {"train": 1, "validation": 1, "test": 1}
 
 
-def test_every_generator_of_the_study_file_is_complete() -> None:
-    names = get_args(Phantom.model_fields["generator"].annotation)
-    assert set(names) == set(GENERATORS) == set(DRAWERS)
-    for generator in GENERATORS.values():
-        assert sum(generator.lesion_counts) == pytest.approx(1)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_law_of_a_cohort_is_one(name: str) -> None:
+    law = plugins.load("phantoms", name).LAW
+    assert sum(law.lesion_counts) == pytest.approx(1)
+    assert 0 <= law.lesion_free < 1
+    assert law.scanners
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_phantom_has_the_keys_that_it_reads_and_no_others(name: str) -> None:
+    options = plugins.load("phantoms", name).Options
+    frames, classes = "frames" in options.model_fields, "class_frequencies" in options.model_fields
+    assert (frames, classes) == (name == "endoscopy", name == "liver_phases")
+    chosen: dict[str, Any] = {"generator": name, "cases": CASES}
+    read = Study.model_validate({"name": "a", "seed": 1, "cohort": {"phantom": chosen}}).cohort.phantom
+    assert type(read) is options
+    assert read.frames_of_a_patient == 1
+    assert read.frequencies is None
+
+
+def test_options_are_those_of_the_phantom() -> None:
+    phantom = {"generator": "endoscopy", "cases": CASES, "frames": 3}
+    study = Study.model_validate({"name": "a", "seed": 1, "cohort": {"phantom": phantom}})
+    assert options_of(study, Options).frames == 3
+    assert Study.model_validate(study.model_dump(mode="json")) == study, "they come back as what they are"
 
 
 def test_how_many_aneurysms(aneurysm_study: Study) -> None:
@@ -33,7 +58,7 @@ def test_how_many_aneurysms(aneurysm_study: Study) -> None:
 def test_an_angiogram_is_one_channel(aneurysm_study: Study, channels: tuple[str, ...]) -> None:
     study = aneurysm_study.model_copy(update={"channels": dict.fromkeys(channels, aneurysm_study.channels["TOF"])})
     with pytest.raises(HakkenError) as caught:
-        check_channels(study, GENERATORS["aneurysm"])
+        check_channels(study)
     assert str(caught.value) == (
         "study mra: the phantom draws one channel, time-of-flight MR angiography, but the study has "
         f"{', '.join(channels)}; remove a channel"
@@ -44,11 +69,18 @@ def test_the_channel_has_the_studys_name(aneurysm_study: Study) -> None:
     other = aneurysm_study.model_copy(
         update={"channels": {"ANGIO": aneurysm_study.channels["TOF"]}, "reference": "ANGIO"}
     )
-    check_channels(other, GENERATORS["aneurysm"])
-    assert list(draw(phantom_cases(other)[0], other).images(other)) == ["ANGIO"]
+    check_channels(other)
+    assert list(draw_case(phantom_cases(other)[0], other).images(other)) == ["ANGIO"]
 
 
 def test_planning_a_cohort_loads_nothing_that_draws() -> None:
-    code = "import hakken.cohort.batches, sys; print('hakken.phantoms.aneurysm.draw' in sys.modules)"
+    code = (
+        "import sys, hakken.cohort.batches\n"
+        "from hakken.cohort.phantom import phantom_cases\n"
+        "from hakken.study import Study\n"
+        "phantom = {'generator': 'aneurysm', 'cases': {'train': 1, 'validation': 1, 'test': 1}}\n"
+        "phantom_cases(Study.model_validate({'name': 'a', 'seed': 1, 'cohort': {'phantom': phantom}}))\n"
+        "print(sorted({'hakken.phantoms.aneurysm.draw', 'torch', 'scipy', 'SimpleITK'} & set(sys.modules)))"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout == "False\n"
+    assert found.stdout == "[]\n"

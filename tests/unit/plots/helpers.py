@@ -1,4 +1,4 @@
-"""Input of every figure, small."""
+"""Input of every figure of a study, small."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.figure import Figure
 
+from hakken.plots import anomalies as anomaly_plot
+from hakken.plots import case_roc as case_plot
+from hakken.plots import expectations as expectation_plot
+from hakken.plots import grid as grid_plot
+from hakken.plots import levels as level_plot
+from hakken.plots.calibration import Calibrated, CalibrationInput, draw_calibration
+from hakken.plots.classes import MatrixInput, draw_matrices
 from hakken.plots.comparison import ComparisonInput, draw_comparison
 from hakken.plots.froc import CurveInput, FrocInput, draw_froc
 from hakken.plots.learnt import DependenceInput, LearntInput, ParameterInput, draw_learnt
@@ -14,7 +21,7 @@ from hakken.plots.overlays import Mark, OverlaysInput, Tile, draw_overlays
 from hakken.plots.registration import PairInput, RegistrationInput, draw_registration
 from hakken.plots.search import SearchInput, draw_search
 from hakken.plots.segmentations import Outline, SegmentationsInput, draw_segmentations
-from hakken.plots.sizes import Family, SizePoint, SizesInput, draw_sizes
+from hakken.plots.sizes import Baseline, Family, SizePoint, SizesInput, draw_sizes
 from hakken.plots.strata import StrataInput, StratumInput, draw_strata
 from hakken.plots.style import Origin
 from hakken.search.comparison import TimedSweep
@@ -140,7 +147,8 @@ def sizes() -> Figure:
         Family("tuned", "trained once, tuned", (point,)),
         Family("apart", "trained apart, equal budgets", (point,)),
     )
-    return draw_sizes(SizesInput(families, (0.2, 0.1, 0.3), "threshold: red >= 1.15", ("A note.", "More."), ORIGIN))
+    baselines = (Baseline("colour threshold", 0.2, 0.1, 0.3), Baseline("none", None, None, None))
+    return draw_sizes(SizesInput(families, baselines, ("A note.", "More."), ORIGIN))
 
 
 def segmentations() -> Figure:
@@ -154,6 +162,100 @@ def segmentations() -> Figure:
     return draw_segmentations(SegmentationsInput(cases, ("found, 5 levels", "found, 3 levels"), "5 of 9.", ORIGIN))
 
 
+def anomalies() -> Figure:
+    random = np.random.default_rng(0)
+
+    def case(abnormal: bool, patch: bool) -> anomaly_plot.CaseInput:
+        return anomaly_plot.CaseInput(
+            abnormal=abnormal,
+            image=random.random((20, 24)),
+            scores=random.random((20, 24)),
+            lesions=random.random((20, 24)) > 0.9,
+            width_mm=48.0,
+            height_mm=40.0,
+            window=(0, 1),
+            patch=(10, 10, 8, 8) if patch else None,
+            caption=("P0001", "score 0.9, called normal, wrongly"),
+        )
+
+    cases = (case(True, True), case(True, False), case(False, True), case(False, True))
+    reading = ("Axial slices.", "Called abnormal from a score of 0.3.")
+    return anomaly_plot.draw_anomalies(anomaly_plot.AnomaliesInput(cases, (5, 4), 0.9, reading, ORIGIN))
+
+
+def calibration() -> Figure:
+    edges = np.linspace(-12, 12, 481)
+    counts = np.exp(-((edges[1:] + edges[:-1]) ** 2) / 8) * 1000
+    quantiles = np.array([(-1.0, -1.1), (0.0, 0.1), (1.0, 1.2)])
+    parts = tuple(
+        Calibrated(label, edges, counts, quantiles, np.array([0.1, -0.1]), np.array([1.1, 0.9]))
+        for label in ("Test", "Validation")
+    )
+    lines = ("Test, 2 cases: mean 0.00.", "Validation: mean 0.01.", "Goals.")
+    return draw_calibration(CalibrationInput(parts, 3.0, 0.05, 0.1, lines, ORIGIN))
+
+
+def expectations() -> Figure:
+    random = np.random.default_rng(0)
+    row = expectation_plot.Row(
+        *(random.random((20, 30)) for _ in range(5)),
+        lesions=random.random((20, 30)) > 0.9,
+        width_mm=60.0,
+        height_mm=40.0,
+        candidates=((20.0, 10.0),),
+        caption="P0001: z 5.2, found",
+    )
+    titles = ("CT", "PET", "Predicted mean of PET", "Standard deviation", "z")
+    given = expectation_plot.ExpectationsInput((row, row), titles, 1.0, 0.5, 3.0, 9.0, ("Slices.", "Crosses."), ORIGIN)
+    return expectation_plot.draw_expectations(given)
+
+
+def levels() -> Figure:
+    lines = tuple(
+        level_plot.LineInput(name, (0.2, None, 0.4), (0.1, None, 0.3), (0.3, None, 0.5))
+        for name in ("selected", "default", "prior mean")
+    )
+    panels = tuple(level_plot.PanelInput(name, lines, within) for name, within in (("D", (0.0, 1.2)), ("f", None)))
+    rows = (
+        level_plot.RowInput("RMSE by snr of the test", "RMSE / SD", "snr", ("10", "20", "50"), panels),
+        level_plot.RowInput("Bias by fifths", "Bias / SD", "fifth", ("1", "2", "3"), panels, 0.0),
+    )
+    return level_plot.draw_levels(rows, ("A note.", "Another."), ORIGIN)
+
+
+def grid() -> Figure:
+    points = tuple(
+        grid_plot.PointInput(level, value, value - 0.1, None if level == "none" else value + 0.1, (value, value + 0.05))
+        for level, value in (("none", 0.6), ("shift 2", 0.5))
+    )
+    lines = (grid_plot.LineInput("alexnet", points), grid_plot.LineInput("vgg", points[:1]))
+    panel = grid_plot.PanelInput("", "Misregistration", ("none", "shift 2"), lines, ("network: p = 0.010",))
+    beside = (
+        grid_plot.LevelInput("balanced accuracy of guessing", 0.33),
+        grid_plot.LevelInput("radiologists", 0.39, published=True),
+    )
+    return grid_plot.draw_grid(grid_plot.GridInput((panel,), beside, "Balanced accuracy", ("A note.",), ORIGIN))
+
+
+def case_roc() -> Figure:
+    x, y = np.array([0.0, 0.0, 0.5, 1.0]), np.array([0.0, 0.4, 0.8, 1.0])
+    band = np.linspace(0, 1, 201)
+    curves = (
+        case_plot.CurveInput("test", "Test: AUC 0.80", x, y, band * 0.8, np.minimum(band + 0.3, 1), (0.5, 0.8)),
+        case_plot.CurveInput("default", "Test, untuned: AUC 0.70", x, y / 2, band * np.nan, band * np.nan),
+    )
+    table = (("", "Test", "Validation"), ("AUC", "0.800 [0.700, 0.900]", "0.850"))
+    return case_plot.draw_case_roc(case_plot.CaseRocInput(curves, table, "Operating point.", ("A note.",), ORIGIN))
+
+
+def matrices() -> Figure:
+    words = ("balanced accuracy 0.70 [0.60, 0.80], guessing 0.33", "accuracy 0.80")
+    panels = [
+        MatrixInput(f"{part}: 9 lesions", ("one", "two"), np.array([[4, 1], [0, 4]]), words) for part in ("A", "B")
+    ]
+    return draw_matrices(panels, "alexnet, pretrained", ORIGIN)
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
     "froc": froc,
     "search": search,
@@ -164,4 +266,11 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "registration": registration,
     "sizes": sizes,
     "segmentations": segmentations,
+    "anomalies": anomalies,
+    "calibration": calibration,
+    "expectations": expectations,
+    "levels": levels,
+    "grid": grid,
+    "case_roc": case_roc,
+    "matrices": matrices,
 }

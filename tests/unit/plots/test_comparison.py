@@ -1,3 +1,5 @@
+"""Compared sweeps as they are drawn: courses, strips of slots, the table between them."""
+
 from __future__ import annotations
 
 import itertools

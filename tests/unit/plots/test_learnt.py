@@ -1,3 +1,5 @@
+"""What a search learnt as it is drawn: bars, pictures of parameters, marks of borders."""
+
 from __future__ import annotations
 
 from typing import Any

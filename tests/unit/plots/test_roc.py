@@ -1,3 +1,5 @@
+"""The figures of `hakken roc` and `hakken agreement`: nothing outside, nothing on anything else."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,3 +1,5 @@
+"""Trainings with several numbers of processes as they are drawn."""
+
 from __future__ import annotations
 
 from hakken.plots.scaling import ScalingInput, draw_scaling

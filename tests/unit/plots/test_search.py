@@ -1,3 +1,5 @@
+"""The course of a search as it is drawn."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

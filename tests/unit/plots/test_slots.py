@@ -1,3 +1,5 @@
+"""Slots as strips of bars, and the units of time."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""What all figures share: their origin below, their width, colours that all can tell apart."""
+
 from __future__ import annotations
 
 import itertools

@@ -8,23 +8,49 @@ from typing import Any
 
 import pytest
 
+from hakken.outcomes import Measured, Row
 from hakken.report.seal import append_opening
+from hakken.runs.measurement import Measurement, write_measurement
 from hakken.study import Study
+from hakken.study.reading import parse_study
 
-EMPTY = {"value": None, "low": None, "high": None}
-
-
-def estimate(value: float) -> dict[str, float]:
-    return {"value": value, "low": value - 0.1, "high": value + 0.1}
+BEST: dict[str, Any] = {"number": 7, "objective": 0.612345, "parameters": {"learning_rate": 0.0123456}}
+TRIALS = {"complete": 11, "failed": 1}
 
 
-def evaluation(level: float) -> dict[str, Any]:
-    """A measurement with sensitivities level, level + 0.1 and undefined, and a partial AUC of level + 0.05."""
-    return {
-        "sensitivity_at": {"1": estimate(level), "3": estimate(level + 0.1), "8.4": EMPTY},
-        "partial_auc": estimate(level + 0.05),
-        "counts": {"cases": 10, "lesions": 23},
-    }
+def row(name: str, value: float, digits: int = 2) -> Row:
+    return Row(name, value, value - 0.1, value + 0.1, digits)
+
+
+def candidates(level: float, *warnings: str) -> Measured:
+    """Sensitivities level, level + 0.1 and undefined, and a partial AUC of level + 0.05."""
+    objective = row("partial AUC to 10 FP/case", level + 0.05, 3)
+    at = (row("sensitivity at 1 FP/case", level), row("sensitivity at 3 FP/case", level + 0.1))
+    undefined = Row("sensitivity at 8.4 FP/case", digits=2)
+    return Measured(objective, (*at, undefined, objective), counts={"cases": 10, "lesions": 23}, warnings=warnings)
+
+
+def write_measured(results: Path, study: Study, part: str, model: str, *outcomes: Measured, **more: Any) -> None:
+    """Write what was measured of a model on a part: of candidates first, then of masks."""
+    named = dict(zip(("candidates", "masks"), outcomes, strict=False))
+    found = Measurement(study.name, study.scale, model, part, "candidates", named, **more)
+    write_measurement(results / "measurements" / part / model, found)
+
+
+def write_record(results: Path, model: str, trial: dict[str, Any], gpu_seconds: float = 3600.0) -> None:
+    path = results / "models" / f"{model}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"trial": trial, "trials": TRIALS, "gpu_seconds": gpu_seconds}))
+
+
+def write_cost(
+    results: Path, job: str, inputs: tuple[str, ...] = (), outputs: tuple[str, ...] = (), **cost: Any
+) -> None:
+    """Write what a job has cost: an hour, unless something else is said."""
+    path = results / "logs" / f"{job}.cost.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hour = {"seconds": 3600, "cpu_seconds": 3600, "gpu_seconds": 0, "peak_mb": 1}
+    path.write_text(json.dumps(hour | cost | {"files": {"inputs": inputs, "outputs": outputs}}))
 
 
 @pytest.fixture
@@ -35,12 +61,11 @@ def study() -> Study:
         "title": "Lesions & <others>",
         "description": "An example.",
         "data": "phantom",
-        "scale": "tiny",
         "seed": 1,
         "published": {"citation": "A, 2017", "system": "a network", "result": "70 % at 8.4"},
+        "method": "patch_classifier",
         "cohort": {"table": "cases.csv"},
         "channels": {"T1": {"modality": "mr"}},
-        "reference": "T1",
         "search": {
             "space": {
                 "learning_rate": {"type": "real", "low": 0.001, "high": 0.1},
@@ -48,43 +73,41 @@ def study() -> Study:
             }
         },
         "figures": ["froc", "search"],
+        "baselines": ["brightest_components"],
     }
-    return Study.model_validate(content)
+    return parse_study(content).model_copy(update={"scale": "tiny"})
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Path:
+def results(study: Study, tmp_path: Path) -> Path:
     """A results folder with everything that the report reads."""
     folder = tmp_path / "results" / "example" / "tiny"
-    best = {"number": 7, "objective": 0.612345, "parameters": {"learning_rate": 0.0123456}}
+    write_record(folder, "selected", BEST)
+    write_record(folder, "default", BEST | {"number": 0, "objective": 0.4})
+    optimism = {"value": 0.562345, "low": 0.45, "high": 0.65}
     files = {
-        "selected.json": {
-            "models": {"selected": best, "default": best | {"number": 0, "objective": 0.4}},
-            "trials": {"complete": 11, "failed": 1},
-            "gpu_seconds": 7200,
-        },
         "freeze.json": {"hashes": {"study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}},
-        "evaluation/validation/optimism.json": {
+        "optimism.json": {
             "models": 11,
             "optimism": 0.05,
-            "corrected": {"value": 0.562345, "low": 0.45, "high": 0.65},
+            "corrected": optimism,
             "again": 0.4,
             "resamples": 1000,
         },
-        "evaluation/validation/selected.json": evaluation(0.7),
-        "evaluation/validation/default.json": evaluation(0.5),
-        "evaluation/test/selected.json": evaluation(0.6),
-        "evaluation/test/default.json": evaluation(0.4),
     }
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content))
+        (folder / name).write_text(json.dumps(content))
+    for part, model, level in (
+        ("test", "brightest_components", 0.3),
+        ("test", "default", 0.4),
+        ("test", "selected", 0.6),
+        ("validation", "default", 0.5),
+        ("validation", "selected", 0.7),
+    ):
+        write_measured(folder, study, part, model, candidates(level))
     opening = append_opening(folder / "openings.jsonl", "f", {"selected": "aa"})
     (folder / "test").mkdir()
     (folder / "test" / "opening.json").write_text(json.dumps(opening))
     for job, (seconds, cpu, rss) in {"a": (10, 1800, 512), "b": (20, 5400, 1024.4)}.items():
-        path = folder / "logs" / "trial" / f"{job}.cost.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_mb": rss}))
+        write_cost(folder, f"trial/{job}", seconds=seconds, cpu_seconds=cpu, peak_mb=rss)
     return folder

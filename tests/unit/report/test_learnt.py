@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -62,18 +63,22 @@ def trials(count: int, noise: float = 0.0) -> list[Trial]:
     ]
 
 
+@cache
+def of_forty() -> Learnt | None:
+    return learn(SPACE, trials(40), curves=2, seed=1)
+
+
 def test_the_parameter_that_matters_is_found_and_the_others_are_not() -> None:
-    found = learn(SPACE, trials(40), curves=2, seed=1)
+    found = of_forty()
     assert found is not None
     assert found.useful
-    assert found.r2 > 0.7
     assert found.shares.ranking[0] == "learning_rate"
     assert found.shares.first["learning_rate"] > 0.9
     assert all(found.shares.total[name] < 0.1 for name in ("dropout", "convolutions", "kernel"))
 
 
 def test_the_curve_of_the_parameter_that_matters_is_in_units_of_the_objective() -> None:
-    found = learn(SPACE, trials(40), curves=2, seed=1)
+    found = of_forty()
     assert found is not None
     assert len(found.curves) == 2
     curve = found.curves["learning_rate"]
@@ -96,7 +101,9 @@ def test_of_noise_nothing_is_learnt() -> None:
 
 
 def test_left_out_trials_are_predicted_where_there_is_something_to_learn() -> None:
-    assert cross_validated(SPACE, trials(40)) > 0.8
+    found = of_forty()
+    assert found is not None
+    assert found.r2 > 0.8
     assert cross_validated(SPACE, trials(40, noise=1.0)) < 0.1
 
 

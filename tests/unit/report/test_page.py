@@ -7,14 +7,16 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from hakken.report.page import CAPTIONS, render
+from hakken import plugins
+from hakken.report.page import render
 from hakken.report.result import gather
 from hakken.report.tokens import Rates
-from hakken.study import Figure, Study
+from hakken.study import Study
+
+from .conftest import BEST, candidates, write_cost, write_measured, write_record
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 PNG = b"\x89PNG of "
@@ -71,7 +73,11 @@ def test_it_says_what_was_found(study: Study, results: Path, figures: list[Path]
         "data: phantom",
         "test set opened 1 \N{MULTIPLICATION SIGN}",
         "research use only",
-        "sensitivity at 8.4 false positives per case",
+        "sensitivity at 8.4 FP/case",
+        "test, untuned default",
+        "test, brightest components",
+        "95 % intervals, patients resampled",
+        "cases, lesions",
         "0.70 [0.60, 0.80]",
         "0.650 [0.550, 0.750]",
         "undefined",
@@ -80,6 +86,7 @@ def test_it_says_what_was_found(study: Study, results: Path, figures: list[Path]
         "0.01235",
         "inactive",
         "0.612",
+        "0.400",
         "GPU-hours of the trainings: 2.00.",
         "5tudy",
     ):
@@ -92,40 +99,50 @@ def bill(text: list[str], heading: str) -> list[str]:
     return text[text.index(heading) + 1 :]
 
 
-def write_cost(results: Path, job: str, **cost: Any) -> None:
-    path = results / "logs" / f"{job}.cost.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"seconds": 3600, "cpu_seconds": 3600, "gpu_seconds": 0, "peak_mb": 1} | cost))
+def charge(results: Path) -> None:
+    """Write what the jobs of two figures have cost: a training of two GPU-hours, its prediction, the drawings."""
+    write_cost(results, "trial/search-0000", ("patches",), ("record",), gpu_seconds=7200)
+    write_cost(results, "predict/selected", ("record",), ("predictions",))
+    write_cost(results, "figure/froc", ("predictions",), ("froc.json",))
+    write_cost(results, "figure/search", ("record",), ("search.json",))
 
 
 def test_what_each_figure_has_cost(study: Study, results: Path, figures: list[Path]) -> None:
-    write_cost(results, "trial/search-0000", gpu_seconds=7200)
-    write_cost(results, "predict/selected")
+    charge(results)
     _, text = page(study, results, figures)
     cells = bill(text, "Cost of each figure")
     assert cells[:4] == ["figure", "jobs", "CPU-hours", "GPU-hours"]
-    assert cells[4:12] == ["froc", "2", "2.000", "2.000", "search", "1", "1.000", "2.000"]
+    assert cells[4:12] == ["froc", "3", "3.000", "2.000", "search", "2", "2.000", "2.000"]
     assert any("Jobs that several figures need are counted in each of them" in line for line in cells)
     assert not any("tokens" in line for line in text)
 
 
+def test_the_cost_of_each_stage_and_of_all(study: Study, results: Path, figures: list[Path]) -> None:
+    charge(results)
+    _, text = page(study, results, figures)
+    cells = bill(text, "Cost")
+    assert cells[6:12] == ["figure", "2", "2.000", "0.000", "3600.0", "1"]
+    assert cells[18:24] == ["trial", "3", "3.000", "2.000", "20.0", "1024"]
+    assert cells[24:29] == ["all", "6", "6.000", "2.000", "1024"]
+
+
 def test_tokens_where_a_site_counts_them(study: Study, results: Path, figures: list[Path]) -> None:
-    write_cost(results, "trial/search-0000", gpu_seconds=7200)
-    write_cost(results, "predict/selected")
+    charge(results)
     _, text = page(study, results, figures, Rates(3.0, 0.5))
     cells = bill(text, "Cost of each figure")
-    assert cells[5:10] == ["froc", "2", "2.000", "2.000", "6.50"]
+    assert cells[5:10] == ["froc", "3", "3.000", "2.000", "7.00"]
     assert any(
         line.startswith("The site of this run counts 3.0 tokens for an hour of a GPU and 0.5 for") for line in text
     )
 
 
 def test_attempts_that_were_killed_are_on_the_bill(study: Study, results: Path, figures: list[Path]) -> None:
+    charge(results)
     lost = {"seconds": 900, "cpu_seconds": 1800, "gpu_seconds": 0, "peak_mb": 1}
-    write_cost(results, "trial/search-0000", unfinished=[lost, lost])
+    write_cost(results, "trial/search-0000", ("patches",), ("record",), unfinished=[lost, lost])
     _, text = page(study, results, figures)
     assert "In this are 2 attempts that were killed or failed: 1.000 CPU-hours." in text
-    assert bill(text, "Cost of each figure")[8:11] == ["search", "1", "2.000"]
+    assert bill(text, "Cost of each figure")[8:11] == ["search", "2", "3.000"]
 
 
 def test_it_loads_nothing_from_elsewhere(study: Study, results: Path, figures: list[Path]) -> None:
@@ -151,8 +168,41 @@ def test_what_files_hold_is_text_and_never_markup(study: Study, results: Path, f
     assert any('"figure": "froc"' in line for line in text)
 
 
-def test_every_figure_has_a_caption() -> None:
-    assert set(CAPTIONS) == set(Figure.__args__)  # type: ignore[attr-defined]
+def test_a_figure_has_its_caption(study: Study, results: Path, figures: list[Path]) -> None:
+    _, text = page(study, results, figures)
+    for name in ("froc", "search"):
+        assert plugins.load("figures", name).CAPTION in text
+
+
+def test_what_was_measured_and_chosen_in_each_fold(study: Study, results: Path) -> None:
+    evaluation = study.evaluation.model_copy(update={"design": "cross_validation", "folds": 2})
+    for fold, rate in enumerate((0.01, 0.02)):
+        trial = BEST | {"number": fold + 3, "fold": fold, "parameters": {"learning_rate": rate}}
+        write_record(results, f"selected-f{fold}", trial)
+    write_record(results, "default-f0", BEST | {"number": 0, "fold": 0})
+    folds = tuple({"candidates": candidates(level)} for level in (0.1, 0.3))
+    write_measured(results, study, "test", "selected", candidates(0.6), folds=folds)
+    _, text = page(study.model_copy(update={"evaluation": evaluation}), results, [])
+    shown = bill(text, "by fold")
+    assert shown[:5] == ["fold 0", "fold 1", "test", "0.150 [0.050, 0.250]", "0.350 [0.250, 0.450]"]
+    chosen = bill(text, "Selected parameters")
+    assert chosen[1:4] == ["selected in fold 0: trial 3 of 12", "selected in fold 1: trial 4 of 12", "untuned default"]
+    place = chosen.index("learning_rate")
+    assert chosen[place + 1 : place + 4] == ["0.01", "0.02", f"{study.parameters.model_dump()['learning_rate']:.4g}"]
+
+
+def test_what_warns(study: Study, results: Path) -> None:
+    write_measured(results, study, "test", "default", candidates(0.4, "few < patients"))
+    _, text = page(study, results, [])
+    assert "test, untuned default: few < patients" in text
+
+
+def test_a_study_without_search_names_no_parameters(study: Study, results: Path) -> None:
+    still = study.model_copy(update={"search": study.search.model_copy(update={"space": {}})})
+    (results / "optimism.json").unlink()
+    _, text = page(still, results, [])
+    assert "Selected parameters" not in text
+    assert not any("optimistic" in line for line in text)
 
 
 def test_without_a_publication_there_is_no_comparison(study: Study, results: Path) -> None:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hakken.core.errors import HakkenError
-from hakken.report.result import gather, plain, with_interval
+from hakken.outcomes import Measured, Row
+from hakken.report.result import counted, gather, head_of, measured_rows, measured_table, plain, with_interval
 from hakken.study import Study
+
+from .conftest import BEST, candidates, write_measured, write_record
+
+SHOWN = (("validation", "selected"), ("test", "selected"), ("test", "default"), ("test", "brightest_components"))
 
 
 def test_everything_is_gathered(study: Study, results: Path) -> None:
     found = gather(study, results)
-    assert found.trials == 12
     assert found.cpu_hours == 2.0
     assert found.gpu_hours == 2.0
     assert found.peak_mb == 1024.4
     assert [opening["number"] for opening in found.openings] == [1]
-    assert set(found.evaluations) == {
-        (part, model) for part in ("validation", "test") for model in ("selected", "default")
-    }
-    assert found.evaluations["test", "default"]["sensitivity_at"]["1"]["value"] == 0.4
+    assert set(found.records) == {"selected", "default"}
+    assert list(found.measurements) == [SHOWN[0], SHOWN[1], ("validation", "default"), *SHOWN[2:]]
+    assert found.main == SHOWN
+    assert found.measurements["test", "default"].rows[0].value == 0.4
+    assert found.objectives == {"selected": 0.612345, "default": 0.4}
+    assert found.chosen("selected") == (found.records["selected"],)
+    assert found.hashes == {"study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
+    assert (found.by_fold, found.warnings) == ({}, ())
 
 
 def test_without_measured_jobs_the_cost_is_nothing(study: Study, results: Path) -> None:
@@ -32,12 +41,93 @@ def test_without_measured_jobs_the_cost_is_nothing(study: Study, results: Path) 
     assert (found.costs, found.cpu_hours, found.peak_mb) == ((), 0, 0.0)
 
 
-@pytest.mark.parametrize("name", ["selected.json", "freeze.json", "evaluation/test/default.json", "test/opening.json"])
-def test_a_missing_file_is_named(name: str, study: Study, results: Path) -> None:
-    (results / name).unlink()
+def test_what_a_study_without_cases_has_not(study: Study, results: Path) -> None:
+    for name in ("optimism.json", "freeze.json", "test/opening.json"):
+        (results / name).unlink()
+    found = gather(study, results)
+    assert (found.optimism, found.hashes, found.openings) == (None, {}, [])
+
+
+def test_of_folds_the_mean_objective_and_each(study: Study, results: Path) -> None:
+    crossed = {"design": "cross_validation", "folds": 3}
+    evaluation = study.evaluation.model_copy(update=crossed)
+    for fold, objective in enumerate((0.2, 0.6, 0.7)):
+        write_record(results, f"selected-f{fold}", BEST | {"objective": objective, "fold": fold})
+    undefined = Measured(None, ())
+    folds = tuple({"candidates": one} for one in (candidates(0.1), undefined, candidates(0.3)))
+    write_measured(results, study, "test", "selected", candidates(0.6), folds=folds)
+    found = gather(study.model_copy(update={"evaluation": evaluation}), results)
+    assert found.objectives == {"selected": pytest.approx(0.5)}  # of the untuned default there is none
+    assert [one["trial"]["fold"] for one in found.chosen("selected")] == [0, 1, 2]
+    assert found.by_fold == {"test": ["0.150 [0.050, 0.250]", "", "0.350 [0.250, 0.450]"]}
+
+
+def test_a_warning_says_what_it_warns_of(study: Study, results: Path) -> None:
+    write_measured(results, study, "test", "default", candidates(0.4, "few patients"))
+    write_measured(results, study, "test", "selected", candidates(0.4), candidates(0.1, "no mask"))
+    write_measured(results, study, "validation", "default", candidates(0.4, "not shown"))
+    assert gather(study, results).warnings == ("test: no mask", "test, untuned default: few patients")
+
+
+def test_a_number_that_only_one_model_has(study: Study, results: Path) -> None:
+    more = Measured(None, (Row("Dice", 0.5, digits=1),))
+    write_measured(results, study, "test", "selected", candidates(0.6), more)
+    heads, rows = measured_table(gather(study, results))
+    assert heads == ("validation", "test", "test, untuned default", "test, brightest components")
+    assert [row[0] for row in rows] == [
+        *(f"sensitivity at {rate} FP/case" for rate in ("1", "3", "8.4")),
+        "partial AUC to 10 FP/case",
+        "Dice",
+    ]
+    assert rows[1] == ("sensitivity at 3 FP/case", *(f"0.{n}0 [0.{n - 1}0, 0.{n + 1}0]" for n in (8, 7, 5, 4)))
+    assert rows[2][1:] == ("undefined",) * 4
+    assert rows[-1] == ("Dice", "", "0.5", "", "")
+
+
+def test_a_line_for_each_number_of_each_model(study: Study, results: Path) -> None:
+    indented = Measured(None, (Row("  of a group", text="none"),))
+    write_measured(results, study, "test", "selected", candidates(0.6), indented)
+    lines = list(measured_rows(gather(study, results)))
+    assert len(lines) == 5 * 4 + 1
+    at = pytest.approx
+    assert lines[0] == ("validation", "selected", "candidates", "sensitivity at 1 FP/case", 0.7, at(0.6), at(0.8), "")
+    undefined = ("validation", "selected", "candidates", "sensitivity at 8.4 FP/case", None, None, None, "")
+    assert lines[2] == undefined
+    assert lines[8] == ("test", "selected", "masks", "of a group", None, None, None, "none")
+
+
+def test_what_was_counted(study: Study, results: Path) -> None:
+    other = replace(candidates(0.3), counts={"cases": 9})
+    write_measured(results, study, "test", "brightest_components", other)
+    assert counted(gather(study, results)) == ("cases, lesions", ["10, 23", "10, 23", "10, 23", "9, "])
+
+
+@pytest.mark.parametrize(
+    ("key", "head"),
+    [
+        (("validation", "selected"), "validation"),
+        (("test", "selected"), "test"),
+        (("test", "default"), "test, untuned default"),
+        (("test", "toy_coin"), "test, toy coin"),
+        (("records", "selected"), "selected"),
+    ],
+)
+def test_the_head_of_a_column(key: tuple[str, str], head: str) -> None:
+    assert head_of(*key) == head
+
+
+def test_a_measurement_of_another_version(study: Study, results: Path) -> None:
+    path = results / "measurements" / "test" / "selected" / "measurement.json"
+    path.write_text('{"study": "example"}')
     with pytest.raises(HakkenError) as caught:
         gather(study, results)
-    assert str(caught.value) == f"{results / name}: no such file"
+    assert str(caught.value) == f"{path}: no measurement of this version of hakken ('scale'); measure again"
+
+
+def test_a_missing_ledger_is_no_ledger(study: Study, results: Path) -> None:
+    (results / "openings.jsonl").unlink()
+    with pytest.raises(HakkenError, match="opening 1 of the test set is missing, but results of it are here"):
+        gather(study, results)
 
 
 def test_no_report_rests_on_a_ledger_that_was_cut(study: Study, results: Path) -> None:

@@ -9,25 +9,26 @@ from typing import Any
 import torch
 from torch import nn
 
-from hakken.study import Hyperparameters, Training
+from hakken.study import Training
 from hakken.training.loop import TrainingResult, train
+from hakken.training.players import Loss, Model, Networks, Optimisation, Player
+from hakken.training.sources import Samples
 
-Batch = tuple[torch.Tensor, torch.Tensor]
+NAME = "network"
 
 
 @dataclass
 class PlaneBatches:
-    """Batches that are functions of their step; ``asked`` notes which were made."""
+    """Mini-batches that are functions of their number; ``asked`` notes which were made."""
 
     asked: list[int] = field(default_factory=list)
 
-    def iterate(self, start_step: int, prefetch: bool, stride: int = 1) -> Iterator[Batch]:
-        step = start_step
+    def iterate(self, start: int, *, prefetch: bool = False, stride: int = 1) -> Iterator[Samples]:
         while True:
-            points = torch.randn(16, 2, generator=torch.Generator().manual_seed(step))
-            self.asked.append(step)
-            yield points, (points[:, 0] * points[:, 1] > 0).long()
-            step += stride
+            points = torch.randn(16, 2, generator=torch.Generator().manual_seed(start))
+            self.asked.append(start)
+            yield Samples({"points": points, "targets": (points[:, 0] * points[:, 1] > 0).long()})
+            start += stride
 
 
 def plane_network() -> nn.Module:
@@ -35,32 +36,35 @@ def plane_network() -> nn.Module:
     return nn.Sequential(nn.Linear(2, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
 
 
-def plane_loss(network: nn.Module, batch: Batch) -> torch.Tensor:
-    return nn.functional.cross_entropy(network(batch[0]), batch[1])
+def plane_loss(player: str, networks: Networks, batch: Samples, draw: torch.Generator) -> Loss:
+    return Loss(nn.functional.cross_entropy(networks[NAME](batch["points"]), batch["targets"]))
 
 
-def plane_accuracy(network: nn.Module) -> float:
+def plane_accuracy(model: Model) -> float:
     points = torch.randn(256, 2, generator=torch.Generator().manual_seed(999))
     with torch.inference_mode():
-        return float((network(points).argmax(1) == (points[:, 0] * points[:, 1] > 0)).double().mean())
+        found = model.networks[NAME](points).argmax(1) == (points[:, 0] * points[:, 1] > 0)
+        return float(found.double().mean())
 
 
 def train_plane(
     network: nn.Module | None = None,
     *,
     batches: PlaneBatches | None = None,
-    validate: Callable[[nn.Module], float] = plane_accuracy,
-    loss: Callable[[nn.Module, Any], torch.Tensor] = plane_loss,
+    validate: Callable[[Model], float] = plane_accuracy,
+    loss: Callable[..., Loss] = plane_loss,
     settings: dict[str, Any] | None = None,
-    parameters: dict[str, Any] | None = None,
+    optimisation: dict[str, Any] | None = None,
     **options: Any,
 ) -> TrainingResult:
+    source = batches if batches is not None else PlaneBatches()
+    moved = Optimisation(**{"learning_rate": 0.05} | (optimisation or {}))
     return train(
-        network if network is not None else plane_network(),
-        batches if batches is not None else PlaneBatches(),
+        {NAME: network if network is not None else plane_network()},
+        [Player(NAME, (NAME,), source, moved)],
         loss,
+        lambda networks: Model(dict(networks)),
         validate,
-        parameters=Hyperparameters.model_validate({"learning_rate": 0.05} | (parameters or {})),
         training=Training.model_validate({"steps": 30, "validate_every": 10} | (settings or {})),
         seed=11,
         **options,

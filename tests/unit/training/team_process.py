@@ -1,23 +1,32 @@
-"""A process of a team, for tests: `torchrun ... team_process.py TEST FOLDER`; each rank writes FOLDER/rank-N.pt."""
+"""A process of a team, for tests: `torchrun ... team_process.py FOLDER`; each rank writes FOLDER/rank-N.pt."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 from torch import nn
 
-from hakken.study import Hyperparameters, Training
+from hakken.study import Training
 from hakken.training.checkpoint import Checkpoints
-from hakken.training.loop import train
+from hakken.training.loop import Interrupted, TrainingResult, train
+from hakken.training.optimiser import Optimiser
+from hakken.training.players import Loss, Model, Networks, Optimisation, Player
+from hakken.training.sources import Samples
 from hakken.training.synchronised_norm import synchronised
 from hakken.training.team import ALONE, Team, team_of_torchrun
+from hakken.training.update import Turn, learnt
 
-Batch = tuple[torch.Tensor, torch.Tensor]
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    from game import adversaries, game, total, wasserstein
+else:
+    from .game import adversaries, game, total, wasserstein
+
+NAME = "network"
 
 
 def network(norm: bool) -> nn.Module:
@@ -27,82 +36,118 @@ def network(norm: bool) -> nn.Module:
     return nn.Sequential(*layers).double()
 
 
-def minibatch(step: int) -> Batch:
+def minibatch(step: int) -> Samples:
     random = torch.Generator().manual_seed(step)
-    return torch.randn(6, 1, 4, 4, generator=random).double(), torch.arange(6) % 2
+    return Samples({"images": torch.randn(6, 1, 4, 4, generator=random).double(), "targets": torch.arange(6) % 2})
 
 
-def loss(module: nn.Module, batch: Batch) -> torch.Tensor:
-    return nn.functional.cross_entropy(module(batch[0]), batch[1])
+class Batches:
+    """Mini-batches that are functions of their number; ``joined`` puts two and two together."""
+
+    def __init__(self, joined: bool = False) -> None:
+        self.joined = joined
+
+    def iterate(self, start: int, *, prefetch: bool, stride: int) -> Iterator[Samples]:
+        while True:
+            parts = [minibatch(2 * start), minibatch(2 * start + 1)] if self.joined else [minibatch(start)]
+            yield Samples({name: torch.cat([part[name] for part in parts]) for name in parts[0].tensors})
+            start += stride
+
+
+def loss(player: str, networks: Networks, batch: Samples, draw: torch.Generator) -> Loss:
+    return Loss(nn.functional.cross_entropy(networks[NAME](batch["images"]), batch["targets"]))
 
 
 def gradients(team: Team, norm: bool = False) -> dict[str, torch.Tensor]:
     """The gradients of one update of two mini-batches, each process having its own."""
     module = network(norm)
     module = synchronised(module) if norm and team.size > 1 else module
-    joined = team.joined(module)
-    mine = [minibatch(step) for step in range(2)][team.rank :: team.size]
-    if norm and team.size == 1:  # one normalisation over both
-        mine = [(torch.cat([images for images, _ in mine]), torch.cat([targets for _, targets in mine]))]
-    for number, batch in enumerate(mine):
-        with team.holding_back(joined, number + 1 < len(mine)):
-            (loss(joined, batch) / len(mine)).backward()  # type: ignore[no-untyped-call]
+    together = norm and team.size == 1  # one normalisation over both
+    player = Player(NAME, (NAME,), Batches(together), Optimisation())
+    networks = {NAME: module.train()}
+    turn = Turn(player, networks, loss, 1 if together else 2, 1, torch.float32, False, team, 1, 0)
+    optimiser = Optimiser(learnt(networks, player), player.optimisation)
+    optimiser.rate = 0.0
+    turn.begin(0, prefetch=False)
+    for _ in turn.updates(0, optimiser):
+        pass
     state = {f"state {name}": value for name, value in module.state_dict().items() if "running" in name}
     return state | {name: weight.grad for name, weight in module.named_parameters() if weight.grad is not None}
 
 
-class Batches:
-    def iterate(self, start_step: int, prefetch: bool, stride: int) -> Any:
-        step = start_step
-        while True:
-            yield minibatch(step)
-            step += stride
+def partial(team: Team) -> list[float | None]:
+    """Gradients of three weights, of which the second takes part in the first process alone and the third in none."""
+    weights = [nn.Parameter(torch.zeros(2)) for _ in range(3)]
+    (weights[0].sum() * (team.rank + 1)).backward()  # type: ignore[no-untyped-call]
+    if team.first:
+        weights[1].sum().backward()
+    team.share_gradients(weights)
+    return [None if weight.grad is None else float(weight.grad[0]) for weight in weights]
 
 
-def trained(team: Team, folder: Path | None = None, steps: int = 24, stop_at: int | None = None) -> dict[str, Any]:
+def trained(team: Team, folder: Path | None = None, stop_at: int | None = None) -> dict[str, Any]:
     """A training of two mini-batches an update, from the checkpoints in ``folder`` where there are any."""
-    module = network(norm=False)
     calls = iter(range(2, 1000, 2))
     result = train(
-        module,
-        Batches(),
+        {NAME: network(norm=False)},
+        [Player(NAME, (NAME,), Batches(), Optimisation(learning_rate=0.01))],
         loss,
-        lambda net: team.told(lambda: float(sum(value.double().sum() for value in net.state_dict().values()))),
-        parameters=Hyperparameters(learning_rate=0.01),
-        training=Training(steps=steps, validate_every=8, gpus_per_node=2, patience=99),
+        lambda networks: Model(dict(networks)),
+        lambda model: team.told(lambda: total(model)),
+        training=Training(steps=24, validate_every=8, gpus_per_node=2, patience=99),
         seed=5,
         checkpoints=Checkpoints(folder, "a", 1000) if folder else None,
         stop=lambda: team.rank == team.size - 1 and next(calls) == stop_at,
         team=team,
     )
-    return {"weights": result.weights, "curve": [(p.step, p.loss, p.objective) for p in result.curve]}
+    return plain(result)
 
 
-def interrupted(team: Team, folder: Path) -> None:
-    from hakken.training.loop import Interrupted
+def played(team: Team) -> dict[str, Any]:
+    """A game of adversaries with two mini-batches an update."""
+    training = Training(steps=12, validate_every=6, gpus_per_node=2, patience=99, keep="last")
+    result = train(
+        game(),
+        adversaries(),
+        wasserstein,
+        lambda networks: Model(dict(networks)),
+        lambda model: team.told(lambda: total(model)),
+        training=training,
+        seed=5,
+        team=team,
+    )
+    return plain(result)
 
+
+def plain(result: TrainingResult) -> dict[str, Any]:
+    weights = {f"{name}.{key}": value for name, one in result.weights.items() for key, value in one.items()}
+    return {"weights": weights, "curve": [(point.step, point.loss, point.objective) for point in result.curve]}
+
+
+def interrupted(team: Team, folder: Path) -> str:
+    """Why a training stopped that the last process is asked to stop."""
     try:
         trained(team, folder, stop_at=12)
-    except Interrupted:
-        return
-    raise AssertionError("it was not stopped")
+    except Interrupted as error:
+        return str(error)
+    return "it was not stopped"
 
 
-def main(test: str, folder: Path) -> None:
-    with team_of_torchrun(torch.device("cpu")) as team:
-        found: Any
-        if test == "gradients":
-            found = gradients(team)
-        elif test == "norm":
-            found = gradients(team, norm=True)
-        elif test == "interrupted":
-            found = interrupted(team, folder / "checkpoints")
-        else:
-            found = trained(team, folder / "checkpoints")
-        torch.save(found, folder / f"rank-{team.rank}.pt")
+def all_of(team: Team, folder: Path) -> Mapping[str, Any]:
+    return {
+        "gradients": gradients(team),
+        "norm": gradients(team, norm=True),
+        "partial": partial(team),
+        "played": played(team),
+        "trained": trained(team, folder / "anew"),
+        "resumed": trained(team, folder / "begun by one"),
+        "interrupted": interrupted(team, folder / "begun by two"),
+    }
 
 
-__all__ = ["ALONE", "gradients", "trained"]
+__all__ = ["ALONE", "gradients", "played", "trained"]
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    torch.set_num_threads(1)
+    with team_of_torchrun(torch.device("cpu")) as team:
+        torch.save(all_of(team, Path(sys.argv[1])), Path(sys.argv[1]) / f"rank-{team.rank}.pt")

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hakken.core.errors import HakkenError
-from hakken.networks.patch_cnn import InvalidArchitecture
+from hakken.core.errors import HakkenError, InvalidArchitecture
 from hakken.training.failures import failure_reason
 from hakken.training.loop import Diverged
 

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from hakken.core.errors import HakkenError
+from hakken.core.tensors import arrange_images
 from hakken.inference.dense import score_map
-from hakken.networks.build import build_classifier, build_network
+from hakken.methods.autoencoder.network import ConvAutoencoder
+from hakken.methods.expectation.network import ExpectationUNet
+from hakken.methods.projection_classifier.network import ProjectionClassifier
+from hakken.networks.imagenet.crop_classifier import CropClassifier
 from hakken.networks.patch_cnn import PatchClassifier
-from hakken.study import Hyperparameters, Training
+from hakken.networks.structure import Structure
+from hakken.networks.unet import UNet
 from hakken.training import layout as module
-from hakken.training.layout import Layout, arrange, arrange_images, has_bfloat16, layout_path, read_layout, write_layout
+from hakken.training.layout import Layout, arrange, has_bfloat16, layout_path, read_layout, write_layout
 
 SOUND: dict[str, Any] = {"processes": 2, "threads": 4, "channels_last": True, "precision": "float32"}
 AGAIN = "; run `hakken tune-cpu` again, or remove the file"
-NETWORKS = [
-    ("patch_cnn", 3, {"batch_norm": True}),
-    ("patch_cnn", 2, {}),
-    ("projection_cnn", 3, {}),
-    ("conv_autoencoder", 3, {"poolings": 2}),
-    ("conv_autoencoder", 2, {"poolings": 2}),
-    ("unet", 2, {"poolings": 2}),
-    ("unet", 3, {"poolings": 1}),
-    ("expectation_unet", 2, {"poolings": 2}),
+SMALL = Structure(base_features=8, convolutions=2, patch_size=16)
+DEEP = replace(SMALL, poolings=2)
+NETWORKS: list[Any] = [  # a network, and the shape of its images without the batch
+    pytest.param(lambda: PatchClassifier(2, 3, SMALL), (2, 16, 16, 16), id="patches-3"),
+    pytest.param(lambda: PatchClassifier(2, 2, SMALL), (2, 1, 16, 16), id="patches-2"),
+    pytest.param(lambda: ProjectionClassifier(2, SMALL), (2, 16, 16, 16), id="projections"),
+    pytest.param(lambda: ConvAutoencoder(2, 3, DEEP), (2, 16, 16, 16), id="autoencoder-3"),
+    pytest.param(lambda: ConvAutoencoder(2, 2, DEEP), (2, 1, 16, 16), id="autoencoder-2"),
+    pytest.param(lambda: UNet(2, 1, 2, DEEP), (2, 16, 16), id="unet-2"),
+    pytest.param(lambda: UNet(2, 1, 3, SMALL), (2, 16, 16, 16), id="unet-3"),
+    pytest.param(lambda: ExpectationUNet(2, 1, 2, DEEP), (2, 16, 16), id="expectation"),
+    pytest.param(lambda: CropClassifier("efficientnet_lite0", 2, 64), (3, 64, 64), id="imagenet"),
 ]
 
 
@@ -112,28 +124,12 @@ def test_a_system_that_does_not_say_has_no_bfloat16(tmp_path: Path) -> None:
     assert has_bfloat16(tmp_path / "none") is False
 
 
-@pytest.mark.parametrize(("name", "dimensions", "values"), NETWORKS)
-def test_the_order_of_memory_changes_no_output(name: Any, dimensions: int, values: dict[str, Any]) -> None:
-    parameters = Hyperparameters(base_features=8, convolutions=2, patch_size=16, **values)
-    images = torch.randn((4, 2, *[16] * (3 if name == "patch_cnn" else dimensions)))
-    if name == "patch_cnn" and dimensions == 2:
-        images = images[:, :, :1]
-    elif name == "conv_autoencoder" and dimensions == 2:
-        images = images[:, :, None]
+@pytest.mark.parametrize(("make", "edges"), NETWORKS)
+def test_the_order_of_memory_changes_no_output(make: Callable[[], nn.Module], edges: tuple[int, ...]) -> None:
     torch.manual_seed(1)
-    first = build_network(name, 2, dimensions, parameters)
-    torch.manual_seed(1)
-    last = arrange(build_network(name, 2, dimensions, parameters), channels_last=True)
-    agree(first, last, images)
-
-
-def test_the_order_of_memory_changes_no_output_of_a_classifier() -> None:
-    training = Training(network="efficientnet_lite0", input_size=64)
-    torch.manual_seed(1)
-    first = build_classifier(training, 3, 2, Hyperparameters())
-    torch.manual_seed(1)
-    last = arrange(build_classifier(training, 3, 2, Hyperparameters()), channels_last=True)
-    agree(first, last, torch.randn(2, 3, 64, 64))
+    first = make()
+    last = arrange(copy.deepcopy(first), channels_last=True)
+    agree(first, last, torch.randn(4, *edges))
 
 
 def agree(first: torch.nn.Module, last: torch.nn.Module, images: torch.Tensor) -> None:
@@ -154,9 +150,8 @@ def agree(first: torch.nn.Module, last: torch.nn.Module, images: torch.Tensor) -
 
 
 def test_weights_pass_between_the_orders_of_memory() -> None:
-    parameters = Hyperparameters(base_features=8)
-    last = arrange(build_network("unet", 2, 2, parameters), channels_last=True)
-    fresh = build_network("unet", 2, 2, parameters)
+    last = arrange(UNet(2, 1, 2, Structure(base_features=8)), channels_last=True)
+    fresh = UNet(2, 1, 2, Structure(base_features=8))
     fresh.load_state_dict(last.state_dict())
     assert all(torch.equal(one, other) for one, other in zip(fresh.parameters(), last.parameters(), strict=True))
     assert all(weight.is_contiguous() for weight in fresh.parameters())
@@ -165,18 +160,22 @@ def test_weights_pass_between_the_orders_of_memory() -> None:
 def test_the_usual_order_leaves_everything_alone() -> None:
     images = torch.randn(2, 3, 8, 8)
     assert arrange_images(images, channels_last=False) is images
-    network = arrange(build_network("unet", 2, 2, Hyperparameters()), channels_last=False)
+    network = arrange(UNet(2, 1, 2), channels_last=False)
     assert all(weight.is_contiguous() for weight in network.parameters())
 
 
+def test_what_is_no_image_has_no_other_order() -> None:
+    values = torch.randn(4, 3)
+    assert arrange_images(values, channels_last=True) is values
+
+
 def test_a_case_is_scored_the_same_in_either_order() -> None:
-    parameters = Hyperparameters(base_features=8, convolutions=3, poolings=1, patch_size=14)
     image = torch.randn((2, 20, 22, 24), generator=torch.Generator().manual_seed(0))
     maps = []
     for channels_last in (False, True):
         torch.manual_seed(1)
-        network = arrange(build_network("patch_cnn", 2, 3, parameters), channels_last).eval()
-        assert isinstance(network, PatchClassifier)
+        structure = Structure(base_features=8, convolutions=3, poolings=1, patch_size=14)
+        network = arrange(PatchClassifier(2, 3, structure), channels_last).eval()
         maps.append(score_map(network, image, stride_voxel=2, memory_mb=500).array)
     assert maps[0].std() > 1e-4
     np.testing.assert_allclose(maps[1], maps[0], atol=1e-5)

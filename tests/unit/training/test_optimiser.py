@@ -3,16 +3,20 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
 import torch
 from torch import nn
 
-from hakken.study import Hyperparameters
-from hakken.training.optimiser import Optimiser, learning_rate
+from hakken.study import Training
+from hakken.training.optimiser import Optimiser, learning_rate, rate_factor, scheduled_rate
+from hakken.training.players import Optimisation
 
-VALUES = Hyperparameters(learning_rate=0.8, learning_rate_decay=0.25, momentum=0.7, weight_decay=0.01)
+Kind = Literal["adamw", "sgd"]
+VALUES = Optimisation(learning_rate=0.8, learning_rate_decay=0.25, momentum=0.7, weight_decay=0.01)
+KINDS = pytest.mark.parametrize("kind", ["adamw", "sgd"])
 
 
 @pytest.mark.parametrize(("step", "rate"), [(0, 0.8), (49, 0.8), (50, 0.4), (74, 0.4), (75, 0.2), (99, 0.2)])
@@ -26,19 +30,42 @@ def test_the_cosine_runs_from_the_first_to_the_last_rate(step: int, rate: float)
 
 
 def test_without_decay_the_rate_stays() -> None:
-    values = Hyperparameters(learning_rate=0.8, learning_rate_decay=1.0)
+    values = Optimisation(learning_rate=0.8, learning_rate_decay=1.0)
     rates = {learning_rate(step, 10, values, course) for step in range(10) for course in ("cosine", "step")}  # type: ignore[arg-type]
     assert rates == {0.8}
 
 
-def made(kind: Literal["adamw", "sgd"], values: Hyperparameters) -> tuple[nn.Module, Any]:
+@pytest.mark.parametrize(
+    ("settings", "factors"),
+    [
+        ({}, [1.0, 1.0, 1.0]),
+        ({"nodes": 2, "gpus_per_node": 2, "warm_up": 0.5}, [1.0, 2.5, 4.0]),
+        ({"gpus_per_node": 4, "warm_up": 0}, [4.0, 4.0, 4.0]),
+        ({"gpus_per_node": 4, "rate_scaling": "none"}, [1.0, 1.0, 1.0]),
+    ],
+)
+def test_several_mini_batches_an_update_raise_the_rate(settings: dict[str, Any], factors: list[float]) -> None:
+    training = Training.model_validate({"steps": 100} | settings)
+    assert [rate_factor(step, training) for step in (0, 25, 50)] == factors
+    expected = [
+        learning_rate(step, 100, VALUES, "cosine") * factor for step, factor in zip((0, 25, 50), factors, strict=True)
+    ]
+    assert [scheduled_rate(step, VALUES, training) for step in (0, 25, 50)] == pytest.approx(expected)
+
+
+def made(kind: Kind, values: Optimisation) -> tuple[nn.Module, Any]:
     """A layer and the optimiser of PyTorch that ours is held against."""
     torch.manual_seed(1)
     layer = nn.Linear(3, 2)
     rate, decay = values.learning_rate, values.weight_decay
     if kind == "sgd":
         return layer, torch.optim.SGD(layer.parameters(), lr=rate, momentum=values.momentum, weight_decay=decay)
-    return layer, torch.optim.AdamW(layer.parameters(), lr=rate, betas=(values.momentum, 0.999), weight_decay=decay)
+    betas = (values.momentum, values.beta2)
+    return layer, torch.optim.AdamW(layer.parameters(), lr=rate, betas=betas, weight_decay=decay)
+
+
+def ours_of(layer: nn.Module, values: Optimisation, kind: Kind) -> Optimiser:
+    return Optimiser(list(layer.parameters()), replace(values, kind=kind))
 
 
 def loss(layer: nn.Module, step: int) -> torch.Tensor:
@@ -46,12 +73,12 @@ def loss(layer: nn.Module, step: int) -> torch.Tensor:
     return layer(points).square().mean() * 10 ** -(step % 3)
 
 
-@pytest.mark.parametrize("kind", ["adamw", "sgd"])
-@pytest.mark.parametrize("values", [VALUES, Hyperparameters(momentum=0.0, weight_decay=0.0)])
-def test_the_steps_are_those_of_pytorch_s_own_classes(kind: Literal["adamw", "sgd"], values: Hyperparameters) -> None:
+@KINDS
+@pytest.mark.parametrize("values", [VALUES, Optimisation(momentum=0.0, weight_decay=0.0), Optimisation(beta2=0.9)])
+def test_the_steps_are_those_of_pytorch_s_own_classes(kind: Kind, values: Optimisation) -> None:
     expected, theirs = made(kind, values)
     layer, _ = made(kind, values)
-    ours = Optimiser(layer, values, kind)
+    ours = ours_of(layer, values, kind)
     for step in range(20):
         ours.rate = theirs.param_groups[0]["lr"] = learning_rate(step, 20, values, "cosine")
         for network, optimiser in ((expected, theirs), (layer, ours)):
@@ -62,14 +89,14 @@ def test_the_steps_are_those_of_pytorch_s_own_classes(kind: Literal["adamw", "sg
     assert all(map(torch.equal, layer.parameters(), expected.parameters()))
 
 
-@pytest.mark.parametrize("kind", ["adamw", "sgd"])
-def test_what_is_kept_of_it_lets_another_go_on(kind: Literal["adamw", "sgd"]) -> None:
+@KINDS
+def test_what_is_kept_of_it_lets_another_go_on(kind: Kind) -> None:
     layer, _ = made(kind, VALUES)
-    ours = Optimiser(layer, VALUES, kind)
+    ours = ours_of(layer, VALUES, kind)
     for step in range(6):
         if step == 3:
             state = copy.deepcopy(ours.state_dict())
-            ours = Optimiser(layer, VALUES, kind)
+            ours = ours_of(layer, VALUES, kind)
             ours.load_state_dict(state)
         loss(layer, step).backward()  # type: ignore[no-untyped-call]
         ours.step()
@@ -82,29 +109,29 @@ def test_what_is_kept_of_it_lets_another_go_on(kind: Literal["adamw", "sgd"]) ->
     assert all(map(torch.equal, layer.parameters(), uninterrupted.parameters()))
 
 
-@pytest.mark.parametrize("kind", ["adamw", "sgd"])
-def test_a_training_does_not_wait_for_the_compiler_of_pytorch(kind: str) -> None:
+def test_a_training_does_not_wait_for_the_compiler_of_pytorch() -> None:
     """Its import takes seconds in every trial."""
-    code = f"""
+    code = """
 import sys, torch
-from hakken.study import Hyperparameters
 from hakken.training.optimiser import Optimiser
-layer = torch.nn.Linear(2, 2)
-optimiser = Optimiser(layer, Hyperparameters(), {kind!r})
-layer(torch.ones(1, 2)).sum().backward()
-optimiser.step()
-optimiser.clear()
+from hakken.training.players import Optimisation
+for kind in ("adamw", "sgd"):
+    layer = torch.nn.Linear(2, 2)
+    optimiser = Optimiser(list(layer.parameters()), Optimisation(kind=kind))
+    layer(torch.ones(1, 2)).sum().backward()
+    optimiser.step()
+    optimiser.clear()
 assert "torch._dynamo" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("kind", ["adamw", "sgd"])
-def test_weights_without_a_gradient_stay_as_pytorch_leaves_them(kind: Literal["adamw", "sgd"]) -> None:
-    values = Hyperparameters(momentum=0.5, weight_decay=0.1, learning_rate=0.1)
+@KINDS
+def test_weights_without_a_gradient_stay_as_pytorch_leaves_them(kind: Kind) -> None:
+    values = Optimisation(momentum=0.5, weight_decay=0.1, learning_rate=0.1)
     expected, theirs = made(kind, values)
     layer, _ = made(kind, values)
-    ours = Optimiser(layer, values, kind)
+    ours = ours_of(layer, values, kind)
     for step in range(6):
         for network, optimiser in ((expected, theirs), (layer, ours)):
             points = torch.ones(4, 3)

@@ -17,21 +17,45 @@ from hakken.training.team import ALONE, largest_team
 from . import team_process
 
 PROCESS = Path(__file__).with_name("team_process.py")
+Found = list[dict[str, Any]]
 
 
-def two(test: str, folder: Path) -> list[Any]:
-    """Run a test of `team_process` in two processes; what each of them found."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("team")
+
+
+@pytest.fixture(scope="module")
+def two(folder: Path) -> Found:
+    """What each of two processes has found, one of whose trainings was begun by one process."""
+    with pytest.raises(Interrupted, match="stopped at step 12 of 24"):
+        team_process.trained(ALONE, folder / "begun by one", stop_at=12)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     run = subprocess.run(
-        [*torchrun, str(PROCESS), test, str(folder)], capture_output=True, text=True, timeout=300, check=False
+        [*torchrun, str(PROCESS), str(folder)], capture_output=True, text=True, timeout=300, check=False
     )
     assert run.returncode == 0, run.stderr[-3000:]
     return [torch.load(folder / f"rank-{rank}.pt", weights_only=True) for rank in range(2)]
 
 
-def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def one() -> dict[str, Any]:
+    """What one process finds."""
+    return team_process.trained(ALONE)
+
+
+def close(found: dict[str, Any], expected: dict[str, Any], tolerance: float = 1e-6) -> None:
+    assert found["weights"].keys() == expected["weights"].keys()
+    for name, weight in found["weights"].items():
+        torch.testing.assert_close(weight, expected["weights"][name], rtol=0, atol=tolerance)
+    for point, wanted in zip(found["curve"], expected["curve"], strict=True):
+        assert point == pytest.approx(wanted, abs=tolerance)
+
+
+def test_two_processes_have_the_gradients_of_one(two: Found) -> None:
     expected = team_process.gradients(ALONE)
-    for found in two("gradients", tmp_path):
+    for process in two:
+        found = process["gradients"]
         assert found.keys() == expected.keys()
         for name, gradient in found.items():
             assert gradient.dtype == torch.float64
@@ -39,41 +63,47 @@ def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
             torch.testing.assert_close(gradient, expected[name], rtol=0, atol=1e-12)
 
 
-def test_a_synchronised_normalisation_is_that_of_all_mini_batches_together(tmp_path: Path) -> None:
+def test_a_synchronised_normalisation_is_that_of_all_mini_batches_together(two: Found) -> None:
     expected = team_process.gradients(ALONE, norm=True)
     assert any("running" in name for name in expected)
-    for found in two("norm", tmp_path):
-        for name, gradient in found.items():
+    for process in two:
+        assert process["norm"].keys() == expected.keys()
+        for name, gradient in process["norm"].items():
             torch.testing.assert_close(gradient, expected[name], rtol=0, atol=1e-12)
 
 
-def close(found: dict[str, Any], expected: dict[str, Any]) -> None:
-    for name, weight in found["weights"].items():
-        torch.testing.assert_close(weight, expected["weights"][name], rtol=0, atol=1e-6)
-    for point, wanted in zip(found["curve"], expected["curve"], strict=True):
-        assert point == pytest.approx(wanted, abs=1e-6)
+def test_a_weight_that_took_part_in_one_process_counts_as_nothing_in_the_other(two: Found) -> None:
+    assert [process["partial"] for process in two] == [[1.5, 0.5, None]] * 2
 
 
-def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
-    expected = team_process.trained(ALONE)
-    assert [step for step, _, _ in expected["curve"]] == [8, 16, 24]
-    for found in two("trained", tmp_path):
-        close(found, expected)
-    assert checkpoint_files(tmp_path / "checkpoints")[-1].name == "checkpoint-000000024.pt"
+def test_two_processes_train_what_one_does(two: Found, one: dict[str, Any], folder: Path) -> None:
+    assert [step for step, _, _ in one["curve"]] == [8, 16, 24]
+    for process in two:
+        close(process["trained"], one)
+    assert checkpoint_files(folder / "anew")[-1].name == "checkpoint-000000024.pt"
 
 
-def test_begun_by_two_processes_it_is_finished_by_one(tmp_path: Path) -> None:
+def test_two_processes_play_what_one_does_with_a_penalty_on_gradients(two: Found) -> None:
+    """But for the running averages of the normalisation, which are the mean of what each process has seen."""
+    first, second = (process["played"] for process in two)
+    assert all(torch.equal(first["weights"][name], second["weights"][name]) for name in first["weights"])
+    expected = team_process.played(ALONE)
+    for name, weight in expected["weights"].items():
+        if not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+            torch.testing.assert_close(first["weights"][name], weight, rtol=0, atol=1e-9)
+    assert [loss for _, loss, _ in first["curve"]] == pytest.approx([loss for _, loss, _ in expected["curve"]])
+
+
+def test_begun_by_two_processes_it_is_finished_by_one(two: Found, one: dict[str, Any], folder: Path) -> None:
     """The last of the two is asked to stop; both stop at the same step, and one goes on from there."""
-    two("interrupted", tmp_path)
-    assert checkpoint_files(tmp_path / "checkpoints")[-1].name == "checkpoint-000000012.pt"
-    close(team_process.trained(ALONE, tmp_path / "checkpoints"), team_process.trained(ALONE))
+    assert [process["interrupted"] for process in two] == ["stopped at step 12 of 24"] * 2
+    assert checkpoint_files(folder / "begun by two")[-1].name == "checkpoint-000000012.pt"
+    close(team_process.trained(ALONE, folder / "begun by two"), one)
 
 
-def test_begun_by_one_process_it_is_finished_by_two(tmp_path: Path) -> None:
-    with pytest.raises(Interrupted, match="stopped at step 12 of 24"):
-        team_process.trained(ALONE, tmp_path / "checkpoints", stop_at=12)
-    for found in two("trained", tmp_path):
-        close(found, team_process.trained(ALONE))
+def test_begun_by_one_process_it_is_finished_by_two(two: Found, one: dict[str, Any]) -> None:
+    for process in two:
+        close(process["resumed"], one)
 
 
 @pytest.mark.parametrize(

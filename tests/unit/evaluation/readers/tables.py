@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hakken.core.tables import Table
+from hakken.core.tables import FIRST_ROW, Table
 from hakken.evaluation.readers.ratings import (
     FROC_COLUMNS,
     LESION_COLUMNS,
@@ -22,7 +22,8 @@ from hakken.evaluation.readers.ratings import (
 
 def columns(name: str, heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     texts = [[str(cell) for cell in row] for row in rows]
-    return Table(Path(name), {column: [row[place] for row in texts] for place, column in enumerate(heading)})
+    cells = {column: [row[place] for row in texts] for place, column in enumerate(heading)}
+    return Table(Path(name), cells, list(range(FIRST_ROW, FIRST_ROW + len(texts))))
 
 
 def roc(rows: Iterable[Sequence[Any]]) -> RatingTable:

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hakken.anatomy.scanners import Pose
+from hakken.core.volume import Geometry
 from hakken.phantoms.aneurysm.aneurysms import (
     TERRITORIES,
     Placed,
@@ -18,9 +20,7 @@ from hakken.phantoms.aneurysm.aneurysms import (
     paint_sac,
 )
 from hakken.phantoms.aneurysm.arteries import Arteries, Site
-from hakken.anatomy.scanners import Pose
 from hakken.phantoms.aneurysm.tubes import Lumen, Tubes, along
-from hakken.core.volume import Geometry
 
 SITE = Site("ICA", "ICA terminus, left", np.zeros(3), np.array([0.0, 0, 1]), 1.5, True)
 STILL = Pose(np.eye(3), np.zeros(3), np.zeros(3))

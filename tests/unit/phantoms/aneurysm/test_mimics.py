@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from hakken.anatomy.head import Anatomy
+from hakken.anatomy.shapes import Points
 from hakken.phantoms.aneurysm.arteries import Arteries
 from hakken.phantoms.aneurysm.mimics import Mimics, draw_mimics
-from hakken.anatomy.shapes import Points
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from hakken.phantoms.diffusion.draw import SCALE, Volume, draw_case
 from hakken.study import Study
 from hakken.study.reading import parse_study
 
-SNR, REGIONS, VOXELS = (5.0, 50.0), 30, 40
+SNR, REGIONS, VOXELS = (2.0, 5.0), 30, 40
 
 
 def study(seed: int = 1, **options: Any) -> Study:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from itertools import pairwise
 from typing import Any
@@ -10,14 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from hakken.cohort.phantom import PhantomCase, phantom_cases
-from hakken.cohort.phantom.draw import draw
+from hakken.core.errors import HakkenError
 from hakken.phantoms.endoscopy.draw import COLOURS, Frame, draw_camera, draw_case
 from hakken.phantoms.endoscopy.mucosa import KINDS, LARGEST, SMALLEST, TINTS, Plane, draw_wall
-from hakken.core.errors import HakkenError
-from hakken.study import Phantom, Study
+from hakken.study import Study
 
 PHANTOM: dict[str, Any] = {
     "generator": "endoscopy",
@@ -66,17 +63,8 @@ def test_a_sequence_is_one_patient_on_one_side_of_the_split(study: Study) -> Non
     assert Counter(case.lesions for case in cases if case.part == "train") == {0: 4, 1: 32, 2: 4}
 
 
-def test_the_same_seed_draws_the_same_bytes(study: Study) -> None:
-    case = next(case for case in phantom_cases(study) if case.lesions)
-    first, second = draw_case(case, study), draw_case(case, study)
-    assert picture(first).tobytes() == picture(second).tobytes()
-    assert first.lesions.array.tobytes() == second.lesions.array.tobytes()
-    assert json.dumps(first.truth) == json.dumps(second.truth)
-    assert picture(draw_case(case, study_of(9))).tobytes() != picture(first).tobytes()
-
-
 def test_a_channel_is_one_flat_colour(study: Study, drawings: list[tuple[PhantomCase, Frame]]) -> None:
-    images = draw(phantom_cases(study)[0], study).images(study)
+    images = draw_case(phantom_cases(study)[0], study).images(study)
     assert list(images) == list(COLOURS)
     for image in images.values():
         assert image.array.dtype == np.int16
@@ -91,7 +79,7 @@ def test_a_channel_is_one_flat_colour(study: Study, drawings: list[tuple[Phantom
 def test_another_channel_is_refused() -> None:
     study = study_of(channels=("red", "infrared"))
     with pytest.raises(HakkenError, match="study polyps: channel infrared is no colour; use red, green, blue"):
-        draw(phantom_cases(study)[0], study).images(study)
+        draw_case(phantom_cases(study)[0], study).images(study)
 
 
 def test_labels_match_the_truth(drawings: list[tuple[PhantomCase, Frame]]) -> None:
@@ -162,9 +150,3 @@ def test_the_camera_moves_smoothly() -> None:
     steps = [np.hypot(b.shift[0] - a.shift[0], b.shift[1] - a.shift[1]) for a, b in pairwise(cameras)]
     assert 0 < max(steps) < 30
     assert max(abs(b.degrees - a.degrees) for a, b in pairwise(cameras)) < 12
-
-
-def test_sequences_are_those_of_endoscopy_alone() -> None:
-    content = {"generator": "head_ct", "cases": {"train": 1, "validation": 1, "test": 1}, "frames": 4}
-    with pytest.raises(ValidationError, match="`frames`: only the generator `endoscopy` draws sequences"):
-        Phantom.model_validate(content)

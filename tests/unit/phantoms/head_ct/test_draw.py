@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -11,17 +10,16 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from hakken.cohort.phantom import PhantomCase, phantom_cases
-from hakken.cohort.phantom.draw import draw
+from hakken.imaging.masks import find_mask
 from hakken.phantoms.head_ct.draw import Tomogram, draw_case
 from hakken.phantoms.head_ct.pathologies import SHARES, kind_at
-from hakken.imaging.masks import find_mask
 from hakken.study import Study
 
 PHANTOM: dict[str, Any] = {
     "generator": "head_ct",
     "cases": {"train": 10, "validation": 12, "test": 38},
     "shape_mm": [90, 110, 80],
-    "spacing_mm": 2.0,
+    "spacing_mm": 2.5,
 }
 
 
@@ -49,23 +47,6 @@ def test_no_training_case_has_a_lesion_and_22_of_38_test_cases_have(study: Study
     assert abnormal == {"validation": 7, "test": 22}
 
 
-def test_the_same_seed_draws_the_same_bytes(study: Study) -> None:
-    case = next(case for case in phantom_cases(study) if case.lesions)
-    first, second = draw_case(case, study), draw_case(case, study)
-    assert first.image.array.tobytes() == second.image.array.tobytes()
-    assert first.lesions.array.tobytes() == second.lesions.array.tobytes()
-    assert json.dumps(first.truth) == json.dumps(second.truth)
-    other = draw_case(case, study.model_copy(update={"seed": 9}))
-    assert other.image.array.tobytes() != first.image.array.tobytes()
-
-
-def test_the_study_s_generator_draws_it(study: Study) -> None:
-    case = phantom_cases(study)[0]
-    drawn = draw(case, study)
-    assert list(drawn.images(study)) == ["CT"]
-    assert drawn.images(study)["CT"].array.tobytes() == draw_case(case, study).image.array.tobytes()
-
-
 def test_labels_match_the_truth(drawings: list[tuple[PhantomCase, Tomogram]]) -> None:
     for case, drawing in drawings:
         labels, truths = drawing.lesions, drawing.truth["lesions"]
@@ -75,11 +56,12 @@ def test_labels_match_the_truth(drawings: list[tuple[PhantomCase, Tomogram]]) ->
         for truth in truths:
             voxels = np.argwhere(labels.array == truth["lesion"])
             assert labels.to_world(voxels).mean(0) == pytest.approx(truth["centre"], abs=1e-3)
-            assert len(voxels) * labels.geometry.voxel_mm3 == pytest.approx(truth["volume_mm3"])
+            assert len(voxels) * labels.geometry.voxel_mm3 == pytest.approx(truth["volume_mm3"], abs=1e-3)
 
 
-def test_densities_are_hounsfield_units(drawings: list[tuple[PhantomCase, Tomogram]]) -> None:
+def test_densities_are_hounsfield_units(study: Study, drawings: list[tuple[PhantomCase, Tomogram]]) -> None:
     for _, drawing in drawings[:6]:
+        assert list(drawing.images(study)) == ["CT"]
         image = drawing.image.array
         assert image.dtype == np.int16
         assert image.min() >= -1024

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from hakken.phantoms.aneurysm.draw import Angiogram, draw_case
 from hakken.cohort.phantom import PhantomCase, phantom_cases
+from hakken.phantoms.aneurysm.draw import Angiogram, draw_case
 from hakken.study import Study
 
 KINDS = {"kissing vessel", "bright fat", "infundibulum", "vessel loop"}
@@ -24,16 +23,6 @@ def pick(study: Study, scanner: str, fewest: int = 1) -> PhantomCase:
 @pytest.fixture(scope="module", params=["A", "B", "C"])
 def angiogram(request: pytest.FixtureRequest, aneurysm_study: Study) -> Angiogram:
     return draw_case(replace(pick(aneurysm_study, request.param), lesions=3), aneurysm_study)
-
-
-def test_the_same_seed_draws_the_same_bytes(aneurysm_study: Study) -> None:
-    case = pick(aneurysm_study, "B")
-    first, second = draw_case(case, aneurysm_study), draw_case(case, aneurysm_study)
-    assert first.image.array.tobytes() == second.image.array.tobytes()
-    assert first.lesions.array.tobytes() == second.lesions.array.tobytes()
-    assert json.dumps(first.truth) == json.dumps(second.truth)
-    other = draw_case(case, aneurysm_study.model_copy(update={"seed": 6}))
-    assert other.image.array.tobytes() != first.image.array.tobytes()
 
 
 def test_labels_match_the_truth(angiogram: Angiogram) -> None:
@@ -51,20 +40,21 @@ def test_labels_match_the_truth(angiogram: Angiogram) -> None:
         assert np.linalg.norm(points - truth["centre"], axis=-1).max() < reach
 
 
-def test_the_geometry_is_the_scanners(aneurysm_study: Study) -> None:
-    found = {name: draw_case(pick(aneurysm_study, name), aneurysm_study).image for name in "ABC"}
-    assert [image.spacing for image in found.values()] == [(1, 1, 1), (1, 1, 1.2), (1, 1, 1.4)]
-    assert np.allclose(np.reshape(found["A"].direction, (3, 3)), np.eye(3))
-    assert np.allclose(np.reshape(found["C"].direction, (3, 3)), np.diag([-1, -1, 1]))
-    assert np.count_nonzero(np.abs(np.round(found["B"].direction, 3)) % 1) >= 4
-    for image in found.values():
-        size = np.array(image.array.shape[::-1]) * image.spacing
-        assert (size > np.array([88, 98, 68])).all()
+def test_the_geometry_is_the_scanner_s(angiogram: Angiogram) -> None:
+    image, scanner = angiogram.image, angiogram.truth["scanner"]
+    assert image.spacing == {"A": (1, 1, 1), "B": (1, 1, 1.2), "C": (1, 1, 1.4)}[scanner]
+    direction = np.reshape(image.direction, (3, 3))
+    if scanner == "B":
+        assert np.count_nonzero(np.abs(np.round(direction, 3)) % 1) >= 4
+    else:
+        assert np.allclose(direction, np.diag([1, 1, 1] if scanner == "A" else [-1, -1, 1]))
+    size = np.array(image.array.shape[::-1]) * image.spacing
+    assert (size > np.array([88, 98, 68])).all()
 
 
 def test_lesions_are_bright_and_so_is_much_else(aneurysm_study: Study) -> None:
     """Arteries fill far more of the bright voxels than aneurysms do: a threshold finds arteries."""
-    for case in [case for case in phantom_cases(aneurysm_study) if case.lesions][:5]:
+    for case in [case for case in phantom_cases(aneurysm_study) if case.lesions][:3]:
         found = draw_case(case, aneurysm_study)
         array, inside = found.image.array, found.lesions.array > 0
         tissue = np.median(array[array > np.quantile(array, 0.6)])
@@ -93,30 +83,32 @@ def test_a_case_without_lesions(aneurysm_study: Study) -> None:
     assert found.image.array.max() > 4 * np.median(found.image.array)
 
 
+def with_voxels(study: Study, spacing_mm: float) -> Study:
+    assert study.cohort.phantom is not None
+    phantom = study.cohort.phantom.model_copy(update={"spacing_mm": spacing_mm})
+    return study.model_copy(update={"cohort": study.cohort.model_copy(update={"phantom": phantom})})
+
+
 def test_both_visits_show_the_same_arteries(aneurysm_study: Study) -> None:
-    case = pick(aneurysm_study, "A")
-    visit = draw_case(replace(case, index=900), aneurysm_study).truth
-    stranger = draw_case(replace(case, index=901, patient="S0900"), aneurysm_study).truth
-    first = draw_case(case, aneurysm_study).truth
+    case, study = pick(aneurysm_study, "A"), with_voxels(aneurysm_study, 2.0)
+    visit = draw_case(replace(case, index=900), study).truth
+    stranger = draw_case(replace(case, index=901, patient="S0900"), study).truth
+    first = draw_case(case, study).truth
     assert visit["variants"] == first["variants"]
     assert stranger["variants"] != first["variants"]
 
 
 def test_the_anatomy_does_not_depend_on_the_voxel_size(aneurysm_study: Study) -> None:
     """Arteries drawn at 0.8 and 1.0 mm are the same, so that a small run shows what a large one will."""
-    cohort = aneurysm_study.cohort
-    assert cohort.phantom is not None
-    fine = cohort.phantom.model_copy(update={"spacing_mm": 0.8})
-    study = aneurysm_study.model_copy(update={"cohort": cohort.model_copy(update={"phantom": fine})})
     case = pick(aneurysm_study, "A")
-    found = [draw_case(case, one).truth["lesions"] for one in (aneurysm_study, study)]
-    assert found[0] == found[1]
+    fine, coarse = (draw_case(case, with_voxels(aneurysm_study, size)).truth["lesions"] for size in (0.8, 1.0))
+    assert fine == coarse
 
 
 def test_slabs_fall_from_entry_to_exit() -> None:
+    from hakken.core.volume import Geometry
     from hakken.phantoms.aneurysm.draw import SCANNERS, _expose
     from hakken.phantoms.aneurysm.tubes import Lumen
-    from hakken.core.volume import Geometry
 
     geometry = Geometry((100, 8, 8), (1, 1, 1))
     ones = np.ones(geometry.shape_zyx, np.float32)

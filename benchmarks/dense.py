@@ -22,7 +22,7 @@ import torch
 
 from hakken.inference.dense import ScoreMap, score_map
 from hakken.networks.patch_cnn import PatchClassifier
-from hakken.study import Hyperparameters
+from hakken.networks.structure import Structure
 from hakken.training.device import choose_device
 
 BATCH = 64
@@ -42,8 +42,8 @@ class Row:
 
 def network_of(poolings: int, device: torch.device) -> PatchClassifier:
     torch.manual_seed(0)
-    parameters = Hyperparameters(patch_size=20, convolutions=3, poolings=poolings, base_features=8)
-    return PatchClassifier(2, parameters=parameters).to(device).eval()
+    structure = Structure(patch_size=20, convolutions=3, poolings=poolings, base_features=8)
+    return PatchClassifier(2, structure=structure).to(device).eval()
 
 
 def cut(network: PatchClassifier, image: torch.Tensor, points: ScoreMap, chosen: np.ndarray) -> torch.Tensor:

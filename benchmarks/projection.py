@@ -23,9 +23,9 @@ import numpy as np
 import torch
 
 from hakken.inference.dense import MIB, ScoreMap
-from hakken.methods.projection_classifier.score_map import Cubes, projected, projection_score_map
 from hakken.methods.projection_classifier.network import ProjectionClassifier, project
-from hakken.study import Hyperparameters
+from hakken.methods.projection_classifier.score_map import Cubes, projected, projection_score_map
+from hakken.networks.structure import Structure
 from hakken.training.device import choose_device
 
 BATCH = 64
@@ -51,7 +51,7 @@ class Row:
 
 def network_of(edge: int, device: torch.device) -> ProjectionClassifier:
     torch.manual_seed(0)
-    return ProjectionClassifier(1, Hyperparameters(patch_size=edge)).to(device).eval()
+    return ProjectionClassifier(1, Structure(patch_size=edge)).to(device).eval()
 
 
 def naive(image: torch.Tensor, edge: int, voxels: np.ndarray) -> Iterator[torch.Tensor]:

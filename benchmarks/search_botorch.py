@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hakken.core.seeds import derive_seed
 from hakken.search import Space, Trial, cube
 from hakken.search.cube import Floats, Points
 from hakken.search.samplers import random_point, sobol_point
 from hakken.search.trial import Value
-from hakken.core.seeds import derive_seed
 
 STARTUP = 10
 RESTARTS, RAW_SAMPLES = 10, 256

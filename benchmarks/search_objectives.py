@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from search_spaces import DEV9, DEV17, FCNET, FCNET_COUNTS, MLP, MLP_COUNTS, TRAINING9, TRAINING17
 
+from hakken.core.seeds import derive_seed
 from hakken.search import Space, cube
 from hakken.search.trial import Value
-from hakken.core.seeds import derive_seed
 
 Floats = NDArray[np.float64]
 MOST = 1024  # trials that a problem has durations and noise for

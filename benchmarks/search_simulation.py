@@ -16,9 +16,9 @@ import numpy as np
 from search_objectives import OBJECTIVES, Problem
 from search_peers import PEERS
 
+from hakken.core.seeds import derive_seed
 from hakken.search import Trial, cube
 from hakken.search.trial import Value
-from hakken.core.seeds import derive_seed
 
 
 @dataclass(frozen=True)

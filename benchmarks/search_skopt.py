@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from hakken.core.seeds import derive_seed
 from hakken.search import Dimension, Space, Trial, cube
 from hakken.search.trial import Value
-from hakken.core.seeds import derive_seed
 
 STARTUP = 3
 

@@ -17,6 +17,11 @@ settings.load_profile("repeatable")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Examples in docstrings are run for the package alone; of the tests, only files of tests are collected."""
+    return True if collection_path.suffix == ".py" and not collection_path.name.startswith("test_") else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test sees what its user has configured: the layout of this host, profiles of the workflow engine."""

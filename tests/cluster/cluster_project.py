@@ -13,7 +13,7 @@ SLOTS = 4
 STEPS = 40
 RESULTS = Path("results/cluster/tiny")
 SWEEP = RESULTS / "sweeps/search"
-# Stands before the rule's own script, in the test's copy of it. A step takes as long as one of a large network, without
+# Stands before the one script of all rules, in a copy of it for trainings. A step takes as long as one of a large network, without
 # its work; the result is the same, as nothing in a training depends on the clock.
 SLOW = """\
 import time
@@ -45,6 +45,7 @@ def cluster_project(folder: Path, prelude: str = "", **search: Any) -> Project:
 
 
 def put_before_trial(project: Project, prelude: str) -> None:
-    """Let the project's copy of the script of the rule `trial` begin with ``prelude``."""
-    script = project.path("workflow/scripts/trial.py")
-    script.write_text(prelude + script.read_text())
+    """Let the project's jobs of the rule `trial` run a script of their own, which begins with ``prelude``."""
+    scripts, rules = project.path("workflow/scripts"), project.path("workflow/rules/trials.smk")
+    (scripts / "trial.py").write_text(prelude + (scripts / "stage.py").read_text())
+    rules.write_text(rules.read_text().replace("scripts/stage.py", "scripts/trial.py", 1))  # `trial` is the first rule

@@ -59,7 +59,7 @@ def test_it_comes_to_its_report(finished: Finished) -> None:
 
 
 def test_gpu_rules_hold_a_gpu_each_and_no_other_job_does(finished: Finished) -> None:
-    assert {job.rule for job in finished.jobs} >= {"phantom", "prepare", "evaluate", "report", *GPU_RULES}
+    assert {job.rule for job in finished.jobs} >= {"phantom", "prepare", "measure", "report", *GPU_RULES}
     assert {job.rule: job.gpus for job in finished.jobs if job.gpus} == dict.fromkeys(GPU_RULES, 1)
     assert {job.rule for job in finished.jobs if not job.gpus}.isdisjoint(GPU_RULES)
     named = {job.number: job for job in finished.jobs}

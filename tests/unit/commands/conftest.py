@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hakken.imaging.files import write_volume
 from hakken.core.volume import Volume
+from hakken.imaging.files import write_volume
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADING = "case_id,patient,split,T1,T2,lesion_mask"

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from hakken.cli import main
-from hakken.imaging.files import write_volume
 from hakken.core.volume import Volume
+from hakken.imaging.files import write_volume
 
 Table = Callable[..., Path]
 

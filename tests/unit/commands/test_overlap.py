@@ -13,9 +13,9 @@ import pytest
 
 from hakken.cli import main
 from hakken.commands.overlap import differences
+from hakken.core.volume import Geometry, Volume
 from hakken.evaluation.bootstrap import draw
 from hakken.imaging.files import write_picture, write_volume
-from hakken.core.volume import Geometry, Volume
 
 SPACING = (1.0, 1.0, 3.0)
 HEADING = "case_id,truth,prediction"

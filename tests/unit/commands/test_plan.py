@@ -1,18 +1,44 @@
-"""The plan of a study, with and without earlier timings."""
+"""The plan of a study, with and without earlier timings; what the workflow engine would say is said here in its place."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hakken.cli import main
-from hakken.commands.configured import check_config, named_studies
+from hakken.cluster import requests
+from hakken.cluster.requests import Request
+from hakken.commands.plan import describe_search
 from hakken.core.errors import HakkenError
 
+from ..miniature import study
+
 ROW = re.compile(r"^(\S+) +(\d+) +(\S+) +(\S+)$", re.MULTILINE)
+CHECK = Request("check", 1, None, 2000, 0, 1)
+ONE = Request("trial", 2, None, 4000, 1, 1)
+FOUR = Request("trial", 2, None, 4000, 4, 1)
+REPORT = Request("report", 1, None, 1000, 0, 1)
+SITE = """\
+default-resources: {cpu_queue: short, gpu_queue: share, tokens_per_gpu_hour: 3, tokens_per_node_hour: 1}
+cluster-generic-submit-cmd: submit {rule}
+"""
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str, str]]:
+    """What was asked of the workflow engine, whose answer is always the same: 12 trainings and one on four GPUs."""
+    seen: list[tuple[str | None, str, str]] = []
+
+    def ask(profile: str | None, name: str, scale: str) -> dict[Request, int]:
+        seen.append((profile, name, scale))
+        return {CHECK: 5, ONE: 12, FOUR: 1, REPORT: 1}
+
+    monkeypatch.setattr(requests, "ask", ask)
+    return seen
 
 
 def plan(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[dict[str, tuple[str, ...]], str]:
@@ -22,7 +48,7 @@ def plan(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[dict[str, t
 
 
 def earlier(project: Path, scale: str) -> None:
-    """An earlier run of two trials: 3600 CPU-seconds and 1800 GPU-seconds each."""
+    """An earlier run of two trials: 3600 CPU-seconds and 1800 GPU-seconds each, 1800 and 2700 seconds."""
     folder = project / "results" / "brain_metastasis" / scale
     for number in range(2):
         cost = folder / "logs" / "trial" / f"search-{number:04d}.cost.json"
@@ -30,39 +56,79 @@ def earlier(project: Path, scale: str) -> None:
         cost.write_text(json.dumps({"seconds": 1800, "cpu_seconds": 3600, "peak_mb": 100}))
         trial = folder / "sweeps" / "search" / "trials" / f"{number:04d}.json"
         trial.parent.mkdir(parents=True, exist_ok=True)
-        trial.write_text(json.dumps({"gpu_seconds": 1800}))
+        trial.write_text(json.dumps({"gpu_seconds": 1800, "seconds": 1800 + 900 * number}))
 
 
-def test_before_any_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_before_any_run(project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     rows, shown = plan(capsys)
+    assert asked == [(None, "brain_metastasis", "tiny")]
     assert shown.startswith("brain_metastasis at scale tiny: ")
-    assert rows["trial"] == ["13", "?", "?"]
-    assert rows["all"][1:] == ["?", "?"]
-    assert int(rows["all"][0]) == sum(int(cells[0]) for stage, cells in rows.items() if stage != "all")
+    assert rows == {
+        "check": ["5", "?", "0.000"],
+        "trial": ["13", "?", "?"],
+        "report": ["1", "?", "0.000"],
+        "all": ["19", "?", "?"],
+    }
     assert shown.endswith("no earlier run here to take timings from; run a study at scale `tiny` first\n")
 
 
-def test_the_published_size(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows, shown = plan(capsys, "--study", "brain_metastasis", "--scale", "paper")
+def test_the_published_size(project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    _, shown = plan(capsys, "--study", "brain_metastasis", "--scale", "paper")
+    assert asked == [(None, "brain_metastasis", "paper")]
     assert shown.startswith("brain_metastasis at scale paper: 348 cases\nsearch: 50 trials, 8 trainings at once, ")
-    assert rows["trial"][0] == "51"
-    assert rows["register"][0] == str(27 + 9 + 9)
 
 
-def test_with_timings_of_the_same_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_timings_of_the_same_run(project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     earlier(project, "tiny")
     rows, shown = plan(capsys)
     assert rows["trial"] == ["13", "13.000", "6.500"]
-    assert rows["check"][1:] == ["?", "?"]
-    assert rows["all"][1:] == ["13.000", "6.500"]
+    assert rows["check"][1:] == ["?", "0.000"]
+    assert rows["all"][1:] == [">13.000", "6.500"]  # what the others take is not known
     assert shown.endswith("timings of results/brain_metastasis/tiny\n")
 
 
-def test_with_timings_of_another_scale(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_timings_of_another_scale(project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     earlier(project, "tiny")
     rows, shown = plan(capsys, "--scale", "paper")
-    assert rows["trial"] == ["51", "51.000", "25.500"]
+    assert rows["trial"] == ["13", "13.000", "6.500"]
     assert "timings of results/brain_metastasis/tiny, another study or scale: an order of magnitude at best" in shown
+
+
+def test_with_a_profile_by_queue(project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    earlier(project, "tiny")
+    profile = project / "profiles" / "site" / "profile.yaml"
+    profile.parent.mkdir(parents=True)
+    profile.write_text(SITE)
+    _, shown = plan(capsys, "--profile", "profiles/site")
+    assert asked == [("profiles/site", "brain_metastasis", "tiny")]
+    lines = [line.split() for line in shown.splitlines()[3:]]
+    head = next(number for number, line in enumerate(lines) if line[:2] == ["stage", "queue"])
+    assert lines[head - 1] == ["with", profile.relative_to(project).as_posix()]
+    assert lines[head] == ["stage", "queue", "jobs", "GPUs", "minutes", "CPU-hours", "GPU-hours", "tokens"]
+    assert lines[head + 1 : head + 6] == [
+        ["check", "short", "5", "0", "-", "?", "0.000", "?"],
+        ["trial", "share", "12", "1", "-", "12.000", "6.000", "18.0"],
+        ["trial", "share", "1", "4", "-", "1.000", "0.500", "1.5"],
+        ["report", "short", "1", "0", "-", "?", "0.000", "?"],
+        ["all", "19", ">13.000", "6.500", ">19.5"],
+    ]
+    assert shown.splitlines()[-2:] == [
+        "a training has no limit of time",
+        "timings of results/brain_metastasis/tiny",
+    ]
+
+
+def test_a_dry_run_that_fails(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(*_: Any) -> dict[Request, int]:
+        raise HakkenError("the dry run of brain_metastasis at scale tiny fails; it said:\nno")
+
+    monkeypatch.setattr(requests, "ask", ask)
+    assert main(["plan"]) == 2
+    assert capsys.readouterr().err == (
+        "hakken plan: the dry run of brain_metastasis at scale tiny fails; it said:\nno\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,27 +153,63 @@ def test_outside_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     )
 
 
-@pytest.mark.parametrize("text", ["cases_per_job: 8\n", "studies: brain_metastasis\ncases_per_job: 8\n"])
-def test_a_configuration_without_studies(text: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("cases_per_job: 8\n", "`studies` must name at least one study and its scale, as `name: scale`"),
+        (
+            "studies: {brain_metastasis: tiny}\ncases_per_job: 0\n",
+            "`cases_per_job` must be a number of cases, 1 or more",
+        ),
+    ],
+)
+def test_a_configuration_that_cannot_be(
+    text: str, reason: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (project / "config/config.yaml").write_text(text)
     assert main(["plan"]) == 2
-    assert capsys.readouterr().err == (
-        "hakken plan: config/config.yaml: `studies` must name at least one study and its scale, as `name: scale`\n"
+    assert capsys.readouterr().err == f"hakken plan: config/config.yaml: {reason}\n"
+
+
+def searched(**search: Any) -> list[str]:
+    return list(describe_search(study(search={"trials": 4} | search)))
+
+
+def test_how_the_search_goes() -> None:
+    assert searched() == [
+        "search: 4 trials, 8 trainings at once, proposed by `bayesian`",
+        "  begins with the study's own parameters; stops after 10 failures in a row",
+    ]
+    assert searched(default_first=False, sampler="sobol", stopping="median", stop_after_failures=3) == [
+        "search: 4 trials, 8 trainings at once, proposed by `sobol`",
+        "  stops after 3 failures in a row, ends trainings below the median of the others",
+    ]
+
+
+def test_what_the_search_starts_from_and_what_is_not_counted() -> None:
+    assert searched(warm_start={"study": "small", "scale": "tiny", "top": 5}, comparison={"repeats": 2})[1:] == [
+        "  begins with the study's own parameters and the 5 best of small at scale tiny; "
+        "stops after 10 failures in a row",
+        "target `comparison`, not counted here: 500 trials in 10 sweeps",
+    ]
+    assert (
+        "all trials, as a prior, of small at scale paper" in searched(warm_start={"study": "small", "mode": "prior"})[1]
     )
 
 
-@pytest.mark.parametrize("value", ["", "0", "eight", "true"])
-def test_a_configuration_without_cases_per_job(value: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (project / "config/config.yaml").write_text(f"studies: {{brain_metastasis: tiny}}\ncases_per_job: {value}\n")
-    assert main(["plan"]) == 2
-    assert capsys.readouterr().err == (
-        "hakken plan: config/config.yaml: `cases_per_job` must be a number of cases, 1 or more\n"
-    )
+def test_own_parameters_outside_the_space_do_not_begin_the_search() -> None:
+    space = {"learning_rate": {"type": "real", "low": 0.5, "high": 0.9}}
+    assert searched(space=space)[1] == "  stops after 10 failures in a row"
 
 
-def test_a_study_whose_scale_is_null_is_left_out() -> None:
-    content = {"studies": {"one": "tiny", "two": None}, "cases_per_job": 8}
-    check_config(content)
-    assert named_studies(content) == {"one": "tiny"}
-    with pytest.raises(HakkenError, match="must name at least one study"):
-        check_config(content | {"studies": {"two": None}})
+def test_folds_and_variants_are_told() -> None:
+    sets = {"sizes": {"vary": {"parameters.base_features": [2, 4], "training.steps": [3, 6, 9]}, "repeats": 2}}
+    chosen = study(variants=sets, evaluation={"design": "cross_validation", "folds": 3})
+    assert list(describe_search(chosen))[2:] == [
+        "cross-validation: all of it in each of 3 folds",
+        "variants: 36 trainings in 1 sets",
+    ]
+
+
+def test_a_study_without_search_has_none_to_describe() -> None:
+    assert list(describe_search(study(search={"space": {}}))) == []

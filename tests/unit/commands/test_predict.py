@@ -18,14 +18,14 @@ from hakken.commands import predict as command
 from hakken.commands.predict import channel_images, frozen_point
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file
+from hakken.core.volume import Volume
 from hakken.imaging.files import write_volume
-from hakken.runs.model_file import save_model
 from hakken.networks.patch_cnn import PatchClassifier
+from hakken.runs.model_file import save_model
 from hakken.stages.predict import predict
 from hakken.stages.prepare import prepare
 from hakken.stages.register import register
 from hakken.study import Study
-from hakken.core.volume import Volume
 
 OBLIQUE = (0.96, -0.28, 0.0, 0.28, 0.96, 0.0, 0.0, 0.0, 1.0)
 CONTENT: dict[str, Any] = {

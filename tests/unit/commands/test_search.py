@@ -16,9 +16,9 @@ import pytest
 
 from hakken.cli import main
 from hakken.commands import search
+from hakken.runs.ask import propose_trial
 from hakken.search.ledger import Ledger, Planned
 from hakken.search.settings import Settings
-from hakken.runs.ask import propose_trial
 
 SWEEP = "results/brain/tiny/sweeps/search"
 SPACE = {

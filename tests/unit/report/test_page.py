@@ -16,7 +16,7 @@ from hakken.report.result import gather
 from hakken.report.tokens import Rates
 from hakken.study import Study
 
-from .conftest import BEST, candidates, write_cost, write_measured, write_record
+from .finished import BEST, candidates, write_cost, write_measured, write_record
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 PNG = b"\x89PNG of "

@@ -13,7 +13,7 @@ from hakken.outcomes import Measured, Row
 from hakken.report.result import counted, gather, head_of, measured_rows, measured_table, plain, with_interval
 from hakken.study import Study
 
-from .conftest import BEST, candidates, write_measured, write_record
+from .finished import BEST, candidates, write_measured, write_record
 
 SHOWN = (("validation", "selected"), ("test", "selected"), ("test", "default"), ("test", "brightest_components"))
 

@@ -12,7 +12,7 @@ from hakken.report.seal import append_opening
 from hakken.report.summary import summarise
 from hakken.study import Study
 
-from .conftest import BEST, candidates, write_measured, write_record
+from .finished import BEST, candidates, write_measured, write_record
 
 
 def test_the_whole_summary(study: Study, results: Path) -> None:

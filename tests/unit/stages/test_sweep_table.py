@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hakken.stages.sweep_table import sweep_table
 from hakken.runs.warm_start import SourceTrial, read_source
+from hakken.stages.sweep_table import sweep_table
 
 
 def test_the_table_holds_every_trial_and_a_warm_start_reads_it(tmp_path: Path) -> None:

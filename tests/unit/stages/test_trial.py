@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -22,7 +21,7 @@ from hakken.evaluation.froc import objective
 from hakken.methods.patch_classifier import learn
 from hakken.outcomes import candidates
 from hakken.outcomes.candidates import lesions_of
-from hakken.runs import fit, launch
+from hakken.runs import fit
 from hakken.runs.cases import read_cases
 from hakken.runs.guard import SCIENCE
 from hakken.runs.model_file import load_model

@@ -11,9 +11,6 @@ from hakken.core.errors import HakkenError
 if TYPE_CHECKING:
     from hakken.study import Study
 
-CONFIG = Path("config/config.yaml")
-STUDIES = Path("config/studies")
-
 
 def add_study_options(parser: argparse.ArgumentParser) -> None:
     """Add `--study` and `--scale`."""
@@ -23,11 +20,11 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
 
 def read_config() -> dict[str, Any]:
     """Return config/config.yaml; raises HakkenError where the working folder is not the project's."""
-    if not CONFIG.is_file():
-        raise HakkenError(f"{CONFIG}: no such file; run this command in the project's folder")
-    from hakken.runs.configured import check_config
+    from hakken.runs.configured import CONFIG, check_config
     from hakken.study.reading import read_mapping
 
+    if not CONFIG.is_file():
+        raise HakkenError(f"{CONFIG}: no such file; run this command in the project's folder")
     content = read_mapping(CONFIG)
     check_config(content)
     return content
@@ -35,6 +32,8 @@ def read_config() -> dict[str, Any]:
 
 def study_path(name: str) -> Path:
     """Return the file of a study; raises HakkenError where the working folder is not the project's."""
+    from hakken.runs.configured import STUDIES
+
     if not STUDIES.is_dir():
         raise HakkenError(f"{STUDIES}: no such folder; run this command in the project's folder")
     return STUDIES / f"{name}.yaml"
@@ -42,7 +41,7 @@ def study_path(name: str) -> Path:
 
 def chosen_studies(options: argparse.Namespace) -> list[Study]:
     """Return the studies that the options name; raises HakkenError for an unknown study or scale."""
-    from hakken.runs.configured import named_studies
+    from hakken.runs.configured import STUDIES, named_studies
     from hakken.study.reading import load_study
 
     configured = named_studies(read_config())

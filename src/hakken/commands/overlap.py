@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +13,7 @@ from hakken.commands.parser import add_command
 from hakken.commands.scored import add_bootstrap_options, patients_of, record, require_format, resampled_enough, say
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.files import write_json, write_text
+from hakken.core.files import write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +96,7 @@ def add(commands: Subparsers) -> None:
     )
     add_bootstrap_options(parser)
     parser.add_argument("--output", type=Path, metavar="JSON", help="file for every case and the summary")
-    parser.add_argument("--table", type=Path, metavar="CSV", help="file for a row per case and structure")
+    parser.add_argument("--table", type=Path, metavar="CSV", help="a row per case and structure; LaTeX for .tex")
     parser.add_argument(
         "--figure", type=Path, metavar="PDF", help="Bland-Altman plot of the volumes and Dice; pdf, svg or png"
     )
@@ -117,7 +115,7 @@ def run(options: argparse.Namespace) -> None:
     if options.output is not None:
         write_json(options.output, result)
     if options.table is not None:
-        write_text(options.table, _table(rows))
+        _write_table(rows, options.table)
     if options.figure is not None:
         _draw(rows, options.figure)
     say(_shown(result, options.pairs), (options.output, options.table, options.figure))
@@ -334,18 +332,16 @@ def _interval(entry: Mapping[str, float | None]) -> str:
     return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"
 
 
-def _table(rows: Sequence[Row]) -> str:
-    """Return the CSV text of a row per case and label; an empty cell is a value that is not defined."""
+def _write_table(rows: Sequence[Row], path: Path) -> None:
+    """Write a row for each case and label; an empty cell is a value that is not defined."""
+    from hakken.core.tables import write_table
+
     records = []
     for row in rows:
         values = row.overlap.as_dict()
         reasons = "; ".join(dict.fromkeys(values.pop("reasons").values()))
         records.append({"case_id": row.case_id, "patient": row.patient, "label": row.label, **values, "why": reasons})
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return stream.getvalue()
+    write_table(path, list(records[0]), [list(record.values()) for record in records])
 
 
 def _draw(rows: Sequence[Row], path: Path) -> None:

@@ -67,7 +67,8 @@ def describe_search(study: Study) -> Iterator[str]:
     if study.crossed:
         yield f"cross-validation: all of it in each of {study.evaluation.folds} folds"
     if variants := variant_runs(study):
-        yield f"variants: {len(variants)} trainings in {len(study.variants)} sets"
+        sets = len(study.variants)
+        yield f"variants: {len(variants)} trainings in {sets} {'set' if sets == 1 else 'sets'}"
     if runs := comparison_runs(study):
         total = sum(run.trials for run in runs)
         yield f"target `comparison`, not counted here: {total} trials in {len(runs)} sweeps"

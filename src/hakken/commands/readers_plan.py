@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import datetime
-import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,7 @@ from hakken.core.names import nearest
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
-    from hakken.core.tables import Table
+    from hakken.core.tables import Cell, Table
     from hakken.evaluation.readers.allocation import Allocation
 
 LISTS = "lists"
@@ -122,8 +120,8 @@ def run_plan(options: argparse.Namespace) -> None:
 
 def run_collect(options: argparse.Namespace) -> None:
     """Write the ratings table."""
-    from hakken.core.files import read_json, write_text
-    from hakken.core.tables import FIRST_ROW, read_table
+    from hakken.core.files import read_json
+    from hakken.core.tables import FIRST_ROW, read_table, write_table
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, ROC_COLUMNS
 
     plan = read_json(options.folder / PLAN)
@@ -159,7 +157,7 @@ def run_collect(options: argparse.Namespace) -> None:
                 f"add it{hint}"
             )
     heading = (*(ROC_COLUMNS if design == "roc" else FROC_COLUMNS), *(["patient"] if with_patient else []))
-    write_text(options.output, _csv(heading, rows))
+    write_table(options.output, heading, rows)
     print(f"{len(rows)} rows of {len(key)} readings written to {options.output}")
 
 
@@ -201,30 +199,33 @@ def _tables(
     dealt: Allocation, cases: Table, readers: Sequence[str], modalities: Sequence[str], design: str
 ) -> dict[str, str]:
     """Return the content of every CSV file by its path in the folder."""
+    from hakken.core.tables import table_text
+
     answer = ANSWERS[design]
-    blank = [""] * len(answer)
+    blank: list[Cell] = [""] * len(answer)
     tables = {}
     for number, reader in enumerate(readers):
         for session, date in enumerate(dealt.dates, start=1):
             own = [entry for entry in dealt.readings if (entry.reader, entry.session) == (number, session)]
-            tables[f"{LISTS}/{reader}_session-{session}.csv"] = _csv(
+            tables[f"{LISTS}/{reader}_session-{session}.csv"] = table_text(
                 (*LIST_COLUMNS, *(answer if design == "roc" else ())),
                 (
-                    [date.isoformat(), entry.position, entry.code, modalities[entry.modality]]
-                    + (blank if design == "roc" else [])
-                    for entry in own
+                    [date.isoformat(), e.position, e.code, modalities[e.modality], *(blank if design == "roc" else ())]
+                    for e in own
                 ),
             )
-    tables[TEMPLATE] = _csv(
+    tables[TEMPLATE] = table_text(
         (*TEMPLATE_COLUMNS, *answer),
         ([e.session, readers[e.reader], e.code, modalities[e.modality], *blank] for e in dealt.readings),
     )
     known = [column for column in ("stratum", "diseased", "patient") if column in cases]
-    tables[KEY] = _csv(
+    tables[KEY] = table_text(
         (*KEY_COLUMNS, *known),
         (
-            [e.session, readers[e.reader], e.position, e.code, modalities[e.modality], cases.cells["case_id"][e.case]]
-            + [cases.cells[column][e.case] for column in known]
+            [
+                *(e.session, readers[e.reader], e.position, e.code, modalities[e.modality]),
+                *(cases.cells[column][e.case] for column in ("case_id", *known)),
+            ]
             for e in dealt.readings
         ),
     )
@@ -315,11 +316,3 @@ def _truth(options: argparse.Namespace, key: Table) -> dict[str, str]:
         if case not in truth:
             raise HakkenError(f"{table.path}: case `{case}` of {key.path} is missing; add its row")
     return truth
-
-
-def _csv(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heading)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hakken.commands.configured import STUDIES, first_scale
+from hakken.commands.configured import first_scale
 from hakken.commands.parser import EXAMPLE, add_command
 from hakken.core.files import write_text
 
@@ -58,6 +58,7 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write study.schema.json, study.md and commands.md, and in a checkout the table of its systems."""
+    from hakken.runs.configured import STUDIES
     from hakken.study.reference import study_reference, study_schema
 
     pages = {
@@ -87,6 +88,7 @@ def write_systems(checkout: Path) -> None:
 
 def systems_table(checkout: Path, folder: str) -> str:
     """Return the systems of a checkout as a Markdown table; links to their pages begin with ``folder``."""
+    from hakken.runs.configured import STUDIES
     from hakken.study.reading import load_study
 
     rows = [HEADS, ("---",) * len(HEADS)]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from hakken.commands.parser import add_command
 from hakken.core.errors import HakkenError
-from hakken.core.files import write_text
 from hakken.core.names import nearest
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def add(commands: Subparsers) -> None:
     export = _add_action(
         actions, "export", "write one table of a sweep, a row for each trial", run_export, " --output trials.csv"
     )
-    export.add_argument("--output", type=Path, metavar="CSV", help="table to write (default: print it)")
+    export.add_argument("--output", type=Path, metavar="CSV", help="table to write; LaTeX for .tex (default: print it)")
 
 
 def run_status(options: argparse.Namespace) -> None:
@@ -97,6 +96,7 @@ def run_replay(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> None:
     """Write the table of a sweep to a file, or print it."""
+    from hakken.core.tables import table_text, write_table
     from hakken.search.table import sweep_table
 
     book = find_ledgers(options.sweep)[0]
@@ -105,11 +105,11 @@ def run_export(options: argparse.Namespace) -> None:
     records = [_record(entry, entry.number in silent, len(book.later_results(entry.number))) for entry in entries]
     names = dict.fromkeys(settings.space if settings else ())
     names |= dict.fromkeys(name for record in records for name in record["parameters"])
-    text = sweep_table(records, list(names))
+    columns, rows = sweep_table(records, list(names))
     if options.output is None:
-        print(text, end="")
+        print(table_text(columns, rows), end="")
     else:
-        write_text(options.output, text)
+        write_table(options.output, columns, rows)
         print(f"{len(records)} trials written to {options.output}")
 
 

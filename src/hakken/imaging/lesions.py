@@ -5,7 +5,6 @@ Diameters are those of the sphere of equal volume: (6 V / pi)^(1/3). Pieces of a
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.core.errors import HakkenError
+from hakken.core.tables import Table, read_table
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.prepared import Lesion
 
@@ -75,22 +74,20 @@ def read_lesion_table(path: Path) -> tuple[Lesion, ...]:
 
     Raises HakkenError naming the row of whatever is missing, no number, not positive or there twice.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise HakkenError(f"{path}: column {', '.join(missing)} is missing; needed are {', '.join(COLUMNS)}")
-            lesions = [_from_row(row, f"{path}, row {reader.line_num}") for row in reader]
-    except FileNotFoundError:
-        raise HakkenError(f"{path}: no such file; correct the path in the case table") from None
-    except UnicodeDecodeError:
-        raise HakkenError(f"{path}: not a text file in UTF-8; save it as CSV in UTF-8") from None
-    numbers = [lesion.lesion for lesion in lesions]
-    twice = {number for number in numbers if numbers.count(number) > 1}
-    if twice:
-        raise HakkenError(f"{path}: lesion {min(twice)} stands there twice; number the lesions 1, 2, 3 ...")
-    return tuple(lesions)
+    table = read_table(path, COLUMNS, ("class",))
+    x, y, z, diameters = (table.numbers(name) for name in COLUMNS[1:])
+    classes = table.cells.get("class", [""] * len(table))
+    found: dict[int, Lesion] = {}
+    for entry, number in enumerate(_lesion_numbers(table)):
+        if diameters[entry] <= 0:
+            raise table.error(entry, "diameter_mm", f"{diameters[entry]:g} is no diameter; give mm above 0")
+        if number in found:
+            raise table.error(entry, "lesion", f"lesion {number} stands there twice; number the lesions 1, 2, 3 ...")
+        diameter = float(diameters[entry])
+        volume = math.pi / 6 * diameter**3
+        place = (float(x[entry]), float(y[entry]), float(z[entry]))
+        found[number] = Lesion(number, *place, diameter, volume, lesion_class=classes[entry] or None)
+    return tuple(found.values())
 
 
 def draw_spheres(lesions: Sequence[Lesion], geometry: Geometry) -> Labels:
@@ -120,31 +117,10 @@ def keep_each(labels: Labels, lesions: Sequence[Lesion], geometry: Geometry) -> 
     return labels
 
 
-def _from_row(row: dict[str, str], place: str) -> Lesion:
-    values = {name: _number(row.get(name), name, place) for name in COLUMNS}
-    if values["diameter_mm"] <= 0:
-        raise HakkenError(f"{place}, column diameter_mm: {values['diameter_mm']:g} is no diameter; give mm above 0")
-    number = int(values["lesion"])
-    if number < 1 or number != values["lesion"] or number > np.iinfo(np.int16).max:
-        raise HakkenError(
-            f"{place}, column lesion: {row['lesion']} is no lesion number; number the lesions 1, 2, 3 ..."
-        )
-    return Lesion(
-        lesion=number,
-        x=values["x"],
-        y=values["y"],
-        z=values["z"],
-        diameter_mm=values["diameter_mm"],
-        volume_mm3=math.pi / 6 * values["diameter_mm"] ** 3,
-        lesion_class=(row.get("class") or "").strip() or None,
-    )
-
-
-def _number(text: str | None, name: str, place: str) -> float:
-    try:
-        value = float(text or "")
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise HakkenError(f"{place}, column {name}: {text!r} is no number; give a number")
-    return value
+def _lesion_numbers(table: Table) -> list[int]:
+    numbers = table.numbers("lesion")
+    for entry, number in enumerate(numbers.tolist()):
+        if number < 1 or number != int(number) or number > np.iinfo(np.int16).max:
+            cell = table.cells["lesion"][entry]
+            raise table.error(entry, "lesion", f"`{cell}` is no lesion number; number the lesions 1, 2, 3 ...")
+    return [int(number) for number in numbers]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hakken.core.tables import table_text
+from hakken.core.tables import Cell
 
 COLUMNS = (
     "number",
@@ -24,18 +24,18 @@ COLUMNS = (
 )
 
 
-def sweep_table(records: Sequence[Mapping[str, Any]], parameters: Sequence[str]) -> str:
-    """Return the trials ``records`` as CSV, by number; the ``parameters`` name the columns after `COLUMNS`.
+def sweep_table(records: Sequence[Mapping[str, Any]], parameters: Sequence[str]) -> tuple[list[str], list[list[Cell]]]:
+    """Return the columns and the rows of the trials ``records``, by number; ``parameters`` come after `COLUMNS`.
 
     A record is what `trials/<trial>.json` holds; its `jobs`, `known` and `pending` become counts. Numbers keep every
     digit, booleans are `true` and `false`, a text stands on one line, and what is not known or inactive is empty.
     """
-    rows = []
+    rows: list[list[Cell]] = []
     for record in sorted(records, key=lambda record: record["number"]):
         values = record.get("parameters", {})
         cells = [record.get(column) for column in COLUMNS] + [values.get(name) for name in parameters]
         rows.append([_cell(cell) for cell in cells])
-    return table_text([*COLUMNS, *parameters], rows)
+    return [*COLUMNS, *parameters], rows
 
 
 def _cell(value: Any) -> str:

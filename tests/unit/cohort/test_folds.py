@@ -47,6 +47,4 @@ def test_the_seed_decides_who_is_where() -> None:
 def test_too_few_patients() -> None:
     with pytest.raises(HakkenError) as error:
         assign_folds({"a": ["x"], "b": ["y"]}, 5, 0)
-    assert str(error.value) == (
-        "2 patients cannot be spread over 5 folds; lower `folds` to 2 or add patients"
-    )
+    assert str(error.value) == ("2 patients cannot be spread over 5 folds; lower `folds` to 2 or add patients")

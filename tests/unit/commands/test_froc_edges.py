@@ -62,7 +62,7 @@ def measured(*options: str) -> dict[str, Any]:
         pytest.param(lambda text: text.replace("\n", "\r\n"), id="Windows line ends"),
         pytest.param(lambda text: text.replace("\n", "\r"), id="old line ends"),
         pytest.param(lambda text: text.removesuffix("\n"), id="no last line end"),
-        pytest.param(lambda text: text + "\n\n,,\n", id="empty rows at the end"),
+        pytest.param(lambda text: f"{text}\n\n{empty_row(text)}\n", id="empty rows at the end"),
         pytest.param(lambda text: text.replace(",", " , "), id="blanks around"),
         pytest.param(lambda text: text.replace("A,", '"A, left",'), id="quoted commas"),
         pytest.param(lambda text: text.replace("A,", '"A ""1""",'), id="quoted quotes"),
@@ -192,7 +192,7 @@ def test_an_empty_cell_and_the_word_for_it_are_two_strata() -> None:
         (["--by", "diameter:5,5"], "--by diameter:5,5: write the borders in mm, as diameter:5,10"),
         (["--figure", "froc.jpg"], "froc.jpg: figures are written as pdf, svg, png, not as `jpg`"),
         (["--output", "."], ".: is a folder; name a file"),
-        (["--cases", "."], ".: Is a directory; check the path"),
+        (["--cases", "."], ".: the table cannot be read (Is a directory); check the path"),
         (["--candidates", "candidate.csv"], "candidate.csv: no such file; did you mean `candidates.csv`?"),
     ],
 )

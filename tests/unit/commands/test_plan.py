@@ -1,4 +1,4 @@
-"""The plan of a study, with and without earlier timings; what the workflow engine would say is said here in its place."""
+"""The plan of a study, with and without earlier timings; the workflow engine is not asked."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from hakken.core.errors import HakkenError
 from ..miniature import study
 
 ROW = re.compile(r"^(\S+) +(\d+) +(\S+) +(\S+)$", re.MULTILINE)
-CHECK = Request("check", 1, None, 2000, 0, 1)
-ONE = Request("trial", 2, None, 4000, 1, 1)
-FOUR = Request("trial", 2, None, 4000, 4, 1)
-REPORT = Request("report", 1, None, 1000, 0, 1)
+QUEUES = (("cpu_queue", "short"), ("gpu_queue", "share"))
+CHECK = Request("check", 1, None, 2000, 0, 1, QUEUES)
+ONE = Request("trial", 2, None, 4000, 1, 1, QUEUES)
+FOUR = Request("trial", 2, None, 4000, 4, 1, QUEUES)
+REPORT = Request("report", 1, None, 1000, 0, 1, QUEUES)
 SITE = """\
-default-resources: {cpu_queue: short, gpu_queue: share, tokens_per_gpu_hour: 3, tokens_per_node_hour: 1}
+default-resources: {tokens_per_gpu_hour: 3, tokens_per_node_hour: 1}
 cluster-generic-submit-cmd: submit {rule}
 """
 
@@ -203,12 +204,15 @@ def test_own_parameters_outside_the_space_do_not_begin_the_search() -> None:
 
 
 def test_folds_and_variants_are_told() -> None:
-    sets = {"sizes": {"vary": {"parameters.base_features": [2, 4], "training.steps": [3, 6, 9]}, "repeats": 2}}
+    steps = {"key": "training.steps", "values": [3, 6, 9]}
+    sets = {"sizes": {"factors": {"width": {"key": "parameters.base_features", "values": [2, 4]}, "steps": steps}}}
     chosen = study(variants=sets, evaluation={"design": "cross_validation", "folds": 3})
     assert list(describe_search(chosen))[2:] == [
         "cross-validation: all of it in each of 3 folds",
-        "variants: 36 trainings in 1 sets",
+        "variants: 18 trainings in 1 set",
     ]
+    more = study(variants=sets | {"steps": {"factors": {"steps": steps}}})
+    assert list(describe_search(more))[-1] == "variants: 9 trainings in 2 sets"
 
 
 def test_a_study_without_search_has_none_to_describe() -> None:

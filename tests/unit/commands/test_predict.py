@@ -1,4 +1,4 @@
-"""Candidates of a new case: the same as the study's own, whatever kind of file its images are."""
+"""What a model says of a new case: the same as of the study's own, whatever kind of file its images are."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ import SimpleITK
 import torch
 
 from hakken.cli import main
-from hakken.commands import predict as command
-from hakken.commands.predict import channel_images, frozen_point
+from hakken.commands.predict import channel_images, frozen_points
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file
 from hakken.core.volume import Volume
-from hakken.imaging.files import write_volume
-from hakken.networks.patch_cnn import PatchClassifier
+from hakken.imaging.files import read_volume, write_volume
+from hakken.outcomes import candidates as outcome
+from hakken.runs.learner import learner_of
 from hakken.runs.model_file import save_model
 from hakken.stages.predict import predict
 from hakken.stages.prepare import prepare
 from hakken.stages.register import register
 from hakken.study import Study
+from hakken.study.reading import parse_study
+
+from ..stages import vectors
 
 OBLIQUE = (0.96, -0.28, 0.0, 0.28, 0.96, 0.0, 0.0, 0.0, 1.0)
 CONTENT: dict[str, Any] = {
     "name": "example",
-    "scale": "tiny",
     "data": "drawn by a test",
     "seed": 5,
+    "method": "patch_classifier",
     "cohort": {"table": "cases.csv"},
     "channels": {"T1POST": {"modality": "mr"}, "T1": {"modality": "mr"}},
     "reference": "T1POST",
@@ -43,15 +46,20 @@ CONTENT: dict[str, Any] = {
 }
 
 
+NORMAL = {"table": "cases.csv", "truth": "label"}
+
+
 def study_of(**sections: Any) -> Study:
-    return Study.model_validate(CONTENT | sections)
+    return parse_study(CONTENT | sections).model_copy(update={"scale": "tiny"})
 
 
-def write_model(path: Path, study: Study, dimensions: int = 3) -> Path:
+def write_model(path: Path, study: Study) -> Path:
     """An untrained network: what it finds is meaningless and always the same."""
     torch.manual_seed(3)
-    network = PatchClassifier(len(study.channels), dimensions, study.parameters)
-    save_model(path, network.state_dict(), study=study, parameters=study.parameters, dimensions=dimensions, metadata={})
+    learner: Any = learner_of(study)
+    model = learner.export(learner.networks())
+    weights = {name: network.state_dict() for name, network in model.networks.items()}
+    save_model(path, weights, model.values, study=study, metadata={})
     return path
 
 
@@ -88,8 +96,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 def freeze_beside(model: Path, threshold: float) -> None:
     point = {"threshold": threshold, "chosen_for": 8.4}
     entries = {
-        "default": {"sha256": "another", "operating_point": {"threshold": 0.9, "chosen_for": 1}},
-        "selected": {"sha256": sha256_file(model), "operating_point": point},
+        "default": {"sha256": "another", "points": {"candidates": {"threshold": 0.9, "chosen_for": 1}}},
+        "selected": {"sha256": sha256_file(model), "points": {"candidates": point}},
     }
     (model.parents[1] / "freeze.json").write_text(json.dumps({"models": entries}))
 
@@ -102,10 +110,10 @@ def test_the_candidates_are_those_of_the_study(
     given: dict[str, Any] = {"study": study_of(), "table": table, "cases": ["new"]}
     register(**given, output=tmp_path / "registered")
     prepare(**given, registered=tmp_path / "registered", output=tmp_path / "prepared")
-    predict(study=study_of(), model=model, prepared=[tmp_path / "prepared"], output=tmp_path / "study.csv")
+    predict(study=study_of(), models=[model], cases=[tmp_path / "prepared"], output=tmp_path / "study")
     output = tmp_path / "own.csv"
     assert main(["predict", "--model", str(model), *images, "--case-id", "new", "--output", str(output)]) == 0
-    expected, found = rows(tmp_path / "study.csv"), rows(output)
+    expected, found = rows(tmp_path / "study" / "candidates.csv"), rows(output)
     assert len(found) > 3
     for one, other in zip(expected, found, strict=True):
         assert {key: value for key, value in one.items() if key != "lesion"} == {
@@ -134,13 +142,13 @@ def test_what_is_printed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(command, "SHOWN", 3)
+    monkeypatch.setattr(outcome, "SHOWN", 3)
     output = tmp_path / "out.csv"
     main(["predict", "--model", str(model), *images, "--output", str(output), "--case-id", "case-7"])
     found, shown = rows(output), capsys.readouterr()
     lines = shown.out.splitlines()
     assert lines[0] == "model of study example at scale tiny, trained on: drawn by a test"
-    assert lines[1] == f"{output}: {len(found)} candidates of case-7; mm, LPS, scanner space of T1POST"
+    assert lines[1] == f"{output}: {len(found)} candidates of case-7; mm, LPS, scanner space of the reference channel"
     assert lines[2].split() == ["candidate", "x", "y", "z", "score", "volume_mm3"]
     first = found[0]
     numbers = [f"{float(first[key]):.1f}" for key in "xyz"]
@@ -168,9 +176,9 @@ def test_the_frozen_threshold_is_told(
 
 def test_another_model_beside_a_freeze_has_no_frozen_threshold(model: Path) -> None:
     freeze_beside(model, 0.5)
-    assert frozen_point(model) is not None
+    assert frozen_points(model) == {"candidates": {"threshold": 0.5, "chosen_for": 8.4}}
     model.write_bytes(model.read_bytes() + b" ")
-    assert frozen_point(model) is None
+    assert frozen_points(model) == {}
 
 
 def test_one_channel_needs_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,8 +193,8 @@ def test_one_channel_needs_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_picture_is_one_slice(tmp_path: Path) -> None:
-    study = study_of(channels={"T1POST": {"modality": "xray"}})
-    model = write_model(tmp_path / "model.pt", study, dimensions=2)
+    study = study_of(channels={"T1POST": {"modality": "xray"}}, patches={"axes": 2})
+    model = write_model(tmp_path / "model.pt", study)
     image = SimpleITK.GetImageFromArray(head().array[10].astype(np.uint8))
     image.SetSpacing((2.0, 2.0))
     SimpleITK.WriteImage(image, str(tmp_path / "image.png"))
@@ -194,6 +202,62 @@ def test_a_picture_is_one_slice(tmp_path: Path) -> None:
     arguments = ["predict", "--model", str(model), "--image", str(tmp_path / "image.png"), "--output", str(output)]
     assert main(arguments) == 0
     assert {row["z"] for row in rows(output)} == {"0.0"}
+
+
+def test_the_score_of_the_case_is_spoken(images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parameters = {"patch_size": 8, "poolings": 1, "convolutions": 2, "base_features": 4, "dense_units": 4}
+    study = study_of(method="autoencoder", parameters=parameters, inference={"stride_voxel": 4}, cohort=NORMAL)
+    model = write_model(tmp_path / "results" / "models" / "selected.pt", study)
+    output = tmp_path / "out.csv"
+    assert main(["predict", "--model", str(model), *images, "--output", str(output)]) == 0
+    score = f"score of the case {max(float(row['score']) for row in rows(output)):.4g}"
+    assert capsys.readouterr().out.splitlines()[-2] == score
+    points = {"case_scores": {"threshold": 2.0}}
+    freeze = {"models": {"selected": {"sha256": sha256_file(model), "points": points}}}
+    (model.parents[1] / "freeze.json").write_text(json.dumps(freeze))
+    main(["predict", "--model", str(model), *images, "--output", str(output)])
+    assert capsys.readouterr().out.splitlines()[-2] == f"{score}: abnormal by the frozen threshold 2"
+
+
+@pytest.fixture
+def segmenting(tmp_path: Path) -> Path:
+    """A model that gives masks."""
+    parameters = {"patch_size": 8, "poolings": 1, "convolutions": 1, "base_features": 4, "growth": 1, "dropout": 0}
+    return write_model(tmp_path / "unet.pt", study_of(method="unet", parameters=parameters, inference={}))
+
+
+def test_a_mask_is_written_as_an_image(
+    segmenting: Path, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "mask.nii.gz"
+    assert main(["predict", "--model", str(segmenting), *images, "--case-id", "new", "--output", str(output)]) == 0
+    mask = read_volume(output)
+    assert mask.geometry.matches(head().geometry)
+    assert set(np.unique(mask.array)) == {0, 1}
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line.startswith(f"{output}: mask of new by ")
+    assert line.endswith(f"{int(mask.array.sum())} voxels of {mask.array.size}; grid of the reference")
+
+
+def test_what_a_model_gives_says_how_the_file_ends(
+    model: Path, segmenting: Path, images: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path, output, ways in (
+        (model, "mask.nii.gz", "candidates into a file that ends in .csv"),
+        (segmenting, "candidates.csv", "masks into a file that ends in .nii.gz or .nii or .mha"),
+    ):
+        assert main(["predict", "--model", str(path), *images, "--output", output]) == 2
+        assert capsys.readouterr().err == f"hakken predict: --output {output}: this model gives {ways}\n"
+
+
+def test_what_knows_no_images_says_nothing_of_one(
+    images: list[str], toys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = vectors.model(tmp_path / "model.pt")
+    assert main(["predict", "--model", str(path), *images]) == 2
+    assert capsys.readouterr().err == (
+        "hakken predict: --output candidates.csv: this model gives nothing for a single case\n"
+    )
 
 
 @pytest.mark.parametrize(

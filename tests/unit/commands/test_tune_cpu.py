@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hakken.cli import main
-from hakken.training import layout, layout_pool
+from hakken.runs import layout_pool
+from hakken.training import layout
 from hakken.training.layout import Layout, read_layout
 
 ROW = re.compile(
@@ -38,9 +39,7 @@ def test_the_fastest_layout_is_shown_and_kept(project: Path, capsys: pytest.Capt
     assert main(["tune-cpu", "--minutes", "0.1", "--output", str(path)]) == 0
     shown = capsys.readouterr()
     assert "2 cores, without instructions for bfloat16; 6 layouts" in shown.err
-    assert shown.out.startswith(
-        "brain_metastasis at scale tiny: patch_cnn, 2 x 14 x 14 x 14 voxels, 32 patches a step and process\n"
-    )
+    assert shown.out.startswith("brain_metastasis at scale tiny: patch_classifier, 32 samples a step and process\n")
     rows = ROW.findall(shown.out)
     assert len(rows) == 6
     assert rows[0] == ("2", "1", "channels first", "float32", "4800.0", "4800.0", "4800.0", "7", "1.50", "  <- chosen")
@@ -51,7 +50,7 @@ def test_the_fastest_layout_is_shown_and_kept(project: Path, capsys: pytest.Capt
     assert shown.out.endswith(f"kept in {path}\n")
     assert read_layout(path) == Layout(2, 1)
     kept = json.loads(path.read_text())
-    assert kept["patches_per_second"][0] == {
+    assert kept["samples_per_second"][0] == {
         "layout": "2 x 1, channels first, float32",
         "rounds": [4800.0] * 7,
         "relative": 1.5,

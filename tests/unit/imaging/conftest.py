@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hakken.core.volume import Geometry, Volume
 from hakken.study import Study
 from hakken.study.reading import parse_study
-from hakken.core.volume import Geometry, Volume
 
 TILT = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)  # orthonormal, exact in decimals
 
@@ -65,6 +65,7 @@ def make_study() -> Callable[..., Study]:
             "name": "small",
             "title": "Small",
             "seed": 1,
+            "method": "patch_classifier",
             "cohort": {"table": "cases.csv"},
             "channels": {"A": {"modality": "mr"}, "B": {"modality": "mr"}},
             "reference": "A",

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hakken.core.volume import Volume
 from hakken.imaging.checks import check_case, examine_case, pixel_digest
 from hakken.imaging.files import read_volume, write_volume
-from hakken.core.volume import Volume
 
 
 @dataclass(frozen=True)

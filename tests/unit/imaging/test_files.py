@@ -7,8 +7,8 @@ import pytest
 import SimpleITK as sitk
 
 from hakken.core.errors import HakkenError
-from hakken.imaging.files import read_geometry, read_volume, write_picture, write_volume
 from hakken.core.volume import Volume
+from hakken.imaging.files import read_geometry, read_volume, write_picture, write_volume
 
 TILT = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
 

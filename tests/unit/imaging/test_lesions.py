@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hakken.core.errors import HakkenError
+from hakken.core.volume import Geometry, Volume
 from hakken.imaging.lesions import (
     draw_spheres,
     equivalent_diameter,
@@ -14,7 +15,6 @@ from hakken.imaging.lesions import (
     read_lesion_table,
 )
 from hakken.imaging.prepared import Lesion
-from hakken.core.volume import Geometry, Volume
 
 TILT = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
 
@@ -100,13 +100,23 @@ def test_a_lesion_table_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("lesion,x,y,z\n", "lesions.csv: column diameter_mm is missing; needed are lesion, x, y, z, diameter_mm"),
-        ("lesion,x,y,z,diameter_mm\n1,a,2,3,4\n", "lesions.csv, row 2, column x: 'a' is no number; give a number"),
-        ("lesion,x,y,z,diameter_mm\n1,1,2,3\n", "row 2, column diameter_mm: None is no number"),
-        ("lesion,x,y,z,diameter_mm\n1,nan,2,3,4\n", "row 2, column x: 'nan' is no number"),
+        (
+            "lesion,x,y,z\n",
+            "lesions.csv: column diameter_mm is missing; the table needs lesion, x, y, z, diameter_mm",
+        ),
+        ("lesion,x,y,z,diameter_mm\n1,a,2,3,4\n", "lesions.csv, row 2, column x: `a` is not a number"),
+        ("lesion,x,y,z,diameter_mm\n1,1,2,3\n", "lesions.csv, row 2: 4 cells, the heading has 5"),
+        ("lesion,x,y,z,diameter_mm\n1,nan,2,3,4\n", "row 2, column x: `nan` is not finite; give a number"),
+        (
+            "lesion;x;y;z;diameter_mm\n1;1,5;2;3;4\n",
+            "row 2, column x: `1,5` is not a number; write decimals with",
+        ),
         ("lesion,x,y,z,diameter_mm\n1,1,2,3,0\n", "row 2, column diameter_mm: 0 is no diameter; give mm above 0"),
-        ("lesion,x,y,z,diameter_mm\n1.5,1,2,3,4\n", "row 2, column lesion: 1.5 is no lesion number"),
-        ("lesion,x,y,z,diameter_mm\n1,1,2,3,4\n1,2,2,3,4\n", "lesion 1 stands there twice; number the lesions"),
+        ("lesion,x,y,z,diameter_mm\n1.5,1,2,3,4\n", "row 2, column lesion: `1.5` is no lesion number"),
+        (
+            "lesion,x,y,z,diameter_mm\n1,1,2,3,4\n1,2,2,3,4\n",
+            "row 3, column lesion: lesion 1 stands there twice",
+        ),
     ],
 )
 def test_a_wrong_lesion_table_names_the_row(tmp_path, text, message):
@@ -117,7 +127,7 @@ def test_a_wrong_lesion_table_names_the_row(tmp_path, text, message):
 
 
 def test_a_missing_or_binary_lesion_table(tmp_path):
-    with pytest.raises(HakkenError, match=r"none.csv: no such file; correct the path in the case table"):
+    with pytest.raises(HakkenError, match=r"none.csv: no such file"):
         read_lesion_table(tmp_path / "none.csv")
     (tmp_path / "lesions.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(HakkenError, match="not a text file in UTF-8"):

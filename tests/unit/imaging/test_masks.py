@@ -3,9 +3,9 @@ import pytest
 from scipy import ndimage
 
 from hakken.core.errors import HakkenError
+from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume
 from hakken.imaging.masks import filled, find_mask, is_stripped, largest, without_rim
-from hakken.core.volume import Volume
 
 
 def dice(one, other):

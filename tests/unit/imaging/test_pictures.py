@@ -1,8 +1,8 @@
 import numpy as np
 import SimpleITK as sitk
 
-from hakken.imaging.pictures import registration_picture
 from hakken.core.volume import Volume
+from hakken.imaging.pictures import registration_picture
 
 
 def test_aligned_images_are_grey_after_and_coloured_before(head):

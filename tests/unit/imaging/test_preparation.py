@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from hakken.core.errors import HakkenError
+from hakken.core.volume import Geometry, Volume
 from hakken.imaging.lesions import measure_lesions
 from hakken.imaging.preparation import common_grid, prepare_case
 from hakken.imaging.prepared import Lesion
 from hakken.study import Channel, Preparation
-from hakken.core.volume import Geometry, Volume
 
 TILT = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hakken.core.errors import HakkenError
-from hakken.imaging.prepared import Lesion, PreparedCase, load_prepared, prepared_cases, save_prepared
 from hakken.core.volume import Geometry
+from hakken.imaging.prepared import Lesion, PreparedCase, load_prepared, prepared_cases, save_prepared
 
 GRID = Geometry((2, 3, 4), (1.0, 1.0, 2.0), (1.25, 0.1, -7.0))
 

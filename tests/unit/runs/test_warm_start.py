@@ -9,6 +9,7 @@ import pytest
 
 from hakken.core.console import console
 from hakken.core.errors import HakkenError
+from hakken.core.tables import write_table
 from hakken.runs.warm_start import SourceTrial, best_points, own_point, prior_trials, read_source
 from hakken.search import Space, Trial
 from hakken.search.table import sweep_table
@@ -61,7 +62,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
         {"number": 0, "state": "complete", "objective": 0.1 + 0.2, "parameters": POINT | {"dropout": 1e-7}},
     ]
     table = tmp_path / "trials.csv"
-    table.write_text(sweep_table(records, [*POINT, "dense_units"]))
+    write_table(table, *sweep_table(records, [*POINT, "dense_units"]))
     assert read_source(table) == (
         SourceTrial(0, "complete", 0.1 + 0.2, POINT | {"dropout": 1e-7}),
         SourceTrial(1, "failed", None, POINT),

@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from hakken.cli import main
+from hakken.runs.ask import propose_trial
 from hakken.search import Trial, publish
 from hakken.search.ledger import Ledger, Planned
 from hakken.search.settings import Settings
 from hakken.search.trial import Value
-from hakken.runs.ask import propose_trial
 
 FORK = multiprocessing.get_context("fork")
 STALE = 6.0

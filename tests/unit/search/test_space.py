@@ -90,7 +90,10 @@ def test_random_spaces_are_understood(mapping: dict[str, Any]) -> None:
         ({"x": {**REAL, "low": "0"}}, "`x`: `low` must be a finite number, not '0'"),
         ({"x": {**REAL, "low": True}}, "`x`: `low` must be a finite number, not True"),
         ({"x": {**REAL, "low": 2}}, "`x`: `low` 2 is above `high` 1"),
-        ({"x": {"type": "real", "low": -1e308, "high": 1e308}}, "`x`: -1e+308 to 1e+308 is wider than a number can say"),
+        (
+            {"x": {"type": "real", "low": -1e308, "high": 1e308}},
+            "`x`: -1e+308 to 1e+308 is wider than a number can say",
+        ),
         ({"x": {"type": "integer", "low": 0, "high": 1e16}}, "`x`: integers are exact up to 2^53 = 9007199254740992"),
         ({"x": {**REAL, "scale": "log"}}, "`x`: `scale: log` needs `low` above 0, not 0"),
         ({"x": {"type": "integer", "low": 0.5, "high": 2}}, "`x`: an integer needs whole `low` and `high`, not 0.5"),

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hakken.core.tables import table_text
 from hakken.search.table import COLUMNS, sweep_table
 
 HEADING = "number,state,objective,reason,start,end,seconds,gpu_seconds,host,jobs,known,pending,later_results"
@@ -37,7 +38,7 @@ FAILED: dict[str, Any] = {
 
 
 def test_a_row_a_trial_and_a_column_a_parameter() -> None:
-    text = sweep_table([FAILED, DONE], ["optimizer", "momentum", "batch_norm"])
+    text = table_text(*sweep_table([FAILED, DONE], ["optimizer", "momentum", "batch_norm"]))
     assert text == (
         f"{HEADING},optimizer,momentum,batch_norm\n"
         "0,complete,0.75,,2026-01-01T00:00:00.000+00:00,2026-01-01T00:01:00.000+00:00,60.0,0.0,node7,2,2,0,1,"
@@ -47,7 +48,7 @@ def test_a_row_a_trial_and_a_column_a_parameter() -> None:
 
 
 def test_a_sweep_without_trials_or_parameters() -> None:
-    assert sweep_table([], []) == f"{HEADING}\n"
+    assert table_text(*sweep_table([], [])) == f"{HEADING}\n"
     assert ",".join(COLUMNS) == HEADING
 
 
@@ -58,7 +59,7 @@ def test_every_digit_survives_and_every_trial_is_one_line(numbers: list[float], 
         {"number": place, "state": "complete", "objective": value, "reason": reason, "parameters": {"x": value}}
         for place, value in enumerate(numbers)
     ]
-    text = sweep_table(records, ["x"])
+    text = table_text(*sweep_table(records, ["x"]))
     assert len(text.splitlines()) == 1 + len(numbers)
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [float(row["objective"]) for row in rows] == numbers == [float(row["x"]) for row in rows]

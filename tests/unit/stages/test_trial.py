@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from hakken.core.files import read_json, sha256_file
+from hakken.core.tables import table_text, write_table
 from hakken.evaluation import findings
 from hakken.evaluation.froc import objective
 from hakken.methods.patch_classifier import learn
@@ -351,7 +352,7 @@ def test_a_search_starts_from_the_best_of_another(
             {"number": number, "state": "complete", "objective": 1 - number / 10, "parameters": {"learning_rate": rate}}
             for number, rate in enumerate(rates)
         ]
-        table.write_text(sweep_table(records, ["learning_rate"]))
+        write_table(table, *sweep_table(records, ["learning_rate"]))
 
     changes: dict[str, Any] = {"search": {"warm_start": {"study": "small", "top": 1}}, "source": str(table)}
     write(0.03, 0.04)
@@ -492,7 +493,7 @@ def test_near_its_time_limit_it_saves_itself_and_the_next_job_goes_on(data: Path
     assert record["jobs"][3]["ended"] == "stopped at step 4 of 12: time limit"
     assert record["jobs"][-1]["ended"] == "finished"
     assert "00: job 13 of this training; step 12 of it is saved" in (tmp_path / "log").read_text()
-    assert sweep_table([record], []).splitlines()[0].count(",jobs") == 1
+    assert table_text(*sweep_table([record], [])).splitlines()[0].count(",jobs") == 1
 
 
 def die_at_once(self: Reporter, run: Run) -> None:

@@ -122,7 +122,7 @@ def test_uptake_varies_most_in_the_heart_and_least_in_the_lung_though_the_chest_
 
 
 def test_stout_patients_take_up_more() -> None:
-    chests = [draw_chest((280, 200, 130), 6.0, 50, np.random.default_rng(seed)) for seed in range(24)]
+    chests = [draw_chest((280, 200, 130), 8.0, 50, np.random.default_rng(seed)) for seed in range(24)]
     stout = np.array([chest.frame.stout for chest in chests])
     liver = [draw_uptake(chest, np.random.default_rng(100 + n))[1]["blood"] for n, chest in enumerate(chests)]
     assert np.corrcoef(stout, liver)[0, 1] > 0.3
@@ -148,11 +148,10 @@ def test_shares_of_tissues_add_up_to_the_body(chest: Chest) -> None:
 
 
 def test_foci_do_not_touch_and_lie_in_their_tissue(chest: Chest) -> None:
-    foci = [focus for seed in range(8) for focus in draw_foci(chest, seed, 4, np.random.default_rng(seed))]
-    assert {focus.kind for focus in foci} == set(SHARES)
-    for seed in range(4):
-        shares = [focus.share > 0 for focus in draw_foci(chest, seed, 4, np.random.default_rng(seed))]
-        assert np.sum(shares, 0).max() == 1
+    drawn = [draw_foci(chest, seed, 4, np.random.default_rng(seed)) for seed in range(8)]
+    assert {focus.kind for foci in drawn for focus in foci} == set(SHARES)
+    for foci in drawn[:4]:
+        assert np.sum([focus.share > 0 for focus in foci], 0).max() == 1
 
 
 def test_kinds_have_their_shares() -> None:

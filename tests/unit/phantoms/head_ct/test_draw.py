@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from hakken.cohort.phantom import PhantomCase, phantom_cases
@@ -41,6 +42,11 @@ def drawings(study: Study) -> list[tuple[PhantomCase, Tomogram]]:
     return [(case, draw_case(case, study)) for case in phantom_cases(study) if case.part == "test"]
 
 
+@pytest.fixture(scope="module")
+def brains(drawings: list[tuple[PhantomCase, Tomogram]]) -> list[NDArray[np.bool_]]:
+    return [find_mask(drawing.image, "brain", "ct") for _, drawing in drawings]
+
+
 def test_no_training_case_has_a_lesion_and_22_of_38_test_cases_have(study: Study) -> None:
     abnormal = Counter(case.part for case in phantom_cases(study) if case.lesions)
     # 42 % of 12 are 5 normal cases, of 38 they are 16
@@ -59,22 +65,26 @@ def test_labels_match_the_truth(drawings: list[tuple[PhantomCase, Tomogram]]) ->
             assert len(voxels) * labels.geometry.voxel_mm3 == pytest.approx(truth["volume_mm3"], abs=1e-3)
 
 
-def test_densities_are_hounsfield_units(study: Study, drawings: list[tuple[PhantomCase, Tomogram]]) -> None:
-    for _, drawing in drawings[:6]:
+def test_densities_are_hounsfield_units(
+    study: Study, drawings: list[tuple[PhantomCase, Tomogram]], brains: list[NDArray[np.bool_]]
+) -> None:
+    for (_, drawing), inside in zip(drawings[:6], brains, strict=False):
         assert list(drawing.images(study)) == ["CT"]
         image = drawing.image.array
         assert image.dtype == np.int16
         assert image.min() >= -1024
         assert np.percentile(image, 1) == pytest.approx(-1000, abs=20)
-        brain = image[find_mask(drawing.image, "brain", "ct") & (drawing.lesions.array == 0)]
+        brain = image[inside & (drawing.lesions.array == 0)]
         assert 28 < np.median(brain) < 40
         assert np.percentile(image, 99) > 500  # bone
 
 
-def test_blood_is_brighter_and_an_infarct_darker_than_the_brain(drawings: list[tuple[PhantomCase, Tomogram]]) -> None:
+def test_blood_is_brighter_and_an_infarct_darker_than_the_brain(
+    drawings: list[tuple[PhantomCase, Tomogram]], brains: list[NDArray[np.bool_]]
+) -> None:
     inner: dict[str, list[float]] = {}
-    for _, drawing in drawings:
-        brain = np.median(drawing.image.array[find_mask(drawing.image, "brain", "ct")])
+    for (_, drawing), mask in zip(drawings, brains, strict=True):
+        brain = np.median(drawing.image.array[mask])
         for truth in drawing.truth["lesions"]:
             values = drawing.image.array[drawing.lesions.array == truth["lesion"]]
             inner.setdefault(truth["kind"], []).append(float(np.median(values) - brain))
@@ -84,10 +94,10 @@ def test_blood_is_brighter_and_an_infarct_darker_than_the_brain(drawings: list[t
 
 
 def test_neither_mean_nor_maximum_of_a_head_separates_the_classes(
-    drawings: list[tuple[PhantomCase, Tomogram]],
+    drawings: list[tuple[PhantomCase, Tomogram]], brains: list[NDArray[np.bool_]]
 ) -> None:
     abnormal = np.array([case.lesions > 0 for case, _ in drawings])
-    inside = [drawing.image.array[find_mask(drawing.image, "brain", "ct")] for _, drawing in drawings]
+    inside = [drawing.image.array[mask] for (_, drawing), mask in zip(drawings, brains, strict=True)]
     for measure in (np.mean, np.max):
         values = np.array([measure(np.clip(values, 0, None)) for values in inside], float)
         assert 0.25 < roc_auc_score(abnormal, values) < 0.75

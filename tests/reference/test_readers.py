@@ -33,7 +33,7 @@ def expected(folder: Path) -> dict[str, Any]:
 def study(folder: Path) -> ReaderStudy:
     marks = read_table(folder / "marks.csv", FROC_COLUMNS)
     diseased = ["1" if mark == "LL" else "0" for mark in marks.cells["mark"]]
-    return roc_table(Table(marks.path, {**marks.cells, "diseased": diseased})).study()
+    return roc_table(Table(marks.path, {**marks.cells, "diseased": diseased}, marks.rows)).study()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from hakken.core.files import write_text
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
+    from hakken.study import Study
 
 HEAD = """# Study {name}, begun from {source}. Change what differs in yours; the reference of all keys is in
 # docs/reference/study.md, and `hakken check {table} --study {name}` examines the case table.
@@ -52,8 +53,10 @@ def run(options: argparse.Namespace) -> None:
             raise HakkenError(f"{path} exists already; choose another name, or move it away")
     source = study_path(options.source)
     study = load_study(source, first_scale(source))
+    if study.cohort.kind == "none":
+        raise HakkenError(f"{source}: a study without cases needs no case table; copy the file and change its name")
     write_text(study_file, own_study(source, options.name, table))
-    write_text(table, case_template([*study.channels], study.cohort.truth))
+    write_text(table, case_template(study))
     print(f"{study_file}: the study, every key explained; change what differs in yours")
     print(f"{table}: the case table; one row a case, paths relative to the table")
     print(f"then: hakken check {table} --study {options.name}")
@@ -79,16 +82,23 @@ def own_study(source: Path, name: str, table: Path) -> str:
     )
 
 
-def case_template(channels: list[str], truth: str) -> str:
+def case_template(study: Study) -> str:
     """Return a case table with the right columns and three example rows, the last a case without lesions."""
-    columns = ["case_id", "patient", "split", "scanner", *channels, truth]
-    ending = "nii.gz" if truth == "lesion_mask" else "csv"
-    rows = [
-        [case, f"patient{number}", split, "A", *(f"{case}/{channel}.nii.gz" for channel in channels), lesions]
-        for number, case, split, lesions in (
-            (1, "case1", "train", f"case1/{truth}.{ending}"),
-            (2, "case2", "validation", f"case2/{truth}.{ending}"),
-            (3, "case3", "test", "none"),
-        )
-    ]
-    return "\n".join(",".join(row) for row in [columns, *rows]) + "\n"
+    from hakken.cohort.checks import NO_LESIONS, file_columns, truth_column
+
+    truth, files = truth_column(study), file_columns(study)
+    ending = ".nii.gz" if study.cohort.kind == "images" else ""
+    lines = [["case_id", "patient", "split", "scanner", *files, *([truth] if truth else [])]]
+    for number, split in enumerate(("train", "validation", "test"), start=1):
+        case = f"case{number}"
+        said = NO_LESIONS if split == "test" else _truth(case, truth, study)
+        paths = (f"{case}/{name}{ending}" for name in files)
+        lines.append([case, f"patient{number}", split, "A", *paths, *([said] if truth else [])])
+    return "\n".join(map(",".join, lines)) + "\n"
+
+
+def _truth(case: str, column: str | None, study: Study) -> str:
+    """Return what stands in the column of the truth of an abnormal case."""
+    if column == "label":
+        return next(iter(study.cohort.classes), "abnormal")
+    return f"{case}/{column}.{'nii.gz' if column == 'lesion_mask' else 'csv'}"

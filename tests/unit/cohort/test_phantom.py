@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,3 +60,60 @@ def test_the_table_names_files_before_they_exist(phantom_study: Study) -> None:
 def test_a_study_without_phantom(study: Study) -> None:
     with pytest.raises(HakkenError, match=r"study demo: has no phantom, its cases come from cases.csv"):
         phantom_of(study)
+
+
+def test_in_a_cross_validation_the_parts_add_up_to_folds_of_whole_patients(phantom_study: Study) -> None:
+    design = phantom_study.evaluation.model_copy(update={"design": "cross_validation", "folds": 4})
+    crossed = phantom_study.model_copy(update={"evaluation": design})
+    plain, cases = phantom_cases(phantom_study), phantom_cases(crossed)
+    assert [case.part for case in cases] == sorted(case.part for case in cases), "fold by fold"
+    assert {case.part for case in cases} == set(crossed.parts)
+    alike = [sorted(astuple(replace(case, part="")) for case in found) for found in (cases, plain)]
+    assert alike[0] == alike[1], "the same cases"
+    folds: dict[str, set[str]] = {}
+    for case in cases:
+        folds.setdefault(case.patient, set()).add(case.part)
+    assert all(len(found) == 1 for found in folds.values())
+    sizes = Counter(case.part for case in cases)
+    assert max(sizes.values()) - min(sizes.values()) <= 2
+    assert all(any(case.lesions == 0 for case in cases if case.part == fold) for fold in crossed.parts)
+    assert phantom_cases(crossed) == cases
+
+
+def test_a_phantom_of_items_has_files_and_no_masks() -> None:
+    content: dict[str, Any] = {
+        "name": "signals",
+        "seed": 1,
+        "cohort": {
+            "kind": "items",
+            "files": ["signals", "truth"],
+            "phantom": {"generator": "diffusion", "cases": {"train": 0, "validation": 2, "test": 1}},
+        },
+    }
+    table = table_of(Study.model_validate(content), Path("cohort"), cases_per_job=8)
+    assert [case.split for case in table.cases] == ["validation", "validation", "test"]
+    first = table.cases[0]
+    assert first.files == tuple(Path(f"cohort/validation-000/P0001/{name}.npz") for name in ("signals", "truth"))
+    assert (first.lesion_mask, first.lesion_table, first.label) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("truth", "expected"), [("lesion_table", ("lesions.csv", None)), ("label", (None, "abnormal"))]
+)
+def test_the_truth_of_a_phantom_stands_where_the_study_says(
+    truth: str, expected: tuple[str | None, str | None], phantom_study: Study
+) -> None:
+    cohort = phantom_study.cohort.model_copy(update={"truth": truth})
+    study = phantom_study.model_copy(update={"cohort": cohort})
+    table = table_of(study, Path("cohort"), cases_per_job=8)
+    ill = next(row for row, case in zip(table.cases, phantom_cases(study), strict=True) if case.lesions)
+    well = next(row for row, case in zip(table.cases, phantom_cases(study), strict=True) if not case.lesions)
+    assert ill.lesion_mask is None
+    assert (ill.lesion_table.name if ill.lesion_table else None, ill.label) == expected
+    assert well.label is None
+
+
+def test_a_study_without_cases_has_no_cohort_to_plan() -> None:
+    study = Study.model_validate({"name": "none", "seed": 1, "cohort": {"kind": "none"}})
+    with pytest.raises(HakkenError, match="study none: has no phantom"):
+        phantom_cases(study)

@@ -130,3 +130,59 @@ def test_the_folders_of_a_phantom_are_its_batches(phantom_study: Study) -> None:
     for (part, batch), cases in batches(table, 5).items():
         for case in table.select(cases):
             assert case.channels["T1"] == Path("cohort") / f"{part}-{batch}" / case.case_id / "T1.nii.gz"
+
+
+def crossed(study: Study, folds: int = 3) -> Study:
+    design = study.evaluation.model_copy(update={"design": "cross_validation", "folds": folds})
+    return study.model_copy(update={"evaluation": design})
+
+
+def cases_with_findings(count: int) -> list[Case]:
+    """Cases of which every second shows findings, two of each patient, from two scanners in turn."""
+    return [
+        Case(
+            f"c{number:02d}",
+            f"p{number // 2:02d}",
+            None,
+            {},
+            lesion_mask=Path("a.nii") if number % 4 < 2 else None,
+            columns={"scanner": "AB"[number // 4 % 2]},
+        )
+        for number in range(count)
+    ]
+
+
+def test_in_a_cross_validation_parts_are_folds_of_whole_patients(study: Study) -> None:
+    table = CaseTable(tuple(cases_with_findings(48)))
+    found = assign_parts(table, crossed(study))
+    folds: dict[str, set[str | None]] = {}
+    for case in found.cases:
+        folds.setdefault(case.patient, set()).add(case.split)
+    assert all(len(own) == 1 for own in folds.values())
+    kinds = Counter((case.split, case.lesion_mask is None, case.columns["scanner"]) for case in found.cases)
+    assert set(kinds) == {
+        (f"fold{fold}", normal, scanner) for fold in range(3) for normal in (True, False) for scanner in "AB"
+    }
+    assert set(kinds.values()) == {4}, "findings and scanners are spread evenly"
+
+
+@given(shuffle=st.randoms(use_true_random=False))
+def test_folds_depend_on_the_seed_and_not_on_the_order_of_the_rows(shuffle: object, study: Study) -> None:
+    cases = cases_with_findings(24)
+    first = {case.case_id: case.split for case in assign_parts(CaseTable(tuple(cases)), crossed(study)).cases}
+    shuffle.shuffle(cases)  # type: ignore[attr-defined]
+    again = {case.case_id: case.split for case in assign_parts(CaseTable(tuple(cases)), crossed(study)).cases}
+    assert again == first
+    other = assign_parts(CaseTable(tuple(cases)), crossed(study).model_copy(update={"seed": 2}))
+    assert {case.case_id: case.split for case in other.cases} != first
+
+
+def test_a_table_may_name_the_folds_itself(study: Study) -> None:
+    table = CaseTable(tuple(Case(f"c{number}", f"p{number}", f"fold{number % 3}", {}) for number in range(6)))
+    assert assign_parts(table, crossed(study)) is table
+    assert set(batches(table, 8, crossed(study).parts)) == {(f"fold{number}", "000") for number in range(3)}
+
+
+def test_fewer_patients_than_folds(study: Study) -> None:
+    with pytest.raises(HakkenError, match="4 patients cannot be spread over 5 folds; lower `folds` to 4 or add"):
+        assign_parts(CaseTable(tuple(cases_with_findings(8))), crossed(study, 5))

@@ -95,7 +95,8 @@ def test_results_repeat_by_seed(folder: Path) -> None:
         ("case_id,truth,prediction\n", ": the table has a heading but no case; add a row for each case"),
         (
             "case_id,thruth,prediction\nA,a,a\n",
-            ": column truth is missing; did you mean `thruth`?; the table needs case_id, truth, prediction",
+            ": column truth is missing; did you mean `thruth`?; the table needs case_id, truth, prediction; there are "
+            "case_id, thruth, prediction",
         ),
         ("case_id,truth,prediction\nA,a,\n", ", row 2, column prediction: is empty"),
         ("case_id,truth,prediction\nA,a,a\nA,a,b\n", ", row 3, column case_id: `A` stands already in row 2; keep one"),

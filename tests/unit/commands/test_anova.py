@@ -147,11 +147,12 @@ def test_a_figure_is_drawn_within_its_page(shape: tuple[int, ...], within: bool,
     ("rows", "heading", "options", "message"),
     [
         (HAND, None, ("--factors", "netwrok,misregistration"), "here/acc.csv: column netwrok is missing; did you mean "
-         "`network`?; the table needs netwrok, misregistration, accuracy"),
+         "`network`?; the table needs netwrok, misregistration, accuracy; there are network, misregistration, "
+         "accuracy"),
         (HAND, None, ("--factors", "network", "--response", "dice"), "here/acc.csv: column dice is missing; the table "
-         "needs network, dice"),
+         "needs network, dice; there are network, misregistration, accuracy"),
         (HAND, None, ("--factors", "network", "--within", "case"), "here/acc.csv: column case is missing; the table "
-         "needs network, accuracy, case"),
+         "needs network, accuracy, case; there are network, misregistration, accuracy"),
         (HAND, None, ("--factors", "network,"), "--factors `network,`: an empty name; give columns as "
          "network,misregistration"),
         (HAND, None, ("--factors", "network,network"), "column network is named twice among factors, response and "

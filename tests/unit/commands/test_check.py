@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -101,19 +102,23 @@ def test_a_mask_on_another_grid(table: Table, capsys: pytest.CaptureFixture[str]
     assert line.startswith("row 3, column lesion_mask: lies on another grid than the reference channel T1: ")
 
 
+def write_study(project: Path, **sections: Any) -> None:
+    content: dict[str, Any] = {
+        "name": "mine",
+        "seed": 1,
+        "method": "patch_classifier",
+        "cohort": {"table": "elsewhere.csv"},
+        "channels": {"T1": {"modality": "mr"}},
+    }
+    (project / "config/studies/mine.yaml").write_text(yaml.safe_dump(content | sections))
+
+
 def test_the_study_says_what_labels_mean(table: Table, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = table()
     mask = np.zeros((6, 7, 8), np.uint8)
     mask[2, 2, 2] = 3
     write_volume(path.parent / "a_mask.nii.gz", Volume(mask))
-    content: dict[str, Any] = {
-        "name": "mine",
-        "seed": 1,
-        "cohort": {"table": "elsewhere.csv", "labels": "binary"},
-        "channels": {"T1": {"modality": "mr"}},
-        "reference": "T1",
-    }
-    (project / "config/studies/mine.yaml").write_text(yaml.safe_dump(content))
+    write_study(project, cohort={"table": "elsewhere.csv", "labels": "binary"})
     (line,) = problems(path, capsys, "--study", "mine")
     assert line.startswith("row 2, column lesion_mask: label values that the study does not know: 3 (`cohort.labels: ")
     capsys.readouterr()
@@ -142,13 +147,16 @@ def test_only_columns_with_images_are_channels(table: Table, capsys: pytest.Capt
     assert "channels T1: no problem found" in capsys.readouterr().out
 
 
-def test_a_part_without_lesions(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_part_without_lesions(table: Table, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = table()
     write_volume(path.parent / "b_mask.nii.gz", Volume(np.zeros((6, 7, 8), np.uint8)))
-    (line,) = problems(path, capsys)
+    write_study(project)
+    (line,) = problems(path, capsys, "--study", "mine")
     assert line.startswith(
         "row 1, column split: the part `validation` has no lesions, so nothing can be measured there; "
     )
+    capsys.readouterr()
+    assert main(["check", str(path)]) == 0, "without a study nobody says what is measured"
 
 
 def test_a_table_without_images(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,4 +169,41 @@ def test_a_table_without_images(table: Table, capsys: pytest.CaptureFixture[str]
 
 def test_a_table_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path / "cases.csv")]) == 2
-    assert capsys.readouterr().err == f"hakken check: {tmp_path / 'cases.csv'}: no such case table\n"
+    assert capsys.readouterr().err == f"hakken check: {tmp_path / 'cases.csv'}: no such file\n"
+
+
+@pytest.fixture
+def vectors(project: Path, toys: Path) -> Path:
+    """A table of cases that are no images, and the study that it is for."""
+    content = yaml.safe_load((toys / "studies" / "toy_crossed.yaml").read_text())
+    content |= {"name": "mine", "evaluation": {"strata": []}}
+    (project / "config/studies/mine.yaml").write_text(yaml.safe_dump(content))
+    rows = ["case_id,patient,split,label,vector"]
+    for number, (part, label) in enumerate(product(("train", "validation", "test"), ("none", "ill"))):
+        (project / f"{number}.npz").write_bytes(bytes([number]))
+        rows.append(f"{number},p{number},{part},{label},{number}.npz")
+    path = project / "vectors.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_cases_that_are_no_images(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(vectors), "--study", "mine"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == f"{vectors}: 6 cases (2 train, 2 validation, 2 test), files vector: no problem found\n"
+    assert shown.err.splitlines()[0] == "[check] case 1/6 0: read"
+
+
+def test_the_same_file_in_two_parts(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (vectors.parent / "4.npz").write_bytes(bytes([0]))
+    (line,) = problems(vectors, capsys, "--study", "mine")
+    assert line.startswith("row 6, column split: has the same ")
+    assert " as case 0, but this one is in test and that in train; " in line
+
+
+def test_a_part_in_which_no_case_is_normal(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    vectors.write_text(vectors.read_text().replace("4,p4,test,none", "4,p4,test,ill"))
+    (line,) = problems(vectors, capsys, "--study", "mine")
+    assert line.startswith(
+        "row 1, column split: the part `test` has no case without lesions; specificity is measured on these; "
+    )

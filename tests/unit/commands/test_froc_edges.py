@@ -41,6 +41,11 @@ def froc(*options: str) -> int:
     return main(["froc", *tables, "--bootstrap", "60", *options])
 
 
+def empty_row(text: str) -> str:
+    """A row as spreadsheets write it below the last: all separators and nothing between them."""
+    return "," * text.partition("\n")[0].count(",")
+
+
 def refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
 

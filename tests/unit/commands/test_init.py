@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def test_the_new_study_loads_at_every_scale(source: str, project: Path, capsys: 
         assert (study.name, study.title, study.data) == ("liver_nodules", "liver nodules", "own data")
         assert (study.cohort.table, study.cohort.phantom) == ("data/liver_nodules/cases.csv", None)
         assert study.published is None
-        for section in ("channels", "reference", "registration", "preparation", "patches", "search", "training"):
+        for section in set(type(study).model_fields) - {"name", "title", "description", "data", "published", "cohort"}:
             assert getattr(study, section) == getattr(before, section), section
     shown = capsys.readouterr().out
     assert "config/studies/liver_nodules.yaml: the study, every key explained" in shown
@@ -58,6 +59,36 @@ def test_the_template_lacks_nothing_but_the_images(project: Path, capsys: pytest
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "hakken check: data/liver/cases.csv: 8 problems"
     assert all("no such file" in line for line in lines[1:])
+
+
+@pytest.fixture
+def foreign(project: Path, toys: Path) -> Path:
+    """A project with the studies of another package."""
+    for path in (toys / "studies").glob("*.yaml"):
+        shutil.copy(path, project / "config" / "studies")
+    return project
+
+
+def test_a_study_of_cases_that_are_no_images(foreign: Path) -> None:
+    assert main(["init", "mine", "--from", "toy_crossed"]) == 0
+    study = load_study(foreign / "config/studies/mine.yaml", "tiny")
+    assert (study.cohort.kind, study.cohort.table) == ("items", "data/mine/cases.csv")
+    table = read_rows(foreign / "data/mine/cases.csv")
+    assert table.heading == ("case_id", "patient", "split", "scanner", "vector", "label")
+    assert [(row["vector"], row["label"]) for row in table.rows] == [
+        ("case1/vector", "abnormal"),
+        ("case2/vector", "abnormal"),
+        ("case3/vector", "none"),
+    ]
+
+
+def test_a_study_without_cases_has_no_case_table(foreign: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "mine", "--from", "toy_records"]) == 2
+    assert capsys.readouterr().err == (
+        "hakken init: config/studies/toy_records.yaml: a study without cases needs no case table; copy the file and "
+        "change its name\n"
+    )
+    assert not (foreign / "config/studies/mine.yaml").exists()
 
 
 @pytest.mark.parametrize("existing", ["config/studies/liver.yaml", "data/liver/cases.csv"])

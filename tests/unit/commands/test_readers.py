@@ -270,7 +270,7 @@ def test_a_stand_alone_system(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ("without,B,n2,0,3", "without,B,n1,0,3", "{}, row 7: the reader rated this case in this modality "
          "already in row 6; keep one"),
         ("rating", "score", "{}: column rating is missing; the table needs modality, reader, case_id, "
-         "diseased, rating"),
+         "diseased, rating; there are modality, reader, case_id, diseased, score"),
     ],
 )  # fmt: skip
 def test_bad_ratings_are_named(

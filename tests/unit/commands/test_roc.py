@@ -138,7 +138,10 @@ def test_one_class_is_no_error(folder: Path, capsys: pytest.CaptureFixture[str])
     [
         ("case_id,label,score\n", ": the table has a heading but no case; add a row for each case"),
         ("", ": the table is empty; its first line must name the columns (case_id, label, score)"),
-        ("case_id,score\nA,1\n", ": column label is missing; the table needs case_id, label, score"),
+        (
+            "case_id,score\nA,1\n",
+            ": column label is missing; the table needs case_id, label, score; there are case_id, score",
+        ),
         ("case_id,label,score\nA,1,nan\n", ", row 2, column score: `nan` is not finite; give a number"),
         ("case_id,label,score\nA,1,1\nB,0,inf\n", ", row 3, column score: `inf` is not finite; give a number"),
         ("case_id,label,score\nA,1,1\nB,0,\n", ", row 3, column score: is empty; give a number"),

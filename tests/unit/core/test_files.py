@@ -22,6 +22,8 @@ from hakken.core.files import (
     _indented,
     read_json,
     replacing,
+    require_same,
+    require_writable,
     sha256_file,
     sha256_json,
     write_json,
@@ -232,3 +234,27 @@ def test_json_is_indented_and_a_list_of_numbers_takes_one_line(tmp_path: Path) -
         '{\n  "a": [1, 2.5, null],\n  "b": {\n    "c": [\n      [1, 2],\n      {}\n    ],\n    "d": []\n  },\n'
         '  "3": true\n}\n'
     )
+
+
+def test_a_file_is_used_only_as_it_was_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("text")
+    digest = sha256_file(path)
+    assert require_same(path, digest, "run again") == path
+    path.write_text("other")
+    for changed in (path, tmp_path / "none.txt", tmp_path):
+        with pytest.raises(HakkenError) as caught:
+            require_same(changed, digest, "run again")
+        assert str(caught.value) == f"{changed}: missing or changed; run again"
+
+
+def test_whether_a_folder_can_be_written_is_known_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a" / "b"
+    require_writable(folder)
+    assert names(tmp_path) == []
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", refusing(errno.EROFS))
+    with pytest.raises(HakkenError) as caught:
+        require_writable(folder)
+    assert str(caught.value) == f"{folder}: cannot be written: {READ_ONLY}"

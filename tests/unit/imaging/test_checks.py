@@ -1,5 +1,9 @@
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,6 +11,7 @@ import pytest
 from hakken.core.volume import Volume
 from hakken.imaging.checks import check_case, examine_case, pixel_digest
 from hakken.imaging.files import read_volume, write_volume
+from hakken.study import Study
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Row:
 
 
 @pytest.fixture
-def good(tmp_path):
+def good(tmp_path: Path) -> Any:
     """A case of two channels and a mask, each on its own small grid."""
     array = np.random.default_rng(0).normal(size=(6, 7, 8)).astype(np.float32)
     write_volume(tmp_path / "a.nii.gz", Volume(array, (1.0, 1.0, 2.0)))
@@ -29,19 +34,19 @@ def good(tmp_path):
     return Row({"A": tmp_path / "a.nii.gz", "B": tmp_path / "b.nii.gz"}, lesion_mask=tmp_path / "m.nii.gz")
 
 
-def only(problems):
+def only(problems: Any) -> Any:
     assert len(problems) == 1, problems
     return str(problems[0])
 
 
-def test_a_good_case_has_no_problems_and_a_digest(good, make_study):
+def test_a_good_case_has_no_problems_and_a_digest(good: Any, make_study: Callable[..., Study]) -> None:
     found = examine_case(good, make_study())
     assert found.problems == ()
     assert found.pixel_digest == pixel_digest(read_volume(good.channels["A"]))
     assert check_case(Row(good.channels), make_study()) == []
 
 
-def test_missing_and_cut_off_files(good, make_study):
+def test_missing_and_cut_off_files(good: Any, make_study: Callable[..., Study]) -> None:
     content = good.channels["B"].read_bytes()
     good.channels["B"].write_bytes(content[:-20])
     assert only(check_case(good, make_study())) == (
@@ -59,7 +64,7 @@ def test_missing_and_cut_off_files(good, make_study):
     )
 
 
-def test_nan_and_infinite_pixels_are_counted(good, make_study):
+def test_nan_and_infinite_pixels_are_counted(good: Any, make_study: Callable[..., Study]) -> None:
     array = read_volume(good.channels["B"]).array.copy()
     array[0, 0, 0], array[1, 1, 1] = np.nan, np.inf
     write_volume(good.channels["B"], Volume(array))
@@ -68,7 +73,7 @@ def test_nan_and_infinite_pixels_are_counted(good, make_study):
     )
 
 
-def test_flat_beside_deep_and_images_apart(good, make_study):
+def test_flat_beside_deep_and_images_apart(good: Any, make_study: Callable[..., Study]) -> None:
     write_volume(good.channels["B"], Volume(np.ones((1, 7, 8), np.float32)))
     assert "column B: is one slice, but the reference channel A is a volume; give images of one kind" in only(
         check_case(good, make_study())
@@ -81,7 +86,7 @@ def test_flat_beside_deep_and_images_apart(good, make_study):
     )
 
 
-def test_a_header_with_an_impossible_spacing(good, make_study):
+def test_a_header_with_an_impossible_spacing(good: Any, make_study: Callable[..., Study]) -> None:
     (good.channels["B"].parent / "b.mhd").write_text(
         "ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementSpacing = 0 1 1\nElementType = MET_UCHAR\n"
         "ElementDataFile = b.raw\n"
@@ -91,7 +96,7 @@ def test_a_header_with_an_impossible_spacing(good, make_study):
     assert "row 4, column B: " in only(check_case(Row(channels), make_study()))
 
 
-def test_a_mask_on_another_grid_shows_both(good, make_study):
+def test_a_mask_on_another_grid_shows_both(good: Any, make_study: Callable[..., Study]) -> None:
     write_volume(good.lesion_mask, Volume(np.zeros((6, 7, 8), np.uint8), (1.0, 1.0, 2.0), (0.5, 0.0, 0.0)))
     message = only(check_case(good, make_study()))
     assert message.startswith(
@@ -111,7 +116,9 @@ def test_a_mask_on_another_grid_shows_both(good, make_study):
         ("binary", [0, 3, 4, 5, 6, 7, 8], "does not know: 3, 4, 5, 6, 7 ("),
     ],
 )
-def test_unknown_label_values_are_named(good, make_study, labels, values, message):
+def test_unknown_label_values_are_named(
+    good: Any, make_study: Callable[..., Study], labels: Any, values: Any, message: str
+) -> None:
     array = np.zeros((6, 7, 8), np.float32)
     array.flat[: len(values)] = values
     write_volume(good.lesion_mask, Volume(array, (1.0, 1.0, 2.0)))
@@ -119,7 +126,9 @@ def test_unknown_label_values_are_named(good, make_study, labels, values, messag
     assert message in only(found)
 
 
-def test_lesion_tables_are_read_and_their_points_looked_up(good, make_study, tmp_path):
+def test_lesion_tables_are_read_and_their_points_looked_up(
+    good: Any, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
     study = make_study(cohort={"table": "c.csv", "truth": "lesion_table"})
     table = tmp_path / "lesions.csv"
     case = Row(good.channels, lesion_table=table)
@@ -133,13 +142,13 @@ def test_lesion_tables_are_read_and_their_points_looked_up(good, make_study, tmp
     assert check_case(Row(good.channels), study) == []
 
 
-def test_every_problem_is_found_at_once(good, make_study):
+def test_every_problem_is_found_at_once(good: Any, make_study: Callable[..., Study]) -> None:
     for path in (good.channels["B"], good.lesion_mask):
         path.write_text("nothing")
     assert [one.column for one in check_case(good, make_study())] == ["B", "lesion_mask"]
 
 
-def test_equal_pixels_have_one_digest_whatever_the_file(tmp_path):
+def test_equal_pixels_have_one_digest_whatever_the_file(tmp_path: Path) -> None:
     array = np.random.default_rng(0).integers(0, 900, (3, 4, 5)).astype(np.int16)
     write_volume(tmp_path / "a.nii.gz", Volume(array))
     write_volume(tmp_path / "b.mha", Volume(array.astype(np.float64), (2.0, 2.0, 2.0)))

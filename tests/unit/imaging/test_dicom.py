@@ -1,3 +1,9 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -11,13 +17,13 @@ NORMAL = np.array([0.48, -0.64, 0.6])
 
 
 @pytest.fixture
-def series(tmp_path, write_dicom):
+def series(tmp_path: Path, write_dicom: Callable[..., Path]) -> Any:
     """A series of five oblique slices, 2.5 mm apart, whose file names are in no useful order."""
     pixels = np.random.default_rng(0).integers(-1000, 1000, (5, 4, 6)).astype(np.int16)
     folder = tmp_path / "series"
     folder.mkdir()
 
-    def write(number, name, **tags):
+    def write(number: Any, name: str, **tags: Any) -> Any:
         position = (np.array([10.0, -20.0, 30.0]) + NORMAL * 2.5 * number).round(6).tolist()
         layout = {"ImagePositionPatient": position, "ImageOrientationPatient": ROW + COLUMN, "PixelSpacing": [0.7, 0.5]}
         write_dicom(folder / name, pixels[number], **(layout | tags))
@@ -27,7 +33,7 @@ def series(tmp_path, write_dicom):
     return folder, pixels, write
 
 
-def test_slices_are_sorted_by_position_and_keep_their_directions(series):
+def test_slices_are_sorted_by_position_and_keep_their_directions(series: Any) -> None:
     folder, pixels, _ = series
     volume = read_volume(folder)
     assert np.array_equal(volume.array, pixels)
@@ -37,7 +43,7 @@ def test_slices_are_sorted_by_position_and_keep_their_directions(series):
     assert read_geometry(folder) == volume.geometry
 
 
-def test_other_files_in_the_folder_are_left_alone(series):
+def test_other_files_in_the_folder_are_left_alone(series: Any) -> None:
     folder, pixels, _ = series
     (folder / "notes.txt").write_text("notes")
     (folder / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
@@ -46,7 +52,7 @@ def test_other_files_in_the_folder_are_left_alone(series):
     assert not is_dicom(folder / "notes.txt")
 
 
-def test_each_slice_is_rescaled_by_its_own_slope(series):
+def test_each_slice_is_rescaled_by_its_own_slope(series: Any) -> None:
     folder, pixels, write = series
     for number, name in enumerate("dacbe"):
         write(number, name, RescaleSlope=0.5 + number, RescaleIntercept=-10.0)
@@ -54,7 +60,7 @@ def test_each_slice_is_rescaled_by_its_own_slope(series):
     assert read_volume(folder).array == pytest.approx(expected)
 
 
-def test_a_missing_slice_is_named(series):
+def test_a_missing_slice_is_named(series: Any) -> None:
     folder, _, _ = series
     (folder / "c").unlink()
     with pytest.raises(HakkenError) as error:
@@ -65,14 +71,14 @@ def test_a_missing_slice_is_named(series):
     )
 
 
-def test_a_duplicate_is_named(series):
+def test_a_duplicate_is_named(series: Any) -> None:
     folder, _, write = series
     write(2, "z")
     with pytest.raises(HakkenError, match="c and z lie at the same place; remove the duplicate"):
         read_volume(folder)
 
 
-def test_several_series_are_named_by_files_and_not_by_tags(series):
+def test_several_series_are_named_by_files_and_not_by_tags(series: Any) -> None:
     folder, _, write = series
     write(0, "y", SeriesInstanceUID="1.2.3.9")
     with pytest.raises(HakkenError) as error:
@@ -82,7 +88,7 @@ def test_several_series_are_named_by_files_and_not_by_tags(series):
     )
 
 
-def test_slices_of_another_direction_or_a_tilted_gantry_are_refused(series):
+def test_slices_of_another_direction_or_a_tilted_gantry_are_refused(series: Any) -> None:
     folder, _, write = series
     write(4, "e", ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
     with pytest.raises(
@@ -96,7 +102,7 @@ def test_slices_of_another_direction_or_a_tilted_gantry_are_refused(series):
         read_volume(folder)
 
 
-def test_no_dicom_no_position_and_broken_pixels_are_errors(tmp_path, series):
+def test_no_dicom_no_position_and_broken_pixels_are_errors(tmp_path: Path, series: Any) -> None:
     folder, _, write = series
     (tmp_path / "empty").mkdir()
     with pytest.raises(HakkenError, match="a folder without DICOM files; name the folder that holds the slices"):
@@ -110,7 +116,7 @@ def test_no_dicom_no_position_and_broken_pixels_are_errors(tmp_path, series):
         read_volume(folder)
 
 
-def test_colour_and_frames_are_refused(series):
+def test_colour_and_frames_are_refused(series: Any) -> None:
     folder, _, write = series
     write(0, "d", NumberOfFrames=3)
     with pytest.raises(HakkenError, match="d: holds several frames"):
@@ -120,7 +126,9 @@ def test_colour_and_frames_are_refused(series):
         read_volume(folder)
 
 
-def test_a_single_file_is_one_slice_and_inverted_film_is_turned(tmp_path, write_dicom):
+def test_a_single_file_is_one_slice_and_inverted_film_is_turned(
+    tmp_path: Path, write_dicom: Callable[..., Path]
+) -> None:
     pixels = np.arange(12, dtype=np.int16).reshape(3, 4)
     path = write_dicom(tmp_path / "a.dcm", pixels, PhotometricInterpretation="MONOCHROME1", ImagePositionPatient=None)
     volume = read_volume(path)
@@ -128,7 +136,7 @@ def test_a_single_file_is_one_slice_and_inverted_film_is_turned(tmp_path, write_
     assert volume.spacing == (1, 1, 2)
 
 
-def test_the_ct_series_lies_where_its_nifti_twin_lies(shared_data):
+def test_the_ct_series_lies_where_its_nifti_twin_lies(shared_data: Path) -> None:
     folder = shared_data / "totalsegmentator_tests"
     volume, twin = read_volume(folder / "example_ct_dicom"), read_geometry(folder / "example_seg_dicom.nii.gz")
     assert volume.array.shape == twin.shape_zyx == (20, 512, 512)

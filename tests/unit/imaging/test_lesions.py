@@ -1,4 +1,8 @@
+from __future__ import annotations
+
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +23,11 @@ from hakken.imaging.prepared import Lesion
 TILT = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
 
 
-def sphere(number, x, y, z, diameter):
+def sphere(number: Any, x: Any, y: Any, z: Any, diameter: Any) -> Any:
     return Lesion(number, x, y, z, diameter, math.pi / 6 * diameter**3)
 
 
-def test_a_lesion_is_measured_in_mm():
+def test_a_lesion_is_measured_in_mm() -> None:
     labels = np.zeros((4, 5, 6), np.int16)
     labels[1:3, 2, 3:5] = 7  # four voxels of 0.5 * 2 * 3 = 3 mm³
     geometry = Geometry(labels.shape, (0.5, 2.0, 3.0), (10.0, 20.0, 30.0))
@@ -34,7 +38,7 @@ def test_a_lesion_is_measured_in_mm():
     assert lesion.diameter_mm == pytest.approx((72 / math.pi) ** (1 / 3))
 
 
-def test_the_centre_follows_an_oblique_header():
+def test_the_centre_follows_an_oblique_header() -> None:
     labels = np.zeros((3, 3, 3), np.int16)
     labels[2, 1, 0] = 1
     geometry = Geometry(labels.shape, (1.0, 2.0, 3.0), (5.0, 6.0, 7.0), TILT)
@@ -43,7 +47,7 @@ def test_the_centre_follows_an_oblique_header():
     )
 
 
-def test_corners_connect_in_binary_masks_and_numbers_part_in_instances():
+def test_corners_connect_in_binary_masks_and_numbers_part_in_instances() -> None:
     mask = np.zeros((3, 3, 4), np.int16)
     mask[0, 0, 0] = mask[1, 1, 1] = mask[0, 0, 3] = 1
     assert label_lesions(mask, "binary").max() == 2
@@ -54,22 +58,22 @@ def test_corners_connect_in_binary_masks_and_numbers_part_in_instances():
     assert labels.dtype == np.int16
 
 
-def test_small_lesions_are_excluded_findings():
+def test_small_lesions_are_excluded_findings() -> None:
     labels = np.zeros((1, 1, 5), np.int16)
     labels[0, 0, :2], labels[0, 0, 4] = 1, 2
     assert [one.kind for one in measure_lesions(labels, Geometry(labels.shape), 2)] == ["included", "excluded"]
 
 
-def test_no_lesion_no_measurement():
+def test_no_lesion_no_measurement() -> None:
     assert measure_lesions(np.zeros((2, 2, 2), np.int16), Geometry((2, 2, 2))) == ()
 
 
-def test_the_sphere_of_equal_volume():
+def test_the_sphere_of_equal_volume() -> None:
     assert equivalent_diameter(math.pi / 6 * 1000) == pytest.approx(10)
 
 
 @pytest.mark.parametrize("direction", [(1, 0, 0, 0, 1, 0, 0, 0, 1), TILT])
-def test_spheres_have_their_volume_and_place(direction):
+def test_spheres_have_their_volume_and_place(direction: Any) -> None:
     geometry = Geometry((40, 40, 40), (0.5, 0.6, 0.7), (3.0, -4.0, 5.0), direction)
     x, y, z = geometry.centre
     lesions = (sphere(1, x, y, z, 10), sphere(2, x, y, z, 4))
@@ -80,7 +84,7 @@ def test_spheres_have_their_volume_and_place(direction):
     assert measure_lesions(labels, geometry)[1].diameter_mm == pytest.approx(4, rel=0.04)
 
 
-def test_a_lesion_between_the_voxels_keeps_the_nearest_one():
+def test_a_lesion_between_the_voxels_keeps_the_nearest_one() -> None:
     geometry = Geometry((3, 3, 3), (4.0, 4.0, 4.0))
     labels = draw_spheres([sphere(3, 5.5, 4, 4, 0.5), sphere(4, 99, 0, 0, 3)], geometry)
     assert np.argwhere(labels).tolist() == [[1, 1, 1]]
@@ -89,7 +93,7 @@ def test_a_lesion_between_the_voxels_keeps_the_nearest_one():
     assert np.count_nonzero(untouched) == 1
 
 
-def test_a_lesion_table_is_read(tmp_path):
+def test_a_lesion_table_is_read(tmp_path: Path) -> None:
     path = tmp_path / "lesions.csv"
     path.write_text("lesion,x,y,z,diameter_mm,class\n1,1.5,-2,3,6,solid\n2,0,0,0,2.5,\n")
     first, second = read_lesion_table(path)
@@ -119,14 +123,14 @@ def test_a_lesion_table_is_read(tmp_path):
         ),
     ],
 )
-def test_a_wrong_lesion_table_names_the_row(tmp_path, text, message):
+def test_a_wrong_lesion_table_names_the_row(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "lesions.csv").write_text(text)
     with pytest.raises(HakkenError) as error:
         read_lesion_table(tmp_path / "lesions.csv")
     assert message in str(error.value)
 
 
-def test_a_missing_or_binary_lesion_table(tmp_path):
+def test_a_missing_or_binary_lesion_table(tmp_path: Path) -> None:
     with pytest.raises(HakkenError, match=r"none.csv: no such file"):
         read_lesion_table(tmp_path / "none.csv")
     (tmp_path / "lesions.csv").write_bytes(b"\xff\xfe\x00\x81")

@@ -1,3 +1,8 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -10,12 +15,12 @@ from hakken.core.volume import Geometry, Volume
 from hakken.imaging.lesions import measure_lesions
 from hakken.imaging.preparation import common_grid, prepare_case
 from hakken.imaging.prepared import Lesion
-from hakken.study import Channel, Preparation
+from hakken.study import Channel, Preparation, Study
 
 TILT = (0.8, -0.36, 0.48, 0.6, 0.48, -0.64, 0.0, 0.8, 0.6)
 
 
-def blob(geometry, centre_mm, radius_mm=12.0):
+def blob(geometry: Any, centre_mm: Any, radius_mm: Any = 12.0) -> Any:
     """A volume with a ball of intensities around 100 in air."""
     points = geometry.to_world(np.indices(geometry.shape_zyx).reshape(3, -1).T)
     distance = np.linalg.norm(points - centre_mm, axis=1).reshape(geometry.shape_zyx)
@@ -24,12 +29,12 @@ def blob(geometry, centre_mm, radius_mm=12.0):
 
 
 @pytest.fixture
-def oblique():
+def oblique() -> Any:
     geometry = Geometry((20, 34, 40), (0.9, 1.1, 2.5), (-40.0, 25.0, 60.0), TILT)
     return blob(geometry, geometry.centre)
 
 
-def test_lesions_return_to_where_the_scanner_saw_them(oblique, make_study):
+def test_lesions_return_to_where_the_scanner_saw_them(oblique: Any, make_study: Callable[..., Study]) -> None:
     """Oblique axes, anisotropic voxels: the centre of the labels on the new grid is the centre on the scanner's."""
     lesion = blob(oblique.geometry, np.add(oblique.geometry.centre, (3, -2, 4)), 4).array > 0
     study = make_study(channels={"A": {"modality": "mr"}}, preparation={"spacing_mm": [1, 1, 1], "mask": "nonzero"})
@@ -47,7 +52,7 @@ def test_lesions_return_to_where_the_scanner_saw_them(oblique, make_study):
     assert prepared.case.source_geometry == oblique.geometry
 
 
-def test_the_mask_may_come_from_another_channel_on_its_own_finer_grid(make_study):
+def test_the_mask_may_come_from_another_channel_on_its_own_finer_grid(make_study: Callable[..., Study]) -> None:
     coarse, fine = Geometry((10, 10, 10), (4.0,) * 3), Geometry((30, 30, 30), (2.0,) * 3, (-10.0, -10.0, -10.0))
     centre = (18.0, 18.0, 18.0)
     hot = blob(coarse, centre, 6)
@@ -74,7 +79,9 @@ def test_the_mask_may_come_from_another_channel_on_its_own_finer_grid(make_study
     st.floats(0, 9),
 )
 @settings(max_examples=40, deadline=None)
-def test_the_grid_holds_the_mask_and_its_margin(angles, spacing, origin, wanted, margin):
+def test_the_grid_holds_the_mask_and_its_margin(
+    angles: Any, spacing: Any, origin: Any, wanted: Any, margin: Any
+) -> None:
     direction = tuple(Rotation.from_euler("xyz", angles, degrees=True).as_matrix().ravel())
     geometry = Geometry((6, 7, 8), spacing, origin, direction)
     mask = np.zeros(geometry.shape_zyx, bool)
@@ -88,7 +95,7 @@ def test_the_grid_holds_the_mask_and_its_margin(angles, spacing, origin, wanted,
     assert grid.to_voxel(grid.to_world([[1, 2, 3]])) == pytest.approx(np.array([[1, 2, 3]]))
 
 
-def test_an_upright_image_of_the_wanted_spacing_is_not_interpolated(make_study):
+def test_an_upright_image_of_the_wanted_spacing_is_not_interpolated(make_study: Callable[..., Study]) -> None:
     geometry = Geometry((12, 12, 12), (2.0, 2.0, 2.0), (11.0, 7.5, -3.0), (1, 0, 0, 0, -1, 0, 0, 0, 1))
     array = np.zeros(geometry.shape_zyx, np.float32)
     array[3:9, 3:9, 3:9] = np.random.default_rng(0).uniform(1, 1000, (6, 6, 6))
@@ -98,7 +105,7 @@ def test_an_upright_image_of_the_wanted_spacing_is_not_interpolated(make_study):
     assert prepared.mask.shape == (10, 10, 10)  # 6 voxels and 4 mm on each side
 
 
-def test_each_channel_comes_through_its_own_transform_from_its_own_grid(make_study):
+def test_each_channel_comes_through_its_own_transform_from_its_own_grid(make_study: Callable[..., Study]) -> None:
     reference = blob(Geometry((24, 24, 24), (1.5, 1.5, 1.5)), (17, 17, 17))
     true = sitk.Euler3DTransform((17.0, 17.0, 17.0), 0.2, -0.1, 0.15, (4.0, -3.0, 2.0))
     own = Geometry((20, 40, 40), (1.0, 1.1, 2.0), (-4.0, -6.0, -5.0))
@@ -113,7 +120,9 @@ def test_each_channel_comes_through_its_own_transform_from_its_own_grid(make_stu
     assert prepared.case.geometry.to_world([brightest])[0] == pytest.approx((20, 15, 18), abs=1)
 
 
-def test_zscore_percentile_and_window_are_what_they_say_and_recorded(make_study, oblique):
+def test_zscore_percentile_and_window_are_what_they_say_and_recorded(
+    make_study: Callable[..., Study], oblique: Any
+) -> None:
     low = 95 + oblique.geometry.centre[0]
     high = low + 10
     channels = {
@@ -134,7 +143,7 @@ def test_zscore_percentile_and_window_are_what_they_say_and_recorded(make_study,
     assert np.clip((restored - low) / 10, 0, 1) == pytest.approx(third, abs=1e-3)
 
 
-def test_a_part_that_a_channel_did_not_see_is_zero(make_study):
+def test_a_part_that_a_channel_did_not_see_is_zero(make_study: Callable[..., Study]) -> None:
     reference = blob(Geometry((24, 24, 24)), (12, 12, 12), 9)
     half = Volume(reference.array[:12] + np.float32(1), (1.0, 1.0, 1.0))
     prepared = prepare_case(
@@ -148,7 +157,7 @@ def test_a_part_that_a_channel_did_not_see_is_zero(make_study):
     assert np.isfinite(prepared.image).all()
 
 
-def test_a_lesion_smaller_than_the_new_voxels_keeps_one(make_study):
+def test_a_lesion_smaller_than_the_new_voxels_keeps_one(make_study: Callable[..., Study]) -> None:
     geometry = Geometry((32, 32, 32))
     lesion = np.zeros(geometry.shape_zyx, np.int16)
     lesion[15, 15, 15] = 1
@@ -157,14 +166,14 @@ def test_a_lesion_smaller_than_the_new_voxels_keeps_one(make_study):
     assert np.count_nonzero(prepared.labels == 1) == 1
 
 
-def test_noise_is_averaged_where_voxels_become_coarser(make_study):
+def test_noise_is_averaged_where_voxels_become_coarser(make_study: Callable[..., Study]) -> None:
     noise = np.random.default_rng(0).normal(100, 10, (40, 40, 40)).astype(np.float32)
     study = make_study(preparation={"spacing_mm": [4, 4, 4], "mask": "none"}, channels={"A": {"modality": "mr"}})
     record = prepare_case({"A": Volume(noise)}, {}, None, study, case_id="a").case.normalisation["A"]
     assert record["one"] - record["zero"] < 3  # sampling without smoothing would keep an SD of 10
 
 
-def test_one_slice_keeps_its_plane(make_study):
+def test_one_slice_keeps_its_plane(make_study: Callable[..., Study]) -> None:
     geometry = Geometry((1, 30, 40), (0.5, 0.5, 5.0), (1.0, 2.0, 3.0), TILT)
     array = np.zeros(geometry.shape_zyx, np.float32)
     array[0, 8:20, 10:30] = np.arange(20)[None] + 50
@@ -182,7 +191,7 @@ def test_one_slice_keeps_its_plane(make_study):
     assert measure_lesions(prepared.labels, grid)[0].centre == pytest.approx(prepared.case.lesions[0].centre, abs=0.5)
 
 
-def test_truth_may_be_a_table_none_or_unknown(make_study, oblique):
+def test_truth_may_be_a_table_none_or_unknown(make_study: Callable[..., Study], oblique: Any) -> None:
     study = make_study(
         channels={"A": {"modality": "mr"}},
         cohort={"table": "c.csv", "truth": "lesion_table", "minimum_lesion_mm3": 20},
@@ -200,7 +209,7 @@ def test_truth_may_be_a_table_none_or_unknown(make_study, oblique):
     assert not unknown.case.has_truth
 
 
-def test_a_constant_channel_and_a_mask_elsewhere_are_errors(make_study, oblique):
+def test_a_constant_channel_and_a_mask_elsewhere_are_errors(make_study: Callable[..., Study], oblique: Any) -> None:
     study = make_study(channels={"A": {"modality": "mr"}})
     flat = Volume(np.full((5, 5, 5), 7.0))
     with pytest.raises(HakkenError, match="channel A: all voxels inside the mask are alike; look at the image"):
@@ -212,7 +221,7 @@ def test_a_constant_channel_and_a_mask_elsewhere_are_errors(make_study, oblique)
         prepare_case({"A": oblique, "B": away}, {}, None, make_study(), case_id="a")
 
 
-def test_bright_outliers_are_limited(make_study):
+def test_bright_outliers_are_limited(make_study: Callable[..., Study]) -> None:
     array = np.random.default_rng(0).normal(100, 1, (12, 12, 12))
     array[6, 6, 6] = 1e6
     study = make_study(channels={"A": {"modality": "mr"}}, preparation={"spacing_mm": [1, 1, 1], "mask": "none"})

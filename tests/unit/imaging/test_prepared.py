@@ -1,3 +1,8 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,7 +13,7 @@ from hakken.imaging.prepared import Lesion, PreparedCase, load_prepared, prepare
 GRID = Geometry((2, 3, 4), (1.0, 1.0, 2.0), (1.25, 0.1, -7.0))
 
 
-def case(case_id="P1", truth=True):
+def case(case_id: Any = "P1", truth: Any = True) -> Any:
     return PreparedCase(
         case_id=case_id,
         patient="S1",
@@ -23,12 +28,12 @@ def case(case_id="P1", truth=True):
     )
 
 
-def arrays():
+def arrays() -> Any:
     image = np.random.default_rng(0).normal(size=(2, 2, 3, 4)).astype(np.float16)
     return image, np.ones((2, 3, 4), np.uint8), np.arange(24, dtype=np.int16).reshape(2, 3, 4)
 
 
-def test_a_saved_case_is_loaded_as_it_was(tmp_path):
+def test_a_saved_case_is_loaded_as_it_was(tmp_path: Path) -> None:
     image, mask, labels = arrays()
     saved = save_prepared(tmp_path, case(), image, mask, labels)
     loaded = load_prepared(tmp_path, "P1")
@@ -41,7 +46,7 @@ def test_a_saved_case_is_loaded_as_it_was(tmp_path):
     assert (loaded.image().dtype, loaded.mask().dtype, loaded.labels().dtype) == (np.float16, np.uint8, np.int16)
 
 
-def test_the_files_are_those_of_the_design_and_the_json_is_plain(tmp_path):
+def test_the_files_are_those_of_the_design_and_the_json_is_plain(tmp_path: Path) -> None:
     import json
 
     save_prepared(tmp_path, case(), *arrays())
@@ -53,7 +58,7 @@ def test_the_files_are_those_of_the_design_and_the_json_is_plain(tmp_path):
     assert lesions[1]["class"] == "solid"
 
 
-def test_without_truth_there_are_no_labels(tmp_path):
+def test_without_truth_there_are_no_labels(tmp_path: Path) -> None:
     image, mask, labels = arrays()
     loaded = save_prepared(tmp_path, case(truth=False), image, mask)
     with pytest.raises(HakkenError, match="case P1: has no lesion labels; add its lesion mask or lesion table"):
@@ -62,13 +67,13 @@ def test_without_truth_there_are_no_labels(tmp_path):
         save_prepared(tmp_path, case(truth=False), image, mask, labels)
 
 
-def test_arrays_must_fit_the_grid(tmp_path):
+def test_arrays_must_fit_the_grid(tmp_path: Path) -> None:
     image, mask, labels = arrays()
     with pytest.raises(HakkenError, match=r"case P1: arrays do not fit \(2, 2, 3, 4\) \(channels, z, y, x\)"):
         save_prepared(tmp_path, case(), image[:1], mask, labels)
 
 
-def test_cut_off_and_missing_files_are_named(tmp_path):
+def test_cut_off_and_missing_files_are_named(tmp_path: Path) -> None:
     save_prepared(tmp_path, case(), *arrays())
     (tmp_path / "P1.npy").write_bytes((tmp_path / "P1.npy").read_bytes()[:150])
     for mmap in (True, False):
@@ -80,7 +85,7 @@ def test_cut_off_and_missing_files_are_named(tmp_path):
         case().mask()
 
 
-def test_all_cases_of_a_folder_in_order(tmp_path):
+def test_all_cases_of_a_folder_in_order(tmp_path: Path) -> None:
     for name in ("P2", "P1"):
         save_prepared(tmp_path, case(name), *arrays())
     assert [one.case_id for one in prepared_cases(tmp_path)] == ["P1", "P2"]

@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +17,14 @@ from hakken.phantoms.brain_metastasis.draw import draw_case
 from hakken.study import Registration
 from hakken.study.reading import load_study
 
+from .conftest import Head
+
 ROOT = Path(__file__).resolve().parents[3]
 
 QUICK = {"shrink": (4, 2, 1), "iterations": 60}
 
 
-def turned(degrees, shift_mm, centre=(0.0, 0.0, 0.0), stretch=None):
+def turned(degrees: float, shift_mm: float, centre: Any = (0.0, 0.0, 0.0), stretch: Any = None) -> sitk.Transform:
     """A transform that turns about an oblique axis through ``centre``, stretches and shifts."""
     turn = sitk.VersorTransform([2 / 3, 1 / 3, 2 / 3], float(np.deg2rad(degrees)))
     matrix = np.reshape(turn.GetMatrix(), (3, 3)) @ (np.eye(3) if stretch is None else np.asarray(stretch))
@@ -30,7 +35,7 @@ def turned(degrees, shift_mm, centre=(0.0, 0.0, 0.0), stretch=None):
     return transform
 
 
-def displaced(moving, true, padding=6):
+def displaced(moving: Any, true: Any, padding: Any = 6) -> Any:
     """The moving image as a scanner would see it had the head been moved: ``true`` maps fixed to moved points."""
     grid = moving.geometry
     z, y, x = (size + 2 * padding for size in grid.shape_zyx)
@@ -38,7 +43,7 @@ def displaced(moving, true, padding=6):
     return resample(moving, Geometry((z, y, x), grid.spacing, origin, grid.direction), true.GetInverse())
 
 
-def brain_points(head, step=37):
+def brain_points(head: Head, step: Any = 37) -> Any:
     return head.fixed.to_world(np.argwhere(head.brain)[::step])
 
 
@@ -51,7 +56,7 @@ def brain_points(head, step=37):
         ("rigid", "mean_squares"),
     ],
 )
-def test_a_known_displacement_is_recovered_to_half_a_voxel(head, method, metric):
+def test_a_known_displacement_is_recovered_to_half_a_voxel(head: Head, method: str, metric: str) -> None:
     stretch = np.array([[1.06, 0.03, 0], [0, 0.95, 0.02], [0, 0, 1.04]]) if method == "affine" else None
     true = turned(12, 14, stretch=stretch)
     other = head.moving if metric == "mutual_information" else head.fixed
@@ -62,7 +67,7 @@ def test_a_known_displacement_is_recovered_to_half_a_voxel(head, method, metric)
     assert result.iterations > 0
 
 
-def test_same_seed_same_transform_to_the_last_bit(head):
+def test_same_seed_same_transform_to_the_last_bit(head: Head) -> None:
     moved = displaced(head.moving, turned(5, 6))
     settings = Registration(**QUICK)
     first, again, other = (register(head.fixed, moved, settings, seed).transform for seed in (1, 1, 2))
@@ -70,7 +75,7 @@ def test_same_seed_same_transform_to_the_last_bit(head):
     assert first.GetParameters() != other.GetParameters()
 
 
-def test_a_bent_image_is_straightened(head):
+def test_a_bent_image_is_straightened(head: Head) -> None:
     bent = sitk.BSplineTransformInitializer(sitk.Image([10, 10, 10], sitk.sitkUInt8), [1, 1, 1])
     grid = head.fixed.geometry
     bent.SetTransformDomainOrigin(grid.origin)
@@ -87,7 +92,7 @@ def test_a_bent_image_is_straightened(head):
     assert after.mean() < 1.5
 
 
-def test_a_mask_keeps_the_rest_out_of_sight(head):
+def test_a_mask_keeps_the_rest_out_of_sight(head: Head) -> None:
     """Half of the picture is replaced by something that pulls elsewhere; the mask leaves it out."""
     true = turned(6, 5)
     moved = displaced(head.moving, true)
@@ -100,7 +105,7 @@ def test_a_mask_keeps_the_rest_out_of_sight(head):
     assert target_registration_error(result.transform, true, brain_points(head)).max() < 3
 
 
-def test_headers_far_apart_do_not_matter(head):
+def test_headers_far_apart_do_not_matter(head: Head) -> None:
     true = turned(8, 5)
     moved = displaced(head.moving, true)
     away = Volume(moved.array, moved.spacing, (900.0, -700.0, 400.0), moved.direction)
@@ -116,13 +121,13 @@ def test_headers_far_apart_do_not_matter(head):
     assert np.isinf(result.metric_before)
 
 
-def test_none_leaves_the_image_where_it_is(head):
+def test_none_leaves_the_image_where_it_is(head: Head) -> None:
     result = register(head.fixed, head.moving, Registration(method="none"), seed=1)
     assert result.transform.TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
     assert result.iterations == 0
 
 
-def test_one_slice_cannot_be_registered(head):
+def test_one_slice_cannot_be_registered(head: Head) -> None:
     flat = Volume(head.fixed.array[:1])
     with pytest.raises(
         HakkenError, match=r"one-slice images cannot be registered in 3-D; set registration.method: none"
@@ -130,12 +135,12 @@ def test_one_slice_cannot_be_registered(head):
         register(flat, flat, Registration(), seed=1)
 
 
-def test_target_registration_error_is_a_distance():
+def test_target_registration_error_is_a_distance() -> None:
     shift = sitk.TranslationTransform(3, (3.0, 0.0, 4.0))
     assert target_registration_error(shift, sitk.Transform(), [[0, 0, 0], [9, 9, 9]]).tolist() == [5, 5]
 
 
-def test_resampling_looks_up_fixed_points_in_the_moving_image():
+def test_resampling_looks_up_fixed_points_in_the_moving_image() -> None:
     array = np.zeros((1, 1, 5), np.int16)
     array[0, 0, 3] = 10
     shift = sitk.TranslationTransform(3, (2.0, 0.0, 0.0))
@@ -147,7 +152,7 @@ def test_resampling_looks_up_fixed_points_in_the_moving_image():
 
 
 @pytest.mark.parametrize("method", ["rigid", "affine"])
-def test_a_displaced_flair_returns_to_its_place_within_one_voxel(shared_data, method):
+def test_a_displaced_flair_returns_to_its_place_within_one_voxel(shared_data: Path, method: str) -> None:
     """Real images of 1 mm: contrast-enhanced T1 and a FLAIR displaced by 15 mm and 15 degrees, affinely stretched."""
     folder = shared_data / "open_ms" / "patient26"
     fixed, flair = (read_volume(folder / f"{name}.nii.gz") for name in ("T1POST", "FLAIR"))
@@ -159,7 +164,7 @@ def test_a_displaced_flair_returns_to_its_place_within_one_voxel(shared_data, me
 
 
 @pytest.mark.parametrize("scanner", ["A", "B", "C"])
-def test_phantom_cases_of_each_scanner_are_registered_within_one_voxel(scanner):
+def test_phantom_cases_of_each_scanner_are_registered_within_one_voxel(scanner: str) -> None:
     study = load_study(ROOT / "config" / "studies" / "brain_metastasis.yaml", "tiny")
     for case in [one for one in phantom_cases(study) if one.scanner == scanner][:2]:
         drawing = draw_case(case, study)

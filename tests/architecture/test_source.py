@@ -16,10 +16,32 @@ PACKAGE = ROOT / "src" / "hakken"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # A package may import from those further up and from itself; the lower ones of this list know nothing of each other's
 # insides. docs/concepts/architecture.md says what each is for.
-ORDER = (
-    "core plugins study cohort imaging patches search evaluation anatomy phantoms networks inference training outcomes "
-    "methods baselines runs plots report figures cluster stages commands cli"
-).split()
+ORDER = [
+    "core",
+    "plugins",
+    "study",
+    "cohort",
+    "imaging",
+    "patches",
+    "search",
+    "evaluation",
+    "anatomy",
+    "phantoms",
+    "networks",
+    "inference",
+    "training",
+    "outcomes",
+    "methods",
+    "baselines",
+    "runs",
+    "plots",
+    "report",
+    "figures",
+    "cluster",
+    "stages",
+    "commands",
+    "cli",
+]
 CONTRACTS = {"hakken.phantoms", "hakken.methods", "hakken.outcomes", "hakken.figures"}
 """Modules that say what a plug-in of their kind must hold; who loads plug-ins may import them."""
 

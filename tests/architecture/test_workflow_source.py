@@ -17,7 +17,8 @@ RULE_FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 STAGE_FILES = [path for path in RULE_FILES if path.stem != "common"]
 OF_ALL_STUDIES = {"overview"}
 WILDCARDS = {"study", "scale", "part", "batch", "sweep", "trial", "model", "scope", "data", "set", "figure"}
-SCRIPT = """\"\"\"Adapter of every rule: `params.stage` names the stage, which gets the job's named files and parameters.\"\"\"
+SCRIPT = '''\
+"""Adapter of every rule: `params.stage` names the stage, which gets the job's named files and parameters."""
 
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 run(snakemake)
-"""
+'''
 
 
 def rules(path: Path) -> dict[str, str]:

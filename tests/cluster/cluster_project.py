@@ -13,8 +13,8 @@ SLOTS = 4
 STEPS = 40
 RESULTS = Path("results/cluster/tiny")
 SWEEP = RESULTS / "sweeps/search"
-# Stands before the one script of all rules, in a copy of it for trainings. A step takes as long as one of a large network, without
-# its work; the result is the same, as nothing in a training depends on the clock.
+# Stands before the one script of all rules, in a copy of it for trainings. A step takes as long as one of a large
+# network, without its work; the result is the same, as nothing in a training depends on the clock.
 SLOW = """\
 import time
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_up import cases_of, data_of, study_with
+from made_up import ROOT, cases_of, data_of, study_with
 
 from hakken import plugins
 from hakken.core.errors import HakkenError
@@ -24,6 +24,7 @@ from hakken.training.method import Fitted
 
 OUTCOMES = tuple(name for name in plugins.names("outcomes") if name != "records")  # of no case: tests/unit/outcomes
 COUNT = 6
+FILES = (ROOT / "docs/reference/files.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,14 @@ def test_what_is_measured_is_the_same_each_time(name: str, folder: Path) -> None
     assert first.as_dict() == second.as_dict()
     assert first.tables.keys() == second.tables.keys()
     assert all(len(row) == len(table.columns) for table in first.tables.values() for row in table.rows)
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_every_column_is_explained(name: str, folder: Path) -> None:
+    _, found, part = _said(name, folder)
+    tables = plugins.load("outcomes", name).measure(found, part).tables
+    columns = {column for table in tables.values() for column in table.columns}
+    assert sorted(column for column in columns if f"`{column}`" not in FILES) == []
 
 
 @pytest.mark.parametrize("name", OUTCOMES)

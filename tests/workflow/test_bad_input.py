@@ -17,8 +17,8 @@ import yaml
 from workflow_project import Project, new_project
 
 from hakken.cli import main
-from hakken.imaging.files import read_volume, write_volume
 from hakken.core.volume import Volume
+from hakken.imaging.files import read_volume, write_volume
 
 DIRECTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 PARTS = ("train", "validation", "test")

@@ -1,4 +1,4 @@
-"""The case table: one row a case, which images it has, and where its truth stands.
+"""The case table: one row per case, which images it has, and where its truth stands.
 
 Columns: ``case_id``, ``patient``, optionally ``split`` (train, validation, test), ``site``, ``scanner``, ``sex``,
 ``age``; one column per channel of the study with a path relative to the table; and ``lesion_mask``,

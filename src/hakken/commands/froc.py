@@ -39,7 +39,12 @@ def add(commands: Subparsers) -> None:
     rules.add_argument(
         "--hit", default="distance", help="distance (< radius), distance-inclusive, fixed:MM, inside, overlap:IOU"
     )
-    rules.add_argument("--duplicates", choices=("ignore", "false-positive"), default="ignore")
+    rules.add_argument(
+        "--duplicates",
+        choices=("ignore", "false-positive"),
+        default="ignore",
+        help="what further hits of a lesion are: neither true nor false positives, or false ones (default: ignore)",
+    )
     rules.add_argument("--double-hit", choices=("both", "one"), default="both", help="of a mark in two lesions")
     rules.add_argument(
         "--per", choices=("case", "lesion-free"), default="case", help="cases that false positives count"

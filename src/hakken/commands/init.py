@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
     write_text(study_file, own_study(source, options.name, table))
     write_text(table, case_template(study))
     print(f"{study_file}: the study, every key explained; change what differs in yours")
-    print(f"{table}: the case table; one row a case, paths relative to the table")
+    print(f"{table}: the case table; one row per case, paths relative to the table")
     print(f"then: hakken check {table} --study {options.name}")
     print(f"      make demo STUDY={options.name} SCALE={next(iter(scales_of(study_file)))}")
 
@@ -71,7 +71,8 @@ def own_study(source: Path, name: str, table: Path) -> str:
     content = read_mapping(source)
     texts = {"name": name, "title": name.replace("_", " "), "description": "", "data": "own data"}
     cohort = {key: value for key, value in content.get("cohort", {}).items() if key not in ("phantom", "table")}
-    changed = {"cohort": {"table": table.as_posix(), "truth": "lesion_mask", "labels": "instances"} | cohort}
+    truth = {} if cohort.get("kind") == "items" else {"truth": "lesion_mask", "labels": "instances"}
+    changed = {"cohort": {"table": table.as_posix()} | truth | cohort}
     scales = {
         scale: {key: value for key, value in keys.items() if key != "cohort"}
         for scale, keys in scales_of(source).items()

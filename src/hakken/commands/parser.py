@@ -19,7 +19,7 @@ def add_command(
     parser = commands.add_parser(
         name,
         help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
+        description=f"{summary[0].upper()}{summary[1:]}.".replace("%%", "%"),
         epilog=f"{EXAMPLE}{example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

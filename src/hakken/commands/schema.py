@@ -121,7 +121,7 @@ def commands_reference(parsers: Mapping[str, argparse.ArgumentParser]) -> str:
 
 
 def _command(name: str, parser: argparse.ArgumentParser, heading: str = "##") -> Iterator[str]:
-    yield f"{heading} `hakken {name}`\n\n{(parser.description or '').replace('%%', '%')}\n"
+    yield f"{heading} `hakken {name}`\n\n{parser.description}\n"
     arguments = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
     if arguments:
         yield "| argument | meaning |\n| --- | --- |"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hakken import plugins
 from hakken.study import Study
 
 
@@ -12,12 +11,6 @@ def published(study: Study) -> list[str]:
         return []
     caution = " (patients; must not be compared with a phantom)" if study.of_phantom else ""
     return [f"Published: {study.published.result.rstrip('.')}{caution}."]
-
-
-def objective(study: Study) -> str:
-    """Return what trainings maximise on validation, in a few words."""
-    words: str = plugins.load("outcomes", study.objective).words(study.outcomes[study.objective])
-    return words
 
 
 def spoken(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._courses import COURSE, Records, course_rows, default_rows, numbers_of, sweeps_of, timed
 from hakken.figures._models import untuned
-from hakken.figures._words import objective
+from hakken.outcomes import words_of
 from hakken.plots.comparison import ComparisonInput, draw_comparison
 from hakken.plots.slots import time_text
 from hakken.report.figure import TrialRecord, cost
@@ -34,7 +34,7 @@ def draw(study: Study, files: Files) -> Drawing:
         sweeps=sweeps,
         default=untuned(files),
         notes=tuple(_notes(sweeps, records)),
-        objective=f"Best validation objective so far\n({objective(study)})",
+        objective=f"Best validation objective so far\n({words_of(study)})",
         origin=files.origin,
     )
     rows = [row for sweep in sweeps for row in _rows(sweep, found[sweep.name])]

@@ -9,7 +9,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._courses import numbers_of, sweeps_of
-from hakken.figures._words import objective
+from hakken.outcomes import words_of
 from hakken.plots.scaling import ScalingInput, draw_scaling
 from hakken.report.figure import cost
 from hakken.runs.table import run_named
@@ -41,7 +41,7 @@ def draw(study: Study, files: Files) -> Drawing:
         trainings=tuple(found),
         published=study.scaling.published,
         citation=study.published.citation if study.published else "",
-        objective=f"Validation objective\n({objective(study)})",
+        objective=f"Validation objective\n({words_of(study)})",
         notes=tuple(_notes(study, found)),
         origin=files.origin,
     )

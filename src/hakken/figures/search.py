@@ -7,7 +7,7 @@ from dataclasses import replace
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._courses import COURSE, course_rows, default_rows, numbers_of, sweeps_of
 from hakken.figures._models import untuned
-from hakken.figures._words import objective
+from hakken.outcomes import words_of
 from hakken.plots.search import SearchInput, draw_search
 from hakken.report.figure import cost
 from hakken.search.course import utilisation
@@ -28,7 +28,7 @@ def draw(study: Study, files: Files) -> Drawing:
         trials=bars,
         slots=study.search.slots,
         default=untuned(files),
-        objective=f"Validation objective\n({objective(study)})",
+        objective=f"Validation objective\n({words_of(study)})",
         origin=files.origin,
         folds=tuple(fold for fold, _ in records),
     )

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hakken import plugins
 from hakken.core.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ Thresholds = float | NDArray[np.float64]
 class Row:
     """A line of what was measured: a name, a value with its 95 % interval, and how many digits are worth printing.
 
-    ``value`` is None where it is undefined; ``text`` stands in its place where the cell is no number.
+    ``value`` is None where it is undefined; ``text`` stands in its place where the cell is no number. A ``reference``
+    is a level to compare the row above with, such as that of guessing: the same for every model.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Row:
     high: float | None = None
     digits: int = 3
     text: str = ""
+    reference: bool = False
 
     @property
     def cell(self) -> str:
@@ -197,6 +200,12 @@ class Replicates:
 def in_order(cases: Sequence[Any]) -> list[Any]:
     """Return cases in the order of their ids, in which everything is measured."""
     return sorted(cases, key=lambda case: str(case.case_id))
+
+
+def words_of(study: Study) -> str:
+    """Return what trainings maximise on validation, in a few words."""
+    words: str = plugins.load("outcomes", study.objective).words(study.outcomes[study.objective])
+    return words
 
 
 def chosen_words(point: Mapping[str, Any], unit: str = "false positives per case") -> str:

@@ -107,9 +107,9 @@ def measure(found: Predictions, part: Part) -> Measured:
     main = Row("balanced accuracy", reached.value, reached.low, reached.high)
     rows = (
         main,
-        Row("  of guessing", chance["balanced_accuracy"]),
+        Row("  of guessing", chance["balanced_accuracy"], reference=True),
         Row("accuracy", measured.accuracy.value, measured.accuracy.low, measured.accuracy.high),
-        Row("  of the most frequent class", chance["accuracy"]),
+        Row("  of the most frequent class", chance["accuracy"], reference=True),
         Row("macro AUC", measured.macro_auc.value, measured.macro_auc.low, measured.macro_auc.high),
     )
     counts = details["counts"]

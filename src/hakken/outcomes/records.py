@@ -34,7 +34,7 @@ class Settings(Section):
 def words(settings: Section) -> str:
     """Return the objective in a few words."""
     own = _own(settings)
-    return f"{'least ' if own.minimise else ''}{own.objective or 'first record'}"
+    return f"{'minus ' if own.minimise else ''}{own.objective or 'the first record'}"
 
 
 def write(folder: Path, found: Predictions, part: Part) -> None:

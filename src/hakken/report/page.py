@@ -11,8 +11,9 @@ import jinja2
 
 from hakken import plugins
 from hakken.core.files import read_json
+from hakken.outcomes import words_of
 from hakken.report.bill import charge, figure_charges, stage_charges
-from hakken.report.result import StudyResult, counted, measured_table, plain, with_interval
+from hakken.report.result import StudyResult, counted, measured_table, plain, variants_table, with_interval
 from hakken.report.tokens import Rates
 
 LARGEST_VECTOR = 1_500_000
@@ -46,6 +47,8 @@ def render(result: StudyResult, figures: list[Path], rates: Rates | None = None)
         rows=rows,
         intervals=result.measurements[result.main[0]].main.intervals,
         counted=counted(result),
+        objective=words_of(result.study),
+        variants=variants_table(result),
         pictures=[_picture(path) for path in figures],
         costs=list(zip(result.costs, stage_charges(result.jobs, rates), strict=True)),
         figure_charges=figure_charges([path.stem for path in figures], result.jobs, rates),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from hakken.outcomes import Row
 from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
 from hakken.report.seal import require_opening
 from hakken.runs.measurement import Measurement, read_measurement
-from hakken.runs.table import folds_of, name_of
+from hakken.runs.table import folds_of, name_of, variant_runs
 from hakken.study import Study
 
 SELECTED, DEFAULT = "selected", "default"
+PARTS = ("validation", "test")
 HEADS = {("validation", SELECTED): "validation", ("test", SELECTED): "test", ("test", DEFAULT): "test, untuned default"}
 
 
@@ -42,12 +43,19 @@ class StudyResult:
     def main(self) -> tuple[tuple[str, str], ...]:
         """The part and model of each column of the table of what was measured.
 
-        The selected model on validation and test, the untuned default and the baselines on test; variants have a table
-        of their own.
+        The selected model on validation and test, the untuned default and the baselines on test.
         """
-        shown = (SELECTED, DEFAULT, *self.study.baselines)
-        columns = [key for key in self.measurements if key[1] in shown]
+        columns = [key for key in self.measurements if key[1] in self._compared]
         return tuple(key for key in columns if key[1] == SELECTED or key[0] != "validation")
+
+    @property
+    def variants(self) -> tuple[tuple[str, str], ...]:
+        """The part and model of each measurement of a variant."""
+        return tuple(key for key in self.measurements if key[1] not in self._compared)
+
+    @property
+    def _compared(self) -> tuple[str, ...]:
+        return (SELECTED, DEFAULT, *self.study.baselines)
 
     def chosen(self, model: str) -> tuple[dict[str, Any], ...]:
         """Return what is recorded of the choice of a model, or of that in each fold; nothing where there is none."""
@@ -93,19 +101,29 @@ class StudyResult:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What warns, with what it warns of."""
+        """What warns of the numbers of `main`, with what it warns of."""
         return tuple(f"{head_of(*key)}: {line}" for key in self.main for line in self.measurements[key].warnings)
+
+    @property
+    def warnings_of_variants(self) -> dict[str, list[str]]:
+        """What warns of the numbers of the variants, each line with all that it warns of."""
+        found: dict[str, list[str]] = {}
+        for key in self.variants:
+            for line in self.measurements[key].warnings:
+                found.setdefault(line, []).append(head_of(*key))
+        return found
 
 
 def gather(study: Study, folder: Path) -> StudyResult:
-    """Read the files of a finished study from its results ``folder``.
+    """Read the files of a finished study from its results ``folder``; what was measured of other models is left out.
 
     Raises HakkenError naming a missing file, or the ledger of test openings when it was tampered with.
     """
     opening, optimism, freeze = folder / "test" / "opening.json", folder / "optimism.json", folder / "freeze.json"
     records = {path.stem: read_json(path) for path in sorted(folder.glob("models/*.json"))}
+    models = dict.fromkeys((SELECTED, DEFAULT, *study.baselines, *(run.kind for run in variant_runs(study))))
     found = {path.parts[-3:-1]: path.parent for path in folder.glob("measurements/*/*/measurement.json")}
-    order = sorted(found, key=lambda key: _place(key[0], key[1], study))
+    order = sorted((key for key in found if key[1] in models), key=lambda key: _place(key[0], key[1], list(models)))
     return StudyResult(
         study=study,
         folder=folder,
@@ -118,20 +136,9 @@ def gather(study: Study, folder: Path) -> StudyResult:
     )
 
 
-def _place(part: str, model: str, study: Study) -> tuple[int, int, str]:
+def _place(part: str, model: str, models: Sequence[str]) -> tuple[int, int]:
     """Return where a measurement stands: selected, default, baselines, variants; validation before test."""
-    known = (SELECTED, DEFAULT, *study.baselines)
-    return (
-        known.index(model) if model in known else len(known),
-        ("validation", "test").index(part)
-        if part
-        in (
-            "validation",
-            "test",
-        )
-        else 2,
-        model,
-    )
+    return models.index(model), PARTS.index(part) if part in PARTS else len(PARTS)
 
 
 def head_of(part: str, model: str) -> str:
@@ -150,6 +157,17 @@ def measured_table(result: StudyResult) -> tuple[tuple[str, ...], list[tuple[str
     known: list[dict[str, Row]] = [{row.name: row for row in column.rows} for column in columns]
     rows = [(name, *(found[name].cell if name in found else "" for found in known)) for name in names]
     return tuple(head_of(*key) for key in result.main), rows
+
+
+def variants_table(result: StudyResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the heads of the columns, and a row of cells for each variant: its objective on each part, by outcome."""
+    cells: dict[str, dict[str, str]] = {}
+    for part, model in result.variants:
+        for measured in result.measurements[part, model].outcomes.values():
+            if measured.objective is not None:
+                cells.setdefault(model, {})[f"{part}, {measured.objective.name.strip()}"] = measured.objective.cell
+    heads = tuple(dict.fromkeys(head for found in cells.values() for head in found))
+    return heads, [(model, *(found.get(head, "") for head in heads)) for model, found in cells.items()]
 
 
 MEASURED = ("part", "model", "outcome", "measured", "value", "low", "high", "text")

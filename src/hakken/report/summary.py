@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hakken.outcomes import words_of
 from hakken.report.result import DEFAULT, SELECTED, StudyResult, measured_table, plain, with_interval
 
 WIDTH = 34
@@ -18,6 +19,7 @@ def summarise(result: StudyResult) -> str:
         *_measured(result),
         *(f"by fold, {head}: {'; '.join(cells)}" for head, cells in result.by_fold.items()),
         *(f"warning: {line}" for line in result.warnings),
+        *_variants(result),
         "",
         *_selection(result),
         "",
@@ -37,6 +39,12 @@ def _measured(result: StudyResult) -> list[str]:
     return [_row(intervals, shown), *(_row(name, list(cells)) for name, *cells in rows)]
 
 
+def _variants(result: StudyResult) -> list[str]:
+    """Return how many variants there are, and where their numbers stand."""
+    names = dict.fromkeys(model for _, model in result.variants)
+    return [f"variants: {len(names)}, measured in {result.folder / 'measured.csv'}"] if names else []
+
+
 def _selection(result: StudyResult) -> list[str]:
     """Return the selected trial, how the search went and the selected parameters."""
     lines = []
@@ -53,7 +61,7 @@ def _selection(result: StudyResult) -> list[str]:
 
 def _objective(result: StudyResult) -> str:
     """Return what the selected trial reached on validation, and what that is worth."""
-    words = [f"validation objective {result.objectives[SELECTED]:.3f}"]
+    words = [f"validation objective ({words_of(result.study)}) {result.objectives[SELECTED]:.3f}"]
     if result.optimism is not None:
         words.append(f"corrected for the choice of the best {with_interval(result.optimism['corrected'], 3)}")
     if DEFAULT in result.objectives:

@@ -74,7 +74,7 @@ def observations(
                 record.get("objective"),
                 float(record["seconds"]),
                 str(record.get("reason") or ""),
-                {row.name.strip(): row.value for row in rows},
+                {row.name.strip(): row.value for row in rows if not row.reference},
             )
         )
     return found
@@ -155,7 +155,7 @@ def contrasts(
     found = []
     for factor, levels in factors.items():
         pairs = [(level, levels[0]) for level in levels[1:]]
-        pairs += [(level, f"{level}{SCRATCH}") for level in levels if f"{level}{SCRATCH}" in levels[1:]]
+        pairs += [(level, f"{level}{SCRATCH}") for level in levels[1:] if f"{level}{SCRATCH}" in levels[1:]]
         for level, other in dict.fromkeys(pairs):
             found += _contrast(
                 cells, replicates, factors, (factor, level, other), _matched(cells, factor, level, other)

@@ -19,7 +19,7 @@ from hakken.core.console import log
 from hakken.core.files import sha256_file
 from hakken.core.seeds import derive_seed
 from hakken.imaging.cases import Case
-from hakken.outcomes import Part
+from hakken.outcomes import Part, words_of
 from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.learner import learner_of
 from hakken.runs.model_file import save_model
@@ -167,13 +167,6 @@ def count_weights(networks: Networks) -> int:
     """Return how many numbers training learns."""
     weights = {weight for network in networks.values() for weight in network.parameters() if weight.requires_grad}
     return sum(weight.numel() for weight in weights)
-
-
-def words_of(study: Study) -> str:
-    """Return what a training maximises on validation, in a few words."""
-    outcome = study.objective
-    words: str = plugins.load("outcomes", outcome).words(study.outcomes[outcome])
-    return words
 
 
 def _placed(networks: Mapping[str, Any], fitting: Fitting, device: torch.device, team: Team) -> Networks:

@@ -1,4 +1,4 @@
-"""One module a rule: read files, call the rooms that compute, write files, say what goes on."""
+"""One module a rule: read files, call the packages that compute, write files, say what goes on."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def measure(
     outcomes = _measured(study, predictions, known, said, points=whole, folds=number)
     objective = study.objective if study.objective in outcomes else next(iter(outcomes))
     hashes = {"predictions": manifest_digest(predictions)}
+    outcomes = {name: _on_one_scale(one, [fold[name] for fold in each]) for name, one in outcomes.items()}
     found = Measurement(study.name, study.scale, model, part, objective, outcomes, tuple(each), hashes)
     write_measurement(output, found)
     progress(f"{model} on {part}: {_counted(found.main)}{_main(found.main)}")
@@ -88,6 +90,19 @@ def _measured(
         if point is not None and name not in known and point.get("threshold") is not None:
             known[name] = float(point["threshold"])
     return {name: found[name] for name in outcomes}
+
+
+def _on_one_scale(whole: Measured, folds: list[Measured]) -> Measured:
+    """Return what was measured of all folds together, with a warning where it is not between those of the folds."""
+    row = whole.objective
+    known = [one.objective.value for one in folds if one.objective is not None and one.objective.value is not None]
+    if row is None or row.value is None or not known or min(known) <= row.value <= max(known):
+        return whole
+    warning = (
+        f"{row.name} of all folds together, {row.value:.{row.digits}f}, is outside of what the single folds reach, "
+        f"{min(known):.{row.digits}f} to {max(known):.{row.digits}f}: scores of their models are not on one scale"
+    )
+    return replace(whole, warnings=(*whole.warnings, warning))
 
 
 def _frozen(points: Path | None, model: str, folds: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, require_same, write_json
 from hakken.core.seeds import derive_seed
 from hakken.evaluation.optimism import optimism as of_choice
-from hakken.outcomes import in_order
+from hakken.outcomes import in_order, words_of
 from hakken.runs.cases import read_cases
 from hakken.runs.predictions import MANIFEST, part_of, read_predictions
 from hakken.stages import stage
@@ -45,7 +45,7 @@ def optimism(*, study: Study, trials: list[Path], cases: list[Path], output: Pat
         bounds=found.bounds,
     )
     numbers = [int(record["number"]) for record in records]
-    words = outcome.words(study.outcomes[name])
+    words = words_of(study)
     write_json(output, asdict(chosen) | {"chosen": numbers[chosen.chosen], "objective": words})
     progress(
         f"best of {len(records)} trials on validation: {words} {chosen.naive.value:.3f}, "

@@ -18,9 +18,10 @@ from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_json, write_json
 from hakken.core.seeds import derive_seed
+from hakken.outcomes import words_of
 from hakken.runs.ask import complete, propose_trial, seed_of, settings_of
 from hakken.runs.cases import read_cases
-from hakken.runs.fit import Fitting, Record, has_its_files, words_of
+from hakken.runs.fit import Fitting, Record, has_its_files
 from hakken.runs.generation import generation_of
 from hakken.runs.guard import science, started_from
 from hakken.runs.held_out import held_out_of

@@ -83,7 +83,7 @@ def test_a_bent_image_is_straightened(head: Head) -> None:
     parameters = np.random.default_rng(3).normal(0, 6, len(bent.GetParameters()))
     bent.SetParameters(parameters.tolist())
     fixed = resample(head.fixed, grid, bent)
-    settings = Registration(method="bspline", mesh=2, shrink=(4, 2), iterations=30)
+    settings = Registration(method="bspline", mesh=2, shrink=(4, 2), iterations=15)
     result = register(fixed, head.moving, settings, seed=1)
     points = fixed.to_world(np.argwhere(resample(Volume.on(grid, head.brain), grid, bent).array > 0.5)[::37])
     before = target_registration_error(sitk.Transform(), bent, points)
@@ -151,14 +151,12 @@ def test_resampling_looks_up_fixed_points_in_the_moving_image() -> None:
     assert resample(moving, grid, shift, nearest=True).array.dtype == np.int16
 
 
-@pytest.mark.parametrize("method", ["rigid", "affine"])
-def test_a_displaced_flair_returns_to_its_place_within_one_voxel(shared_data: Path, method: str) -> None:
+def test_a_displaced_flair_returns_to_its_place_within_one_voxel(shared_data: Path) -> None:
     """Real images of 1 mm: contrast-enhanced T1 and a FLAIR displaced by 15 mm and 15 degrees, affinely stretched."""
     folder = shared_data / "open_ms" / "patient26"
     fixed, flair = (read_volume(folder / f"{name}.nii.gz") for name in ("T1POST", "FLAIR"))
-    stretch = np.array([[1.08, 0.04, 0], [0, 0.93, 0.03], [0, 0, 1.05]]) if method == "affine" else None
-    true = turned(15, 15, fixed.geometry.centre, stretch)
-    result = register(fixed, displaced(flair, true, 20), Registration(method=method, shrink=(4, 2)), seed=1)
+    true = turned(15, 15, fixed.geometry.centre, np.array([[1.08, 0.04, 0], [0, 0.93, 0.03], [0, 0, 1.05]]))
+    result = register(fixed, displaced(flair, true, 20), Registration(method="affine", shrink=(4, 2)), seed=1)
     points = fixed.to_world(np.argwhere(fixed.array != 0)[::997])
     assert target_registration_error(result.transform, true, points).max() < 1
 

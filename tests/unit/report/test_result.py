@@ -10,7 +10,16 @@ import pytest
 
 from hakken.core.errors import HakkenError
 from hakken.outcomes import Measured, Row
-from hakken.report.result import counted, gather, head_of, measured_rows, measured_table, plain, with_interval
+from hakken.report.result import (
+    counted,
+    gather,
+    head_of,
+    measured_rows,
+    measured_table,
+    plain,
+    variants_table,
+    with_interval,
+)
 from hakken.study import Study
 
 from .finished import BEST, candidates, write_measured, write_record
@@ -32,6 +41,27 @@ def test_everything_is_gathered(study: Study, results: Path) -> None:
     assert found.chosen("selected") == (found.records["selected"],)
     assert found.hashes == {"study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
     assert (found.by_fold, found.warnings) == ({}, ())
+
+
+def test_variants_stand_in_a_table_of_their_own(study: Study, results: Path) -> None:
+    depths = study.model_copy(update={"variants": {"depth": {"factors": {"depth": {}}}}})
+    write_measured(results, study, "validation", "depth-2", candidates(0.3, "few"), Measured(None, ()))
+    write_measured(results, study, "test", "depth-2", candidates(0.2, "few"))
+    write_measured(results, study, "test", "depth-3", candidates(0.1, "fewer"))
+    write_measured(results, study, "test", "no_more", candidates(0.9))
+    found = gather(depths, results)
+    assert found.main == SHOWN
+    heads, rows = variants_table(found)
+    assert heads == ("validation, partial AUC to 10 FP/case", "test, partial AUC to 10 FP/case")
+    assert rows == [
+        ("depth-2", "0.350 [0.250, 0.450]", "0.250 [0.150, 0.350]"),
+        ("depth-3", "", "0.150 [0.050, 0.250]"),
+    ]
+    assert found.warnings == ()
+    assert found.warnings_of_variants == {
+        "few": ["validation, depth-2", "test, depth-2"],
+        "fewer": ["test, depth-3"],
+    }
 
 
 def test_without_measured_jobs_the_cost_is_nothing(study: Study, results: Path) -> None:

@@ -178,7 +178,7 @@ def test_outcomes_are_measured_in_the_order_of_the_study_and_one_may_ask_for_the
     content = read_json(tmp_path / "out" / "measurement.json")
     assert list(content["outcomes"]) == ["candidates", "case_scores"]
     assert content["outcomes"]["candidates"]["point"]["threshold"] == 0.5
-    assert [row.name for row in read_measurement(tmp_path / "out").rows][0] == "AUC of the cases"
+    assert next(row.name for row in read_measurement(tmp_path / "out").rows) == "AUC of the cases"
 
 
 def test_an_outcome_of_which_nothing_was_said_is_left_out(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_a_job_runs_its_stage_and_leaves_what_it_has_cost_with_its_files(tmp_pat
     freeze, opening = tmp_path / "freeze.json", tmp_path / "opening.json"
     freeze.write_text('{"models": {}}')
     params = SimpleNamespace(stage="unseal", ledger=str(tmp_path / "openings.jsonl"))
-    params.items = lambda: {"stage": params.stage, "ledger": params.ledger}.items()
+    params.items = {"stage": params.stage, "ledger": params.ledger}.items
     job = SimpleNamespace(
         input=Named(freeze=str(freeze)),
         output=Named(output=str(opening)),

@@ -12,6 +12,7 @@ from hakken.methods.unet.cost import multiply_adds, peak_bytes
 from hakken.networks.unet import sub_network
 from hakken.runs.learner import learner_of
 from hakken.runs.model_file import load_model, save_model
+from hakken.stages import unet_costs as stage
 from hakken.stages.unet_costs import COSTS, unet_costs
 from hakken.study import Study
 
@@ -37,7 +38,9 @@ def write(path: Path, chosen: Study, **more: Any) -> Path:
 
 
 @pytest.fixture
-def cases(tmp_path: Path) -> Path:
+def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One case; what is timed is timed once."""
+    monkeypatch.setattr(stage, "REPEATS", 1)
     prepare_case(tmp_path / "cases", "a", [(8.0, 9.0, 10.0)])
     return tmp_path / "cases"
 

@@ -634,3 +634,30 @@ def test_all_problems_are_listed_at_once() -> None:
     assert (
         len(complaints(BASE | {"search": {"space": space}, "parameters": {"dense_layers": 0, "dense_units": 8}})) == 2
     )
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        (
+            {"channels": {"T1": {"modality": "mr"}}},
+            "channels: has no effect on the method `toy_integral` and cases that ",
+        ),
+        ({"training": {}}, "training: has no effect on the method `toy_integral` and cases that are none; remove it"),
+        (
+            {"evaluation": {"strata": ["site"]}},
+            "evaluation: a study without cases has no folds and no strata; remove it",
+        ),
+        (
+            {"evaluation": {"design": "cross_validation"}},
+            "evaluation: a study without cases has no folds and no strata; remove it",
+        ),
+        ({"cohort": {"table": "a.csv"}}, "cohort.kind is `images`; the method `toy_integral` learns from none"),
+    ],
+)
+def test_a_study_without_cases_has_no_sections_about_them(sections: Content, expected: str) -> None:
+    base = {"name": "example", "seed": 1, "method": "toy_integral", "cohort": {"kind": "none"}}
+    assert parse_study(base).objective == "records"
+    (line,) = complaints(base | sections)
+    assert line.startswith(f"study: {expected}")

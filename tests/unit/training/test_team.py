@@ -16,6 +16,8 @@ from hakken.training.team import ALONE, largest_team
 
 from . import team_process
 
+pytestmark = pytest.mark.xdist_group("team")  # Its fixtures are made once, on one worker.
+
 PROCESS = Path(__file__).with_name("team_process.py")
 Found = list[dict[str, Any]]
 

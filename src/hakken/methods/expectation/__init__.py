@@ -1,8 +1,8 @@
-"""Method `expectation`: what one channel is expected to show, given the others, and where it shows more.
+"""Method `expectation`: predict one channel from the others, and find where it shows more than predicted.
 
 Nakao et al., Anomaly detection in chest 18F-FDG PET/CT by Bayesian deep learning, Jpn J Radiol 2022;40:730-739: a U-Net
-learns from cases without disease alone which uptake a CT slice makes one expect, and with which standard deviation.
-What lies too many deviations above is a candidate. Cases with disease are needed for validation only.
+learns from cases without disease alone to predict mean and standard deviation of the uptake from a CT slice. What lies
+too many standard deviations above the mean is a candidate. Cases with disease are needed for validation only.
 """
 
 from pydantic import Field
@@ -26,7 +26,7 @@ class Inference(Section):
 
     threshold: float = Field(default=3.0, gt=0, le=100, description="Least z, in standard deviations, of a candidate.")
     samples: int = Field(
-        default=8, ge=1, le=1000, description="Passes with dropout from which the network learns its own doubt."
+        default=8, ge=1, le=1000, description="Passes with dropout; their spread is the uncertainty of the network."
     )
     maximum_candidates: int = Field(default=100, ge=1, le=10_000, description="Most candidates of a case.")
     memory_mb: int = Field(default=1024, ge=64, le=65_536, description="Most memory of one forward pass.")

@@ -1,7 +1,7 @@
-"""What a network expects to see in a case, how far the case is from it, and the places where it is too far.
+"""The predicted mean and standard deviation of the target channel, z scores, and candidates where z is too large.
 
-Axes are (z, y, x). Channels of an image are in the order of the study; those marked `target` are compared with what the
-others make one expect. Nakao et al., Jpn J Radiol 2022;40:730-739: z = (SUV - mu) / sigma, voxels from 3.0 on.
+Axes are (z, y, x). Channels of an image are in the order of the study; those marked `target` are predicted from the
+others. Nakao et al., Jpn J Radiol 2022;40:730-739: z = (SUV - mu) / sigma, voxels from 3.0 on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Array = NDArray[np.float32]
 class Expected:
     """What was expected of one target channel and what was seen (z, y, x), in shares of the target's window.
 
-    ``sigma`` holds the deviation of the data and the network's own doubt. ``z`` is 0 outside the mask.
+    ``sigma`` holds the standard deviation of the data and the uncertainty of the network. ``z`` is 0 outside the mask.
     """
 
     mean: Array

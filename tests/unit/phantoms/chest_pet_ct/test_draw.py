@@ -16,18 +16,20 @@ from hakken.phantoms.chest_pet_ct.foci import SHARES, draw_foci, kind_at
 from hakken.phantoms.chest_pet_ct.uptake import draw_uptake
 from hakken.study import Study
 
+pytestmark = pytest.mark.xdist_group("chest pet ct")  # Its fixtures are made once, on one worker.
+
 PHANTOM: dict[str, Any] = {
     "generator": "chest_pet_ct",
     "cases": {"train": 10, "validation": 12, "test": 68},
-    "shape_mm": [280, 200, 130],
+    "shape_mm": [210, 150, 100],
     "spacing_mm": 4.0,
 }
 CT = {"modality": "ct", "normalise": "window", "range": [-1000, 1000]}
 PET = {"modality": "pet", "normalise": "window", "range": [0, 20]}
 
 
-def a_study(reference: str = "PET") -> Study:
-    content = {"name": "chests", "seed": 3, "cohort": {"phantom": PHANTOM}, "reference": reference}
+def a_study(reference: str = "PET", **phantom: Any) -> Study:
+    content = {"name": "chests", "seed": 3, "cohort": {"phantom": PHANTOM | phantom}, "reference": reference}
     return Study.model_validate(content | {"channels": {"CT": CT, "PET": PET}})
 
 
@@ -79,8 +81,9 @@ def test_labels_match_the_truth_on_the_reference(reference: str) -> None:
 
 
 def test_a_focus_lies_at_the_same_place_on_both_grids_but_for_the_breath() -> None:
+    fine = {"shape_mm": [280, 200, 130], "spacing_mm": 3.0}
     case = next(case for case in phantom_cases(a_study()) if case.lesions == 1)
-    on_pet, on_ct = (draw_case(case, a_study(reference)).truth for reference in ("PET", "CT"))
+    on_pet, on_ct = (draw_case(case, a_study(reference, **fine)).truth for reference in ("PET", "CT"))
     apart = np.linalg.norm(np.subtract(on_pet["lesions"][0]["centre"], on_ct["lesions"][0]["centre"]))
     assert apart < abs(on_pet["breath_mm"]) + 4
 

@@ -16,6 +16,8 @@ from hakken.phantoms.endoscopy.draw import COLOURS, Frame, draw_camera, draw_cas
 from hakken.phantoms.endoscopy.mucosa import KINDS, LARGEST, SMALLEST, TINTS, Plane, draw_wall
 from hakken.study import Study
 
+pytestmark = pytest.mark.xdist_group("endoscopy")  # Its fixtures are made once, on one worker.
+
 PHANTOM: dict[str, Any] = {
     "generator": "endoscopy",
     "cases": {"train": 40, "validation": 10, "test": 21},

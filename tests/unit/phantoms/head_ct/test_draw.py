@@ -16,6 +16,8 @@ from hakken.phantoms.head_ct.draw import Tomogram, draw_case
 from hakken.phantoms.head_ct.pathologies import SHARES, kind_at
 from hakken.study import Study
 
+pytestmark = pytest.mark.xdist_group("head ct")  # Its fixtures are made once, on one worker.
+
 PHANTOM: dict[str, Any] = {
     "generator": "head_ct",
     "cases": {"train": 10, "validation": 12, "test": 38},

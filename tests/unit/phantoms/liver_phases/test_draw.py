@@ -16,6 +16,8 @@ from hakken.phantoms.liver_phases.lesions import LARGEST_MM, LAWS, SMALLEST_MM, 
 from hakken.phantoms.liver_phases.liver import draw_abdomen
 from hakken.study import Registration, Study
 
+pytestmark = pytest.mark.xdist_group("liver phases")  # Its fixtures are made once, on one worker.
+
 PHANTOM: dict[str, Any] = {
     "generator": "liver_phases",
     "cases": {"train": 10, "validation": 5, "test": 5},

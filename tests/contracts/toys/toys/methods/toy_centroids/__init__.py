@@ -1,4 +1,4 @@
-"""Fitted without gradients: how much nearer a vector is to the middle of the abnormal than to that of the normal ones."""
+"""Fitted without gradients: how much nearer a vector is to the middle of the abnormal ones than of the normal ones."""
 
 from pydantic import Field
 

@@ -33,9 +33,9 @@ def test_numbers_become_rows_and_nothing_is_resampled() -> None:
 @pytest.mark.parametrize(
     ("objective", "minimise", "value", "words"),
     [
-        (None, False, 0.25, "first record"),
+        (None, False, 0.25, "the first record"),
         ("points", False, 100.0, "points"),
-        ("error", True, -0.25, "least error"),
+        ("error", True, -0.25, "minus error"),
     ],
 )
 def test_one_of_them_is_maximised(objective: str | None, minimise: bool, value: float, words: str) -> None:

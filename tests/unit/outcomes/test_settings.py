@@ -41,7 +41,7 @@ def test_other_rules_of_the_threshold_are_refused(rule: str) -> None:
         ("case_scores", "AUC of the cases"),
         ("masks", "mean Dice"),
         ("classes", "balanced accuracy"),
-        ("records", "first record"),
+        ("records", "the first record"),
     ],
 )
 def test_an_objective_in_words(name: str, words: str) -> None:

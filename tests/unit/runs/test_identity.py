@@ -89,7 +89,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
 
 
 def forget() -> None:
-    for name in ("_digest", "_below", "_loaded", "_imports", "_meaning"):
+    for name in ("_digest", "_below", "_facts", "_imports", "_meaning"):
         getattr(identity, name).cache_clear()
 
 
@@ -305,9 +305,9 @@ KINDS: Mapping[str, set[plugins.Kind]] = {
     "predict": {"baselines", "methods", "outcomes"},
     "measure": {"methods", "outcomes"},
     "optimism": {"outcomes"},
-    "figure": {"figures"},
+    "figure": {"figures", "outcomes"},
     "select": set(),
-    "freeze": set(),
+    "freeze": {"outcomes"},
 }
 
 

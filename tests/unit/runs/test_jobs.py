@@ -218,43 +218,43 @@ def test_the_frozen_codes_lead_from_images_to_measurements() -> None:
 
 def test_the_batch_of_a_job() -> None:
     plan, job = holdout(), {"part": "train", "batch": "000"}
-    assert (jobs.cases_per_job(plan, job), jobs.batch(plan, job), jobs.table(plan, job)) == (2, ["a", "b"], "cases.csv")
+    assert (jobs.cases_per_job(plan, job), jobs.batch(plan, job), inputs.table(plan, job)) == (2, ["a", "b"], "cases.csv")
 
 
 def test_a_study_without_cases_has_no_table_and_no_opening(toys: Any) -> None:
     plan = records()
-    assert (jobs.table(plan, {}), jobs.separated(plan, {}), jobs.openings(plan, {})) == ([], [], None)
-    assert jobs.freeze(plan, {"part": "records"}) == []
-    assert jobs.figure_opening(plan, {"figure": "search"}) == []
+    assert (inputs.table(plan, {}), inputs.separated(plan, {}), jobs.openings(plan, {})) == ([], [], None)
+    assert inputs.freeze(plan, {"part": "records"}) == []
+    assert inputs.figure_opening(plan, {"figure": "search"}) == []
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
 def test_only_sealed_cases_wait_for_the_opening(part: str) -> None:
     opening = f"{ROOT}/test/opening.json"
-    assert jobs.seal(holdout(), {"part": part}) == (opening if part == "test" else [])
+    assert inputs.seal(holdout(), {"part": part}) == (opening if part == "test" else [])
 
 
 def test_crossed_all_cases_do() -> None:
     for part in ("fold0", "fold2"):
-        assert jobs.seal(crossed(), {"part": part}) == f"{ROOT}/test/opening.json"
+        assert inputs.seal(crossed(), {"part": part}) == f"{ROOT}/test/opening.json"
 
 
 def test_digests_are_compared_of_as_many_cases_as_may_be_read() -> None:
     checked = [f"{ROOT}/checked/{name}.json" for name in ("train-000", "train-001", "validation-000", "test-000")]
-    assert jobs.digests(holdout(), {"scope": "development"}) == checked[:3]
-    assert jobs.digests(holdout(), {"scope": "test"}) == checked
-    assert jobs.digests(crossed(), {"scope": "development"}) == []
-    assert len(jobs.digests(crossed(), {"scope": "test"})) == 4
+    assert inputs.digests(holdout(), {"scope": "development"}) == checked[:3]
+    assert inputs.digests(holdout(), {"scope": "test"}) == checked
+    assert inputs.digests(crossed(), {"scope": "development"}) == []
+    assert len(inputs.digests(crossed(), {"scope": "test"})) == 4
 
 
 def test_a_job_asks_that_no_image_stands_in_two_of_the_parts_that_it_sees() -> None:
     development, test = f"{ROOT}/checked/development.json", f"{ROOT}/checked/test.json"
     plan = holdout()
-    assert jobs.separated(plan, {"sweep": "search"}) == development
-    assert jobs.separated(plan, {"part": "validation", "model": "selected"}) == development
-    assert jobs.separated(plan, {"part": "test", "model": "selected"}) == test
-    assert jobs.separated(crossed(), {"sweep": "search-f0"}) == test
-    assert jobs.separated(crossed(), {"part": "validation", "model": "selected"}) == test
+    assert inputs.separated(plan, {"sweep": "search"}) == development
+    assert inputs.separated(plan, {"part": "validation", "model": "selected"}) == development
+    assert inputs.separated(plan, {"part": "test", "model": "selected"}) == test
+    assert inputs.separated(crossed(), {"sweep": "search-f0"}) == test
+    assert inputs.separated(crossed(), {"part": "validation", "model": "selected"}) == test
 
 
 # ---- trainings ------------------------------------------------------------------------------------------------------
@@ -270,18 +270,18 @@ def test_what_a_training_takes() -> None:
         2,
         4,
     )
-    assert (jobs.store(plan, job), jobs.train_cases(plan, job)) == (f"{ROOT}/patches/train", [])
-    assert jobs.validation_cases(plan, job) == plan.cases("validation")
-    assert jobs.cut_from(plan, {"data": "train"}) == plan.cases("train")
+    assert (inputs.store(plan, job), inputs.train_cases(plan, job)) == (f"{ROOT}/patches/train", [])
+    assert inputs.validation_cases(plan, job) == plan.cases("validation")
+    assert inputs.cut_from(plan, {"data": "train"}) == plan.cases("train")
     assert jobs.run(plan, job) == plan.run("search").as_dict()
     assert jobs.searched(plan, job) == ["learning_rate"]
-    assert jobs.trials(plan, job) == jobs.searched_trials(plan, {}) == plan.trials("search")
-    assert jobs.trials(plan, {"model": "default"}) == plan.trials("default")
-    assert jobs.earlier(plan, job) == []
+    assert inputs.trials(plan, job) == inputs.searched_trials(plan, {}) == plan.trials("search")
+    assert inputs.trials(plan, {"model": "default"}) == plan.trials("default")
+    assert inputs.earlier(plan, job) == []
 
 
 def test_a_method_without_patches_takes_none(toys: Any) -> None:
-    assert jobs.store(items(), {"sweep": "search"}) == []
+    assert inputs.store(items(), {"sweep": "search"}) == []
     assert jobs.gpus(items(), {"sweep": "search"}) == 0, "nor a GPU, for it has no gradient"
 
 
@@ -314,10 +314,10 @@ def test_only_the_search_starts_from_another_and_waits_for_it_where_it_is_made_h
     assert jobs.source(holdout(), {"sweep": "search"}) is None
     small = planned(study(name="small", scale="tiny"), PARTS)
     other_scale = planned(study(name="small", scale="paper"), PARTS)
-    assert jobs.source_made_here(plan, {"sweep": "search"}, plans(plan, small)) == table
-    assert jobs.source_made_here(plan, {"sweep": "default"}, plans(plan, small)) == []
-    assert jobs.source_made_here(plan, {"sweep": "search"}, plans(plan, other_scale)) == []
-    assert jobs.source_made_here(plan, {"sweep": "search"}, plans(plan)) == []
+    assert inputs.source_made_here(plan, {"sweep": "search"}, plans(plan, small)) == table
+    assert inputs.source_made_here(plan, {"sweep": "default"}, plans(plan, small)) == []
+    assert inputs.source_made_here(plan, {"sweep": "search"}, plans(plan, other_scale)) == []
+    assert inputs.source_made_here(plan, {"sweep": "search"}, plans(plan)) == []
 
 
 # ---- the seal, predictions, measurements ----------------------------------------------------------------------------
@@ -327,31 +327,31 @@ def test_models_that_are_measured_on_test_are_frozen_with_records_and_measuremen
     plan = holdout(variants={"grid": GRID, "sizes": GRID | {"part": "test"}}, baselines=["colour_threshold"])
     names = ["selected", "default", "sizes-one", "sizes-two"]
     models = [f"{ROOT}/models/{name}" for name in names]
-    assert jobs.frozen_models(plan, {}) == [*(f"{path}.pt" for path in models), f"{ROOT}/models/colour_threshold.pt"]
-    assert jobs.frozen_records(plan, {}) == [f"{path}.json" for path in models], "a baseline has none"
-    assert jobs.frozen_measurements(plan, {}) == [
+    assert inputs.frozen_models(plan, {}) == [*(f"{path}.pt" for path in models), f"{ROOT}/models/colour_threshold.pt"]
+    assert inputs.frozen_records(plan, {}) == [f"{path}.json" for path in models], "a baseline has none"
+    assert inputs.frozen_measurements(plan, {}) == [
         f"{ROOT}/measurements/validation/{name}" for name in (*names, "colour_threshold")
     ]
-    assert jobs.frozen_cases(plan, {}) == f"{ROOT}/checked/development.json"
+    assert inputs.frozen_cases(plan, {}) == f"{ROOT}/checked/development.json"
 
 
 def test_crossed_the_plan_alone_is_frozen(toys: Any) -> None:
     plan = crossed_items()
-    assert jobs.frozen_models(plan, {}) == jobs.frozen_records(plan, {}) == jobs.frozen_measurements(plan, {}) == []
-    assert jobs.frozen_cases(plan, {}) == []
+    assert inputs.frozen_models(plan, {}) == inputs.frozen_records(plan, {}) == inputs.frozen_measurements(plan, {}) == []
+    assert inputs.frozen_cases(plan, {}) == []
 
 
 def test_baselines_are_chosen_on_validation(toys: Any) -> None:
     job = {"model": "toy_coin"}
-    assert jobs.baseline_cases(items(), job) == items().cases("validation")
+    assert inputs.baseline_cases(items(), job) == items().cases("validation")
     assert jobs.baseline_name(items(), job) == "toy_coin"
-    assert jobs.model_files(items(), job) == ["results/vectors/paper/models/toy_coin.pt"]
+    assert inputs.model_files(items(), job) == ["results/vectors/paper/models/toy_coin.pt"]
 
 
 @pytest.mark.parametrize(("fold", "chosen_on"), [(0, "fold1"), (1, "fold2"), (2, "fold0")])
 def test_crossed_each_baseline_is_chosen_on_the_next_fold(fold: int, chosen_on: str, toys: Any) -> None:
     plan, job = crossed_items(), {"model": f"toy_coin-f{fold}"}
-    assert jobs.baseline_cases(plan, job) == plan.cases(chosen_on)
+    assert inputs.baseline_cases(plan, job) == plan.cases(chosen_on)
     assert jobs.baseline_name(plan, job) == "toy_coin"
 
 
@@ -361,18 +361,18 @@ def test_only_the_test_set_waits_for_the_freeze_and_has_its_points_from_there(
 ) -> None:
     plan, job = holdout(), {"part": part, "model": "selected"}
     expected = [path and f"{ROOT}/{path}" for path in (freeze, points)]
-    assert [jobs.freeze(plan, job), jobs.points(plan, job)] == expected
-    assert jobs.part_cases(plan, job) == plan.cases(part)
+    assert [inputs.freeze(plan, job), inputs.points(plan, job)] == expected
+    assert inputs.part_cases(plan, job) == plan.cases(part)
     assert (jobs.whose(plan, job), jobs.folds(plan, job)) == (None, None)
 
 
 def test_crossed_all_waits_for_the_freeze_and_points_are_those_of_validation() -> None:
     plan = crossed()
     for part in ("validation", "test"):
-        assert jobs.freeze(plan, {"part": part}) == f"{ROOT}/freeze.json"
+        assert inputs.freeze(plan, {"part": part}) == f"{ROOT}/freeze.json"
     test = {"part": "test", "model": "selected"}
-    assert jobs.points(plan, test) == f"{ROOT}/measurements/validation/selected"
-    assert jobs.points(plan, test | {"part": "validation"}) == []
+    assert inputs.points(plan, test) == f"{ROOT}/measurements/validation/selected"
+    assert inputs.points(plan, test | {"part": "validation"}) == []
     assert jobs.whose(plan, test) == [["a", "d", "e"], ["b"], ["c"]]
     assert jobs.folds(plan, test) == {"a": 0, "d": 0, "e": 0, "b": 1, "c": 2}
 
@@ -380,8 +380,8 @@ def test_crossed_all_waits_for_the_freeze_and_points_are_those_of_validation() -
 def test_what_a_set_is_compared_by() -> None:
     plan, job = holdout(variants={"grid": GRID}), {"set": "grid"}
     assert [run["name"] for run in jobs.set_runs(plan, job)] == ["grid-one", "grid-two"]
-    assert (jobs.set_trials(plan, job), jobs.set_cases(plan, job)) == ([], plan.cases("validation"))
-    assert jobs.set_predictions(plan, job) == plan.set_predictions("grid")
+    assert (inputs.set_trials(plan, job), inputs.set_cases(plan, job)) == ([], plan.cases("validation"))
+    assert inputs.set_predictions(plan, job) == plan.set_predictions("grid")
 
 
 # ---- figures and report ---------------------------------------------------------------------------------------------
@@ -389,22 +389,22 @@ def test_what_a_set_is_compared_by() -> None:
 
 def test_a_figure_of_the_study_waits_for_the_opening_and_one_on_demand_opens_nothing() -> None:
     plan = holdout(figures=["froc"])
-    assert jobs.figure_opening(plan, {"figure": "froc"}) == f"{ROOT}/test/opening.json"
-    assert jobs.figure_opening(plan, {"figure": "comparison"}) == []
+    assert inputs.figure_opening(plan, {"figure": "froc"}) == f"{ROOT}/test/opening.json"
+    assert inputs.figure_opening(plan, {"figure": "comparison"}) == []
     assert jobs.openings(plan, {}) == f"{ROOT}/openings.jsonl"
-    assert jobs.figures_of(plan, {}) == [f"{ROOT}/figures/froc.json"]
+    assert inputs.figures_of(plan, {}) == [f"{ROOT}/figures/froc.json"]
     assert jobs.caption(plan, {"figure": "froc"}).startswith("FROC of the selected model")
 
 
 def test_the_files_of_a_figure_are_those_of_its_inputs() -> None:
     plan, job = holdout(), {"figure": "strata"}
     assert jobs.figure_inputs(plan, job) == {"test": [f"{ROOT}/measurements/test/selected"]}
-    assert jobs.figure_files(plan, job) == [f"{ROOT}/measurements/test/selected"]
+    assert inputs.figure_files(plan, job) == [f"{ROOT}/measurements/test/selected"]
 
 
 def test_all_that_the_report_prints() -> None:
     plan = holdout(variants={"grid": GRID})
-    found = jobs.measured(plan, {})
+    found = inputs.measured(plan, {})
     assert found[:6] == plan.measurements()
     assert found[6:] == [
         f"{ROOT}/variants/grid.json",
@@ -417,10 +417,10 @@ def test_all_that_the_report_prints() -> None:
 
 def test_what_is_not_there_is_not_printed(toys: Any) -> None:
     root = "results/vectors/paper"
-    crossed_found = jobs.measured(crossed_items(), {})
+    crossed_found = inputs.measured(crossed_items(), {})
     assert f"{root}/optimism.json" not in crossed_found
     assert {f"{root}/models/selected-f{fold}.json" for fold in range(3)} <= set(crossed_found)
-    assert not any("freeze" in path or "opening" in path for path in jobs.measured(records(), {}))
+    assert not any("freeze" in path or "opening" in path for path in inputs.measured(records(), {}))
 
 
 def test_studies_as_plain_values() -> None:

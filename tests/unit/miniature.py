@@ -1,4 +1,4 @@
-"""Miniature studies: noise with bright balls as lesions, small enough to train in a second; and files of finished ones."""
+"""Miniature studies: bright balls in noise, small enough to train in a second; and files of finished ones."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ from hakken.evaluation.matching import Matching, match
 from hakken.evaluation.optimism import Optimism, optimism, replicated, replicated_areas
 from hakken.evaluation.roc import auc, rank
 
+from .helpers import matched, random_cohort
+
 BOUNDS = (0.0, 1.0)
 
 
@@ -35,9 +37,6 @@ def of_cases(positive: np.ndarray, scores: np.ndarray, resamples: int, seed: int
     """What the choice by the AUC costs, each case of a patient of its own."""
     values, drawn, skipped = replicated_areas(positive, np.arange(len(positive)), scores, resamples, seed)
     return optimism(values, drawn, resamples=resamples, skipped=skipped, seed=seed, bounds=BOUNDS)
-
-
-from .helpers import matched, random_cohort
 
 
 def models(seed: int, strengths: np.ndarray, cases: int = 30) -> list[Matching]:

@@ -103,7 +103,7 @@ def test_a_class_that_the_study_does_not_have_is_told(name: str | None) -> None:
 
 
 def test_a_label_that_the_study_does_not_have_is_told() -> None:
-    with pytest.raises(HakkenError, match="case z: has the label `none`; cohort.classes names one, two"):
+    with pytest.raises(HakkenError, match=r"case z: has the label `none`; cohort\.classes names one, two"):
         units_of(Item("z", "p"), part(LABELLED, "label"))
 
 

@@ -21,6 +21,7 @@ from hakken.report.result import (
     with_interval,
 )
 from hakken.study import Study
+from hakken.study.variants import VariantSet
 
 from .finished import BEST, candidates, write_measured, write_record
 
@@ -44,7 +45,8 @@ def test_everything_is_gathered(study: Study, results: Path) -> None:
 
 
 def test_variants_stand_in_a_table_of_their_own(study: Study, results: Path) -> None:
-    depths = study.model_copy(update={"variants": {"depth": {"factors": {"depth": {}}}}})
+    factors = {"depth": {"key": "parameters.convolutions", "values": [2, 3]}}
+    depths = study.model_copy(update={"variants": {"depth": VariantSet.model_validate({"factors": factors})}})
     write_measured(results, study, "validation", "depth-2", candidates(0.3, "few"), Measured(None, ()))
     write_measured(results, study, "test", "depth-2", candidates(0.2, "few"))
     write_measured(results, study, "test", "depth-3", candidates(0.1, "fewer"))

@@ -79,7 +79,7 @@ def test_what_was_chosen_in_each_fold(study: Study, results: Path) -> None:
     place = lines.index("selected in fold 0: trial 3 of 12 (11 complete, 1 failed)")
     assert lines[place + 1 : place + 3] == [
         "selected in fold 1: trial 4 of 12 (11 complete, 1 failed)",
-        "  validation objective 0.400",
+        "  validation objective (partial AUC up to 10 FP/case) 0.400",
     ]
 
 

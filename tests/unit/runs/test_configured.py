@@ -90,19 +90,19 @@ def test_results_of_another_version_of_the_study_are_never_mixed_with_these(proj
 
 def test_results_of_hakken_0_1_are_told(project: Path) -> None:
     (project / "results" / "balls" / "tiny" / "evaluation").mkdir(parents=True)
-    with pytest.raises(HakkenError, match="results/balls/tiny: holds results of hakken 0.1"):
+    with pytest.raises(HakkenError, match=r"results/balls/tiny: holds results of hakken 0\.1"):
         plans(project)
 
 
 def test_a_study_to_start_from_must_be_there(project: Path) -> None:
     write_study(project, search={"warm_start": {"study": "smaller"}})
-    with pytest.raises(HakkenError, match="study `balls` starts from results/smaller/tiny/sweeps/search/trials.csv"):
+    with pytest.raises(HakkenError, match=r"study `balls` starts from results/smaller/tiny/sweeps/search/trials\.csv"):
         plans(project)
 
 
 def test_a_variant_that_cannot_be_is_told_before_anything_runs(project: Path) -> None:
     write_study(project, variants={"grid": {"factors": {"depth": {"one": {"parameters.depth": 1}}}}})
-    with pytest.raises(HakkenError, match="study `balls`, variant `grid-one`: parameters.depth: unknown key"):
+    with pytest.raises(HakkenError, match=r"study `balls`, variant `grid-one`: parameters\.depth: unknown key"):
         plans(project)
 
 

@@ -33,13 +33,17 @@ SOURCE = {
         "from hakken import plugins\nfrom hakken.study import training\nfrom hakken.runs import required\n\n\n"
         'def trial(study):\n    return plugins.load("methods", study.method, "learn")\n'
     ),
-    "hakken.stages.figure": 'from hakken import plugins\n\n\ndef figure(name):\n    return plugins.load("figures", name)\n',
+    "hakken.stages.figure": (
+        'from hakken import plugins\n\n\ndef figure(name):\n    return plugins.load("figures", name)\n'
+    ),
     "hakken.runs": "",
     "hakken.runs.required": (
         'from hakken.plugins import load\n\n\ndef required(study):\n    return load("outcomes", study.objective)\n'
     ),
     "hakken.training": "",
-    "hakken.training.loop": "from hakken import core\nfrom hakken.core import seeds\n\n\ndef train():\n    return seeds.derive(1)\n",
+    "hakken.training.loop": (
+        "from hakken import core\nfrom hakken.core import seeds\n\n\ndef train():\n    return seeds.derive(1)\n"
+    ),
     "hakken.evaluation": "",
     "hakken.evaluation.froc": "AREA = 1\n",
     "hakken.plots": "COLOUR = 1\n",
@@ -55,7 +59,8 @@ SOURCE = {
     "hakken.figures": "",
     "hakken.figures.curve": "from hakken.figures import _words\n\nCAPTION = 1\n",
     "hakken.figures._words": (
-        'from hakken import plots, plugins\n\n\ndef words(study):\n    return plugins.load("outcomes", study.objective)\n'
+        "from hakken import plots, plugins\n\n\n"
+        'def words(study):\n    return plugins.load("outcomes", study.objective)\n'
     ),
     "hakken.figures.other": "CAPTION = 1\n",
     "hakken.phantoms": "",

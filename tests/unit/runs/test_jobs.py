@@ -10,7 +10,7 @@ import pytest
 
 from hakken import plugins
 from hakken.core.files import read_json
-from hakken.runs import identity, jobs
+from hakken.runs import identity, inputs, jobs
 from hakken.runs.plan import Plan
 
 from ..miniature import study
@@ -38,7 +38,7 @@ def test_wildcards_can_be_what_the_studies_have_and_nothing_else(toys: Any) -> N
     assert fits(found["study"], "balls", "vectors", "ball", "ballsx") == [True, True, False, False]
     assert fits(found["scale"], "paper", "tiny") == [True, False]
     assert fits(found["part"], "train", "validation", "test", "fold2", "fold3") == [*[True] * 4, False]
-    assert fits(found["sweep"], "search", "grid-one", "search-f2", "search-f3") == [True, True, True, False]
+    assert fits(found["sweep"], "search", "grid-one", "search-f2", "../search") == [True, True, True, False]
     assert fits(found["model"], "selected", "grid-two", "default-f1", "toy_coin-f0", "toy_coin", "other") == [
         *[True] * 5,
         False,
@@ -218,7 +218,11 @@ def test_the_frozen_codes_lead_from_images_to_measurements() -> None:
 
 def test_the_batch_of_a_job() -> None:
     plan, job = holdout(), {"part": "train", "batch": "000"}
-    assert (jobs.cases_per_job(plan, job), jobs.batch(plan, job), inputs.table(plan, job)) == (2, ["a", "b"], "cases.csv")
+    assert (jobs.cases_per_job(plan, job), jobs.batch(plan, job), inputs.table(plan, job)) == (
+        2,
+        ["a", "b"],
+        "cases.csv",
+    )
 
 
 def test_a_study_without_cases_has_no_table_and_no_opening(toys: Any) -> None:
@@ -337,7 +341,9 @@ def test_models_that_are_measured_on_test_are_frozen_with_records_and_measuremen
 
 def test_crossed_the_plan_alone_is_frozen(toys: Any) -> None:
     plan = crossed_items()
-    assert inputs.frozen_models(plan, {}) == inputs.frozen_records(plan, {}) == inputs.frozen_measurements(plan, {}) == []
+    assert (
+        inputs.frozen_models(plan, {}) == inputs.frozen_records(plan, {}) == inputs.frozen_measurements(plan, {}) == []
+    )
     assert inputs.frozen_cases(plan, {}) == []
 
 

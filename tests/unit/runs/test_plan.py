@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -151,7 +152,7 @@ def test_a_compared_sweep_waits_for_the_one_before_all_first_repeats_first() -> 
     plan = holdout(search={"comparison": {"slots": [1, 2], "repeats": 2, "trials": 1}})
     order = ["n1-r0", "n2-r0", "random-r0", "n1-r1", "n2-r1", "random-r1"]
     assert plan.earlier("n1-r0") == []
-    for before, name in zip(order, order[1:], strict=False):
+    for before, name in itertools.pairwise(order):
         assert plan.earlier(name) == plan.trials(before)
     assert plan.earlier("search") == []
 

@@ -35,8 +35,8 @@ def test_the_whole_summary(study: Study, results: Path) -> None:
         "",
         "selected: trial 7 of 12 (11 complete, 1 failed)",
         "  learning_rate 0.01235",
-        "  validation objective 0.612, corrected for the choice of the best 0.562 [0.450, 0.650], untuned default "
-        "0.400",
+        "  validation objective (partial AUC up to 10 FP/case) 0.612, corrected for the choice of the best 0.562 "
+        "[0.450, 0.650], untuned default 0.400",
         "",
         "cost: 2 jobs, 2.00 CPU-hours, 2.00 GPU-hours, at most 1024 MB in one job",
         "",

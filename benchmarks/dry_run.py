@@ -42,6 +42,8 @@ reference: T1POST
 search:
   trials: {trials}
   slots: 8
+  space:
+    learning_rate: {{type: real, low: 1.0e-4, high: 1.0e-1, scale: log}}
 figures: [froc, search, learnt, strata, overlays, registration]
 scales:
   paper: {{}}

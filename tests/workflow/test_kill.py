@@ -39,9 +39,16 @@ def run_until(project: Project, reached: str, after: float, timeout: float = 240
 
 
 @pytest.mark.parametrize(
-    ("seed", "stage"), [(1, "prepared/*"), (2, "sweeps/*/trainings/*/*/*"), (3, "sweeps/search/trials/000[23].json")]
+    ("seed", "stage"),
+    [
+        pytest.param(1, "prepared/*", marks=pytest.mark.slow),
+        pytest.param(2, "sweeps/*/trainings/*/*/*", marks=pytest.mark.slow),
+        (3, "sweeps/search/trials/000[12].json"),
+    ],
 )
 def test_killed_and_started_again_it_completes(project: Project, seed: int, stage: str) -> None:
+    study = project.path("config/studies/smoke.yaml")
+    study.write_text(study.read_text().replace("trials: 5", "trials: 4") + "figures: [froc]\n")
     after = np.random.default_rng(seed).uniform(0, 1)
     run_until(project, f"{RESULTS}/{stage}", after)
     trials = project.path(str(RESULTS / "sweeps"))
@@ -51,6 +58,6 @@ def test_killed_and_started_again_it_completes(project: Project, seed: int, stag
     assert run.returncode == 0, run.stdout[-6000:]
     assert project.path(str(RESULTS / "report.html")).is_file()
     records = [json.loads(path.read_text()) for path in sorted(trials.glob("search/trials/*.json"))]
-    assert [record["number"] for record in records] == [0, 1, 2, 3, 4]
+    assert [record["number"] for record in records] == [0, 1, 2, 3]
     for path, content in finished_before.items():
         assert path.read_bytes() == content, "a finished trial was trained again"

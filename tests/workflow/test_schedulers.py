@@ -139,6 +139,8 @@ def submitted(state: Path) -> dict[str, list[list[str]]]:
 @pytest.mark.parametrize(("profile", "gpu"), [("pbs", "ngpus=1"), ("pjm", "gpu=1")])
 def test_a_sweep_through_the_scheduler(profile: str, gpu: str, state: Path, tmp_path: Path) -> None:
     project: Project = new_project(tmp_path / "project")
+    study = project.path("config/studies/smoke.yaml")
+    study.write_text(study.read_text().replace("trials: 5", "trials: 2"))
     fast = ("--latency-wait", "10", "--max-status-checks-per-second", "10", "--seconds-between-status-checks", "1")
     found = project.snakemake("--profile", f"profiles/{profile}", "--jobs", "3", "--retries", "0", *fast, TABLE)
     assert found.returncode == 0, found.stdout[-3000:]
@@ -160,4 +162,4 @@ def test_the_jobs_of_a_cluster_plan_the_batches_of_the_profile(state: Path, tmp_
     jobs = {rule: len(words) for rule, words in submitted(state).items()}
     assert jobs == {"phantom_table": 1, "phantom": 3, "check": 3, "separate": 1}  # 3 and 2 cases, 2 a job
     checked = [json.loads(path.read_text()) for path in project.path("results/smoke/tiny/checked").glob("*-0*.json")]
-    assert sorted(len(digests) for digests in checked) == [1, 2, 2]
+    assert sorted(len(one["digests"]) for one in checked) == [1, 2, 2]

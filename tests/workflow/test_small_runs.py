@@ -89,10 +89,11 @@ def test_rules_give_their_stages_what_these_ask_for(small_runs: tuple[Project, l
 def test_every_figure_is_drawn_with_the_same_bytes_again(small_runs: tuple[Project, list[Job]]) -> None:
     project, ran = small_runs
     first = digests(project)
-    assert {path.stem for path in first} == set(plugins.names("figures"))
-    project.at_once("--only", "figure", *TARGETS)
-    assert digests(project) == first
     assert sum(job["rule"] == "figure" for job in ran) == len(first) / 5
+    one_of_each = {path.stem: path for path in first if path.suffix == ".json"}
+    assert set(one_of_each) == set(plugins.names("figures"))
+    project.at_once("--only", "figure", *(str(path) for path in one_of_each.values()))
+    assert digests(project) == first
 
 
 def digests(project: Project) -> dict[Path, str]:

@@ -61,12 +61,15 @@ SETTINGS: Any = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What stands below every figure: the study, its scale, what the images are, how often the test set was opened."""
+    """What stands below every figure: the study, its scale, what the images are, how often the test set was opened.
+
+    ``openings`` is None where a figure shows nothing of a test set.
+    """
 
     title: str
     scale: str
     data: str
-    openings: int
+    openings: int | None
 
     @property
     def is_phantom(self) -> bool:
@@ -76,11 +79,11 @@ class Origin:
     @property
     def line(self) -> str:
         """The words below a figure."""
-        times = {0: "test set sealed", 1: "test set opened once"}.get(
+        times = {None: "", 0: "test set sealed", 1: "test set opened once"}.get(
             self.openings, f"test set opened {self.openings} times"
         )
-        data = "" if self.is_phantom else f"  ·  data: {self.data}"
-        return f"{self.title}  ·  scale {self.scale}{data}  ·  {times}"
+        data = "" if self.is_phantom else f"data: {self.data}"
+        return "  ·  ".join(filter(None, (self.title, f"scale {self.scale}", data, times)))
 
 
 @contextmanager

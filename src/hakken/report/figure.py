@@ -80,13 +80,14 @@ def provenance(
     figure: str,
     inputs: Sequence[Path],
     code: str,
-    openings: int,
+    openings: int | None,
     trials: Sequence[int] | Mapping[str, Sequence[int]] = (),
     spent: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return what a figure was made from: hashes of its inputs, study and code, trials, scale, openings and cost.
 
-    ``trials`` are the numbers of one sweep, or those of each sweep by name.
+    ``trials`` are the numbers of one sweep, or those of each sweep by name; ``openings`` is None where nothing of a
+    test set is shown.
     """
     return {
         "figure": figure,

@@ -167,7 +167,7 @@ def figure_files(plan: Plan, wildcards: Wildcards) -> list[str]:
 
 def figure_opening(plan: Plan, wildcards: Wildcards) -> str | list[str]:
     """Return the opening, which the study's figures wait for; one that is asked for beside them opens nothing."""
-    return f"{plan.root}/{OPENING}" if plan.cohort and wildcards["figure"] in plan.study.drawn else []
+    return f"{plan.root}/{OPENING}" if plan.is_of_test(wildcards["figure"]) else []
 
 
 def figures_of(plan: Plan, wildcards: Wildcards) -> list[str]:

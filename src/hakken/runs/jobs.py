@@ -309,8 +309,8 @@ def figure_inputs(plan: Plan, wildcards: Wildcards) -> dict[str, list[str]]:
 
 
 def openings(plan: Plan, wildcards: Wildcards) -> str | None:
-    """Return the ledger of openings; None where a study has no cases."""
-    return f"{plan.root}/openings.jsonl" if plan.cohort else None
+    """Return the ledger of openings; None for a figure that waits for none."""
+    return f"{plan.root}/openings.jsonl" if plan.is_of_test(wildcards["figure"]) else None
 
 
 def caption(plan: Plan, wildcards: Wildcards) -> str:

@@ -301,6 +301,10 @@ class Plan:
 
     # ---- figures -----------------------------------------------------------------------------------------------
 
+    def is_of_test(self, figure: str) -> bool:
+        """Return whether a figure waits for the opening: those of the study do, others are asked for beside them."""
+        return self.cohort is not None and figure in self.study.drawn
+
     def figure_inputs(self, figure: str) -> dict[str, list[str]]:
         """Return the files of a figure by name; what the study does not have is an empty list."""
         inputs = plugins.literals("figures", figure)["INPUTS"]

@@ -32,9 +32,9 @@ def figure(
 ) -> None:
     """Draw the figure ``name`` from its ``files`` as ``pictures``, its ``numbers`` as CSV and its origin as ``facts``.
 
-    ``table`` is the case table, ``openings`` the ledger of test openings; a study without cases has neither.
+    ``table`` is the case table, ``openings`` the ledger of test openings; None where nothing of them is shown.
     """
-    opened = len(read_openings(openings)) if openings else 0
+    opened = len(read_openings(openings)) if openings else None
     origin = Origin(study.title or study.name, study.scale, study.data, opened)
     drawing: Drawing = plugins.load("figures", name).draw(study, Files(files, origin))
     inputs = [path for paths in files.values() for path in paths]

@@ -18,6 +18,7 @@ from hakken.core.names import nearest
 from hakken.study.model import OF_IMAGES, Study
 from hakken.study.moved import PAGE, moved_keys
 from hakken.study.plugged import without_effect
+from hakken.study.search import Search
 from hakken.study.section import Section
 
 
@@ -160,6 +161,13 @@ def _without_effect(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
                 f"search.space.{name}" if name in inside and name not in section.model_fields_set else f"{key}.{name}"
             )
             yield f"{where}: {reason}"
+    if (
+        "search" in content
+        and not searched
+        and (given := [key for key in study.search.model_fields_set if key != "space"])
+    ):
+        keys = ", ".join(f"search.{key}" for key in Search.model_fields if key in given)
+        yield f"{keys}: no effect without parameters to search; name some in search.space, or remove it"
 
 
 def _written_sections(study: Study, content: Mapping[str, Any]) -> Iterator[tuple[str, Section]]:

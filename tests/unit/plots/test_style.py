@@ -51,12 +51,15 @@ def test_every_figure_has_the_width_of_a_page_and_writes_nothing_outside(name: s
 
 @pytest.mark.parametrize(
     ("openings", "words"),
-    [(0, "test set sealed"), (1, "test set opened once"), (3, "test set opened 3 times")],
+    [
+        (None, ""),
+        (0, "  ·  test set sealed"),
+        (1, "  ·  test set opened once"),
+        (3, "  ·  test set opened 3 times"),
+    ],
 )
-def test_the_number_of_test_openings_is_said(openings: int, words: str) -> None:
-    assert (
-        Origin("Title", "paper", "own data", openings).line == f"Title  ·  scale paper  ·  data: own data  ·  {words}"
-    )
+def test_the_number_of_test_openings_is_said(openings: int | None, words: str) -> None:
+    assert Origin("Title", "paper", "own data", openings).line == f"Title  ·  scale paper  ·  data: own data{words}"
 
 
 def test_own_data_carries_no_phantom_mark() -> None:

@@ -227,7 +227,11 @@ def test_the_batch_of_a_job() -> None:
 
 def test_a_study_without_cases_has_no_table_and_no_opening(toys: Any) -> None:
     plan = records()
-    assert (inputs.table(plan, {}), inputs.separated(plan, {}), jobs.openings(plan, {})) == ([], [], None)
+    assert (inputs.table(plan, {}), inputs.separated(plan, {}), jobs.openings(plan, {"figure": "search"})) == (
+        [],
+        [],
+        None,
+    )
     assert inputs.freeze(plan, {"part": "records"}) == []
     assert inputs.figure_opening(plan, {"figure": "search"}) == []
 
@@ -397,7 +401,8 @@ def test_a_figure_of_the_study_waits_for_the_opening_and_one_on_demand_opens_not
     plan = holdout(figures=["froc"])
     assert inputs.figure_opening(plan, {"figure": "froc"}) == f"{ROOT}/test/opening.json"
     assert inputs.figure_opening(plan, {"figure": "comparison"}) == []
-    assert jobs.openings(plan, {}) == f"{ROOT}/openings.jsonl"
+    assert jobs.openings(plan, {"figure": "froc"}) == f"{ROOT}/openings.jsonl"
+    assert jobs.openings(plan, {"figure": "comparison"}) is None
     assert inputs.figures_of(plan, {}) == [f"{ROOT}/figures/froc.json"]
     assert jobs.caption(plan, {"figure": "froc"}).startswith("FROC of the selected model")
 

@@ -104,7 +104,7 @@ def test_a_study_without_cases_has_no_table_and_no_test(given: dict[str, Any], t
     chosen = parse_study(content)
     figure(**given | {"study": chosen, "table": None, "openings": None})
     facts = json.loads(given["facts"].read_text())
-    assert (facts["study"], facts["test_openings"]) == ("records", 0)
+    assert (facts["study"], facts["test_openings"]) == ("records", None)
     assert given["table"].as_posix() not in facts["hashes"]["inputs"]
 
 

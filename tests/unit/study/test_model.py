@@ -492,6 +492,11 @@ LEVELS = "`1` or `2` or `3` or `4`"
             "evaluation.folds: has an effect only where `design` is `cross_validation`; it is `holdout`",
         ),
         (
+            {"search": {"slots": 2, "trials": 9}},
+            "search.trials, search.slots: no effect without parameters to search; name some in search.space, or "
+            "remove it",
+        ),
+        (
             {"channels": {"T1": {"modality": "mr", "range": [1, 2]}}},
             "channels.T1.range: has an effect only where `normalise` is `percentile` or `window`; it is `zscore`",
         ),
@@ -604,8 +609,9 @@ def test_only_what_a_method_has_can_be_searched() -> None:
 
 def test_a_search_may_start_from_the_same_study_at_another_scale() -> None:
     start = {"study": "example", "scale": "small"}
-    assert parse_study(BASE | {"search": {"warm_start": start}}).source == ("example", "small")
-    assert parse_study(BASE | {"search": {"warm_start": {"study": "small"}}}).source == ("small", "paper")
+    space = {"learning_rate": {"type": "real", "low": 0.1, "high": 0.2}}
+    assert parse_study(BASE | {"search": {"warm_start": start, "space": space}}).source == ("example", "small")
+    assert parse_study(BASE | {"search": {"warm_start": {"study": "small"}, "space": space}}).source == ("small", "paper")
     assert parse_study(BASE).source is None
 
 

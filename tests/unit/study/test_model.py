@@ -611,7 +611,8 @@ def test_a_search_may_start_from_the_same_study_at_another_scale() -> None:
     start = {"study": "example", "scale": "small"}
     space = {"learning_rate": {"type": "real", "low": 0.1, "high": 0.2}}
     assert parse_study(BASE | {"search": {"warm_start": start, "space": space}}).source == ("example", "small")
-    assert parse_study(BASE | {"search": {"warm_start": {"study": "small"}, "space": space}}).source == ("small", "paper")
+    elsewhere = {"warm_start": {"study": "small"}, "space": space}
+    assert parse_study(BASE | {"search": elsewhere}).source == ("small", "paper")
     assert parse_study(BASE).source is None
 
 

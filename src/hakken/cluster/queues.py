@@ -17,7 +17,6 @@ SINFO = ("sinfo", "--noheader", "--Node", "--format", "%P|%a|%l|%N|%c|%m|%G|%T")
 SCONTROL = ("scontrol", "show", "partition", "--oneliner")
 QSTAT = ("qstat", "-Qf")
 PJSTAT = ("pjstat", "--rsc")
-ASKED = {"Slurm": SINFO[0], "PBS": QSTAT[0], "PJM": PJSTAT[0]}
 PATIENCE = 60  # seconds until a command of the scheduler counts as dead
 OUT_OF_USE = ("down", "drain", "fail", "inval", "unknown", "future", "power")
 UNITS = {"b": 2**-20, "kb": 2**-10, "mb": 1, "gb": 2**10, "tb": 2**20, "pb": 2**30}

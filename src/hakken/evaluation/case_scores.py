@@ -5,19 +5,14 @@ After Sato et al., Proc. SPIE 10575 (2018): the anomaly of a case is the highest
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from hakken.evaluation.findings import Candidates, Cases, Flags, Floats
+from hakken.evaluation.findings import Cases, Flags, Floats
 from hakken.evaluation.roc import Choice, Kind, auc, choose, rank
 from hakken.evaluation.roc_measure import Cohort, Measurement, Settings, measure
 from hakken.evaluation.roc_warnings import warnings
-
-NO_CANDIDATE = 0.0
-"""The score of a case without candidate: an error of reconstruction is never lower."""
 
 NAME = "score"
 
@@ -34,13 +29,6 @@ class CaseScores:
     def cohort(self) -> Cohort:
         """The same as ROC analysis takes it."""
         return Cohort(self.abnormal, self.cases.patient_index, {NAME: self.score})
-
-
-def score_cases(cases: Cases, abnormal: Sequence[bool], candidates: Candidates) -> CaseScores:
-    """Return the ``cases``, which of them are ``abnormal`` (n,), and the score of the highest candidate of each."""
-    score = np.full(len(cases), NO_CANDIDATE)
-    np.maximum.at(score, candidates.case, candidates.score)
-    return CaseScores(cases, np.array(abnormal, bool), score)
 
 
 def area(scored: CaseScores) -> float | None:

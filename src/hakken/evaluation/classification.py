@@ -192,18 +192,5 @@ def compare(truth: Ints, patient: Ints, first: Ints, second: Ints, *, resamples:
     return Difference(found["accuracy"], found["balanced accuracy"])
 
 
-def mean_difference(first: Floats, second: Floats, patient: Ints, *, resamples: int, seed: int) -> Estimate:
-    """Return the mean of ``first`` less ``second`` (n,) on the same lesions, with its interval over patients."""
-    gap = first - second
-    value = float(gap.mean())
-
-    def resampled(counts: Counts) -> Mapping[str, Floats]:
-        weights = counts[:, patient].astype(float)
-        return {"gap": (weights @ gap) / weights.sum(1)}
-
-    ends = bootstrapped(value, over_patients(patient, resamples, seed, resampled), "gap")
-    return Estimate(value, ends.low, ends.high)
-
-
 def _numbered(classified: Classified) -> list[tuple[int, str]]:
     return list(enumerate(classified.classes))

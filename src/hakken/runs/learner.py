@@ -20,11 +20,5 @@ def require(method: str, parameters: Section) -> None:
     _class_of(method).require(parameters)
 
 
-def with_parameters(study: Study, proposal: dict[str, Any]) -> Study:
-    """Return the study with the parameters of a proposal in the place of its own."""
-    changed = type(study.parameters).model_validate(study.parameters.model_dump() | proposal)
-    return study.model_copy(update={"parameters": changed})
-
-
 def _class_of(method: str) -> Any:
     return plugins.load("methods", method, "learn").Learner

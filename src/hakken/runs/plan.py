@@ -36,7 +36,6 @@ COMPARISON, SCALING = "comparison", "scaling"
 RECORDS = "records"
 """The part under which a study without cases is measured."""
 
-FREE = re.compile(r"{(\w+)}")
 TOKEN = re.compile(r"[^A-Za-z0-9]")
 
 

@@ -15,9 +15,8 @@ from hakken.evaluation.case_scores import (
     choice_of,
     choose_threshold,
     measure_cases,
-    score_cases,
 )
-from hakken.evaluation.findings import Candidates, Cases
+from hakken.evaluation.findings import Cases
 
 
 def scored(abnormal: list[float], normal: list[float]) -> CaseScores:
@@ -28,14 +27,6 @@ def scored(abnormal: list[float], normal: list[float]) -> CaseScores:
 
 
 HAND = scored([0.9, 0.5, 0.2], [0.4, 0.1])  # the example of the reference page
-
-
-def test_a_case_has_the_score_of_its_highest_candidate() -> None:
-    cases = Cases.of(["a", "b", "c", "d"])
-    marks = Candidates.of([0, 0, 2], np.zeros((3, 3)), [0.3, 7.5, 0.2])
-    found = score_cases(cases, [True, False, False, False], marks)
-    assert found.score.tolist() == [7.5, 0.0, 0.2, 0.0]  # without a candidate the lowest error there is
-    assert found.abnormal.tolist() == [True, False, False, False]
 
 
 def test_the_example_of_the_reference_page() -> None:

@@ -10,7 +10,6 @@ from hakken.evaluation.classification import (
     balanced,
     compare,
     macro_auc,
-    mean_difference,
     measure_classes,
     rows_accuracy,
     rows_balanced,
@@ -79,18 +78,6 @@ def test_the_difference_of_two() -> None:
     assert found.accuracy.low > 0.2
     same = compare(good.truth, good.patient_index, good.called, good.called, resamples=300, seed=0)
     assert (same.accuracy.value, same.accuracy.low, same.accuracy.high) == (0, 0, 0)
-
-
-def test_the_mean_difference_is_that_of_the_means_over_patients() -> None:
-    random = np.random.default_rng(0)
-    first, second = random.random(60), random.random(60) - 0.4
-    patient = np.arange(60) // 2
-    found = mean_difference(first, second, patient, resamples=2000, seed=0)
-    assert found.value == pytest.approx(first.mean() - second.mean())
-    per_patient = (first - second).reshape(-1, 2).mean(1)
-    spread = 1.96 * per_patient.std(ddof=1) / np.sqrt(30)
-    assert found.low == pytest.approx(found.value - spread, abs=0.2 * spread)
-    assert found.high == pytest.approx(found.value + spread, abs=0.2 * spread)
 
 
 def test_what_cannot_be_measured() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,6 +132,18 @@ def scan(image: Array, head: Grid, geometry: Geometry, pose: Pose) -> Array:
     matrix = (voxels[1:] - voxels[0]).T
     sampled = ndimage.affine_transform(image, matrix, voxels[0], geometry.shape_zyx, order=1, output=np.float32)
     return np.asarray(sampled, np.float32)
+
+
+def labelled(shares: Sequence[Array], geometry: Geometry) -> NDArray[np.int16]:
+    """Return n (z, y, x) where lesion n fills at least half of a voxel, in any case where it fills most of one.
+
+    ``shares`` holds for each lesion the fraction (z, y, x) of each voxel that it fills.
+    """
+    labels = np.zeros(geometry.shape_zyx, np.int16)
+    for number, share in enumerate(shares, start=1):
+        free = np.where(labels == 0, share, 0)
+        labels[(free >= 0.5) | ((free == free.max()) & (free > 0))] = number
+    return labels
 
 
 def spoil(image: Array, scanner: Machine, geometry: Geometry, random: Generator) -> NDArray[np.int16]:

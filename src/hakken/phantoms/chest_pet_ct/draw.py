@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.anatomy.scanners import Machine, Pose, draw_pose, lay_grid, scan
+from hakken.anatomy.scanners import Machine, Pose, draw_pose, labelled, lay_grid, scan
 from hakken.anatomy.shapes import Array, Grid
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
@@ -97,7 +97,7 @@ def draw_case(case: PhantomCase, study: Study) -> PetCt:
     on_pet = study.channels[study.reference].modality == "pet"
     geometry = coarse if on_pet else fine
     shares = [breathe(focus.share, chest, breath) if on_pet else focus.share for focus in foci]
-    labels = _labels([scan(share, chest.frame.grid, geometry, pose) for share in shares], geometry)
+    labels = labelled([scan(share, chest.frame.grid, geometry, pose) for share in shares], geometry)
     return PetCt(
         ct=Volume.on(fine, ct),
         pet=Volume.on(coarse, pet),
@@ -142,15 +142,6 @@ def _pet(uptake: Array, scanner: Tomographs, random: Generator) -> NDArray[np.fl
     noise *= np.float32(scanner.noise) / np.float32(noise.std())
     noisy = np.maximum(uptake * np.float32(scanner.gain) + noise * np.sqrt(uptake), 0)
     return np.asarray(np.round(noisy / SUV_STEP) * np.float32(SUV_STEP), np.float32)
-
-
-def _labels(shares: list[Array], geometry: Geometry) -> NDArray[np.int16]:
-    """Return n (z, y, x) where focus n fills at least half of a voxel, in any case where it fills most of one."""
-    labels = np.zeros(geometry.shape_zyx, np.int16)
-    for number, share in enumerate(shares, start=1):
-        free = np.where(labels == 0, share, 0)
-        labels[(free >= 0.5) | ((free == free.max()) & (free > 0))] = number
-    return labels
 
 
 def _truth(

@@ -17,7 +17,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from hakken.anatomy.head import Anatomy, draw_anatomy
-from hakken.anatomy.scanners import Machine, Pose, draw_pose, lay_grid, scan
+from hakken.anatomy.scanners import Machine, Pose, draw_pose, labelled, lay_grid, scan
 from hakken.anatomy.shapes import Array, ellipsoid, occupancy, paint_balls, smooth_field
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
@@ -117,7 +117,7 @@ def draw_case(case: PhantomCase, study: Study) -> Tomogram:
         lesion.paint(image)
     pose = draw_pose(8, 6, np.zeros(3), random)
     geometry = lay_grid(scanner, anatomy.grid, phantom.spacing_mm, pose)
-    labels = _labels([scan(lesion.share, anatomy.grid, geometry, pose) for lesion in lesions], geometry)
+    labels = labelled([scan(lesion.share, anatomy.grid, geometry, pose) for lesion in lesions], geometry)
     exposed = _exposed(image, anatomy, scanner, random)
     stored = _noisy(scan(exposed - np.float32(AIR_HU), anatomy.grid, geometry, pose), scanner, geometry, random)
     return Tomogram(
@@ -243,15 +243,6 @@ def _noisy(density: Array, scanner: Tomograph, geometry: Geometry, random: Gener
     grain = ndimage.gaussian_filter(random.standard_normal(density.shape).astype(np.float32), sigma)
     grain *= np.float32(scanner.noise) / np.float32(grain.std())
     return np.asarray(np.round(np.clip(density + np.float32(AIR_HU) + grain, -1024, 3071)), np.int16)
-
-
-def _labels(shares: list[Array], geometry: Geometry) -> NDArray[np.int16]:
-    """Return n (z, y, x) where lesion n fills at least half of a voxel, in any case where it fills most of one."""
-    labels = np.zeros(geometry.shape_zyx, np.int16)
-    for number, share in enumerate(shares, start=1):
-        free = np.where(labels == 0, share, 0)
-        labels[(free >= 0.5) | ((free == free.max()) & (free > 0))] = number
-    return labels
 
 
 def _truth(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hakken.study import Study
 
+ABBREVIATIONS = {"snr": "SNR", "auc": "AUC", "fp": "FP"}
+
 
 def published(study: Study) -> list[str]:
     """Return a line on the result of the publication; none where the study names no publication."""
@@ -16,10 +18,20 @@ def published(study: Study) -> list[str]:
 def spoken(name: str) -> str:
     """Return a name as people read it.
 
-    >>> spoken("learning_rate")
-    'learning rate'
+    >>> spoken("learning_rate"), spoken("training_snr")
+    ('learning rate', 'training SNR')
     """
-    return name.replace("_", " ")
+    return " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
+
+
+def titled(name: str) -> str:
+    """Return a name as it begins a line.
+
+    >>> titled("training_snr")
+    'Training SNR'
+    """
+    words = spoken(name)
+    return words[:1].upper() + words[1:]
 
 
 def counted(number: int, what: str) -> str:

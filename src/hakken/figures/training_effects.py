@@ -10,7 +10,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.tables import Cell
 from hakken.figures import Drawing, Files, Table, by_model
 from hakken.figures._strata_of_numbers import FIFTHS, OUTCOME, Strata, panels
-from hakken.figures._words import spoken
+from hakken.figures._words import spoken, titled
 from hakken.outcomes.numbers import STRATA, Settings
 from hakken.plots.levels import RowInput, draw_levels
 from hakken.runs.table import Run, runs_of_set
@@ -59,7 +59,7 @@ def _rows(study: Study, name: str, models: Sequence[Strata]) -> Iterator[RowInpu
     places = [(level, "0") for level in levels] or [("", fifth) for fifth in FIFTHS]
     shown = levels or FIFTHS
     for measure, words, straight in (("rmse", "RMSE / SD", None), ("bias", "Bias / SD", 0.0)):
-        heading = f"{spoken(name).capitalize()}: {words.split(' / ')[0]}"
+        heading = f"{titled(name)}: {words.split(' / ')[0]}"
         ticks = axis if levels else "fifth of the true values"
         yield RowInput(heading, words, ticks, shown, panels(models, study, measure, places), straight)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from hakken.outcomes import words_of
 from hakken.report.result import DEFAULT, SELECTED, StudyResult, measured_table, plain, with_interval
 
-WIDTH = 34
-
 
 def summarise(result: StudyResult) -> str:
     """Return the summary of a finished study as plain text."""
@@ -36,7 +34,9 @@ def _measured(result: StudyResult) -> list[str]:
     opened = f"test (opening {len(result.openings)})"
     shown = [opened if head == "test" and result.openings else head for head in heads]
     intervals = result.measurements[result.main[0]].main.intervals
-    return [_row(intervals, shown), *(_row(name, list(cells)) for name, *cells in rows)]
+    lines = [(intervals, *shown), *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
 def _variants(result: StudyResult) -> list[str]:
@@ -85,7 +85,3 @@ def _paths(result: StudyResult) -> list[str]:
     named["report:"] = f"{result.folder / 'report.html'}"
     width = max(map(len, named)) + 1
     return [f"{words:<{width}}{where}" for words, where in named.items()]
-
-
-def _row(head: str, cells: list[str]) -> str:
-    return f"{head:<{WIDTH}}  " + "  ".join(f"{cell:<24}" for cell in cells).rstrip()

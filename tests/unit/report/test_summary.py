@@ -18,19 +18,17 @@ from .finished import BEST, candidates, write_measured, write_record
 def test_the_whole_summary(study: Study, results: Path) -> None:
     write_measured(results, study, "test", "default", candidates(0.4, "few patients"))
     text = summarise(gather(study.model_copy(update={"baselines": ()}), results))
-    heads = (
-        "95 % intervals, patients resampled  validation                test (opening 1)          test, untuned default"
-    )
+    heads = "95 % intervals, patients resampled  validation            test (opening 1)      test, untuned default"
     assert text.splitlines() == [
         "",
         "Lesions & <others>",
         "study example at scale tiny, data: phantom; research use only",
         "",
         heads,
-        "sensitivity at 1 FP/case            0.70 [0.60, 0.80]         0.60 [0.50, 0.70]         0.40 [0.30, 0.50]",
-        "sensitivity at 3 FP/case            0.80 [0.70, 0.90]         0.70 [0.60, 0.80]         0.50 [0.40, 0.60]",
-        "sensitivity at 8.4 FP/case          undefined                 undefined                 undefined",
-        "partial AUC to 10 FP/case           0.750 [0.650, 0.850]      0.650 [0.550, 0.750]      0.450 [0.350, 0.550]",
+        "sensitivity at 1 FP/case            0.70 [0.60, 0.80]     0.60 [0.50, 0.70]     0.40 [0.30, 0.50]",
+        "sensitivity at 3 FP/case            0.80 [0.70, 0.90]     0.70 [0.60, 0.80]     0.50 [0.40, 0.60]",
+        "sensitivity at 8.4 FP/case          undefined             undefined             undefined",
+        "partial AUC to 10 FP/case           0.750 [0.650, 0.850]  0.650 [0.550, 0.750]  0.450 [0.350, 0.550]",
         "warning: test, untuned default: few patients",
         "",
         "selected: trial 7 of 12 (11 complete, 1 failed)",
@@ -55,7 +53,7 @@ def test_a_study_without_title_goes_by_its_name(study: Study, results: Path) -> 
 def test_a_baseline_has_a_column(study: Study, results: Path) -> None:
     heads, first = summarise(gather(study, results)).splitlines()[4:6]
     assert heads.endswith("  test, brightest components")
-    assert first.endswith("0.40 [0.30, 0.50]         0.30 [0.20, 0.40]")
+    assert first.endswith("0.40 [0.30, 0.50]      0.30 [0.20, 0.40]")
 
 
 def test_every_parameter_is_told_four_on_a_line(study: Study, results: Path) -> None:

@@ -257,7 +257,8 @@ def _warnings(measured: Mapping[str, MeasuredNumbers], part: Part) -> Iterator[s
     for name, one in measured.items():
         slope = one.of().measures["slope"].value
         if slope is not None and slope < SHRUNK:
-            yield f"{name}: answers shrink towards the mean (slope {slope:.2f}); a small RMSE says little here"
+            shown = round(slope, 2) + 0.0  # never -0.00
+            yield f"{name}: answers shrink towards the mean (slope {shown:.2f}); a small RMSE says little here"
     if len(set(part.patients)) < 2:
         yield "all numbers are of one patient; there is no interval over patients"
 

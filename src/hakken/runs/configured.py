@@ -60,6 +60,7 @@ def _require_fit(study: Study, chosen: Mapping[str, str], known: Sequence[str]) 
 
 def _look_over(plan: Plan, wanted: int, terminal: TextIO) -> None:
     """Raise HakkenError where a variant or a figure cannot be; say where batches are kept as they were."""
+    _require_folds(plan)
     for run in plan.runs.values():
         run.study(plan.study, whole=True)
     for figure in plan.study.drawn:
@@ -67,6 +68,19 @@ def _look_over(plan: Plan, wanted: int, terminal: TextIO) -> None:
     line = kept_batches(plan.cohort, wanted) if plan.cohort else None
     if line:
         terminal.write(f"{line}\n")
+
+
+def _require_folds(plan: Plan) -> None:
+    """Raise HakkenError where a set of variants has more folds than there are patients to hold out."""
+    if plan.cohort is None:
+        return
+    patients = {case.patient for case in plan.cohort.cohort.cases if case.split in plan.development}
+    for name, chosen in plan.study.variants.items():
+        if chosen.folds is not None and chosen.folds > len(patients):
+            raise HakkenError(
+                f"study `{plan.study.name}`: variants.{name}.folds is {chosen.folds}, train and validation have "
+                f"{len(patients)} patients; lower it to {max(len(patients), 2)} or less"
+            )
 
 
 def check_config(content: Mapping[str, Any]) -> None:

@@ -35,6 +35,12 @@ def overridden(study: Study, overrides: Mapping[str, Any], name: str, whole: boo
         content["outcomes"] = {study.objective: study.outcomes[study.objective].model_dump(mode="json")}
     for key, value in overrides.items():
         _require_varied(key, source)
+        if isinstance(value, Mapping) and "." not in key and key in content:
+            first = next(iter(value), "key")
+            raise HakkenError(
+                f"{source}: {key}: would reset all other keys of the section; write each key by itself, as "
+                f"`{key}.{first}`"
+            )
         _set(content, key, value)
     content.pop("variants", None)
     mine = {key.partition(".")[0] for key in overrides}

@@ -20,6 +20,7 @@ from hakken.runs.required import needs_of
 from hakken.runs.table import (
     DEFAULT,
     SEARCH,
+    SELECTED,
     Run,
     comparison_runs,
     folds_of,
@@ -31,7 +32,6 @@ from hakken.runs.table import (
 )
 from hakken.study import Study
 
-SELECTED = "selected"
 COMPARISON, SCALING = "comparison", "scaling"
 RECORDS = "records"
 """The part under which a study without cases is measured."""

@@ -10,6 +10,7 @@ search of its own with four trainings at once, repeat 1 of the comparison, and `
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from hakken.core.names import nearest
 from hakken.runs.overrides import overridden
 from hakken.study import Study
 
+SELECTED = "selected"
 SEARCH = "search"
 DEFAULT = "default"
 RANDOM = "random"
@@ -75,8 +77,23 @@ class Run:
 
 
 def runs_of(study: Study) -> tuple[Run, ...]:
-    """Return all runs of a study, those that only some targets need among them."""
-    return (*main_runs(study), *variant_runs(study), *scaling_runs(study), *comparison_runs(study))
+    """Return all runs of a study, those that only some targets need among them.
+
+    Raises HakkenError where two have one name, or a set of variants has a name that stands for something else.
+    """
+    for name in study.variants:
+        if name in (SEARCH, DEFAULT, SELECTED, *study.baselines):
+            raise HakkenError(
+                f"study `{study.name}`: variants.{name}: this name stands for something else; choose another"
+            )
+    found = (*main_runs(study), *variant_runs(study), *scaling_runs(study), *comparison_runs(study))
+    for name, count in Counter(run.name for run in found).items():
+        if count > 1:
+            raise HakkenError(
+                f"study `{study.name}`: {count} of its runs are named `{name}`; give the set of variants or the level "
+                "another name"
+            )
+    return found
 
 
 def run_named(study: Study, name: str) -> Run:
@@ -162,6 +179,12 @@ def _in_folds_of_set(
 ) -> Iterator[Run]:
     """Yield the run of one variant of a set, or its runs in all folds."""
     chosen = study.variants[name]
+    for key in ("training.keep", "training.patience"):
+        if chosen.folds and key in overrides:
+            raise HakkenError(
+                f"study `{study.name}`: variants.{name}: {key} has no effect beside `folds`: a fold that is held out "
+                "decides nothing, it is measured once at the end; remove it"
+            )
     shared: dict[str, Any] = {
         "slots": study.search.slots,
         "stop_after_failures": study.search.stop_after_failures,

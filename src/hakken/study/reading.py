@@ -32,7 +32,20 @@ def load_study(path: Path, scale: str) -> Study:
     if scale not in scales:
         raise HakkenError(f"{path}: no scale `{scale}`; there are {', '.join(scales)}{nearest(scale, scales)}")
     content.pop("scales", None)
+    if problems := list(_misnamed(path, content, scales)):
+        raise HakkenError("\n".join(f"{path}: {problem}" for problem in problems))
     return parse_study(_merge(content, scales[scale]) | {"scale": scale}, source=str(path))
+
+
+def _misnamed(path: Path, content: Mapping[str, Any], scales: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where a study is named otherwise than its file, by which all else finds it."""
+    name = content.get("name")
+    if name is not None and name != path.stem:
+        yield f"name is `{name}`, the file is {path.name}; make them the same"
+    for scale, changes in scales.items():
+        for key in ("name", "scale"):
+            if key in changes:
+                yield f"scales.{scale}.{key}: a scale cannot change this; remove it"
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -80,10 +93,15 @@ def read_study(content: dict[str, Any], source: str) -> Study:
     try:
         study = Study.model_validate(content)
     except ValidationError as error:
-        raise HakkenError("\n".join(_said(error, content, source))) from None
+        lines = _said(error, content, source)
+        raise HakkenError("\n".join(lines if "method" in content else [*lines, _without_method(source)])) from None
     if study.method is None:
-        raise HakkenError(f"{source}: method: this key is missing; there are {', '.join(plugins.names('methods'))}")
+        raise HakkenError(_without_method(source))
     return study
+
+
+def _without_method(source: str) -> str:
+    return f"{source}: method: this key is missing; there are {', '.join(plugins.names('methods'))}"
 
 
 def _said(error: ValidationError, content: dict[str, Any], source: str) -> list[str]:
@@ -107,6 +125,7 @@ def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     module = plugins.load("methods", str(study.method))
     yield from _foreign_sections(study, module, content)
     yield from _without_effect(study, content)
+    yield from _crossed(study)
     for kind, chosen in study.named().items():
         for name in chosen:
             try:
@@ -168,6 +187,18 @@ def _without_effect(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     ):
         keys = ", ".join(f"search.{key}" for key in Search.model_fields if key in given)
         yield f"{keys}: no effect without parameters to search; name some in search.space, or remove it"
+
+
+def _crossed(study: Study) -> Iterator[str]:
+    """Yield what has no validation cases to be measured on where every case is predicted by a model of other folds."""
+    if not study.crossed:
+        return
+    for key, asked in (("search.comparison", study.search.comparison), ("scaling", study.scaling)):
+        if asked is not None:
+            yield (
+                f"{key}: trains on all cases that are not of the test set, and with `evaluation.design: "
+                "cross_validation` there are none; remove it, or copy the study to one with a holdout"
+            )
 
 
 def _written_sections(study: Study, content: Mapping[str, Any]) -> Iterator[tuple[str, Section]]:
@@ -235,7 +266,7 @@ def plugged_section(location: list[str], content: Any) -> type[Section] | None:
 
     ``content`` is that of the whole study file, which names them.
     """
-    with suppress(HakkenError):
+    with suppress(HakkenError, KeyError, TypeError):
         if location in (["parameters"], ["inference"]):
             found: type[Section] = getattr(plugins.load("methods", str(content["method"])), location[0].capitalize())
             return found

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hakken.study.section import Section, Value
 
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$")]
+LABEL = r"[A-Za-z0-9][A-Za-z0-9_.]*"
+Label = Annotated[str, Field(pattern=f"^{LABEL}$")]
 Overrides = dict[str, Any]
 """Dotted keys of the study, such as `training.steps`, and their values in a variant."""
 
@@ -17,12 +19,12 @@ class Sweep(Section):
     """A factor that is one key with several values."""
 
     key: str = Field(description="A dotted key of the study, such as `parameters.snr`.")
-    values: tuple[Value, ...] = Field(min_length=1, description="Its values, one level each.")
+    values: tuple[Value | None, ...] = Field(min_length=1, description="Its values, one level each.")
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        if len(set(self.values)) < len(self.values):
-            raise ValueError("a value stands twice in `values`")
+        if len(self.levels) < len(self.values):
+            raise ValueError("a value stands twice in `values`, or two are written alike")
         return self
 
     @property
@@ -37,7 +39,7 @@ class VariantSet(Section):
     A level is a mapping of dotted keys to values; an empty one is the study as it stands.
     """
 
-    factors: dict[Label, Sweep | dict[Label, Overrides]] = Field(
+    factors: dict[Label, Sweep | Annotated[dict[Label, Overrides], Field(min_length=1)]] = Field(
         min_length=1,
         description="What differs: of each factor its levels, `name: {dotted.key: value}`, or `{key, values}`.",
     )
@@ -69,6 +71,28 @@ class VariantSet(Section):
         default="reconstruction", description="Whether the publication names these levels or they are reconstructed."
     )
 
+    @field_validator("factors", mode="before")
+    @classmethod
+    def _labelled(cls, factors: Any) -> Any:
+        for name, levels in factors.items() if isinstance(factors, dict) else ():
+            if levels == {}:
+                raise ValueError(f"the factor `{name}` has no levels; name some, or remove it")
+            if isinstance(levels, dict) and not isinstance(levels.get("key"), str):
+                _check_labels(name, levels)
+        return factors
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        changed: dict[str, str] = {}
+        for name, levels in self.levels.items():
+            for key in {key for overrides in levels.values() for key in overrides}:
+                if key in changed:
+                    raise ValueError(f"the factors `{changed[key]}` and `{name}` both change `{key}`; let one do it")
+                if key in self.common and all(key in overrides for overrides in levels.values()):
+                    raise ValueError(f"`common` changes `{key}` without effect: so does every level of `{name}`")
+                changed[key] = name
+        return self
+
     @model_validator(mode="after")
     def _sealed(self) -> Self:
         if self.folds is not None and self.part == "test":
@@ -83,10 +107,26 @@ class VariantSet(Section):
         }
 
 
-def _label(value: Value) -> str:
+def _check_labels(factor: str, levels: dict[Any, Any]) -> None:
+    """Raise ValueError where a level has no name that a file can have, or nothing behind it."""
+    for label, overrides in levels.items():
+        if not isinstance(label, str):
+            raise ValueError(f'{factor}: the level {label!r} is no text; write it in quotes: "{label}"')
+        if not re.fullmatch(LABEL, label):
+            raise ValueError(
+                f"{factor}: `{label}` is no name of a level: it is made of letters A to Z, digits, `_` and `.`, and "
+                "begins with a letter or a digit"
+            )
+        if overrides is None:
+            raise ValueError(f"{factor}: the level `{label}` is empty; write {{}} for the study as it stands")
+
+
+def _label(value: Value | None) -> str:
     """Return a value as the name of a level.
 
-    >>> _label(0.5), _label(True), _label(20)
-    ('0.5', 'true', '20')
+    >>> _label(0.5), _label(True), _label(20), _label(None)
+    ('0.5', 'true', '20', 'none')
     """
+    if value is None:
+        return "none"
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

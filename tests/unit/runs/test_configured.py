@@ -106,6 +106,15 @@ def test_a_variant_that_cannot_be_is_told_before_anything_runs(project: Path) ->
         plans(project)
 
 
+def test_more_folds_than_patients_are_told_before_anything_runs(project: Path) -> None:
+    factors = {"depth": {"one": {}}}
+    write_study(project, variants={"grid": {"factors": factors, "folds": 20}})
+    with pytest.raises(
+        HakkenError, match=r"variants\.grid\.folds is 20, train and validation have \d+ patients; lower it"
+    ):
+        plans(project)
+
+
 def test_a_figure_that_cannot_be_is_told_before_anything_runs(project: Path) -> None:
     write_study(project, figures=["froc", "comparison"])
     with pytest.raises(HakkenError, match="study `balls`: the figure `comparison` needs trials/comparison, which this"):

@@ -29,7 +29,7 @@ def test_dotted_keys_are_set_and_everything_else_stays() -> None:
 
 def test_a_value_may_be_a_mapping_and_a_section_that_the_study_leaves_out_is_begun() -> None:
     whole = without("training")
-    assert changed({"training": {"steps": 5}}) == study(whole, training={"steps": 5})
+    assert changed({"training": {"steps": 5}}, study(whole)) == study(whole, training={"steps": 5})
     assert changed({"training.steps": 5}, study(whole)) == study(whole, training={"steps": 5})
 
 
@@ -119,4 +119,13 @@ def test_a_method_that_does_not_give_what_is_measured_is_no_variant() -> None:
     assert str(caught.value) == (
         "study `balls`, variant `grid-a`: study: outcomes: the method `unet` gives no candidates; it gives masks\n"
         "correct the variant's keys in `variants`"
+    )
+
+
+def test_a_whole_section_would_reset_its_other_keys() -> None:
+    with pytest.raises(HakkenError) as caught:
+        changed({"training": {"steps": 5}})
+    assert str(caught.value).endswith(
+        "variant `grid-a`: training: would reset all other keys of the section; write each key by itself, as "
+        "`training.steps`"
     )

@@ -132,10 +132,13 @@ def test_a_set_has_a_run_for_every_combination_of_levels() -> None:
 def test_a_level_comes_after_what_all_share() -> None:
     chosen = study(
         variants={
-            "long": {"factors": {"steps": {"key": "training.steps", "values": [8]}}, "common": {"training.steps": 4}}
+            "long": {"factors": {"steps": {"a": {"training.steps": 8}, "b": {}}}, "common": {"training.steps": 4}}
         }
     )
-    assert dict(runs_of_set(chosen, "long")[0].overrides) == {"training.steps": 8}
+    assert [dict(run.overrides) for run in runs_of_set(chosen, "long")] == [
+        {"training.steps": 8},
+        {"training.steps": 4},
+    ]
 
 
 def test_what_stands_beside_the_factors_shares_nothing_with_them() -> None:
@@ -219,3 +222,37 @@ def test_what_a_run_is_planned_with_is_no_part_of_what_its_trainings_depend_on()
     few, many = (study(search={"trials": count, "slots": count, "stop_after_failures": count}) for count in (1, 9))
     assert [run.as_dict() for run in runs_of(few)] == [run.as_dict() for run in runs_of(many)]
     assert Run(**runs_of(few)[0].as_dict()).name == "search"
+
+
+@pytest.mark.parametrize(
+    ("variants", "more", "said"),
+    [
+        (
+            {"s": {"factors": {"f": {"a": {}}}, "beside": {"a": {"training.steps": 5}}}},
+            {},
+            "2 of its runs are named `s-a`; give the set of variants or the level another name",
+        ),
+        (
+            {"n1": {"factors": {"f": {"r0": {}}}}},
+            {"search": {"comparison": COMPARISON, "space": study().search.model_dump()["space"]}},
+            "2 of its runs are named `n1-r0`; give the set of variants or the level another name",
+        ),
+        (
+            {"default": {"factors": {"f": {"full": {}}}}},
+            {},
+            "variants.default: this name stands for something else; choose another",
+        ),
+        (
+            {"s": {"factors": {"f": {"a": {"training.keep": "best"}}}, "folds": 2}},
+            {},
+            "variants.s: training.keep has no effect beside `folds`: a fold that is held out decides nothing, it is "
+            "measured once at the end; remove it",
+        ),
+    ],
+)
+def test_names_that_stand_for_two_and_keys_that_folds_leave_without_effect(
+    variants: dict[str, Any], more: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(HakkenError) as caught:
+        runs_of(study(variants=variants, **more))
+    assert str(caught.value) == f"study `balls`: {said}"

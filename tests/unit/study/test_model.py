@@ -328,7 +328,37 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
         ),
         (
             {"variants": {"set": {"factors": {"x": {"key": "training.steps", "values": [1, 1]}}}}},
-            "variants.set.factors.x: a value stands twice in `values`",
+            "variants.set.factors.x: a value stands twice in `values`, or two are written alike",
+        ),
+        (
+            {"variants": {"set": {"factors": {"x": {}}}}},
+            "variants.set.factors: the factor `x` has no levels; name some, or remove it",
+        ),
+        (
+            {"variants": {"set": {"factors": {"x": {10: {}}}}}},
+            'variants.set.factors: x: the level 10 is no text; write it in quotes: "10"',
+        ),
+        (
+            {"variants": {"set": {"factors": {"x": {"a-b": {}}}}}},
+            "variants.set.factors: x: `a-b` is no name of a level: it is made of letters A to Z, digits, `_` and `.`, "
+            "and begins with a letter or a digit",
+        ),
+        (
+            {"variants": {"set": {"factors": {"x": {"a": None}}}}},
+            "variants.set.factors: x: the level `a` is empty; write {} for the study as it stands",
+        ),
+        (
+            {"variants": {"set": {"factors": {"x": {"a": {"training.steps": 2}}}, "common": {"training.steps": 3}}}},
+            "variants.set: `common` changes `training.steps` without effect: so does every level of `x`",
+        ),
+        (
+            {"variants": {"set": {"factors": {"x": {"a": {"training.steps": 2}}, "y": {"b": {"training.steps": 3}}}}}},
+            "variants.set: the factors `x` and `y` both change `training.steps`; let one do it",
+        ),
+        (
+            {"evaluation": {"design": "cross_validation"}, "scaling": {"processes": [1, 2]}},
+            "scaling: trains on all cases that are not of the test set, and with `evaluation.design: cross_validation` "
+            "there are none; remove it, or copy the study to one with a holdout",
         ),
         ({"scaling": {"processes": [2, 1]}}, "scaling.processes: name each number once, in rising order"),
         (

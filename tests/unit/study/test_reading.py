@@ -189,3 +189,27 @@ def test_a_key_of_0_1_is_answered_with_what_has_taken_its_place(keys: dict[str, 
     *lines, last = str(caught.value).splitlines()
     assert lines == [f"old.yaml: {key}: {answer}" for key, answer in answers.items()]
     assert last == "old.yaml: a study of hakken 0.1; docs/how-to/migrate.md shows how to bring it up to date"
+
+
+def test_a_study_is_named_like_its_file(study_file: Path) -> None:
+    copied = study_file.with_name("copied.yaml")
+    copied.write_text(study_file.read_text())
+    with pytest.raises(HakkenError) as caught:
+        load_study(copied, "tiny")
+    assert str(caught.value) == f"{copied}: name is `example`, the file is copied.yaml; make them the same"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("name: example\nparameters: {dropout: 0.1}\n", "method: this key is missing"),
+        ("name: example\nmethod: patch_classifier\ncohort: {phantom: {shape_mm: [1, 1, 1]}}\n", "generator"),
+        ("name: example\nmethod: patch_classifier\ncohort: {phantom: {generator: 7}}\n", "generator"),
+        ("name: example\nmethod: patch_classifier\ncohort: {phantom: {generator: null}}\n", "generator"),
+    ],
+)
+def test_a_name_that_is_missing_or_no_name_is_told(content: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "example.yaml"
+    path.write_text(content)
+    with pytest.raises(HakkenError, match=said):
+        load_study(path, "paper")

@@ -227,9 +227,10 @@ def _place(reason: str, above: int) -> str:
 
 
 def _ragged(row: int, count: int, wanted: int) -> str:
+    cells = "1 cell" if count == 1 else f"{count} cells"
     return (
-        f", row {row}: {count} cells, the heading has {wanted}; quote cells that hold the separator (a decimal comma, "
-        "say), and fill every column"
+        f", row {row}: {cells}, the heading has {wanted}; quote cells that hold the separator (a decimal comma, say), "
+        "and fill every column"
     )
 
 

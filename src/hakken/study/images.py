@@ -42,23 +42,35 @@ class Channel(Section):
         return self
 
 
+REGISTERED = only_with(method=("rigid", "affine", "bspline"))
+MASKED = only_with(mask=("brain", "body", "nonzero"))
+
+
 class Registration(Section):
     """How every channel is brought onto the reference channel."""
 
     method: Literal["none", "rigid", "affine", "bspline"] = Field(default="rigid", description="Transform model.")
     metric: Literal["mutual_information", "correlation", "mean_squares"] = Field(
-        default="mutual_information", description="Similarity; Mattes mutual information across contrasts."
+        default="mutual_information",
+        description="Similarity; Mattes mutual information across contrasts.",
+        json_schema_extra=REGISTERED,
     )
     sampling: float = Field(
         default=0.1,
         gt=0,
         le=1,
         description="Fraction of voxels that the metric looks at: at least 20,000 and at most 100,000 a level.",
+        json_schema_extra=REGISTERED,
     )
     shrink: tuple[Shrink, ...] = Field(
-        default=(4, 2, 1), min_length=1, description="Shrink factor of each resolution level."
+        default=(4, 2, 1),
+        min_length=1,
+        description="Shrink factor of each resolution level.",
+        json_schema_extra=REGISTERED,
     )
-    iterations: int = Field(default=100, ge=1, le=2000, description="Most iterations of each level.")
+    iterations: int = Field(
+        default=100, ge=1, le=2000, description="Most iterations of each level.", json_schema_extra=REGISTERED
+    )
     mesh: int = Field(
         default=4,
         ge=1,
@@ -66,7 +78,9 @@ class Registration(Section):
         description="B-spline mesh elements along each axis.",
         json_schema_extra=only_with(method="bspline"),
     )
-    use_mask: bool = Field(default=False, description="Measure similarity inside the head or body mask only.")
+    use_mask: bool = Field(
+        default=False, description="Measure similarity inside the head or body mask only.", json_schema_extra=REGISTERED
+    )
 
 
 class Preparation(Section):
@@ -77,7 +91,9 @@ class Preparation(Section):
         default="brain", description="Region of interest, found on the reference channel or on that of `mask_channel`."
     )
     mask_channel: Name | None = Field(
-        default=None, description="The channel on which the region of interest is found (default: the reference)."
+        default=None,
+        description="The channel on which the region of interest is found (default: the reference).",
+        json_schema_extra=MASKED,
     )
     rim_mm: float = Field(
         default=0.0,
@@ -85,6 +101,7 @@ class Preparation(Section):
         le=20,
         description="Rim of the mask that is left out again, at least one voxel along each axis: its voxels "
         "are partly bone or air. 0 keeps it.",
+        json_schema_extra=MASKED,
     )
     margin_mm: float = Field(default=4.0, ge=0, le=50, description="Margin around the mask kept when cropping.")
 

@@ -168,7 +168,7 @@ def _any_of(values: tuple[Value, ...]) -> str:
     ('`1` to `3`', '`percentile` or `window`', '`true`')
     """
     numbers = [value for value in values if isinstance(value, int)]
-    if len(values) > 2 and numbers == list(range(numbers[0], numbers[0] + len(values))):
+    if len(numbers) == len(values) > 2 and numbers == list(range(numbers[0], numbers[0] + len(values))):
         return f"`{values[0]}` to `{values[-1]}`"
     return " or ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in values)
 

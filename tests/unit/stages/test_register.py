@@ -28,7 +28,7 @@ def make_study(channels: Sequence[str] = ("A", "B"), **registration: Any) -> Stu
             "cohort": {"table": "cases.csv"},
             "channels": {name: {"modality": "mr"} for name in channels},
             "preparation": {"mask": "nonzero"},
-            "registration": {"shrink": [2, 1]} | registration,
+            "registration": registration or {"shrink": [2, 1]},
         }
     )
 

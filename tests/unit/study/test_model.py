@@ -518,6 +518,15 @@ LEVELS = "`1` or `2` or `3` or `4`"
             "registration.mesh: has an effect only where `method` is `bspline`; it is `rigid`",
         ),
         (
+            {"registration": {"method": "none", "iterations": 5}},
+            "registration.iterations: has an effect only where `method` is `rigid` or `affine` or `bspline`; it is "
+            "`none`",
+        ),
+        (
+            {"preparation": {"mask": "none", "rim_mm": 4}},
+            "preparation.rim_mm: has an effect only where `mask` is `brain` or `body` or `nonzero`; it is `none`",
+        ),
+        (
             {"evaluation": {"folds": 4}},
             "evaluation.folds: has an effect only where `design` is `cross_validation`; it is `holdout`",
         ),

@@ -161,7 +161,7 @@ def _within(
     from hakken.evaluation.bootstrap import draw
     from hakken.evaluation.repeated import arrange, compare_levels, repeated_measures
 
-    given = arrange(table.text(options.within), factors, response, str(options.accuracies))
+    given = arrange(table.text(options.within), factors, response, str(options.accuracies), table.rows)
     try:
         effects = repeated_measures(given, options.order)
     except HakkenError as error:
@@ -294,7 +294,9 @@ def _draw(table: Table, factors: Sequence[Factor], response: Floats, options: ar
         means = cell_intervals(factors, response, options.order)
         words = "95 % intervals from the error of the model"
     else:
-        means = within_intervals(arrange(table.text(options.within), factors, response, str(options.accuracies)))
+        means = within_intervals(
+            arrange(table.text(options.within), factors, response, str(options.accuracies), table.rows)
+        )
         words = "95 % within-case intervals (Cousineau-Morey)"
     names = tuple((factor.name, factor.levels) for factor in factors)
     save_one(draw_interaction(InteractionInput(names, means, options.response, words)), options.figure)

@@ -121,7 +121,7 @@ def run_plan(options: argparse.Namespace) -> None:
 def run_collect(options: argparse.Namespace) -> None:
     """Write the ratings table."""
     from hakken.core.files import read_json
-    from hakken.core.tables import FIRST_ROW, read_table, write_table
+    from hakken.core.tables import read_table, write_table
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, ROC_COLUMNS
 
     plan = read_json(options.folder / PLAN)
@@ -153,7 +153,7 @@ def run_collect(options: argparse.Namespace) -> None:
             reader, code = key.cells["reader"][place], key.cells["code"][place]
             hint = "; write the mark none where nothing was marked" if design == "froc" else ""
             raise HakkenError(
-                f"{filled[0].path}: reader `{reader}` has no row for `{code}` ({KEY}, row {place + FIRST_ROW}); "
+                f"{filled[0].path}: reader `{reader}` has no row for `{code}` ({KEY}, row {key.rows[place]}); "
                 f"add it{hint}"
             )
     heading = (*(ROC_COLUMNS if design == "roc" else FROC_COLUMNS), *(["patient"] if with_patient else []))
@@ -173,16 +173,10 @@ def _check_names(readers: Sequence[str]) -> None:
 
 
 def _read_cases(path: Path) -> Table:
-    from hakken.core.tables import FIRST_ROW, read_table
+    from hakken.core.tables import read_table
 
     cases = read_table(path, ("case_id",), ("stratum", "diseased", "patient"))
-    first: dict[str, int] = {}
-    for entry, name in enumerate(cases.text("case_id")):
-        if name in first:
-            raise cases.error(
-                entry, "case_id", f"case `{name}` stands already in row {first[name] + FIRST_ROW}; keep one"
-            )
-        first[name] = entry
+    cases.require_distinct(("case_id",), "case")
     if "diseased" in cases:
         cases.flags("diseased")
     return cases

@@ -40,17 +40,10 @@ def patients_of(table: Table) -> list[str]:
 
     Raises HakkenError for a table without cases and for a case that stands there twice.
     """
-    from hakken.core.tables import FIRST_ROW
-
     if not len(table):
         raise HakkenError(f"{table.path}: the table has a heading but no case; add a row for each case")
-    first: dict[str, int] = {}
-    cases = table.text("case_id")
-    for entry, name in enumerate(cases):
-        if name in first:
-            raise table.error(entry, "case_id", f"`{name}` stands already in row {first[name] + FIRST_ROW}; keep one")
-        first[name] = entry
-    return table.text("patient") if "patient" in table else cases
+    table.require_distinct(("case_id",), "case")
+    return table.text("patient" if "patient" in table else "case_id")
 
 
 def record(command: str, files: dict[str, Path | None], content: dict[str, Any], said: list[str]) -> dict[str, Any]:

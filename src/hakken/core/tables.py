@@ -36,6 +36,15 @@ FIRST_ROW = 2
 """The row of a table that holds its first entry; the heading is row 1."""
 
 
+def row_of(entry: int, rows: Sequence[int] | None = None) -> int:
+    """Return the row of an entry, whose table has blank rows where ``rows`` says so.
+
+    >>> row_of(0), row_of(1, [2, 5])
+    (2, 5)
+    """
+    return entry + FIRST_ROW if rows is None else rows[entry]
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """A table as text by column; ``rows`` (n,) are the rows of the file that its entries stand in."""
@@ -98,6 +107,16 @@ class Table:
         if bad.size:
             raise self.error(int(bad[0]), column, f"`{self.cells[column][bad[0]]}` is neither 0 nor 1")
         return np.asarray(numbers == 1)
+
+    def require_distinct(self, columns: Sequence[str], what: str) -> None:
+        """Raise HakkenError naming both rows where ``what`` the cells of the ``columns`` name together stands twice."""
+        first: dict[tuple[str, ...], int] = {}
+        for entry, key in enumerate(zip(*(self.text(column) for column in columns), strict=True)):
+            before = first.setdefault(key, entry)
+            if before != entry:
+                of_case = f" of case `{key[0]}`" if len(key) > 1 else ""
+                name = f"{what} `{' '.join(key[1:] or key)}`{of_case}"
+                raise self.error(entry, columns[-1], f"{name} stands already in row {self.rows[before]}; keep one")
 
     def error(self, entry: int, column: str, reason: str) -> HakkenError:
         """Return the error that says what is wrong with a cell."""

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
-from hakken.core.tables import FIRST_ROW
+from hakken.core.tables import FIRST_ROW, row_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -54,15 +54,17 @@ class Cases:
         """The number of the patient of each case, from 0 (cases)."""
         return np.unique(np.array(self.patient), return_inverse=True)[1].astype(np.int64)
 
-    def index(self, case_ids: Sequence[str], table: str) -> Ints:
-        """Return the index of each id; raises HakkenError naming the row of ``table`` with an unknown one."""
+    def index(self, case_ids: Sequence[str], table: str, rows: Sequence[int] | None = None) -> Ints:
+        """Return the index of each id; raises HakkenError naming the row of ``table`` with an unknown one.
+
+        ``rows`` (n,) are the rows that the entries stand in, by default one below another.
+        """
         known = {name: number for number, name in enumerate(self.case_id)}
-        for row, name in enumerate(case_ids, start=FIRST_ROW):
+        for entry, name in enumerate(case_ids):
             if name not in known:
-                raise HakkenError(
-                    f"{table}, row {row}: case `{name}` is not among the {len(self)} cases of the cohort"
-                    f"{nearest(name, self.case_id) or '; add it to the cases or remove the row'}"
-                )
+                hint = nearest(name, self.case_id) or "; add it to the cases or remove the row"
+                place = f"{table}, row {row_of(entry, rows)}"
+                raise HakkenError(f"{place}: case `{name}` is not among the {len(self)} cases of the cohort{hint}")
         return np.array([known[name] for name in case_ids], np.int64)
 
 
@@ -89,11 +91,13 @@ class Lesions:
         *,
         label: ArrayLike | None = None,
         unknown_diameter: float | None = None,
+        rows: Sequence[int] | None = None,
     ) -> Self:
         """Return lesions from array-likes; all are included, and numbered from 1, unless told otherwise.
 
         A negative diameter means `unknown` in some data sets: it becomes ``unknown_diameter`` where that is given.
-        Raises HakkenError naming the row with a point or diameter that is not finite, or a diameter not above 0.
+        ``rows`` (n,) are the rows of the table that the entries stand in, by default one below another. Raises
+        HakkenError naming the row with a point or diameter that is not finite, or a diameter not above 0.
         """
         cases = np.asarray(case, np.int64).reshape(-1)
         diameters = np.asarray(diameter_mm, float).reshape(-1)
@@ -107,8 +111,8 @@ class Lesions:
             label=np.arange(1, len(cases) + 1) if label is None else np.asarray(label, np.int64).reshape(-1),
         )
         _check_lengths("lesions", len(cases), lesions.xyz, diameters, lesions.included, lesions.label)
-        _check_points("lesions", lesions.xyz)
-        _check_diameters("lesions", diameters)
+        _check_points("lesions", lesions.xyz, rows)
+        _check_diameters("lesions", diameters, rows)
         return lesions
 
     def __len__(self) -> int:
@@ -146,8 +150,12 @@ class Candidates:
         label: ArrayLike | None = None,
         *,
         diameter_mm: ArrayLike | None = None,
+        rows: Sequence[int] | None = None,
     ) -> Self:
-        """Return candidates from array-likes; raises HakkenError naming the row with a value that cannot be used."""
+        """Return candidates from array-likes; raises HakkenError naming the row with a value that cannot be used.
+
+        ``rows`` (n,) are the rows of the table that the entries stand in, by default one below another.
+        """
         cases = np.asarray(case, np.int64).reshape(-1)
         labels = None if label is None else np.asarray(label, np.int64).reshape(-1)
         diameters = None if diameter_mm is None else np.asarray(diameter_mm, float).reshape(-1)
@@ -155,15 +163,13 @@ class Candidates:
         candidates = cls(cases, points, scores, labels, diameters)
         given = [column for column in (labels, diameters) if column is not None]
         _check_lengths("candidates", len(cases), points, scores, *given)
-        _check_points("candidates", candidates.xyz)
+        _check_points("candidates", candidates.xyz, rows)
         bad = np.flatnonzero(~np.isfinite(candidates.score))
         if bad.size:
-            value = candidates.score[bad[0]]
-            raise HakkenError(
-                f"candidates, row {bad[0] + FIRST_ROW}, column score: {value} cannot be ranked; give a finite number"
-            )
+            value, row = candidates.score[bad[0]], row_of(int(bad[0]), rows)
+            raise HakkenError(f"candidates, row {row}, column score: {value} cannot be ranked; give a finite number")
         if diameters is not None:
-            _check_diameters("candidates", diameters)
+            _check_diameters("candidates", diameters, rows)
         return candidates
 
     def __len__(self) -> int:
@@ -227,16 +233,18 @@ def _check_lengths(table: str, length: int, *columns: NDArray[np.generic]) -> No
         raise HakkenError(f"{table}: columns of different lengths ({', '.join(str(len(c)) for c in columns)})")
 
 
-def _check_points(table: str, xyz: Floats) -> None:
+def _check_points(table: str, xyz: Floats, rows: Sequence[int] | None) -> None:
     bad = np.argwhere(~np.isfinite(xyz))
     if bad.size:
-        row, axis = bad[0]
-        raise HakkenError(f"{table}, row {row + FIRST_ROW}, column {'xyz'[axis]}: {xyz[row, axis]} is no coordinate")
+        entry, axis = bad[0]
+        row = row_of(int(entry), rows)
+        raise HakkenError(f"{table}, row {row}, column {'xyz'[axis]}: {xyz[entry, axis]} is no coordinate")
 
 
-def _check_diameters(table: str, diameters: Floats) -> None:
+def _check_diameters(table: str, diameters: Floats, rows: Sequence[int] | None) -> None:
     bad = np.flatnonzero(~(np.isfinite(diameters) & (diameters > 0)))
     if bad.size:
         value = diameters[bad[0]]
         remedy = "say which diameter unknown ones have (--unknown-diameter)" if value < 0 else "give the diameter in mm"
-        raise HakkenError(f"{table}, row {bad[0] + FIRST_ROW}, column diameter_mm: {value:g} is not above 0; {remedy}")
+        row = row_of(int(bad[0]), rows)
+        raise HakkenError(f"{table}, row {row}, column diameter_mm: {value:g} is not above 0; {remedy}")

@@ -17,7 +17,7 @@ from scipy import stats
 from scipy.linalg import helmert
 
 from hakken.core.errors import HakkenError
-from hakken.core.tables import FIRST_ROW
+from hakken.core.tables import row_of
 from hakken.evaluation.anova import Factor, Term, effects_of, f_test, name_of, rounding_ss, words_of
 from hakken.evaluation.bootstrap import Estimate
 from hakken.evaluation.findings import Floats, Ints
@@ -81,11 +81,18 @@ class Comparison:
     skipped: int
 
 
-def arrange(case_ids: Sequence[str], factors: Sequence[Factor], response: Floats, source: str) -> Repeated:
+def arrange(
+    case_ids: Sequence[str],
+    factors: Sequence[Factor],
+    response: Floats,
+    source: str,
+    rows: Sequence[int] | None = None,
+) -> Repeated:
     """Return the response of each case under each combination of levels.
 
-    Raises HakkenError naming the row of ``source`` where a case has a combination twice, the case that lacks one, and
-    where there is a single case.
+    ``rows`` (n,) are the rows of ``source`` that the entries stand in, by default one below another. Raises
+    HakkenError naming the row of ``source`` where a case has a combination twice, the case that lacks one, and where
+    there is a single case.
     """
     cases = {name: number for number, name in enumerate(dict.fromkeys(case_ids))}
     shape = tuple(len(factor.levels) for factor in factors)
@@ -94,9 +101,10 @@ def arrange(case_ids: Sequence[str], factors: Sequence[Factor], response: Floats
         levels = [int(factor.index[entry]) for factor in factors]
         place = (cases[case_id], *levels)
         if row[place] >= 0:
+            here, before = row_of(entry, rows), row_of(int(row[place]), rows)
             raise HakkenError(
-                f"{source}, row {entry + FIRST_ROW}: case `{case_id}` with {words_of(factors, levels)} stands already "
-                f"in row {row[place] + FIRST_ROW}; keep one, or average them"
+                f"{source}, row {here}: case `{case_id}` with {words_of(factors, levels)} stands already in row "
+                f"{before}; keep one, or average them"
             )
         row[place] = entry
     missing = np.argwhere(row < 0)

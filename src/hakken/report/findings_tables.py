@@ -57,18 +57,20 @@ def read_truth(cases: Path, lesions: Path, *, cluster: str | None, unknown_diame
     if cluster is not None and cluster not in table:
         raise HakkenError(f"{cases}: column {cluster} is missing{nearest(cluster, table.cells)}; --cluster names one")
     unit = cluster or ("patient" if "patient" in table else "case_id")
+    table.require_distinct(("case_id",), "case")
     with _naming(cases, "cases"):
         cohort = Cases.of(table.text("case_id"), table.text(unit))
     truth = read_table(lesions, ("case_id", "lesion_id", *POINT, "diameter_mm"))
     kinds = truth.choices("kind", KINDS) if "kind" in truth else ["included"] * len(truth)
-    _require_unique(truth, ("case_id", "lesion_id"), "lesion")
+    truth.require_distinct(("case_id", "lesion_id"), "lesion")
     with _naming(lesions, "lesions"):
         found = Lesions.of(
-            cohort.index(truth.text("case_id"), "lesions"),
+            cohort.index(truth.text("case_id"), "lesions", truth.rows),
             _points(truth),
             truth.numbers("diameter_mm"),
             np.array(kinds) == "included",
             unknown_diameter=unknown_diameter,
+            rows=truth.rows,
         )
     assumed = int((truth.numbers("diameter_mm") < 0).sum())
     return Truth(cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed)
@@ -92,11 +94,12 @@ def read_marks(
         raise HakkenError(f"{candidates}: column diameter_mm is missing; --hit {hit} needs it, or --overlaps")
     with _naming(candidates, "candidates"):
         marks = Candidates.of(
-            truth.cases.index(table.text("case_id"), "candidates"),
+            truth.cases.index(table.text("case_id"), "candidates", table.rows),
             _points(table),
             table.numbers("score"),
             _labels(table, truth) if inside else None,
             diameter_mm=table.numbers("diameter_mm") if spheres else None,
+            rows=table.rows,
         )
     found = None if overlaps is None else _read_overlaps(overlaps, table, truth)
     rows = Counter(zip(*table.cells.values(), strict=True))
@@ -174,8 +177,8 @@ def _read_overlaps(path: Path, marks: Table, truth: Truth) -> Overlaps:
     table = read_table(path, ("case_id", "lesion_id", "candidate_id", "iou"))
     if "candidate_id" not in marks:
         raise HakkenError(f"{marks.path}: column candidate_id is missing; {path} refers to it")
-    _require_unique(marks, ("case_id", "candidate_id"), "candidate")
-    _require_unique(table, ("case_id", "lesion_id", "candidate_id"), "pair")
+    marks.require_distinct(("case_id", "candidate_id"), "candidate")
+    table.require_distinct(("case_id", "lesion_id", "candidate_id"), "pair")
     keys = zip(marks.text("case_id"), marks.text("candidate_id"), strict=True)
     rows = ({key: row for row, key in enumerate(keys)}, _lesion_rows(truth))
     iou = table.numbers("iou")
@@ -200,15 +203,6 @@ def _lesion_rows(truth: Truth) -> dict[tuple[str, str], int]:
 
 def _points(table: Table) -> Floats:
     return np.stack([table.numbers(axis) for axis in POINT], axis=1)
-
-
-def _require_unique(table: Table, columns: tuple[str, ...], what: str) -> None:
-    first: dict[tuple[str, ...], int] = {}
-    for entry, key in enumerate(zip(*(table.text(column) for column in columns), strict=True)):
-        if key in first:
-            name = f"{what} `{' '.join(key[1:])}` of case `{key[0]}`"
-            raise table.error(entry, columns[-1], f"{name} stands already in row {first[key] + 2}; keep one")
-        first[key] = entry
 
 
 @contextmanager

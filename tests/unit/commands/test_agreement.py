@@ -99,7 +99,10 @@ def test_results_repeat_by_seed(folder: Path) -> None:
             "case_id, thruth, prediction",
         ),
         ("case_id,truth,prediction\nA,a,\n", ", row 2, column prediction: is empty"),
-        ("case_id,truth,prediction\nA,a,a\nA,a,b\n", ", row 3, column case_id: `A` stands already in row 2; keep one"),
+        (
+            "case_id,truth,prediction\nA,a,a\nA,a,b\n",
+            ", row 3, column case_id: case `A` stands already in row 2; keep one",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_named(

@@ -189,7 +189,7 @@ def test_the_figure_is_drawn(ending: str, tables: Path) -> None:
             "candidates.csv, row 7: case `D` is not among the 3 cases of the cohort; add it to the cases or remove "
             "the row",
         ),
-        ("cases", ("C,p2,x", "A,p2,x"), "cases.csv, row 4: case `A` stands already in row 2; keep one"),
+        ("cases", ("C,p2,x", "A,p2,x"), "cases.csv, row 4, column case_id: case `A` stands already in row 2; keep one"),
         ("cases", (CASES[24:], ""), "cases.csv: the cohort is empty; evaluation needs at least one case"),
         (
             "lesions",

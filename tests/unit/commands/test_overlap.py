@@ -171,7 +171,7 @@ def test_a_figure_is_drawn(kind: str, pairs: Callable[..., Path], tmp_path: Path
         (
             ("a,t,p", "b,t,p", "a,t,t"),
             (),
-            "here/pairs.csv, row 4, column case_id: `a` stands already in row 2; keep one",
+            "here/pairs.csv, row 4, column case_id: case `a` stands already in row 2; keep one",
         ),
         (("a,t,",), (), "here/pairs.csv, row 2, column prediction: is empty"),
         (

@@ -146,7 +146,7 @@ def test_one_class_is_no_error(folder: Path, capsys: pytest.CaptureFixture[str])
         ("case_id,label,score\nA,1,1\nB,0,inf\n", ", row 3, column score: `inf` is not finite; give a number"),
         ("case_id,label,score\nA,1,1\nB,0,\n", ", row 3, column score: is empty; give a number"),
         ("case_id,label,score\nA,2,1\n", ", row 2, column label: `2` is neither 0 nor 1"),
-        ("case_id,label,score\nA,1,1\nA,0,2\n", ", row 3, column case_id: `A` stands already in row 2; keep one"),
+        ("case_id,label,score\nA,1,1\nA,0,2\n", ", row 3, column case_id: case `A` stands already in row 2; keep one"),
         ("case_id,label,score,patient\nA,1,1,\n", ", row 2, column patient: is empty"),
         ("case_id,label,score,score_b\nA,1,1,x\n", ", row 2, column score_b: `x` is not a number"),
     ],

@@ -17,7 +17,7 @@ import numpy as np
 
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
-from hakken.core.tables import FIRST_ROW, Table
+from hakken.core.tables import Table
 from hakken.evaluation.findings import Flags, Floats, Ints
 
 Design = Literal["roc", "froc"]
@@ -154,12 +154,12 @@ class RatingTable:
         modality, reader, missing = (int(number) for number in np.argwhere(~seen)[0])
         names = f"reader `{self.reader[present[reader]]}`", f"modality `{self.modality[chosen[modality]]}`"
         if self.design == "froc":
-            row = np.flatnonzero(self.row_reader == present[reader])[0] + FIRST_ROW
+            row = self.table.rows[np.flatnonzero(self.row_reader == present[reader])[0]]
             raise HakkenError(
                 f"{self.table.path}: {names[0]} (row {row}) has no row in {names[1]}; every reader must read every "
                 "case in every modality; if nothing was marked, add a row with mark `none`"
             )
-        row = np.flatnonzero(self.row_case == missing)[0] + FIRST_ROW
+        row = self.table.rows[np.flatnonzero(self.row_case == missing)[0]]
         raise HakkenError(
             f"{self.table.path}: {names[0]} has no rating of case `{self.case_id[missing]}` (row {row}) in {names[1]}; "
             "every reader must rate every case in every modality: add the rating or remove the case"
@@ -186,7 +186,7 @@ def roc_table(table: Table) -> RatingTable:
     if differs.size:
         row, known = int(differs[0]), int(first[case[differs[0]]])
         reason = f"case `{case_id[case[row]]}` is {int(flags[row])} here and {int(flags[known])} in row"
-        raise table.error(row, "diseased", f"{reason} {known + FIRST_ROW}; correct one")
+        raise table.error(row, "diseased", f"{reason} {table.rows[known]}; correct one")
     diseased = flags[first]
     if diseased.all() or not diseased.any():
         kind, other = ("diseased", "not") if diseased.all() else ("free of disease", "diseased")
@@ -285,7 +285,7 @@ def _patients(table: Table, case: Ints) -> Ints:
     if differs.size:
         row, known = int(differs[0]), int(first[case[differs[0]]])
         reason = f"the case is of patient `{names[codes[row]]}` here and of `{names[codes[known]]}` in row"
-        raise table.error(row, "patient", f"{reason} {known + FIRST_ROW}; correct one")
+        raise table.error(row, "patient", f"{reason} {table.rows[known]}; correct one")
     return codes[first]
 
 
@@ -303,7 +303,7 @@ def _refuse_twice(table: Table, keys: Sequence[Ints], what: str, entries: Ints |
     again = np.flatnonzero(first[group] != np.arange(len(group)))
     if again.size:
         pair = np.array([again[0], first[group[again[0]]]])
-        row, before = (pair if entries is None else entries[pair]) + FIRST_ROW
+        row, before = (table.rows[entry] for entry in (pair if entries is None else entries[pair]))
         raise HakkenError(f"{table.path}, row {row}: {what} already in row {before}; keep one")
 
 

@@ -52,6 +52,7 @@ def claimed(fault):
 
 def faulty(reporter, run):
     while Path("hold").exists():
+        Path(f"held-{snakemake.wildcards.sweep}_{snakemake.wildcards.trial}").touch()
         time.sleep(0.2)
     if run.step >= 15 and snakemake.wildcards.sweep == "search" and Path("faults").exists():
         if not Path("hung").exists() and claimed("hang"):
@@ -169,8 +170,8 @@ def disturb(slurm: Slurm, story: Story) -> None:
         slurm.command("scontrol", "update", f"nodename={failed}", "state=resume")
 
         (folder / "hold").touch()  # nobody may end before it has a twin
-        time.sleep(2)
-        orphans = [pick(first, slurm), *healthy(slurm, story.project)]
+        first.until(lambda: held(slurm, story.project))
+        orphans = held(slurm, story.project)
         first.kill()
         told["killed"] = time.time()
     story.said.append(first.text)
@@ -211,6 +212,11 @@ def healthy(slurm: Slurm, project: Project) -> list[Running]:
         for trial in running(slurm, project.folder)
         if trial.name.startswith("search") and trial.name not in faulty and saved(project, trial.name)
     ]
+
+
+def held(slurm: Slurm, project: Project) -> list[Running]:
+    """Return the healthy trials that wait until they may go on; one whose training has ended no longer asks."""
+    return [trial for trial in healthy(slurm, project) if project.path(f"held-{trial.name}").exists()]
 
 
 def slow_one(slurm: Slurm, story: Story) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hakken.commands.configured import add_study_options, chosen_studies, read_config
 from hakken.commands.parser import add_command
+from hakken.core.names import counted
 
 if TYPE_CHECKING:
     from hakken.cluster.forecast import Forecast
@@ -67,8 +68,7 @@ def describe_search(study: Study) -> Iterator[str]:
     if study.crossed:
         yield f"cross-validation: all of it in each of {study.evaluation.folds} folds"
     if variants := variant_runs(study):
-        sets = len(study.variants)
-        yield f"variants: {len(variants)} trainings in {sets} {'set' if sets == 1 else 'sets'}"
+        yield f"variants: {counted(len(variants), 'training')} in {counted(len(study.variants), 'set')}"
     if runs := comparison_runs(study):
         total = sum(run.trials for run in runs)
         yield f"target `comparison`, not counted here: {total} trials in {len(runs)} sweeps"

@@ -1,4 +1,4 @@
-"""Help with misspelt names."""
+"""Names and numbers in messages."""
 
 import difflib
 from collections.abc import Iterable
@@ -8,3 +8,12 @@ def nearest(name: str, known: Iterable[object]) -> str:
     """Return '; did you mean `x`?' where a known name is close, else ''."""
     match = difflib.get_close_matches(name, [str(key) for key in known], n=1)
     return f"; did you mean `{match[0]}`?" if match else ""
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "lesion"), counted(3, "patient")
+    ('1 lesion', '3 patients')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_text
-from hakken.core.names import nearest
+from hakken.core.names import counted, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -246,10 +246,9 @@ def _place(reason: str, above: int) -> str:
 
 
 def _ragged(row: int, count: int, wanted: int) -> str:
-    cells = "1 cell" if count == 1 else f"{count} cells"
     return (
-        f", row {row}: {cells}, the heading has {wanted}; quote cells that hold the separator (a decimal comma, say), "
-        "and fill every column"
+        f", row {row}: {counted(count, 'cell')}, the heading has {wanted}; quote cells that hold the separator (a "
+        "decimal comma, say), and fill every column"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hakken.core.files import read_json
 from hakken.figures import Files
-from hakken.figures._words import spoken
+from hakken.figures._words import titled
 from hakken.outcomes import Measured
 from hakken.plots.froc import Role
 from hakken.runs.measurement import read_measurement
@@ -43,7 +43,7 @@ def _named(files: Files) -> Iterator[tuple[Role, str, Path]]:
     for folder in files.all("default"):
         yield "default", "Test, untuned", folder
     for folder in files.all("baselines"):
-        yield "baseline", spoken(folder.name).capitalize(), folder
+        yield "baseline", titled(folder.name), folder
 
 
 def trials_of(files: Files) -> list[int]:

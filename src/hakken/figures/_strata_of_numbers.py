@@ -66,7 +66,7 @@ def panels(
     for quantity in settings.quantities:
         lines = tuple(model.line(quantity, measure, places) for model in models)
         shown = [line for line in lines if main is None or line.label == main]
-        found.append(PanelInput(quantity, lines, None if main is None else _within(shown, measure)))
+        found.append(PanelInput(settings.label(quantity), lines, None if main is None else _within(shown, measure)))
     return tuple(found)
 
 

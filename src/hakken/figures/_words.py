@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from hakken.study import Study
 
-ABBREVIATIONS = {"snr": "SNR", "auc": "AUC", "fp": "FP"}
-
 
 def published(study: Study) -> list[str]:
     """Return a line on the result of the publication; none where the study names no publication."""
@@ -18,26 +16,17 @@ def published(study: Study) -> list[str]:
 def spoken(name: str) -> str:
     """Return a name as people read it.
 
-    >>> spoken("learning_rate"), spoken("training_snr")
-    ('learning rate', 'training SNR')
+    >>> spoken("learning_rate")
+    'learning rate'
     """
-    return " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
+    return name.replace("_", " ")
 
 
 def titled(name: str) -> str:
     """Return a name as it begins a line.
 
-    >>> titled("training_snr")
+    >>> titled("training_SNR")
     'Training SNR'
     """
     words = spoken(name)
     return words[:1].upper() + words[1:]
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number of things.
-
-    >>> counted(1, "lesion"), counted(3, "patient")
-    ('1 lesion', '3 patients')
-    """
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

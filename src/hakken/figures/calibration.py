@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from hakken.core.names import counted
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._words import counted
 from hakken.plots.calibration import Calibrated, CalibrationInput, draw_calibration
 from hakken.plots.style import interval_text
 from hakken.runs.measurement import read_measurement

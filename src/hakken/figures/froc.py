@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from hakken.core.names import counted
 from hakken.evaluation.bootstrap import estimate
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._models import Side, cost_of, sides, trials_of
-from hakken.figures._words import counted, published, spoken
+from hakken.figures._words import published, spoken
 from hakken.outcomes import Measured, chosen_words
 from hakken.outcomes.candidates import REPLICATES, Settings
 from hakken.plots.froc import CurveInput, FrocInput, draw_froc

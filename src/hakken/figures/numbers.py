@@ -11,6 +11,7 @@ from hakken.figures._strata_of_numbers import FIFTHS, OUTCOME, Strata, panels
 from hakken.figures._words import spoken
 from hakken.outcomes.numbers import STRATA, Settings
 from hakken.plots.levels import RowInput, draw_levels
+from hakken.runs.table import SELECTED
 from hakken.study import Study
 
 INPUTS = {
@@ -24,7 +25,6 @@ CAPTION = (
     "of the truth, with 95 % intervals from resampled patients; bias by fifths of the true value shows whether answers "
     "shrink towards the mean."
 )
-SELECTED = "selected"
 NOTES = (
     "In shares of the SD of the truth; 95 % intervals, patients resampled. An RMSE of 1 is that of one who always",
     "answers with the mean. Lines that leave a panel are in the table beside the figure.",
@@ -36,7 +36,7 @@ def draw(study: Study, files: Files) -> Drawing:
     models = list(_models(files))
     settings = study.outcomes[OUTCOME]
     assert isinstance(settings, Settings)
-    rows = [*_by_level(models, study, spoken(settings.by or "")), _by_fifth(models, study)]
+    rows = [*_by_level(models, study, settings.label(settings.by or "")), _by_fifth(models, study)]
     table = Table(("model", *STRATA), tuple(_cells(models)))
     return Drawing(
         draw_levels(rows, NOTES, files.origin), table, f"{len(models)} models, {len(settings.quantities)} quantities"

@@ -21,7 +21,7 @@ from hakken.methods.unet.sizes import Size
 from hakken.plots.sizes import Baseline, Family, SizePoint, SizesInput, draw_sizes, short_number
 from hakken.plots.style import interval_text
 from hakken.runs.measurement import table_of
-from hakken.runs.table import DEFAULT, runs_of_set
+from hakken.runs.table import DEFAULT, SELECTED, runs_of_set
 from hakken.study import Study
 
 INPUTS = {"measurements": "measurements/test/{model}", "costs": "unet/costs.csv"}
@@ -29,7 +29,6 @@ CAPTION = (
     "Mean Dice on the test set against multiply-adds: one network for all sizes, networks trained at one size alone, "
     "and the baselines."
 )
-SELECTED = "selected"
 VARIED = "parameters.sizes"
 """Variants that change a key of this section are trained at other sizes, of which each is drawn beside them all."""
 

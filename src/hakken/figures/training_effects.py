@@ -55,7 +55,7 @@ def _rows(study: Study, name: str, models: Sequence[Strata]) -> Iterator[RowInpu
         return
     settings = study.outcomes[OUTCOME]
     assert isinstance(settings, Settings)
-    levels, axis = models[0].levels, f"{spoken(settings.by or '')} of the test"
+    levels, axis = models[0].levels, f"{settings.label(settings.by or '')} of the test"
     places = [(level, "0") for level in levels] or [("", fifth) for fifth in FIFTHS]
     shown = levels or FIFTHS
     for measure, words, straight in (("rmse", "RMSE / SD", None), ("bias", "Bias / SD", 0.0)):

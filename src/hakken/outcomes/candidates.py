@@ -30,7 +30,7 @@ from hakken.evaluation.strata import diameter_ranges, proportion
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
-from hakken.study import Positive, Section
+from hakken.study import Distinct, Positive, Section
 
 FILE = "candidates.csv"
 COLUMNS = ("case_id", "candidate", "x", "y", "z", "score", "volume_mm3", "lesion")
@@ -64,13 +64,13 @@ class Settings(Section):
         json_schema_extra={"pattern": f"^({HITS})$"},
     )
     maximum_fp: float = Field(default=10.0, gt=0, description="Partial AUC up to so many false positives per case.")
-    at: tuple[Positive, ...] = Field(default=(1.0, 3.0, 8.4), description="False positives per case to report at.")
+    at: Distinct[Positive] = Field(default=(1.0, 3.0, 8.4), description="False positives per case to report at.")
     operating_point: Positive | Literal["case_scores"] = Field(
         default=8.4,
         description="False positives per case that choose the threshold on validation; or `case_scores`: the threshold "
         "of that outcome, whose score of a case is that of its highest candidate.",
     )
-    diameters_mm: tuple[Positive, ...] = Field(default=(5.0, 10.0), description="Borders of the diameter strata.")
+    diameters_mm: Distinct[Positive] = Field(default=(5.0, 10.0), description="Borders of the diameter strata.")
 
     @field_validator("hit")
     @classmethod

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, write_json
+from hakken.core.names import nearest
 from hakken.core.tables import Cell
 from hakken.evaluation.findings import Floats
 from hakken.evaluation.numbers import MEASURES, Answers, Stratum, drawn_skills, measure_numbers, skill_of
@@ -25,7 +26,7 @@ from hakken.evaluation.numbers import Measured as MeasuredNumbers
 from hakken.imaging.cases import Case
 from hakken.outcomes import Measured, Part, Replicates, Row, Table
 from hakken.outcomes._arrays import write_arrays
-from hakken.study import Name, Section
+from hakken.study import Distinct, Name, Section
 
 FOLDER, NAMES = "numbers", "quantities.json"
 FIGURES = ("numbers",)
@@ -43,7 +44,7 @@ Predictions = Mapping[str, Mapping[str, NDArray[Any]]]
 class Settings(Section):
     """Where the true numbers stand and how they are grouped."""
 
-    quantities: tuple[Name, ...] = Field(min_length=1, description="The quantities that are measured.")
+    quantities: Distinct[Name] = Field(min_length=1, description="The quantities that are measured.")
     truth: Name | None = Field(
         default=None,
         description="Column of the case table with a file (.npz) of each item that holds an array of each quantity; "
@@ -54,7 +55,21 @@ class Settings(Section):
         description="What numbers are grouped by, beside fifths of the truth: an array of that file, or a column of "
         "the case table.",
     )
-    units: dict[Name, str] = Field(default={}, description="Units of the quantities, for figures.")
+    labels: dict[Name, str] = Field(
+        default={}, description="How figures write quantities and what numbers are grouped by: `D_star: D*`."
+    )
+
+    @model_validator(mode="after")
+    def _labelled(self) -> Self:
+        known = (*self.quantities, *([self.by] if self.by else []))
+        for name in self.labels:
+            if name not in known:
+                raise ValueError(f"labels: `{name}` is no quantity and not `by`{nearest(name, known)}")
+        return self
+
+    def label(self, name: str) -> str:
+        """Return how figures write a quantity, or what numbers are grouped by."""
+        return self.labels.get(name, name.replace("_", " "))
 
 
 def problems(study: Any) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from hakken.report.result import SELECTED, StudyResult
+from hakken.report.result import StudyResult
+from hakken.runs.table import SELECTED
 
 HEADS = ("study", "published", "measured on test, selected", "on", "unclear in the publication")
 

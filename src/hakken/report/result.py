@@ -13,10 +13,9 @@ from hakken.outcomes import Row
 from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
 from hakken.report.seal import require_opening
 from hakken.runs.measurement import Measurement, read_measurement
-from hakken.runs.table import folds_of, name_of, variant_runs
+from hakken.runs.table import DEFAULT, SELECTED, folds_of, name_of, variant_runs
 from hakken.study import Study
 
-SELECTED, DEFAULT = "selected", "default"
 PARTS = ("validation", "test")
 HEADS = {("validation", SELECTED): "validation", ("test", SELECTED): "test", ("test", DEFAULT): "test, untuned default"}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hakken.outcomes import words_of
-from hakken.report.result import DEFAULT, SELECTED, StudyResult, measured_table, plain, with_interval
+from hakken.report.result import StudyResult, measured_table, plain, with_interval
+from hakken.runs.table import DEFAULT, SELECTED
 
 
 def summarise(result: StudyResult) -> str:

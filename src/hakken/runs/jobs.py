@@ -17,7 +17,7 @@ from hakken.runs.guard import SCIENCE, science, source_table
 from hakken.runs.identity import code_digest
 from hakken.runs.plan import Plan, folds_param
 from hakken.runs.required import needs_of
-from hakken.runs.table import SEARCH, name_of
+from hakken.runs.table import SEARCH, SELECTED, name_of
 from hakken.study import Study
 from hakken.study.slices import EVERYTHING, study_slice
 
@@ -102,7 +102,7 @@ def every_sweep(plans: Plans) -> list[str]:
 
 
 def _selected(fold: int | None) -> str:
-    return name_of("selected", fold)
+    return name_of(SELECTED, fold)
 
 
 # ---- identity ------------------------------------------------------------------------------------------------------

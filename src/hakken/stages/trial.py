@@ -100,14 +100,7 @@ def trial(
     )
     job.require_cases()
     settings = settings_of(chosen, run, read_source(source) if source else ())
-    book = _open_ledger(job, ledger, settings, source)
-    while (record := _published(book, number)) is None:
-        with book.lease(number) as lease:
-            if lease.held:  # perhaps because a twin has just finished
-                record = _published(book, number) or _obtain(job, book, settings, lease)
-                break
-        progress(f"{job.label}: another process trains it; waiting for its result")
-        time.sleep(WAIT_SECONDS)
+    record = _await(job, _open_ledger(job, ledger, settings, source), settings)
     write_json(output, record)
     progress(f"{job.label}: {_outcome(record, words_of(chosen))}")
 
@@ -167,6 +160,17 @@ def _open_ledger(job: _Job, folder: Path, settings: Settings, source: Path | Non
     details = science(job.study) | started_from(source, settings)
     book.join(sha256_json(details), details, settings)
     return book
+
+
+def _await(job: _Job, book: Ledger, settings: Settings) -> Record:
+    """Return the result of the trial: that of a twin that trains it already, or this process's own."""
+    while (record := _published(book, job.number)) is None:
+        with book.lease(job.number) as lease:
+            if lease.held:  # perhaps because a twin has just finished
+                return _published(book, job.number) or _obtain(job, book, settings, lease)
+        progress(f"{job.label}: another process trains it; waiting for its result")
+        time.sleep(WAIT_SECONDS)
+    return record
 
 
 def _published(book: Ledger, number: int) -> Record | None:

@@ -6,7 +6,7 @@ from hakken.study.images import Channel, Patches, Preparation, Registration
 from hakken.study.model import Study
 from hakken.study.scaling import Scaling
 from hakken.study.search import Comparison, Parameter, Search, WarmStart
-from hakken.study.section import Name, Positive, Section, Spacing, Value, only_with
+from hakken.study.section import Distinct, Name, Positive, Section, Spacing, Value, only_with
 from hakken.study.training import Training
 from hakken.study.variants import VariantSet
 
@@ -15,6 +15,7 @@ __all__ = [
     "Channel",
     "Cohort",
     "Comparison",
+    "Distinct",
     "Evaluation",
     "Name",
     "Parameter",

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ModelWrapValidatorHandler, SerializeAsAny, model_validator
 
 from hakken.study.plugged import plugged
-from hakken.study.section import Name, Section
+from hakken.study.section import Distinct, Name, Section
 
 Part = str
 """A part of the cohort: one of `PARTS`, or a fold, `fold0` and so on."""
@@ -82,7 +82,7 @@ class Cohort(Section):
     )
     table: str | None = Field(default=None, description="Case table (CSV), relative to the working folder.")
     phantom: SerializeAsAny[Phantom] | None = Field(default=None, description="A phantom instead of a case table.")
-    files: tuple[Name, ...] = Field(
+    files: Distinct[Name] = Field(
         default=(), description="Columns of the case table that hold a file of each case, where cases are `items`."
     )
     truth: Literal["lesion_mask", "lesion_table", "label"] = Field(
@@ -90,7 +90,7 @@ class Cohort(Section):
         description="The column of the case table that holds the truth: `lesion_mask` or `lesion_table`, a file of "
         "each case; or `label`, its class in a word, `none` where it is normal; where the lesions are is then unknown.",
     )
-    classes: tuple[str, ...] = Field(
+    classes: Distinct[str] = Field(
         default=(), description="The classes that lesions or cases are told apart by, as the truth spells them."
     )
     labels: Literal["instances", "binary"] = Field(
@@ -113,6 +113,4 @@ class Cohort(Section):
             raise ValueError("give either `table` or `phantom`, not both and not neither")
         if (self.kind == "items") != bool(self.files):
             raise ValueError("`files` names the columns of cases that are `items`; give it with `kind: items` alone")
-        if len(set(self.classes)) < len(self.classes):
-            raise ValueError("a class stands twice in `classes`")
         return self

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hakken.study.section import Name, Section, only_with
+from hakken.study.section import Distinct, Name, Section, only_with
 
 
 class Evaluation(Section):
@@ -30,4 +30,4 @@ class Evaluation(Section):
         description="The outcome whose number a training maximises on validation; the first of `outcomes` by default.",
     )
     bootstrap: int = Field(default=1000, ge=100, le=100_000, description="Resamples of the patients.")
-    strata: tuple[Name, ...] = Field(default=("scanner",), description="Columns of the case table to stratify by.")
+    strata: Distinct[Name] = Field(default=("scanner",), description="Columns of the case table to stratify by.")

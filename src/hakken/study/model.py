@@ -23,7 +23,7 @@ from hakken.study.images import Channel, Patches, Preparation, Registration
 from hakken.study.plugged import plugged, read_section
 from hakken.study.scaling import Scaling
 from hakken.study.search import Search, check_space
-from hakken.study.section import Name, Section
+from hakken.study.section import Distinct, Name, Section
 from hakken.study.training import Training
 from hakken.study.variants import Label, VariantSet
 
@@ -68,11 +68,11 @@ class Study(Section):
     outcomes: dict[str, SerializeAsAny[Section]] = Field(
         default={}, description="What is predicted and measured, by name; by default what the method gives."
     )
-    baselines: tuple[str, ...] = Field(
+    baselines: Distinct[str] = Field(
         default=(), description="What has learnt nothing and is predicted and measured beside the models."
     )
     evaluation: Evaluation = Field(default=Evaluation(), description="Measurements.")
-    figures: tuple[str, ...] = Field(
+    figures: Distinct[str] = Field(
         default=(), description="Figures to draw; by default those of the method or of its outcomes."
     )
 

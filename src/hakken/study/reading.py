@@ -19,7 +19,17 @@ from hakken.study.model import OF_IMAGES, Study
 from hakken.study.moved import PAGE, moved_keys
 from hakken.study.plugged import without_effect
 from hakken.study.search import Search
-from hakken.study.section import Section
+from hakken.study.section import NAME, Section
+
+SECTION, LIST = "must be a section of keys", "must be a list: [ ... ]"
+NO_NAME = "is no name: use letters A to Z, digits and `_`, and begin with a letter or a digit"
+PLAIN = {
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), SECTION),
+    **dict.fromkeys(("tuple_type", "list_type"), LIST),
+    "too_short": "must hold one entry at least",
+    "string_type": "must be text; write it in quotes",
+}
+"""What people understand where the validator speaks of the types of a programming language."""
 
 
 def load_study(path: Path, scale: str) -> Study:
@@ -241,6 +251,12 @@ def _reason(problem: Any, location: list[str], content: Any) -> str:
         return f"unknown key{nearest(location[-1], _known_keys(location[:-1], content))}"
     if problem["type"] == "missing":
         return "this key is missing"
+    if words := PLAIN.get(problem["type"]):
+        return f"{words} (found {problem['input']!r})"
+    if problem["type"] == "string_pattern_mismatch":
+        pattern = problem["ctx"]["pattern"]
+        words = NO_NAME if pattern == f"^{NAME}$" else f"must match {pattern}"
+        return f"{words} (found {problem['input']!r})"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "literal_error":
         known = re.findall(r"'([^']*)'", problem["ctx"]["expected"])

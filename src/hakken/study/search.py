@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from hakken.core.names import nearest
-from hakken.study.section import Name, Section, Value
+from hakken.study.section import Distinct, Name, Section, Value
 
 Sampler = Literal["bayesian", "skopt", "random", "sobol", "optuna-tpe", "optuna-gp"]
 Slots = Annotated[int, Field(ge=1, le=1024)]
@@ -65,19 +65,11 @@ class WarmStart(Section):
 class Comparison(Section):
     """Further sweeps that compare N trainings at once, and random search; only the target `comparison` makes them."""
 
-    slots: tuple[Slots, ...] = Field(
+    slots: Distinct[Slots] = Field(
         default=(1, 2, 4, 8), min_length=1, description="Trainings at once (N), one sweep for each and each repeat."
     )
     repeats: int = Field(default=3, ge=1, le=100, description="Sweeps for each N, and sweeps of random search.")
     trials: int = Field(default=50, ge=1, le=100_000, description="Trainings in each of these sweeps.")
-
-    @field_validator("slots")
-    @classmethod
-    def _distinct(cls, slots: tuple[int, ...]) -> tuple[int, ...]:
-        doubled = next((count for count in slots if slots.count(count) > 1), None)
-        if doubled is not None:
-            raise ValueError(f"{doubled} stands twice; name each number of slots once")
-        return slots
 
 
 class Search(Section):

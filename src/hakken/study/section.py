@@ -6,14 +6,28 @@ announced: `version` of its section rises, and what was made with the old defaul
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
+NAME = r"[A-Za-z0-9][A-Za-z0-9_]*"
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Positive = Annotated[float, Field(gt=0)]
 Value = bool | int | float | str
 Spacing = tuple[Positive, Positive, Positive]
+T = TypeVar("T")
+
+
+def _once(values: tuple[T, ...]) -> tuple[T, ...]:
+    doubled = next((value for value in values if values.count(value) > 1), None)
+    if doubled is not None:
+        shown = f"{doubled:g}" if isinstance(doubled, float) else doubled
+        raise ValueError(f"{shown} stands twice; name each once")
+    return values
+
+
+Distinct = Annotated[tuple[T, ...], AfterValidator(_once)]
+"""A list in which nothing stands twice."""
 
 
 class Section(BaseModel):

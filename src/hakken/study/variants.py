@@ -81,11 +81,18 @@ class VariantSet(Section):
                 _check_labels(name, levels)
         return factors
 
+    @field_validator("beside", mode="before")
+    @classmethod
+    def _labelled_beside(cls, beside: Any) -> Any:
+        if isinstance(beside, dict):
+            _check_labels("beside", beside)
+        return beside
+
     @model_validator(mode="after")
     def _apart(self) -> Self:
         changed: dict[str, str] = {}
         for name, levels in self.levels.items():
-            for key in {key for overrides in levels.values() for key in overrides}:
+            for key in dict.fromkeys(key for overrides in levels.values() for key in overrides):
                 if key in changed:
                     raise ValueError(f"the factors `{changed[key]}` and `{name}` both change `{key}`; let one do it")
                 if key in self.common and all(key in overrides for overrides in levels.values()):

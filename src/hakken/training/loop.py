@@ -171,16 +171,7 @@ def train(
         turn.begin(run.step, prefetch=device.type == "cuda")
 
     while (ended := _ended(run, training)) is None:
-        for network in networks.values():
-            network.train()
-        for turn in turns:
-            optimiser = optimisers[turn.player.name]
-            optimiser.rate = scheduled_rate(run.step, turn.player.optimisation, training)
-            for losses in turn.updates(run.step, optimiser):
-                run.note(losses)
-                averages.follow(turn.player, networks)
-        run.step += training.minibatches
-
+        _round(run, turns, networks, optimisers, averages=averages, training=training)
         measured = run.step % training.validate_every < training.minibatches or run.step >= training.steps
         if measured or run.step // training.minibatches % CHECK_EVERY == 0:
             means = run.mean_losses(team)
@@ -200,6 +191,27 @@ def train(
             raise Interrupted(f"stopped at step {run.step} of {training.steps}")
 
     return TrainingResult(run.objective, run.best_step, run.best, tuple(run.curve), run.seconds, ended, run.hopeless)
+
+
+def _round(
+    run: Run,
+    turns: Sequence[Turn],
+    networks: Networks,
+    optimisers: Mapping[str, Optimiser],
+    *,
+    averages: Averages,
+    training: Training,
+) -> None:
+    """Update each player in turn, as often as it asks for."""
+    for network in networks.values():
+        network.train()
+    for turn in turns:
+        optimiser = optimisers[turn.player.name]
+        optimiser.rate = scheduled_rate(run.step, turn.player.optimisation, training)
+        for losses in turn.updates(run.step, optimiser):
+            run.note(losses)
+            averages.follow(turn.player, networks)
+    run.step += training.minibatches
 
 
 def _ended(run: Run, training: Training) -> Ended | None:

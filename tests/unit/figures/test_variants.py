@@ -306,8 +306,8 @@ def test_errors_stand_by_level_and_by_fifths_in_shares_of_the_spread(
     rows, _, _, drawing = handed(monkeypatch, numbers, "draw_levels", diffusion(), given)
     share = round(1 / np.sqrt(2), 6)
     assert [row.heading for row in rows] == [
-        "RMSE by SNR of the test",
-        "Bias by SNR of the test",
+        "RMSE by snr of the test",
+        "Bias by snr of the test",
         "Bias by fifths of the truth",
     ]
     assert (rows[0].levels, rows[2].levels) == (("10", "20"), ("1", "2", "3", "4", "5"))

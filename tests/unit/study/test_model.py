@@ -266,7 +266,7 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
             {"cohort": {"table": "a.csv", "files": ["signals"]}},
             "cohort: `files` names the columns of cases that are `items`; give it with `kind: items` alone",
         ),
-        ({"cohort": {"table": "a.csv", "classes": ["a", "a"]}}, "cohort: a class stands twice in `classes`"),
+        ({"cohort": {"table": "a.csv", "classes": ["a", "a"]}}, "cohort.classes: a stands twice; name each once"),
         (
             {"channels": {"T1": {"modality": "ct", "normalise": "window"}}},
             "channels.T1: `normalise: window` needs `range: [low, high]`",
@@ -277,7 +277,16 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
         ),
         (
             {"channels": {"bad name": {"modality": "mr"}}},
-            "channels.bad name: string should match pattern '^[A-Za-z0-9][A-Za-z0-9_]*$' (found 'bad name')",
+            "channels.bad name: is no name: use letters A to Z, digits and `_`, and begin with a letter or a digit "
+            "(found 'bad name')",
+        ),
+        ({"figures": "froc"}, "figures: must be a list: [ ... ] (found 'froc')"),
+        ({"evaluation": None}, "evaluation: must be a section of keys (found None)"),
+        ({"figures": ["froc", "froc"]}, "figures: froc stands twice; name each once"),
+        (
+            {"variants": {"set": {"factors": {"x": {"a": {}}}, "beside": {"a-b": {}}}}},
+            "variants.set.beside: beside: `a-b` is no name of a level: it is made of letters A to Z, digits, `_` and "
+            "`.`, and begins with a letter or a digit",
         ),
         ({"reference": "T2"}, "study: reference `T2` is no channel, only T1, late"),
         (
@@ -295,7 +304,7 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
         ),
         (
             {"registration": {"shrink": []}},
-            "registration.shrink: tuple should have at least 1 item after validation, not 0",
+            "registration.shrink: must hold one entry at least (found [])",
         ),
         (
             {"evaluation": {"objective": "mask"}},
@@ -315,7 +324,7 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
         ),
         (
             {"search": {"comparison": {"slots": [1, 4, 4]}}},
-            "search.comparison.slots: 4 stands twice; name each number of slots once",
+            "search.comparison.slots: 4 stands twice; name each once",
         ),
         (
             {"search": {"sampler": "optuna-tp"}},
@@ -409,7 +418,7 @@ def test_a_name_that_no_folder_has_answers_with_the_nearest(sections: Content, e
     ("sections", "expected"),
     [
         ({"cohort": {"kind": "none"}}, "cohort.kind is `none`; the method `patch_classifier` learns from images"),
-        ({"channels": None}, "channels: input should be a valid dictionary (found None)"),
+        ({"channels": None}, "channels: must be a section of keys (found None)"),
         (
             {
                 "method": "mean_classifier",

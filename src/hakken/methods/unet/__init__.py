@@ -7,10 +7,10 @@ neural networks, ICLR 2019) between which is chosen after the training, without 
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from hakken.methods import Needs
-from hakken.study import Section, Study
+from hakken.study import Distinct, Section, Study
 from hakken.study.parameters import Balanced, Convolutional, Optimised, Patched
 
 Levels = Annotated[int, Field(ge=1, le=6)]
@@ -26,10 +26,10 @@ class Sizes(Section):
     Each mini-batch runs at one of them, drawn by the step's seed (structural dropout), or at several (`distillation`).
     """
 
-    levels: tuple[Levels, ...] = Field(
+    levels: Distinct[Levels] = Field(
         default=(), description="Numbers of levels; none: all that `parameters.poolings` gives, and no others."
     )
-    features: tuple[Fraction, ...] = Field(
+    features: Distinct[Fraction] = Field(
         default=(1.0,), min_length=1, description="Fractions of the feature maps of each level."
     )
     distillation: bool = Field(
@@ -42,14 +42,6 @@ class Sizes(Section):
     def several(self) -> bool:
         """Whether there is more than one size, so that a mini-batch may leave weights out."""
         return len(self.levels) > 1 or len(self.features) > 1
-
-    @field_validator("levels", "features")
-    @classmethod
-    def _distinct(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        doubled = next((value for value in values if values.count(value) > 1), None)
-        if doubled is not None:
-            raise ValueError(f"{doubled:g} stands twice; name each size once")
-        return values
 
 
 class Parameters(Optimised, Patched, Balanced, Convolutional):

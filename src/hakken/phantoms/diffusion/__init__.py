@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from hakken.imaging.diffusion import Model, Range, check_ranges
 from hakken.phantoms import Law
-from hakken.study import Phantom, Positive
+from hakken.study import Distinct, Phantom, Positive
 
 LAW = Law(images="no image", scanners=("digital",), draws="items")
 
@@ -27,7 +27,7 @@ class Options(Phantom):
         min_length=3,
         description="b values of the protocol in s/mm², 0 among them.",
     )
-    snr: tuple[Positive, ...] = Field(
+    snr: Distinct[Positive] = Field(
         default=(10, 20, 40, 80), min_length=1, description="Signal-to-noise ratios at b = 0 at which it is measured."
     )
     regions: int = Field(

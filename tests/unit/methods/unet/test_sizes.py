@@ -60,7 +60,7 @@ def test_a_segmentation_study_draws_masks() -> None:
         ),
         (
             {"parameters": {"sizes": {"levels": [3, 3, 5]}}},
-            "study: parameters.sizes.levels: 3 stands twice; name each size once",
+            "study: parameters.sizes.levels: 3 stands twice; name each once",
         ),
         (
             {"parameters": {"sizes": {"levels": [5], "features": [0]}}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +12,15 @@ from hakken.commands.configured import first_scale, study_path
 from hakken.commands.parser import add_command
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.problems import Problem, listed
+from hakken.core.problems import Problem, listed, questions, stopping
 
 if TYPE_CHECKING:
     from hakken.cohort.case import Case, CaseTable
+    from hakken.cohort.checked import Checked
     from hakken.cohort.rows import Row
     from hakken.commands.parser import Subparsers
     from hakken.study import Part, Study
 
-TRUTHS = ("lesion_mask", "lesion_table")
-ORDINARY = {"case_id", "patient", "split", "site", "scanner", "sex", "age", "mask", "label", *TRUTHS}
 HEADING = 1
 
 
@@ -46,24 +46,44 @@ def run(options: argparse.Namespace) -> None:
 
     study = _named_study(options.study, options.table) if options.study else _study_of(options.table)
     problems = check_table(options.table, study)
+    if not stopping(problems):
+        problems += _problems_of_parts(assign_parts(read_table(options.table, study), study), study)
     if not options.fast:
-        problems += _image_problems(_readable(options.table, study, problems), study, whole=not problems)
-    if problems:
-        raise HakkenError(listed(sorted(problems, key=lambda problem: problem.row or 0), str(options.table)))
+        problems += _image_problems(_readable(options.table, study, problems), study, whole=not stopping(problems))
+    problems.sort(key=lambda problem: problem.row or 0)
+    if asked := questions(problems):
+        print(listed(asked, str(options.table), "question"), file=sys.stderr)
+    if wrong := stopping(problems):
+        raise HakkenError(listed(wrong, str(options.table)))
     cohort = assign_parts(read_table(options.table, study), study)
     parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in study.parts)
     files = f"channels {', '.join(study.channels)}" if study.channels else f"files {', '.join(study.cohort.files)}"
     print(f"{options.table}: {len(cohort)} cases ({parts}), {files}: no problem found")
 
 
+def _problems_of_parts(cohort: CaseTable, study: Study) -> list[Problem]:
+    """Return who has moved to another part, or trains after an opening; the ledger must be writable."""
+    from hakken.cohort.parts import changed_parts, openings_folder
+    from hakken.runs.sealed import require_ledger
+    from hakken.seal.guard import opened_patients
+    from hakken.seal.openings import read_openings
+
+    ledger = openings_folder(study)
+    require_ledger(ledger)
+    known = read_openings(ledger)
+    reused = [] if study.cohort.reuse_opened else opened_patients(study, cohort, known)
+    return [*changed_parts(cohort, study, bool(known)), *reused]
+
+
 def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
     """Return the cases whose images can be examined: all in a part, or those of sound rows, as they stand."""
     from hakken.cohort.case import Case, CaseTable
-    from hakken.cohort.checks import file_columns
+    from hakken.cohort.checks import file_columns, named_columns
     from hakken.cohort.rows import read_rows
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
 
+    problems = stopping(problems)
     if not problems:
         return assign_parts(read_table(table, study), study)
     unsound = {problem.row for problem in problems}
@@ -78,7 +98,7 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
             label=_label(row, study),
             row=row.number,
         )
-        for row in read_rows(table).rows
+        for row in read_rows(table, named_columns(study)).rows
         if not unsound & {row.number, HEADING}
     ]
     return CaseTable(tuple(cases), table)
@@ -103,32 +123,33 @@ def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Pr
     from hakken.cohort.checks import identical_pixels
     from hakken.runs.required import Kinds, require_cases
 
-    digests: dict[str, str] = {}
+    checked: dict[str, Checked] = {}
     abnormal: dict[Part, list[bool]] = {case.split: [] for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
-        found, digest = _examined(case, study)
+        found, digests = _examined(case, study)
         yield from found
-        if digest is not None:
-            digests[case.case_id] = digest
+        wrong = stopping(found)
+        checked[case.case_id] = digests
         if case.split is not None:
-            abnormal[case.split].append(bool(found) or _has_lesions(case))
-        verdict = f"{len(found)} problems" if found else "read"
+            abnormal[case.split].append(bool(wrong) or _has_lesions(case))
+        verdict = f"{len(wrong)} problems" if wrong else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
-    yield from identical_pixels(digests, cohort)
+    yield from identical_pixels(checked, cohort)
     if whole and study.method is not None:
         yield from require_cases(study, {part: Kinds.of(flags) for part, flags in abnormal.items()})
 
 
-def _examined(case: Case, study: Study) -> tuple[list[Problem], str | None]:
-    """Return what is wrong with the files of a case, and the digest of its content where they can be read."""
+def _examined(case: Case, study: Study) -> tuple[list[Problem], Checked]:
+    """Return what is wrong with the files of a case, and the digests of what can be read."""
+    from hakken.cohort.checked import NOTHING, Checked
     from hakken.cohort.items import examine_item
     from hakken.imaging.checks import examine_case
 
     if study.cohort.kind == "items":
         problems, item = examine_item(case)
-        return problems, item.digest if item else None
+        return problems, Checked(dict(item.sha256) if item else {}, NOTHING, {})
     examined = examine_case(case, study)
-    return list(examined.problems), examined.pixel_digest
+    return list(examined.problems), Checked(examined.images, examined.truth_digest or NOTHING, {})
 
 
 def _has_lesions(case: Case) -> bool:
@@ -152,7 +173,7 @@ def _named_study(name: str, table: Path) -> Study:
 
 def _study_of(table: Path) -> Study:
     """Return a study that fits the table's own columns: other columns that hold images are channels."""
-    from hakken.cohort.rows import read_rows
+    from hakken.cohort.rows import ORDINARY, read_rows
     from hakken.imaging.files import KNOWN, suffix
     from hakken.study import Channel, Cohort, Study
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -59,6 +59,8 @@ class Examination:
 
     problems: tuple[Problem, ...]
     pixel_digest: str | None
+    images: Mapping[str, str] = field(default_factory=dict)
+    truth_digest: str | None = None
 
 
 def check_case(case: CaseFiles, study: Study) -> list[Problem]:
@@ -83,7 +85,8 @@ def examine_case(case: CaseFiles, study: Study) -> Examination:
     for name, volume in volumes.items():
         problems += _check_together(case, name, volume, study.reference, reference)
     problems += _check_truth(case, study, reference)
-    return Examination(tuple(problems), pixel_digest(reference))
+    images = {name: pixel_digest(volume) for name, volume in volumes.items()}
+    return Examination(tuple(problems), images[study.reference], images)
 
 
 def pixel_digest(volume: Volume) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, sha256_file, sha256_json
+from hakken.seal.openings import Opening
 from hakken.search.course import TimedTrial
 from hakken.search.trial import FINISHED, State, Trial
 from hakken.study import Study
@@ -80,13 +81,13 @@ def provenance(
     figure: str,
     inputs: Sequence[Path],
     code: str,
-    openings: int | None,
+    opening: Opening | None,
     trials: Sequence[int] | Mapping[str, Sequence[int]] = (),
     spent: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return what a figure was made from: hashes of its inputs, study and code, trials, scale, openings and cost.
 
-    ``trials`` are the numbers of one sweep, or those of each sweep by name; ``openings`` is None where nothing of a
+    ``trials`` are the numbers of one sweep, or those of each sweep by name; ``opening`` is None where nothing of a
     test set is shown.
     """
     return {
@@ -94,8 +95,8 @@ def provenance(
         "study": study.name,
         "title": study.title or study.name,
         "scale": study.scale,
-        "data": study.data,
-        "test_openings": openings,
+        "data": study.images,
+        "opening": opening and {"number": opening.number, "begun": opening.begun, "hash": opening.hash},
         "trials": dict(trials) if isinstance(trials, Mapping) else list(trials),
         "cost": dict(spent or {}),
         "hashes": {

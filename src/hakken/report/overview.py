@@ -40,7 +40,7 @@ def _row(result: StudyResult) -> tuple[str, ...]:
         f"`{study.name}`",
         f"{published.result} ({published.citation})" if published else "nothing",
         f"{ours} ({measured.main.intervals})",
-        f"{study.data}, scale `{study.scale}`; {counts}",
+        f"{study.images}, scale `{study.scale}`; {counts}",
         (published.unclear if published else "") or "",
     )
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hakken.cohort.parts import openings_folder
 from hakken.core.files import read_json
 from hakken.core.tables import Cell
 from hakken.outcomes import Row
 from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
-from hakken.report.seal import require_opening
 from hakken.runs.measurement import Measurement, read_measurement
 from hakken.runs.table import DEFAULT, SELECTED, folds_of, name_of, variant_runs
+from hakken.seal.freeze import read_freeze
+from hakken.seal.guard import opened_for
+from hakken.seal.openings import Opening
 from hakken.study import Study
 
 PARTS = ("validation", "test")
@@ -25,8 +28,8 @@ class StudyResult:
     """Everything that the report says.
 
     ``records`` say which trial each trained model is, ``measurements`` hold what was measured by part and model, in the
-    order in which it is shown. ``optimism`` is None where nothing was chosen among trials; ``openings`` are none of a
-    study without cases.
+    order in which it is shown. ``optimism`` is None where nothing was chosen among trials, ``opening`` for a study
+    without cases.
     """
 
     study: Study
@@ -35,7 +38,7 @@ class StudyResult:
     measurements: Mapping[tuple[str, str], Measurement]
     optimism: dict[str, Any] | None
     hashes: Mapping[str, Any]
-    openings: list[dict[str, Any]]
+    opening: Opening | None
     jobs: tuple[JobCost, ...]
 
     @property
@@ -129,8 +132,8 @@ def gather(study: Study, folder: Path) -> StudyResult:
         records=records,
         measurements={(part, model): read_measurement(found[part, model]) for part, model in order},
         optimism=read_json(optimism) if optimism.exists() else None,
-        hashes=read_json(freeze)["hashes"] if freeze.exists() else {},
-        openings=require_opening(folder / "openings.jsonl", read_json(opening)) if opening.exists() else [],
+        hashes=read_freeze(freeze)["hashes"] if freeze.exists() else {},
+        opening=opened_for(opening, openings_folder(study)) if opening.exists() else None,
         jobs=read_jobs(folder / "logs"),
     )
 

@@ -8,8 +8,9 @@ from typing import Any
 import hakken
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.files import read_json, sha256_file, sha256_json, write_json
+from hakken.core.files import read_json, sha256_file, sha256_json
 from hakken.runs.measurement import FILE
+from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
 
 
@@ -50,7 +51,7 @@ def freeze(
         "plan": study,
         "hashes": hashes,
     }
-    write_json(output, content)
+    write_sealed(output, content)
     progress(f"frozen: {', '.join(sealed)}" if sealed else "the plan is frozen: folds, space and rule of choice")
 
 

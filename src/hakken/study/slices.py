@@ -14,6 +14,8 @@ from hakken.study.section import Section
 
 IDENTITY = ("name", "scale", "seed")
 COHORT = ("cohort", "channels", "reference", "evaluation.design", "evaluation.folds")
+NO_RESULT = {"cohort": ("columns", "openings", "reuse_opened", "distinct")}
+"""Keys that no result depends on: they come along only where a stage names them."""
 VERSIONS = "versions"
 EVERYTHING = tuple(key for key in Study.model_fields if key not in (*IDENTITY, *COHORT))
 """All sections beside those that always count."""
@@ -34,12 +36,16 @@ def study_slice(study: Study, sections: tuple[str, ...]) -> dict[str, Any]:
         if head not in full:
             continue
         if not key:
-            chosen[head] = full[head]
+            chosen[head] = _without(full[head], NO_RESULT.get(head, ()))
         elif key in full[head]:
             chosen.setdefault(head, {})[key] = full[head][key]
     if versions := dict(_versions(study, {section.partition(".")[0] for section in (*COHORT, *sections)})):
         chosen[VERSIONS] = versions
     return chosen
+
+
+def _without(section: Any, keys: tuple[str, ...]) -> Any:
+    return {key: value for key, value in section.items() if key not in keys} if keys else section
 
 
 def _versions(study: Study, sections: set[str]) -> Iterator[tuple[str, int]]:

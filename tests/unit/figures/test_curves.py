@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.core.files import write_json
 from hakken.core.volume import Geometry
 from hakken.figures import calibration, confusion, froc, roc, strata
 from hakken.imaging.prepared import Lesion
 from hakken.inference.candidates import Candidates
 from hakken.runs.cases import read_cases
+from hakken.seal.freeze import write_sealed
 from hakken.study import Study
 
 from ..miniature import save_case, study, without
@@ -67,7 +67,7 @@ def of_models(tmp_path: Path, cases: Path, chosen: Study) -> dict[str, Path]:
     """The selected model on both parts at the threshold 0.55, and a worse default."""
     freeze = tmp_path / "freeze.json"
     point = {"points": {"candidates": {"threshold": 0.55}}}
-    write_json(freeze, {"models": {"selected": point, "default": point}})
+    write_sealed(freeze, {"models": {"selected": point, "default": point}})
     known, found = read_cases([cases]), {}
     for part, model, said in (("validation", "selected", GOOD), ("test", "selected", GOOD), ("test", "default", WORSE)):
         folder = predicted(tmp_path / "said" / part / model, chosen, {"candidates": said}, known)

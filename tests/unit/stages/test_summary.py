@@ -12,7 +12,8 @@ from ..report.finished import finish, finished_study
 
 
 def test_what_was_found_is_written_three_times(tmp_path: Path) -> None:
-    study, folder = finished_study(), finish(finished_study(), tmp_path / "results")
+    study = finished_study(tmp_path / "openings")
+    folder = finish(study, tmp_path / "results")
     text, table, latex = folder / "summary.txt", folder / "measured.csv", folder / "measured.tex"
     summary(study=study, folder=folder, output=text, table=table, latex=latex)
     result = gather(study, folder)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from hakken.core.decimals import SLACK, below, reaches, rounding_of, same
 from hakken.core.errors import HakkenError
 from hakken.core.tables import FIRST_ROW
 from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
@@ -208,7 +209,7 @@ def _hits(lesions: Lesions, candidates: Candidates, hit: str, overlaps: Overlaps
         return _inside(lesions, candidates)
     if hit.startswith("overlap:"):
         found = overlaps or sphere_overlaps(lesions, candidates)
-        return _Pairs(found.mark, found.lesion, 1 - found.iou).where(found.iou >= float(hit.partition(":")[2]))
+        return _Pairs(found.mark, found.lesion, 1 - found.iou).where(reaches(found.iou, float(hit.partition(":")[2])))
     return _near(lesions, candidates, hit)
 
 
@@ -242,9 +243,10 @@ def _near(lesions: Lesions, candidates: Candidates, hit: str) -> _Pairs:
     radius = lesions.diameter_mm / 2 if fixed is None else np.full(len(lesions), fixed)
     mark, lesion = _neighbours(lesions, candidates, radius)
     squared = _squared_distance(candidates, mark, lesions, lesion)
-    with np.errstate(over="ignore"):
-        limit = radius[lesion] ** 2
-    return _Pairs(mark, lesion, squared).where(squared <= limit if hit == "distance-inclusive" else squared < limit)
+    distance, limit = np.sqrt(squared), radius[lesion]
+    rounding = rounding_of(candidates.xyz[mark], lesions.xyz[lesion])
+    on = same(distance, limit, rounding) if hit == "distance-inclusive" else np.zeros(len(mark), bool)
+    return _Pairs(mark, lesion, squared).where(below(distance, limit, rounding) | on)
 
 
 def _neighbours(lesions: Lesions, candidates: Candidates, radius: Floats) -> tuple[Ints, Ints]:
@@ -261,7 +263,7 @@ def _neighbours(lesions: Lesions, candidates: Candidates, radius: Floats) -> tup
     stride = 2 * (np.ptp(x) + 2 * radius.max() + 1)
     line, centre = np.split(np.concatenate([candidates.case, lesions.case]) * stride + (x - x.min()), [len(candidates)])
     order = np.argsort(line, kind="stable")
-    slack = radius * (1 + 1e-9) + np.abs(centre) * 1e-12 + 1e-9
+    slack = radius * (1 + 2 * SLACK) + np.abs(centre) * 1e-12 + 1e-9
     first = np.searchsorted(line[order], centre - slack, side="left")
     last = np.searchsorted(line[order], centre + slack, side="right")
     return order[_ranges(first, last)], np.repeat(np.arange(len(lesions)), last - first)

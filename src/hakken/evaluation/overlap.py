@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hakken.core.decimals import reaches
 from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Flags, Ints
 from hakken.evaluation.surface import bounding_box, surface_distances
@@ -186,7 +187,7 @@ def _matches(one: Labels, other: Labels, minimum_iou: float | None) -> tuple[Int
     first, second = np.divmod(pairs, stride)
     if minimum_iou is not None:
         union = np.bincount(one.ravel())[first] + np.bincount(other.ravel())[second] - voxels
-        enough = voxels / union >= minimum_iou
+        enough = reaches(voxels / union, minimum_iou)
         first, second = first[enough], second[enough]
     return first, second
 

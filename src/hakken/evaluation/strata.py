@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hakken.core.decimals import below, reaches
 from hakken.evaluation.findings import Flags, Ints, Lesions
 from hakken.evaluation.proportions import wilson
 
@@ -41,7 +42,7 @@ class DiameterRange:
 
     def holds(self, lesions: Lesions) -> Flags:
         """Return which lesions (L,) are of this size."""
-        return np.asarray((lesions.diameter_mm >= self.low) & (lesions.diameter_mm < self.high))
+        return np.asarray(reaches(lesions.diameter_mm, self.low) & below(lesions.diameter_mm, self.high))
 
 
 def diameter_ranges(borders: Sequence[float]) -> tuple[DiameterRange, ...]:

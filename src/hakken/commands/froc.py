@@ -45,7 +45,13 @@ def add(commands: Subparsers) -> None:
         default="ignore",
         help="what further hits of a lesion are: neither true nor false positives, or false ones (default: ignore)",
     )
-    rules.add_argument("--double-hit", choices=("both", "one"), default="both", help="of a mark in two lesions")
+    rules.add_argument(
+        "--double-hit",
+        choices=("both", "one", "score"),
+        default="both",
+        help="a mark in two lesions hits both (default), or one: by score each mark takes the best lesion that is free "
+        "(COCO, nnDetection), by one overlaps are assigned as a whole (PI-CAI)",
+    )
     rules.add_argument(
         "--per", choices=("case", "lesion-free"), default="case", help="cases that false positives count"
     )
@@ -145,8 +151,10 @@ def _block(measurement: Measurement, unit: str) -> dict[str, Any]:
         **{axis: known(getattr(curve, axis)) for axis in ("fp_per_case", "sensitivity")},
     }
     rest = {"curve": points, "per_patient": {"sensitivity": per_patient(measurement.matching)}}
-    keys = ("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "per_patient")
-    return {key: {**block, **rest}[key] for key in (*keys, "bootstrap", "warnings")}
+    measured = ("sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc")
+    ranked = ("average_precision", "case_auc", "picai_score")
+    order = ("rules", "counts", "curve", *measured, *ranked, "per_patient", "bootstrap", "warnings")
+    return {key: {**block, **rest}[key] for key in order}
 
 
 def _compared(own: Measurement, other: Measurement, path: Path, unit: str) -> dict[str, Any]:
@@ -178,6 +186,10 @@ def _table(result: dict[str, Any]) -> list[str]:
     lines += [f"{name:<28}{_interval(entry)}" for name, entry in result["fp_at_sensitivity"].items()]
     lines += ["", f"{'CPM':<28}{_interval(result['cpm'])}"]
     lines += [f"{'partial AUC to ' + format(area['max_fp'], 'g'):<28}{_interval(area)}"]
+    precision = result["average_precision"].items()
+    lines += [f"{'average precision, ' + name:<28}{_interval(entry)}" for name, entry in precision]
+    lines += [f"{'AUC of the cases':<28}{_interval(result['case_auc'])}"]
+    lines += [f"{'PI-CAI score':<28}{_interval(result['picai_score'])}"]
     lines += [f"{boot['resamples']} resamples by {boot['unit']}, {boot['skipped']} skipped, seed {boot['seed']}"]
     for column, strata in result.get("strata", {}).items():
         lines += ["", f"{column:<28}{'lesions':>8}  partial AUC [95 %]"]

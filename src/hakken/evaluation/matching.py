@@ -43,7 +43,7 @@ class Rules:
 
     hit: str = "distance"
     duplicates: Literal["ignore", "false-positive"] = "ignore"
-    double_hit: Literal["both", "one"] = "both"
+    double_hit: Literal["both", "one", "score"] = "both"
     max_candidates: int | None = None
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ class Matching:
         """Hits of each detected lesion beyond its first, summed as LUNA16 does; one to one, marks that hit in vain."""
         if self.rules.duplicates != "ignore":
             return 0
-        if self.rules.double_hit == "one":
+        if self.rules.double_hit != "both":
             return int((self.fate == Fate.DUPLICATE).sum())
         return int((self.hits[found] - 1).sum())
 
@@ -169,7 +169,7 @@ def match(
     pairs = _hits(lesions, candidates, rules.hit, overlaps)
     pairs = pairs.where(kept[pairs.mark])
     right = pairs.where(lesions.included[pairs.lesion])
-    resolved = _resolved(right, lesions, candidates, rules) if rules.double_hit == "one" else right
+    resolved = _resolved(right, lesions, candidates, rules) if rules.double_hit != "both" else right
     lesion_mark = _best_marks(resolved, candidates, len(lesions))
     return Matching(
         cases=cases,
@@ -303,7 +303,8 @@ def _resolved(pairs: _Pairs, lesions: Lesions, candidates: Candidates, rules: Ru
     taken = single.copy()
     unclear = np.flatnonzero(~single)
     unclear = unclear[_ranked(pairs.where(~single), lesions, candidates)]
-    taken[_assigned(pairs, unclear, candidates) if rules.hit.startswith("overlap:") else _greedy(pairs, unclear)] = True
+    assigned = rules.double_hit == "one" and rules.hit.startswith("overlap:")
+    taken[_assigned(pairs, unclear, candidates) if assigned else _greedy(pairs, unclear)] = True
     return pairs.where(taken)
 
 
@@ -315,7 +316,7 @@ def _ranked(pairs: _Pairs, lesions: Lesions, candidates: Candidates) -> Ints:
 
 
 def _greedy(pairs: _Pairs, unclear: Ints) -> list[int]:
-    """Return which of the ``unclear`` pairs are taken, in their order: by falling score and then by distance."""
+    """Return which of the ``unclear`` pairs are taken, in their order: by falling score, then the nearest."""
     marks: set[int] = set()
     lesions: set[int] = set()
     taken = []

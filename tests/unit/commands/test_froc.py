@@ -41,8 +41,8 @@ def test_everything_by_hand(tables: Path) -> None:
     result = measured("--at", "0.25,0.5,1", "--max-fp", "1", "--sensitivities", "0.3,0.6,0.9")
     assert list(result) == [
         *("command", "hakken", "inputs"),
-        *("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "per_patient"),
-        *("bootstrap", "warnings"),
+        *("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "average_precision"),
+        *("case_auc", "picai_score", "per_patient", "bootstrap", "warnings"),
     ]
     assert result["inputs"]["cases"] == {"path": "cases.csv", "sha256": sha256_file(tables / "cases.csv")}
     assert result["counts"] == {

@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
     if options.output is not None:
         write_json(options.output, record("agreement", {"labels": options.labels}, found.as_dict(), said))
     if options.figure is not None:
-        _draw(options, found)
+        _draw(options, found, said)
     say(summary(found), (options.output, options.figure), said)
 
 
@@ -137,11 +137,11 @@ def _matrix(found: Agreement, wide: int) -> list[str]:
     return lines
 
 
-def _draw(options: argparse.Namespace, found: Measurement) -> None:
+def _draw(options: argparse.Namespace, found: Measurement, said: list[str]) -> None:
     from hakken.plots.confusion import draw_confusion
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
 
-    save_one(draw_confusion(found, options.labels.name), options.figure)
+    save_warned(draw_confusion(found, options.labels.name), options.figure, said)
 
 
 def _classes(text: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from hakken.commands.parser import add_command
 from hakken.commands.scored import add_bootstrap_options, record, require_format, resampled_enough, say
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
+from hakken.evaluation.caution import FEW_PATIENTS
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 CASES = ("case", "case_id")
 """Columns that say which rows come from one case."""
 
-FEW_PATIENTS = 10
 SMALL_P = 1e-4
 LARGEST = 1e120
 WIDTH = 115  # characters of a line
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> None:
     if options.output is not None:
         write_json(options.output, result)
     if options.figure is not None:
-        _draw(table, factors, response, options)
+        _draw(table, factors, response, options, said)
     say(_shown(result, options.accuracies), (options.output, options.figure))
 
 
@@ -226,8 +226,9 @@ def _warnings_within(
         yield "several cases of one patient: F, t and Wilcoxon take cases as independent, the bootstrap does not"
     if patients == 1:
         yield "one patient: there is no bootstrap interval over patients"
-    elif patients < FEW_PATIENTS:
-        yield f"{patients} patients: bootstrap intervals from so few are rough and rather too narrow"
+    elif patients <= FEW_PATIENTS:
+        rough = "intervals from so few are rough and rather too narrow; they are no certainty"
+        yield f"{patients} patients: bootstrap {rough}"
     for effect in effects:
         if effect.f is None:
             yield f"{effect.effect}: F, p and epsilon are null, all cases respond alike, so there is no error"
@@ -284,11 +285,13 @@ def _p(value: float | None) -> str:
     return f"<{SMALL_P:.4f}" if value < SMALL_P else f"{value:.4f}"
 
 
-def _draw(table: Table, factors: Sequence[Factor], response: Floats, options: argparse.Namespace) -> None:
+def _draw(
+    table: Table, factors: Sequence[Factor], response: Floats, options: argparse.Namespace, said: list[str]
+) -> None:
     from hakken.evaluation.intervals import cell_intervals, within_intervals
     from hakken.evaluation.repeated import arrange
     from hakken.plots.interaction import InteractionInput, draw_interaction
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
 
     if options.within is None:
         means = cell_intervals(factors, response, options.order)
@@ -299,4 +302,5 @@ def _draw(table: Table, factors: Sequence[Factor], response: Floats, options: ar
         )
         words = "95 % within-case intervals (Cousineau-Morey)"
     names = tuple((factor.name, factor.levels) for factor in factors)
-    save_one(draw_interaction(InteractionInput(names, means, options.response, words)), options.figure)
+    given = InteractionInput(names, means, options.response, words)
+    save_warned(draw_interaction(given), options.figure, said)

@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> None:
         files = {name: getattr(options, name) for name in names}
         write_json(options.output, record("froc", files, result, result["warnings"]))
     if options.figure is not None:
-        _draw(options, own, other)
+        _draw(options, own, other, result["warnings"])
     say(_table(result), (options.output, options.figure), result["warnings"])
 
 
@@ -211,10 +211,10 @@ def _interval(entry: dict[str, Any]) -> str:
     return f"{entry['value']:.3f}" + ("" if ends == [None, None] else f" [{shown}]")
 
 
-def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | None) -> None:
+def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | None, said: list[str]) -> None:
     from hakken.evaluation.measure import curve_band
     from hakken.plots.froc import CurveInput, FrocInput, draw_froc
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
     from hakken.plots.style import interval_text
 
     named: list[tuple[Any, Path, Measurement | None]] = [
@@ -234,7 +234,7 @@ def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | No
     if not curves:
         raise HakkenError(f"{options.figure}: nothing to draw, {own.curve.reason}")
     counts = own.matching.counts
-    save_one(
+    save_warned(
         draw_froc(
             FrocInput(
                 curves=tuple(curves),
@@ -249,6 +249,7 @@ def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | No
             )
         ),
         options.figure,
+        said,
     )
 
 

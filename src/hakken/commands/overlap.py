@@ -14,6 +14,7 @@ from hakken.commands.scored import add_bootstrap_options, patients_of, record, r
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
+from hakken.evaluation.caution import of_few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 EVERY = "any"
 """How the structure is called that is every value above 0."""
 
-FEW_PATIENTS = 10
 SHOWN_VALUES = 5
 NAMES = {
     "dice": "Dice",
@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> None:
     if options.table is not None:
         _write_table(rows, options.table)
     if options.figure is not None:
-        _draw(rows, options.figure)
+        _draw(rows, options.figure, result["warnings"])
     say(_shown(result, options.pairs), (options.output, options.table, options.figure))
 
 
@@ -283,8 +283,7 @@ def _structure(measured: Sequence[Overlap], patient: NDArray[np.int64], counts: 
 def _warnings(patients: int, cases: int) -> Iterator[str]:
     if patients == 1:
         yield "one patient: there is no interval over patients"
-    elif patients < FEW_PATIENTS:
-        yield f"{patients} patients: intervals from so few are rough and rather too narrow"
+    yield from of_few(patients)
     if cases == 1:
         yield "one case: SD and limits of agreement are null"
     if patients < cases:
@@ -344,11 +343,11 @@ def _write_table(rows: Sequence[Row], path: Path) -> None:
     write_table(path, list(records[0]), [list(record.values()) for record in records])
 
 
-def _draw(rows: Sequence[Row], path: Path) -> None:
+def _draw(rows: Sequence[Row], path: Path, warnings: list[str]) -> None:
     import numpy as np
 
     from hakken.plots.bland_altman import StructureInput, draw_overlap
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
 
     structures = []
     for label in dict.fromkeys(row.label for row in rows):
@@ -362,4 +361,4 @@ def _draw(rows: Sequence[Row], path: Path) -> None:
                 sum(one.both_empty for one in measured),
             )
         )
-    save_one(draw_overlap(tuple(structures)), path)
+    save_warned(draw_overlap(tuple(structures)), path, warnings)

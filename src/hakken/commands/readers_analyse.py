@@ -226,9 +226,9 @@ def p_text(p: float | None) -> str:
 def _draw(found: StudyResult | SystemResult, path: Path) -> None:
     from hakken.evaluation.readers.merit import FIGURES
     from hakken.evaluation.readers.result import StudyResult
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
     from hakken.plots.readers import draw_readers, of_study, of_system
 
     label = FIGURES[found.merit.name].label
     given: Any = of_study(found, label) if isinstance(found, StudyResult) else of_system(found, label)
-    save_one(draw_readers(given), path)
+    save_warned(draw_readers(given), path, found.warnings)

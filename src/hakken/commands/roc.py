@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> None:
         files = {"scores": options.scores, "threshold_from": options.threshold_from}
         write_json(options.output, record("roc", files, found.as_dict(), said))
     if options.figure is not None:
-        _draw(options, found)
+        _draw(options, found, said)
     say(summary(found), (options.output, options.figure), said)
 
 
@@ -213,11 +213,11 @@ def _shared(table: Table, other: Table) -> list[str]:
     ]
 
 
-def _draw(options: argparse.Namespace, found: Measurement) -> None:
-    from hakken.plots.publish import save_one
+def _draw(options: argparse.Namespace, found: Measurement, said: list[str]) -> None:
+    from hakken.plots.publish import save_warned
     from hakken.plots.roc import draw_roc, roc_input
 
-    save_one(draw_roc(roc_input(found, options.scores.name)), options.figure)
+    save_warned(draw_roc(roc_input(found, options.scores.name)), options.figure, said)
 
 
 def _share(text: str) -> float:

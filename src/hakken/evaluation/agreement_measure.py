@@ -26,9 +26,10 @@ from hakken.evaluation.agreement import (
     rows_kappa,
     weights,
 )
+from hakken.evaluation.caution import of_few
 from hakken.evaluation.findings import Flags, Floats, Ints
 from hakken.evaluation.proportions import Share, share
-from hakken.evaluation.resampling import FEW_PATIENTS, Bootstrapped, Resampled, bootstrapped, over_patients
+from hakken.evaluation.resampling import Bootstrapped, Resampled, bootstrapped, over_patients
 from hakken.evaluation.roc import Counts
 
 
@@ -205,8 +206,7 @@ def warnings(measurement: Measurement) -> list[str]:
         )
     if labels.patients < 2:
         lines.append("one patient: there is no bootstrap over patients, so its intervals are null")
-    elif labels.patients < FEW_PATIENTS:
-        lines.append(f"{labels.patients} patients: intervals from so few are rough and rather too narrow")
+    lines += of_few(labels.patients)
     for found in measurement.predictions:
         lines += _undefined(found, drawn)
     if measurement.comparison is not None and measurement.comparison.mcnemar.exact_p is None:

@@ -242,6 +242,11 @@ def _difference(own: float | None, other: float | None, drawn: Floats) -> Differ
     return Difference(ends.value, ends.low, ends.high, min(1.0, float(p)))
 
 
+def at_rate(rate: float) -> str:
+    """Return how a sensitivity is called in cautions."""
+    return f"{_at(rate)} false positives per case"
+
+
 def _at(rate: float) -> str:
     return f"{SENSITIVITY} {_name(rate)}"
 
@@ -319,7 +324,7 @@ def _of_sensitivities(
 ) -> Iterator[Caution]:
     """Yield which sensitivities lie beyond the curve, and whose intervals are not, or cannot be, resampled."""
     for rate, found in at.items():
-        about = f"{_at(rate)} false positives per case"
+        about = at_rate(rate)
         if found.extrapolated:
             yield Caution(about, f"the curve ends at {curve.fp_per_case[-1]:.4g}, the last value is given")
         ends = given[rate]

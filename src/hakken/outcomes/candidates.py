@@ -21,6 +21,7 @@ from hakken.core.tables import Cell, read_table, write_table
 from hakken.evaluation import findings
 from hakken.evaluation import measure as evaluation
 from hakken.evaluation.bootstrap import resample
+from hakken.evaluation.caution import NO_WIDTH, has_no_width, lines
 from hakken.evaluation.findings import Findings
 from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
 from hakken.evaluation.froc import objective as area
@@ -45,7 +46,7 @@ CURVE = ("threshold", "fp_per_case", "sensitivity", "low", "high")
 LESIONS = ("case_id", "lesion", "x", "y", "z", "diameter_mm", "kind", "score", "found")
 STRATA = (
     *("group", "stratum", "cases", "patients", "lesions", "found", "sensitivity", "low", "high"),
-    *("wilson_low", "wilson_high", "design_effect", "fp_per_case"),
+    *("design_effect", "fp_per_case"),
     *("partial_auc", "partial_auc_low", "partial_auc_high"),
 )
 REPLICATES = ("partial_auc",)
@@ -189,21 +190,15 @@ def measure(found: Predictions, part: Part) -> Measured:
     measurement = evaluation.measure(matching, _resampling(part))
     threshold = _threshold(measurement, part)
     at = _at_point(found, part, threshold)
-    rows = [
-        Row(f"sensitivity at {rate:g} FP/case", one.value, ends.low, ends.high, digits=2)
-        for rate, (one, ends) in zip(settings.at, measurement.sensitivity_at.values(), strict=True)
-    ]
-    partial = measurement.partial_auc
-    main = Row(f"partial AUC to {settings.maximum_fp:g} FP/case", partial.value, partial.low, partial.high)
+    rows = tuple(_rows(settings, measurement))
     details = measurement.as_dict()
-    warnings = [*details.pop("warnings")]
-    if threshold is None:
-        warnings.append("no operating point: there is no lesion or no candidate")
+    del details["warnings"]
+    warnings = list(_warnings(measurement, at, threshold))
     strata, notes = _strata(found, part, threshold)
     counts = details["counts"]
     return Measured(
-        objective=main,
-        rows=(*rows, main),
+        objective=rows[len(settings.at)],
+        rows=rows,
         intervals=_intervals(details["bootstrap"]["unit"]),
         counts={"cases": counts["cases"], "patients": counts["patients"], "lesions": counts["lesions"]},
         point=_point(part, threshold) | at,
@@ -216,6 +211,32 @@ def measure(found: Predictions, part: Part) -> Measured:
             "replicates": Table(REPLICATES, tuple(zip(measurement.replicates["partial AUC"].tolist(), strict=True))),
         },
     )
+
+
+def _rows(settings: Settings, measurement: evaluation.Measurement) -> Iterator[Row]:
+    """Yield the sensitivities, the partial AUC, the average precision and, where there is one, the PI-CAI score."""
+    for rate, (one, ends) in zip(settings.at, measurement.sensitivity_at.values(), strict=True):
+        warning = measurement.about(evaluation.at_rate(rate))
+        yield Row(f"sensitivity at {rate:g} FP/case", one.value, ends.low, ends.high, digits=2, warning=warning)
+    named = {
+        f"partial AUC to {settings.maximum_fp:g} FP/case": measurement.partial_auc,
+        "average precision": measurement.average_precision["step"],
+        "PI-CAI score": measurement.picai,
+    }
+    for name, found in named.items():
+        if found is not measurement.picai or found.value is not None:
+            yield Row(name, found.value, found.low, found.high)
+
+
+def _warnings(measurement: evaluation.Measurement, at: Mapping[str, Any], threshold: Any) -> Iterator[str]:
+    """Yield what warns of all numbers and of those that are no row; `cautioned` sees to intervals without width."""
+    rows = {evaluation.at_rate(rate) for rate in measurement.settings.at}
+    yield from lines(one for one in measurement.cautions if one.about not in rows and one.text != NO_WIDTH)
+    if threshold is None:
+        yield "no operating point: there is no lesion or no candidate"
+    rate = at.get("fp_per_case", {})
+    if has_no_width(*(rate.get(end) for end in ("value", "low", "high"))):
+        yield f"false positives per case at the operating point: {NO_WIDTH}"
 
 
 def cases_of(part: Part) -> findings.Cases:
@@ -351,19 +372,19 @@ def _lesion_rows(found: Predictions, part: Part, threshold: Any) -> Iterator[tup
 
 def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[Cell, ...]], list[str]]:
     """Return a row for the whole part, each range of diameters and each value of the chosen columns, and notes."""
-    whole, level = levelled(findings_of(found, part), threshold)
-    rows = [_stratum(part, "all", "all lesions", whole, level)]
+    plain = findings_of(found, part)
+    rows = [_stratum(part, "all", "all lesions", plain, threshold)]
     for size in diameter_ranges(_own(part.settings).diameters_mm):
-        rows.append(_stratum(part, "diameter", size.name, whole.including(size.holds(whole.lesions)), level))
+        held = plain.including(size.holds(plain.lesions))
+        rows.append(_stratum(part, "diameter", size.name, held, threshold))
     notes = []
     for column, values in _columns(part):
         if not any(values):
             notes.append(f"no stratum by {column}: the case table has no such column")
             continue
-        rows += [
-            _stratum(part, column, str(value) or "unknown", whole.of_cases(values == value), level)
-            for value in np.unique(values)
-        ]
+        for value in np.unique(values):
+            own = np.asarray(threshold)[values == value] if np.ndim(threshold) else threshold
+            rows.append(_stratum(part, column, str(value) or "unknown", plain.of_cases(values == value), own))
     return rows, notes
 
 
@@ -375,16 +396,16 @@ def _columns(part: Part) -> Iterator[tuple[str, NDArray[np.str_]]]:
         yield "fold", part.folds.astype(np.str_)
 
 
-def _stratum(part: Part, group: str, name: str, found: Findings, level: float) -> tuple[Cell, ...]:
+def _stratum(part: Part, group: str, name: str, found: Findings, threshold: Any) -> tuple[Cell, ...]:
     """Return one row of the table of strata: counts, sensitivity at the operating point, partial AUC."""
-    matching = match_findings(found, rules_of(part))
-    measurement = evaluation.measure(matching, _resampling(part))
+    moved, level = levelled(found, threshold)
+    matching = match_findings(moved, rules_of(part))
     included = matching.lesions.included
     patient = matching.cases.patient_index[matching.lesions.case]
     share = proportion(found_at(matching, level)[included], patient[included])
-    at, partial = evaluation.operating_point(measurement, level), measurement.partial_auc
+    partial = evaluation.measure(match_findings(found, rules_of(part)), _resampling(part)).partial_auc
     return (
         *(group, name, len(matching.cases), len(set(matching.cases.patient)), share.total, share.found),
-        *(share.value, at.sensitivity.low, at.sensitivity.high, share.low, share.high, share.design_effect),
+        *(share.value, share.low, share.high, share.design_effect),
         *(float(false_at(matching, level).sum() / len(matching.cases)), partial.value, partial.low, partial.high),
     )

@@ -17,7 +17,7 @@ def summarise(result: StudyResult) -> str:
         "",
         *_measured(result),
         *(f"by fold, {head}: {'; '.join(cells)}" for head, cells in result.by_fold.items()),
-        *(f"warning: {line}" for line in result.warnings),
+        *(f"* warning: {line}" for line in result.warnings),
         *_variants(result),
         "",
         *_selection(result),

@@ -12,6 +12,7 @@ from hakken.figures import Drawing, Files
 from hakken.plots.publish import publish
 from hakken.plots.style import Origin
 from hakken.report.figure import provenance
+from hakken.report.result import warnings_of
 from hakken.report.seal import read_openings
 from hakken.stages import stage
 from hakken.study import Study
@@ -32,12 +33,14 @@ def figure(
 ) -> None:
     """Draw the figure ``name`` from its ``files`` as ``pictures``, its ``numbers`` as CSV and its origin as ``facts``.
 
-    ``table`` is the case table, ``openings`` the ledger of test openings; None where nothing of them is shown.
+    What warns of the numbers that it draws stands below the pictures and in the JSON file. ``table`` is the case table,
+    ``openings`` the ledger of test openings; None where nothing of them is shown.
     """
     opened = len(read_openings(openings)) if openings else None
     origin = Origin(study.title or study.name, study.scale, study.data, opened)
     drawing: Drawing = plugins.load("figures", name).draw(study, Files(files, origin))
     inputs = [path for paths in files.values() for path in paths]
+    warnings = [*warnings_of(name, files), *drawing.warnings]
     details: dict[str, Any] = provenance(
         study,
         figure=name,
@@ -46,7 +49,8 @@ def figure(
         openings=opened,
         trials=drawing.trials,
         spent=drawing.cost,
+        warnings=warnings,
     )
     write_table(numbers, drawing.table.columns, drawing.table.rows)
-    publish(drawing.figure, [*pictures, facts], details)
+    publish(drawing.figure, [*pictures, facts], details, warnings)
     progress(f"{name}: {drawing.words}")

@@ -94,7 +94,7 @@ def test_froc_draws_both_parts_and_what_stands_beside(tmp_path: Path, cases: Pat
     assert (test.point, default.point) == (pytest.approx((1 / 3, 2 / 3)), None)
     assert validation.point == pytest.approx((1, 2 / 3))
     assert [cells[0] for cells in drawn.table] == [
-        "Sensitivity at", "1 FP/case", "3 FP/case", "8.4 FP/case", "Partial AUC to 10",
+        "Sensitivity at", "1 FP/case", "3 FP/case", "8.4 FP/case", "Partial AUC to 10", "Average precision",
     ]  # fmt: skip
     assert drawn.table[1][1].startswith("0.67\n[")
     assert drawing.words.startswith("Operating point, chosen on validation for 8.4 FP/case: on test 0.67 [")

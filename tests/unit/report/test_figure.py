@@ -96,8 +96,9 @@ def test_what_a_figure_was_made_from(study: Study, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "measurement.json").write_text("{}")
     found = provenance(
-        study, figure="froc", inputs=[folder, table], code="c0de", openings=2, trials=(7,), spent={"gpu_seconds": 1.5}
-    )
+        study, figure="froc", inputs=[folder, table], code="c0de", openings=2, trials=(7,), spent={"gpu_seconds": 1.5},
+        warnings=["few"],
+    )  # fmt: skip
     assert found == {
         "figure": "froc",
         "study": "example",
@@ -107,8 +108,9 @@ def test_what_a_figure_was_made_from(study: Study, tmp_path: Path) -> None:
         "test_openings": 2,
         "trials": [7],
         "cost": {"gpu_seconds": 1.5},
+        "warnings": ["few"],
         "hashes": {
-            "study": sha256_json(study.model_dump(mode="json")),
+            "drawn_study": sha256_json(study.model_dump(mode="json")),
             "code": "c0de",
             "inputs": {folder.as_posix(): digest(folder), table.as_posix(): sha256_file(table)},
         },

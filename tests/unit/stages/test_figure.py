@@ -62,8 +62,9 @@ def test_pictures_table_and_origin(given: dict[str, Any], capsys: pytest.Capture
         "test_openings": 2,
         "trials": [0, 1, 2],
         "cost": {"seconds": 270.0, "gpu_seconds": 6.0},
+        "warnings": [],
         "hashes": {
-            "study": facts["hashes"]["study"],
+            "drawn_study": facts["hashes"]["drawn_study"],
             "code": "c0de",
             "inputs": inputs | {given["table"].as_posix(): digest(given["table"])},
         },

@@ -12,9 +12,11 @@ from hakken.commands.parser import add_command
 from hakken.commands.scored import record, require_format, resampled_enough, say, whole
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
+from hakken.evaluation.caution import has_no_width
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
+    from hakken.evaluation.bootstrap import Estimate
     from hakken.evaluation.findings import Floats
     from hakken.evaluation.matching import Rules
     from hakken.evaluation.measure import Measurement, Settings
@@ -187,7 +189,7 @@ def _table(result: dict[str, Any]) -> list[str]:
     lines += ["", f"{'CPM':<28}{_interval(result['cpm'])}"]
     lines += [f"{'partial AUC to ' + format(area['max_fp'], 'g'):<28}{_interval(area)}"]
     precision = result["average_precision"].items()
-    lines += [f"{'average precision, ' + name:<28}{_interval(entry)}" for name, entry in precision]
+    lines += [f"{f'AP ({name})':<28}{_interval(entry)}" for name, entry in precision]
     lines += [f"{'AUC of the cases':<28}{_interval(result['case_auc'])}"]
     lines += [f"{'PI-CAI score':<28}{_interval(result['picai_score'])}"]
     lines += [f"{boot['resamples']} resamples by {boot['unit']}, {boot['skipped']} skipped, seed {boot['seed']}"]
@@ -208,7 +210,13 @@ def _interval(entry: dict[str, Any]) -> str:
         return "undefined"
     ends = [entry["low"], entry["high"]]
     shown = ", ".join("-" if end is None else f"{end:.3f}" for end in ends)
-    return f"{entry['value']:.3f}" + ("" if ends == [None, None] else f" [{shown}]")
+    star = " *" if has_no_width(entry["value"], *ends) else ""
+    return f"{entry['value']:.3f}" + ("" if ends == [None, None] else f" [{shown}]{star}")
+
+
+def _star(found: Estimate) -> str:
+    """Return what points from a number without certainty to the warnings below."""
+    return " *" if has_no_width(found.value, found.low, found.high) else ""
 
 
 def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | None, said: list[str]) -> None:
@@ -229,7 +237,7 @@ def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | No
         low, high = curve_band(found)
         curves.append(CurveInput(role, path.stem, found.curve.fp_per_case, found.curve.sensitivity, low, high))
         area, mean = found.partial_auc, found.cpm
-        ends = [interval_text(one.value, one.low, one.high).replace(" [", "\n[") for one in (area, mean)]
+        ends = [interval_text(one.value, one.low, one.high).replace(" [", "\n[") + _star(one) for one in (area, mean)]
         table.append((path.stem, *ends))
     if not curves:
         raise HakkenError(f"{options.figure}: nothing to draw, {own.curve.reason}")

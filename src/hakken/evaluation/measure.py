@@ -256,7 +256,7 @@ def _reaching(level: float) -> str:
 
 
 def _average(name: str) -> str:
-    return f"average precision, {name}"
+    return f"AP ({name})"
 
 
 def _name(number: float) -> str:
@@ -331,8 +331,8 @@ def _of_sensitivities(
         if has_no_width(ends.value, ends.low, ends.high):
             yield Caution(about, NO_WIDTH)
         elif len(replicates[_at(rate)]) and ends.value in (0, 1) and np.ptp(replicates[_at(rate)]) == 0:
-            kind = "none" if ends.value == 0 else "all"
-            yield Caution(about, f"{kind} of the lesions in every resample; the interval is Wilson's over the patients")
+            found_ones = "no lesion is found in any" if ends.value == 0 else "all lesions are found in every"
+            yield Caution(about, f"{found_ones} resample, so the interval is Wilson's over the patients")
 
 
 def _of_false_positives(curve: FrocCurve, fewest: Mapping[float, Estimate], usable: int) -> Iterator[Caution]:

@@ -111,7 +111,10 @@ def _counts(test: Measured) -> Iterator[str]:
         f"Test: {counted(counts['lesions'], 'lesion')} in {counted(counts['cases'], 'case')} of "
         f"{counted(counts['patients'], 'patient')}; hit rule {test.details['rules']['hit']}."
     )
-    yield f"Bands, brackets: 95 %, {what} resampled {bootstrap['resamples']} times. Dotted: beyond the last candidate."
+    yield (
+        f"Bands, brackets: 95 %, {what} resampled {bootstrap['resamples']} times; Wilson's for the sensitivity at the "
+        "operating point. Dotted: beyond the last candidate."
+    )
 
 
 def _ahead(test: Side, others: Sequence[Side]) -> Iterator[str]:

@@ -16,7 +16,10 @@ INPUTS = {"test": "measurements/test/selected"}
 CAPTION = "Sensitivity of the selected model at its operating point on test, by lesion diameter and by group of cases."
 NAMES, COUNTS = ("group", "stratum"), ("cases", "lesions", "found")
 SHARES = ("sensitivity", "low", "high", "fp_per_case")
-INTERVALS = "Intervals: 95 % Wilson score, lesions divided by the design effect of patients (Rao and Scott 1992)."
+INTERVALS = (
+    "Intervals: 95 % Wilson score, lesions divided by the design effect of patients (Rao and Scott 1992); where all or "
+    "none are found, patients."
+)
 
 
 def draw(study: Study, files: Files) -> Drawing:

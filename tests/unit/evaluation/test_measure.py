@@ -84,7 +84,7 @@ def test_none_of_four_has_an_interval_with_a_width() -> None:
     ends = found.sensitivity_at["3"][1]
     # Wilson's interval of 0 of 4: z² / (4 + z²) = 3.8415 / 7.8415
     assert (ends.value, ends.low, ends.high) == (0, 0, pytest.approx(0.4899, abs=1e-4))
-    assert "none of the lesions in every resample; the interval is Wilson's over the patients" in found.about(
+    assert "no lesion is found in any resample, so the interval is Wilson's over the patients" in found.about(
         "sensitivity at 3 false positives per case"
     )
     assert found.about("partial AUC") == NO_WIDTH

@@ -211,7 +211,7 @@ def test_replicates_are_the_averages_of_the_cohorts_they_stand_for(
         if one.lesions:
             plain.append([float(one.average_precision(name)) for name in ("step", "all_point", "points_101")])
             areas.append(auc(ranked_cases(of_cohort(drawn, chosen))))
-    ours = [found.replicates[f"average precision, {name}"] for name in ("step", "all_point", "points_101")]
+    ours = [found.replicates[f"AP ({name})"] for name in ("step", "all_point", "points_101")]
     np.testing.assert_allclose(np.array(ours).T.reshape(-1, 3), np.array(plain).reshape(-1, 3), atol=1e-12)
     wanted = [np.nan if area is None else area for area in areas]
     np.testing.assert_allclose(found.replicates["AUC of the cases"], wanted, atol=1e-12)
@@ -220,4 +220,4 @@ def test_replicates_are_the_averages_of_the_cohorts_they_stand_for(
 def test_a_detector_does_not_differ_from_itself() -> None:
     found = measure(match(*random_cohort(3)), Settings(2, (1,), resamples=50))
     gap = differences(found, found)
-    assert [(gap[name].value, gap[name].p) for name in ("average precision, step", "PI-CAI score")] == [(0, 1), (0, 1)]
+    assert [(gap[name].value, gap[name].p) for name in ("AP (step)", "PI-CAI score")] == [(0, 1), (0, 1)]

@@ -100,7 +100,10 @@ def test_froc_draws_both_parts_and_what_stands_beside(tmp_path: Path, cases: Pat
     assert drawing.words.startswith("Operating point, chosen on validation for 8.4 FP/case: on test 0.67 [")
     assert drawing.words.endswith(" FP/case (circle).")
     assert drawn.notes[0] == "Test: 3 lesions in 3 cases of 3 patients; hit rule distance."
-    assert drawn.notes[1] == ("Bands, brackets: 95 %, patients resampled 100 times. Dotted: beyond the last candidate.")
+    assert drawn.notes[1] == (
+        "Bands, brackets: 95 %, patients resampled 100 times; Wilson's for the sensitivity at the operating point. "
+        "Dotted: beyond the last candidate."
+    )
     # The default finds a lesion less from 1/3 FP per case on: 29/30 * 1/3 of the area up to 10.
     assert drawn.notes[2].startswith("Partial AUC of the selected model less that of: default 0.32 [")
     assert drawn.notes[2].endswith("] (paired by resample).")

@@ -81,7 +81,7 @@ def finish(study: Study, folder: Path) -> Path:
     write_record(folder, "default", BEST | {"number": 0, "objective": 0.4})
     optimism = {"value": 0.562345, "low": 0.45, "high": 0.65}
     files = {
-        "freeze.json": {"hashes": {"study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}},
+        "freeze.json": {"hashes": {"sealed_study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}},
         "optimism.json": {
             "models": 11,
             "optimism": 0.05,

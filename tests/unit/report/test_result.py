@@ -40,7 +40,7 @@ def test_everything_is_gathered(study: Study, results: Path) -> None:
     assert found.measurements["test", "default"].rows[0].value == 0.4
     assert found.objectives == {"selected": 0.612345, "default": 0.4}
     assert found.chosen("selected") == (found.records["selected"],)
-    assert found.hashes == {"study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
+    assert found.hashes == {"sealed_study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
     assert (found.by_fold, found.warnings) == ({}, ())
 
 

@@ -113,7 +113,8 @@ def _lines(found: Agreement) -> list[str]:
         f"  {'accuracy':<20}{number(found.accuracy.value)} {ends(wilson.low, wilson.high)} Wilson; "
         f"{ends(boot.low, boot.high)} bootstrap",
     ]
-    for name, part in (("balanced accuracy", found.balanced_accuracy), ("macro F1", found.macro_f1)):
+    means = {"balanced accuracy": found.balanced_accuracy, "macro F1": found.macro_f1, "MCC": found.mcc}
+    for name, part in means.items():
         lines.append(f"  {name:<20}{number(part.value)} {ends(part.bootstrap.low, part.bootstrap.high)} bootstrap")
     for weighting, (kappa, interval) in found.kappas.items():
         name = "kappa" if weighting == "unweighted" else f"{weighting} kappa"

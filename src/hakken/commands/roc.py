@@ -153,19 +153,20 @@ def _score_lines(found: ScoreMeasurement, max_fpr: float) -> list[str]:
         return [f"{found.name}: no AUC"]
     spread = found.clustered or found.delong
     how = "clustered" if found.clustered else "DeLong"
-    wald = ends(None, None) if spread is None else ends(spread.wald.low, spread.wald.high)
+    delong = ends(None, None) if spread is None else ends(spread.logit.low, spread.logit.high)
     lines = [
         f"{found.name}",
-        f"  AUC          {found.auc:.4f} {wald} {how}; {ends(found.auc_ends.low, found.auc_ends.high)} bootstrap",
+        f"  AUC          {found.auc:.4f} {delong} {how}; {ends(found.auc_ends.low, found.auc_ends.high)} bootstrap",
         f"  partial AUC  {number(found.partial_auc)} up to FPR {max_fpr:g}, corrected {number(found.corrected)}",
     ]
     if found.calibration is not None:
         cal = found.calibration
         lines.append(f"  calibration  ECE {cal.expected_error:.4f}, Brier score {cal.brier:.4f}")
-    lines.append(f"  {'operating point':<20}{'threshold':>12}" + "".join(f"{name:>14}" for name in MEASURES))
+    lines.append(f"  {'operating point':<20}{'threshold':>12}" + "".join(f"{name:>14}" for name in (*MEASURES, "MCC")))
     for point in found.points:
         threshold = "-" if point.threshold is None else f"{point.threshold:.6g}"
-        cells = "".join(f"{number(point.measures[name][0].value):>14}" for name in MEASURES)
+        values = [*(point.measures[name][0].value for name in MEASURES), point.mcc[0]]
+        cells = "".join(f"{number(value):>14}" for value in values)
         lines.append(f"  {point.name:<20}{threshold:>12}{cells}")
     return lines
 

@@ -24,6 +24,10 @@ Labels = NDArray[np.integer[Any]]
 ORDERS: dict[int, int] = {6: 1, 18: 2, 26: 3}
 """Along how many axes two neighbouring voxels may differ."""
 
+MISSED_CONNECTIVITY: Connectivity = 18
+"""Neighbours of one piece share a face or an edge in false positive and false negative volumes, whatever the rule for
+lesions: so the challenge autoPET takes them (Gatidis et al., Nature Machine Intelligence 2024;6:1396-1405)."""
+
 MM3_PER_ML = 1000.0
 
 MEASURES = (
@@ -34,6 +38,8 @@ MEASURES = (
     "relative_volume_error",
     "hd95_mm",
     "mean_surface_distance_mm",
+    "false_positive_ml",
+    "false_negative_ml",
     "lesion_sensitivity",
     "lesion_precision",
 )
@@ -83,7 +89,9 @@ class LesionCounts:
 class Overlap:
     """One predicted mask against its truth; volumes in ml, distances in mm; None where ``reasons`` say why.
 
-    The volume error is prediction less truth; the relative one is divided by the truth's volume.
+    The volume error is prediction less truth; the relative one is divided by the truth's volume. The false positive
+    volume is that of the pieces of the prediction without a voxel of the truth, the false negative one that of the
+    pieces of the truth without a voxel of the prediction (`MISSED_CONNECTIVITY`).
     """
 
     truth_ml: float
@@ -93,6 +101,8 @@ class Overlap:
     relative_volume_error: float | None
     hd95_mm: float | None
     mean_surface_distance_mm: float | None
+    false_positive_ml: float
+    false_negative_ml: float
     lesions: LesionCounts
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -166,6 +176,8 @@ def measure_overlap(
         relative_volume_error=(predicted - true) / true,
         hd95_mm=distances.hd95,
         mean_surface_distance_mm=distances.mean,
+        false_positive_ml=voxels_apart(prediction[box], truth[box]) * voxel_ml,
+        false_negative_ml=voxels_apart(truth[box], prediction[box]) * voxel_ml,
         lesions=count_lesions(truth[box], prediction[box], rule or LesionRule()),
     )
 
@@ -177,6 +189,15 @@ def count_lesions(truth: Flags, prediction: Flags, rule: LesionRule) -> LesionCo
     other, predicted = ndimage.label(prediction, structure)
     first, second = _matches(one, other, rule.minimum_iou)
     return LesionCounts(int(true), len(np.unique(first)), int(predicted), len(np.unique(second)))
+
+
+def voxels_apart(mask: Flags, other: Flags) -> int:
+    """Return how many voxels the pieces of a mask (z, y, x) have that share no voxel with the other mask."""
+    pieces, count = ndimage.label(mask, ndimage.generate_binary_structure(3, ORDERS[MISSED_CONNECTIVITY]))
+    touched = np.zeros(count + 1, bool)
+    touched[pieces[other]] = True
+    touched[0] = True
+    return int(np.bincount(pieces.ravel(), minlength=count + 1)[~touched].sum())
 
 
 def _matches(one: Labels, other: Labels, minimum_iou: float | None) -> tuple[Ints, Ints]:
@@ -213,6 +234,8 @@ def _of_empty(truth: Flags, prediction: Flags, voxel_ml: float, rule: LesionRule
         relative_volume_error=-1.0 if lesions.truth else None,
         hd95_mm=None,
         mean_surface_distance_mm=None,
+        false_positive_ml=int(prediction.sum()) * voxel_ml,
+        false_negative_ml=int(truth.sum()) * voxel_ml,
         lesions=lesions,
         reasons={measure: reasons[measure] for measure in MEASURES if measure in reasons},
     )

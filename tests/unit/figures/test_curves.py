@@ -177,14 +177,14 @@ def test_roc_draws_both_parts_and_says_what_the_point_gives(tmp_path: Path, case
         ("test", "Test: AUC 0.50", (0.0, 0.5)),
         ("validation", "Validation: AUC 0.50", (0.0, 0.5)),
     ]
-    assert [cells[0] for cells in drawn.table] == ["", "AUC", "Sensitivity", "Specificity", "PPV", "NPV"]
+    assert [cells[0] for cells in drawn.table] == ["", "AUC", "Sensitivity", "Specificity", "PPV", "NPV", "MCC"]
     assert drawing.words == (
         "Operating point, chosen on validation by the Youden index: on test 1 of 2 abnormal cases are called abnormal "
         "and 1 of 1 normal cases normal (circle)."
     )
     assert drawn.notes == (
         "Cases: test 2 abnormal and 1 normal; validation 2 abnormal and 1 normal.",
-        "Brackets: 95 %, AUC by DeLong, the others by Wilson. Bands: patients resampled 100 times.",
+        "Brackets: 95 %, AUC by DeLong, MCC by bootstrap, the others by Wilson. Bands: patients resampled 100 times.",
     )
     corners = [row[2:4] for row in drawing.table.rows if row[0] == "test" and row[4] is None]
     assert corners == [(0.0, 0.0), (0.0, 0.5), (1.0, 0.5), (1.0, 1.0)]

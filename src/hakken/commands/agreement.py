@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hakken.evaluation.agreement_measure import Agreement, Labels, Measurement
 
 REQUIRED = ("case_id", "truth", "prediction")
-OPTIONAL = ("prediction_b", "patient")
+OPTIONAL = ("prediction_b", "patient", "lesion_id")
 CELLS = 10
 """Classes up to which the screen shows the matrix."""
 
@@ -59,12 +59,12 @@ def add(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> None:
     """Measure, write the results, draw the matrix, print the table."""
     from hakken.core.files import write_json
-    from hakken.core.tables import read_table
+    from hakken.core.headings import read_known
     from hakken.evaluation.agreement_measure import measure, warnings
 
     if options.figure is not None:
         require_format(options.figure)
-    labels = read_labels(read_table(options.labels, REQUIRED, OPTIONAL), options.ordered)
+    labels = read_labels(read_known(options.labels, REQUIRED, OPTIONAL), options.ordered)
     found = measure(labels, options.bootstrap, options.seed)
     said = warnings(found) + resampled_enough(options.bootstrap)
     if options.output is not None:

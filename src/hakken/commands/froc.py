@@ -33,8 +33,18 @@ def add(commands: Subparsers) -> None:
     )
     files = parser.add_argument_group("tables (CSV)")
     files.add_argument("--cases", type=Path, required=True, help="case_id[,patient,...]: every case that was read")
-    files.add_argument("--lesions", type=Path, required=True, help="case_id,lesion_id,x,y,z,diameter_mm[,kind,...]")
-    files.add_argument("--candidates", type=Path, required=True, help="case_id,x,y,z,score[,lesion_id,diameter_mm,...]")
+    files.add_argument(
+        "--lesions",
+        type=Path,
+        help="case_id,x,y,z,diameter_mm[,lesion_id,kind,...], or a folder of one table for each case (default: those "
+        "that a column lesion_table of the cases names)",
+    )
+    files.add_argument(
+        "--candidates",
+        type=Path,
+        required=True,
+        help="case_id,x,y,z,score[,lesion_id,diameter_mm,...], or a folder of one table for each case",
+    )
     files.add_argument("--compare", type=Path, metavar="CANDIDATES", help="another detector on the same cohort")
     files.add_argument("--overlaps", type=Path, help="case_id,lesion_id,candidate_id,iou: overlaps of masks or boxes")
     rules = parser.add_argument_group("rules")
@@ -86,12 +96,17 @@ def run(options: argparse.Namespace) -> None:
         options.max_fp, options.at or CPM_AT, options.sensitivities, options.bootstrap, options.seed, per=options.per
     )
     truth = read_truth(
-        options.cases, options.lesions, cluster=options.cluster, unknown_diameter=options.unknown_diameter
+        options.cases,
+        options.lesions,
+        cluster=options.cluster,
+        unknown_diameter=options.unknown_diameter,
+        labelled=options.hit == "inside" or options.overlaps is not None,
     )
     findings, table, warnings = read_marks(options.candidates, truth, options.overlaps, hit=options.hit)
     own = _measured(findings, rules, settings)
     result = _block(own, truth.unit)
     result["rules"]["unknown_diameter"] = options.unknown_diameter
+    warnings = [*truth.warnings, *warnings]
     if truth.assumed:
         warnings.append(f"{truth.assumed} lesions of unknown diameter count as {options.unknown_diameter:g} mm wide")
     result["warnings"] += warnings + resampled_enough(options.bootstrap)
@@ -253,7 +268,7 @@ def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | No
                     f"{counts.cases} cases, {counts.lesions} lesions; hit rule {options.hit}; "
                     f"95 % intervals from {options.bootstrap} resamples",
                 ),
-                origin=f"{options.candidates.name} against {options.lesions.name}",
+                origin=f"{options.candidates.name} against {(options.lesions or options.cases).name}",
             )
         ),
         options.figure,

@@ -101,6 +101,7 @@ def read_table(options: argparse.Namespace) -> RatingTable:
     if options.ratings is None or options.design is None:
         missing = "--ratings" if options.ratings is None else "--design"
         raise HakkenError(f"{missing} is missing; give --ratings and --design, or one of sample-size, plan, collect")
+    from hakken.core.headings import read_known
     from hakken.core.tables import read_table
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, LESION_COLUMNS, ROC_COLUMNS, froc_table, roc_table
 
@@ -117,8 +118,8 @@ def read_table(options: argparse.Namespace) -> RatingTable:
             )
     return froc_table(
         read_table(options.ratings, FROC_COLUMNS, ()),
-        read_table(options.lesions, LESION_COLUMNS, ("weight",)),
-        read_table(options.cases, ("case_id",), ("patient",)),
+        read_known(options.lesions, LESION_COLUMNS, ("weight",)),
+        read_known(options.cases, ("case_id",), ("patient",)),
     )
 
 

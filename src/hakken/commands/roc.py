@@ -87,17 +87,17 @@ def add(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> None:
     """Measure, write the results, draw the figure, print the table."""
     from hakken.core.files import write_json
-    from hakken.core.tables import read_table
+    from hakken.core.headings import read_known
     from hakken.evaluation.roc_measure import measure
     from hakken.evaluation.roc_warnings import warnings
 
     if options.figure is not None:
         require_format(options.figure)
-    table = read_table(options.scores, REQUIRED, OPTIONAL)
+    table = read_known(options.scores, REQUIRED, OPTIONAL)
     cohort, settings = read_cohort(table), _settings(options)
     other = None
     if options.threshold_from is not None:
-        other = read_table(
+        other = read_known(
             options.threshold_from, (*REQUIRED, *[name for name in ("score_b",) if name in table]), OPTIONAL
         )
     found = measure(cohort, settings, None if other is None else _chosen(other, cohort, settings))

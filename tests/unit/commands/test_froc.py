@@ -247,7 +247,7 @@ def test_bad_tables_are_named(
         ),
         (
             ["--hit", "overlap:0.1"],
-            "candidates.csv: column diameter_mm is missing; --hit overlap:0.1 needs it, or --overlaps",
+            "candidates.csv: column diameter_mm is missing; --hit overlap:0.1 needs it, or volume_mm3, or --overlaps",
         ),
     ],
 )

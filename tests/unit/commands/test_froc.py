@@ -215,8 +215,8 @@ def test_the_figure_is_drawn(ending: str, tables: Path) -> None:
         (
             "lesions",
             ("diameter_mm", "diameter"),
-            "lesions.csv: column diameter_mm is missing; did you mean `diameter`?; the table needs case_id, lesion_id, "
-            "x, y, z, diameter_mm; there are case_id, lesion_id, x, y, z, diameter, kind, class",
+            "lesions.csv: column diameter_mm is missing; did you mean `diameter`?; the table needs case_id, x, y, z, "
+            "diameter_mm; there are case_id, lesion_id, x, y, z, diameter, kind, class",
         ),
     ],
 )

@@ -13,6 +13,7 @@ from hakken.commands.parser import add_command
 from hakken.commands.scored import add_bootstrap_options, record, require_format, resampled_enough, say
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
+from hakken.core.names import counted
 from hakken.evaluation.caution import FEW_PATIENTS
 
 if TYPE_CHECKING:
@@ -78,11 +79,12 @@ def run(options: argparse.Namespace) -> None:
     """Test the factors, print the tables and write what was asked for."""
     if options.figure is not None:
         require_format(options.figure)
-    table, factors, response = read_observations(options)
+    table, factors, response, left_out = read_observations(options)
     if options.within is None:
         content, said = _independent(table, factors, response, options)
     else:
         content, said = _within(table, factors, response, options)
+    said = [*left_out, *said]
     result = record("anova", {"accuracies": options.accuracies}, content, said)
     if options.output is not None:
         write_json(options.output, result)
@@ -91,8 +93,10 @@ def run(options: argparse.Namespace) -> None:
     say(_shown(result, options.accuracies), (options.output, options.figure))
 
 
-def read_observations(options: argparse.Namespace) -> tuple[Table, list[Factor], Floats]:
-    """Return the table with its factors and the response (rows,).
+def read_observations(options: argparse.Namespace) -> tuple[Table, list[Factor], Floats, list[str]]:
+    """Return the table with its factors and the response (rows,), and a warning of trainings that failed.
+
+    Those have the ``state`` `failed` and no response, as the table of a set of variants has them; they are left out.
 
     Raises HakkenError naming a column that is missing or named twice, a cell that is empty or no number, and a factor
     of one level.
@@ -110,7 +114,7 @@ def read_observations(options: argparse.Namespace) -> tuple[Table, list[Factor],
         if wanted.count(name) > 1:
             raise HakkenError(f"column {name} is named twice among factors, response and case; use it once")
     path = options.accuracies
-    table = read_table(path, wanted)
+    table, left_out = _without_failed(read_table(path, wanted), options.response)
     if not len(table):
         raise HakkenError(f"{path}: no observation; give a row for each")
     response = table.numbers(options.response)
@@ -122,7 +126,22 @@ def read_observations(options: argparse.Namespace) -> tuple[Table, list[Factor],
         factors = [Factor.of(name, table.text(name)) for name in names]
     except HakkenError as error:
         raise _of(path, error) from None
-    return table, factors, response
+    return table, factors, response, left_out
+
+
+def _without_failed(table: Table, response: str) -> tuple[Table, list[str]]:
+    """Return a table without its trainings that failed, and a warning that counts them."""
+    from hakken.core.tables import Table
+
+    states = table.cells.get("state", [""] * len(table))
+    pairs = enumerate(zip(states, table.cells[response], strict=True))
+    kept = [entry for entry, (state, cell) in pairs if not (state == "failed" and cell == "")]
+    lost = len(table) - len(kept)
+    if not lost:
+        return table, []
+    cells = {name: [column[entry] for entry in kept] for name, column in table.cells.items()}
+    warning = f"{table.path}: without {counted(lost, 'training')} that failed"
+    return Table(table.path, cells, [table.rows[entry] for entry in kept]), [warning]
 
 
 def _of(path: Path, error: HakkenError) -> HakkenError:

@@ -21,7 +21,6 @@ from hakken.core.tables import Cell, read_table, write_table
 from hakken.evaluation import findings
 from hakken.evaluation import measure as evaluation
 from hakken.evaluation.bootstrap import resample
-from hakken.evaluation.caution import NO_WIDTH, has_no_width, lines
 from hakken.evaluation.findings import Findings
 from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
 from hakken.evaluation.froc import objective as area
@@ -30,7 +29,8 @@ from hakken.evaluation.operating import false_at, found_at
 from hakken.evaluation.strata import diameter_ranges, proportion
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
-from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
+from hakken.outcomes import Measured, Part, Replicates, Table, chosen_words
+from hakken.outcomes._candidate_rows import rows_of, warnings_of
 from hakken.study import Distinct, Positive, Section
 
 FILE = "candidates.csv"
@@ -190,10 +190,10 @@ def measure(found: Predictions, part: Part) -> Measured:
     measurement = evaluation.measure(matching, _resampling(part))
     threshold = _threshold(measurement, part)
     at = _at_point(found, part, threshold)
-    rows = tuple(_rows(settings, measurement))
+    rows = tuple(rows_of(measurement))
     details = measurement.as_dict()
     del details["warnings"]
-    warnings = list(_warnings(measurement, at, threshold))
+    warnings = list(warnings_of(measurement, at, threshold))
     strata, notes = _strata(found, part, threshold)
     counts = details["counts"]
     return Measured(
@@ -211,32 +211,6 @@ def measure(found: Predictions, part: Part) -> Measured:
             "replicates": Table(REPLICATES, tuple(zip(measurement.replicates["partial AUC"].tolist(), strict=True))),
         },
     )
-
-
-def _rows(settings: Settings, measurement: evaluation.Measurement) -> Iterator[Row]:
-    """Yield the sensitivities, the partial AUC, the average precision and, where there is one, the PI-CAI score."""
-    for rate, (one, ends) in zip(settings.at, measurement.sensitivity_at.values(), strict=True):
-        warning = measurement.about(evaluation.at_rate(rate))
-        yield Row(f"sensitivity at {rate:g} FP/case", one.value, ends.low, ends.high, digits=2, warning=warning)
-    named = {
-        f"partial AUC to {settings.maximum_fp:g} FP/case": measurement.partial_auc,
-        "average precision": measurement.average_precision["step"],
-        "PI-CAI score": measurement.picai,
-    }
-    for name, found in named.items():
-        if found is not measurement.picai or found.value is not None:
-            yield Row(name, found.value, found.low, found.high)
-
-
-def _warnings(measurement: evaluation.Measurement, at: Mapping[str, Any], threshold: Any) -> Iterator[str]:
-    """Yield what warns of all numbers and of those that are no row; `cautioned` sees to intervals without width."""
-    rows = {evaluation.at_rate(rate) for rate in measurement.settings.at}
-    yield from lines(one for one in measurement.cautions if one.about not in rows and one.text != NO_WIDTH)
-    if threshold is None:
-        yield "no operating point: there is no lesion or no candidate"
-    rate = at.get("fp_per_case", {})
-    if has_no_width(*(rate.get(end) for end in ("value", "low", "high"))):
-        yield f"false positives per case at the operating point: {NO_WIDTH}"
 
 
 def cases_of(part: Part) -> findings.Cases:

@@ -12,7 +12,7 @@ from hakken.seal.openings import CaseKey, Opening, new_opening, open_cases
 from hakken.seal.receipts import write_receipt
 
 CASES = (CaseKey("p" * 64, ("aa", "bb"), "tt"), CaseKey("q" * 64, ("cc", "dd"), "none"))
-HASHES = {"study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
+HASHES = {"sealed_study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
 
 
 def freeze_of(**models: str) -> dict[str, Any]:

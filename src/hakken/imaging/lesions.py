@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hakken.core.decimals import below
 from hakken.core.tables import Table, read_table
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.prepared import Lesion
@@ -49,7 +50,7 @@ def measure_lesions(labels: Labels, geometry: Geometry, minimum_mm3: float = 0.0
         centre = indices.mean(axis=0) + [part.start for part in box]
         x, y, z = geometry.to_world(centre)[0].tolist()
         volume = len(indices) * geometry.voxel_mm3
-        kind: Literal["included", "excluded"] = "excluded" if volume < minimum_mm3 else "included"
+        kind: Literal["included", "excluded"] = "excluded" if below(volume, minimum_mm3) else "included"
         found.append(Lesion(number, x, y, z, equivalent_diameter(volume), volume, kind))
     return tuple(found)
 
@@ -65,7 +66,7 @@ def lesions_of_mask(
 def with_minimum(lesions: Sequence[Lesion], minimum_mm3: float) -> tuple[Lesion, ...]:
     """Return the lesions, those below ``minimum_mm3`` as ``excluded``."""
     return tuple(
-        replace(lesion, kind="excluded" if lesion.volume_mm3 < minimum_mm3 else lesion.kind) for lesion in lesions
+        replace(lesion, kind="excluded" if below(lesion.volume_mm3, minimum_mm3) else lesion.kind) for lesion in lesions
     )
 
 

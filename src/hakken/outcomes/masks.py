@@ -31,10 +31,11 @@ FILE = "masks.csv"
 COLUMNS = ("case_id", "mask", "start", "length")
 FIGURES = ("segmentations",)
 MEASURED_ON = ("abnormal",)
-MEANS = ("dice", "relative_volume_error", "hd95_mm")
+MEANS = ("dice", "relative_volume_error", "hd95_mm", "false_positive_ml", "false_negative_ml")
 CASES = (
     *("case_id", "patient", "mask"),
     *("truth_ml", "prediction_ml", "dice", "volume_error_ml", "relative_volume_error", "hd95_mm"),
+    *("false_positive_ml", "false_negative_ml"),
     *("truth_lesions", "found_lesions", "predicted_lesions", "matched_lesions"),
 )
 
@@ -118,6 +119,8 @@ def measure(found: Predictions, part: Part) -> Measured:
     more = [
         _row("relative volume error", first["relative_volume_error"], digits=2),
         _row("HD95 in mm", first["hd95_mm"], digits=1),
+        _row("false positive volume in ml", first["false_positive_ml"], digits=2),
+        _row("false negative volume in ml", first["false_negative_ml"], digits=2),
     ]
     strata = _strata(part, next(iter(measured.values())))
     return Measured(

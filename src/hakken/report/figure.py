@@ -84,11 +84,14 @@ def provenance(
     opening: Opening | None,
     trials: Sequence[int] | Mapping[str, Sequence[int]] = (),
     spent: Mapping[str, float] | None = None,
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what a figure was made from: hashes of its inputs, study and code, trials, scale, openings and cost.
 
     ``trials`` are the numbers of one sweep, or those of each sweep by name; ``opening`` is None where nothing of a
-    test set is shown.
+    test set is shown; ``warnings`` are about the numbers that it shows. `drawn_study` is the hash of the study as
+    figures see it, without its description and the list of its figures; the hash in `freeze.json` is that of what the
+    seal holds.
     """
     return {
         "figure": figure,
@@ -99,8 +102,9 @@ def provenance(
         "opening": opening and {"number": opening.number, "begun": opening.begun, "hash": opening.hash},
         "trials": dict(trials) if isinstance(trials, Mapping) else list(trials),
         "cost": dict(spent or {}),
+        "warnings": list(warnings),
         "hashes": {
-            "study": sha256_json(study.model_dump(mode="json")),
+            "drawn_study": sha256_json(study.model_dump(mode="json")),
             "code": code,
             "inputs": {path.as_posix(): digest(path) for path in inputs},
         },

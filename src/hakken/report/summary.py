@@ -18,7 +18,7 @@ def summarise(result: StudyResult) -> str:
         *_measured(result),
         *_opened(result),
         *(f"by fold, {head}: {'; '.join(cells)}" for head, cells in result.by_fold.items()),
-        *(f"warning: {line}" for line in result.warnings),
+        *(f"* warning: {line}" for line in result.warnings),
         *_variants(result),
         "",
         *_selection(result),

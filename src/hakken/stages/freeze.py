@@ -37,7 +37,7 @@ def freeze(
     chosen = {path.stem: read_json(path)["trial"] for path in records}
     sealed = {path.stem: _sealed(path, chosen.get(path.stem), points[path.stem]) for path in models}
     hashes = {
-        "study": sha256_json(study),
+        "sealed_study": sha256_json(study),
         "case_table": sha256_file(table),
         "code": codes,
         **({"development_cases": sha256_file(separated)} if separated else {}),

@@ -94,13 +94,16 @@ def test_froc_draws_both_parts_and_what_stands_beside(tmp_path: Path, cases: Pat
     assert (test.point, default.point) == (pytest.approx((1 / 3, 2 / 3)), None)
     assert validation.point == pytest.approx((1, 2 / 3))
     assert [cells[0] for cells in drawn.table] == [
-        "Sensitivity at", "1 FP/case", "3 FP/case", "8.4 FP/case", "Partial AUC to 10",
+        "Sensitivity at", "1 FP/case", "3 FP/case", "8.4 FP/case", "Partial AUC to 10", "Average precision",
     ]  # fmt: skip
     assert drawn.table[1][1].startswith("0.67\n[")
     assert drawing.words.startswith("Operating point, chosen on validation for 8.4 FP/case: on test 0.67 [")
     assert drawing.words.endswith(" FP/case (circle).")
     assert drawn.notes[0] == "Test: 3 lesions in 3 cases of 3 patients; hit rule distance."
-    assert drawn.notes[1] == ("Bands, brackets: 95 %, patients resampled 100 times. Dotted: beyond the last candidate.")
+    assert drawn.notes[1] == (
+        "Bands, brackets: 95 %, patients resampled 100 times; Wilson's for the sensitivity at the operating point. "
+        "Dotted: beyond the last candidate."
+    )
     # The default finds a lesion less from 1/3 FP per case on: 29/30 * 1/3 of the area up to 10.
     assert drawn.notes[2].startswith("Partial AUC of the selected model less that of: default 0.32 [")
     assert drawn.notes[2].endswith("] (paired by resample).")
@@ -174,14 +177,14 @@ def test_roc_draws_both_parts_and_says_what_the_point_gives(tmp_path: Path, case
         ("test", "Test: AUC 0.50", (0.0, 0.5)),
         ("validation", "Validation: AUC 0.50", (0.0, 0.5)),
     ]
-    assert [cells[0] for cells in drawn.table] == ["", "AUC", "Sensitivity", "Specificity", "PPV", "NPV"]
+    assert [cells[0] for cells in drawn.table] == ["", "AUC", "Sensitivity", "Specificity", "PPV", "NPV", "MCC"]
     assert drawing.words == (
         "Operating point, chosen on validation by the Youden index: on test 1 of 2 abnormal cases are called abnormal "
         "and 1 of 1 normal cases normal (circle)."
     )
     assert drawn.notes == (
         "Cases: test 2 abnormal and 1 normal; validation 2 abnormal and 1 normal.",
-        "Brackets: 95 %, AUC by DeLong, the others by Wilson. Bands: patients resampled 100 times.",
+        "Brackets: 95 %, AUC by DeLong, MCC by bootstrap, the others by Wilson. Bands: patients resampled 100 times.",
     )
     corners = [row[2:4] for row in drawing.table.rows if row[0] == "test" and row[4] is None]
     assert corners == [(0.0, 0.0), (0.0, 0.5), (1.0, 0.5), (1.0, 1.0)]

@@ -107,6 +107,7 @@ def test_what_a_figure_was_made_from(study: Study, tmp_path: Path) -> None:
         opening=opening,
         trials=(7,),
         spent={"gpu_seconds": 1.5},
+        warnings=["few"],
     )
     assert found == {
         "figure": "froc",
@@ -117,8 +118,9 @@ def test_what_a_figure_was_made_from(study: Study, tmp_path: Path) -> None:
         "opening": {"number": 1, "begun": opening.begun, "hash": opening.hash},
         "trials": [7],
         "cost": {"gpu_seconds": 1.5},
+        "warnings": ["few"],
         "hashes": {
-            "study": sha256_json(study.model_dump(mode="json")),
+            "drawn_study": sha256_json(study.model_dump(mode="json")),
             "code": "c0de",
             "inputs": {folder.as_posix(): digest(folder), table.as_posix(): sha256_file(table)},
         },

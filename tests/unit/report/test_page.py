@@ -194,7 +194,7 @@ def test_what_was_measured_and_chosen_in_each_fold(study: Study, results: Path) 
 def test_what_warns(study: Study, results: Path) -> None:
     write_measured(results, study, "test", "default", candidates(0.4, "few < patients"))
     _, text = page(study, results, [])
-    assert "test, untuned default: few < patients" in text
+    assert "* test, untuned default: few < patients" in text
 
 
 def test_a_study_without_search_names_no_parameters(study: Study, results: Path) -> None:

@@ -42,7 +42,7 @@ def test_everything_is_gathered(study: Study, results: Path) -> None:
     assert found.measurements["test", "default"].rows[0].value == 0.4
     assert found.objectives == {"selected": 0.612345, "default": 0.4}
     assert found.chosen("selected") == (found.records["selected"],)
-    assert found.hashes == {"study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
+    assert found.hashes == {"sealed_study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
     assert (found.by_fold, found.warnings) == ({}, ())
 
 
@@ -124,10 +124,20 @@ def test_a_line_for_each_number_of_each_model(study: Study, results: Path) -> No
     lines = list(measured_rows(gather(study, results)))
     assert len(lines) == 5 * 4 + 1
     at = pytest.approx
-    assert lines[0] == ("validation", "selected", "candidates", "sensitivity at 1 FP/case", 0.7, at(0.6), at(0.8), "")
-    undefined = ("validation", "selected", "candidates", "sensitivity at 8.4 FP/case", None, None, None, "")
+    assert lines[0] == (
+        "validation",
+        "selected",
+        "candidates",
+        "sensitivity at 1 FP/case",
+        0.7,
+        at(0.6),
+        at(0.8),
+        "",
+        "",
+    )
+    undefined = ("validation", "selected", "candidates", "sensitivity at 8.4 FP/case", None, None, None, "", "")
     assert lines[2] == undefined
-    assert lines[8] == ("test", "selected", "masks", "of a group", None, None, None, "none")
+    assert lines[8] == ("test", "selected", "masks", "of a group", None, None, None, "none", "")
 
 
 def test_what_was_counted(study: Study, results: Path) -> None:

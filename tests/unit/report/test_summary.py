@@ -31,7 +31,7 @@ def test_the_whole_summary(study: Study, results: Path) -> None:
         "sensitivity at 8.4 FP/case          undefined             undefined             undefined",
         "partial AUC to 10 FP/case           0.750 [0.650, 0.850]  0.650 [0.550, 0.750]  0.450 [0.350, 0.550]",
         result.opening.words,
-        "warning: test, untuned default: few patients",
+        "* warning: test, untuned default: few patients",
         "",
         "selected: trial 7 of 12 (11 complete, 1 failed)",
         "  learning_rate 0.01235",

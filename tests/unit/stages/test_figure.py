@@ -63,8 +63,9 @@ def test_pictures_table_and_origin(given: dict[str, Any], capsys: pytest.Capture
         "opening": {"number": 2, "begun": facts["opening"]["begun"], "hash": facts["opening"]["hash"]},
         "trials": [0, 1, 2],
         "cost": {"seconds": 270.0, "gpu_seconds": 6.0},
+        "warnings": [],
         "hashes": {
-            "study": facts["hashes"]["study"],
+            "drawn_study": facts["hashes"]["drawn_study"],
             "code": "c0de",
             "inputs": inputs | {given["table"].as_posix(): digest(given["table"])},
         },

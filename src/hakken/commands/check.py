@@ -11,7 +11,8 @@ from hakken.commands.configured import first_scale, study_path
 from hakken.commands.parser import add_command
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.problems import Problem, listed
+from hakken.core.names import counted
+from hakken.core.problems import Problem, listed, questions, stopping
 
 if TYPE_CHECKING:
     from hakken.cohort.case import Case, CaseTable
@@ -48,12 +49,25 @@ def run(options: argparse.Namespace) -> None:
     problems = check_table(options.table, study)
     if not options.fast:
         problems += _image_problems(_readable(options.table, study, problems), study, whole=not problems)
-    if problems:
-        raise HakkenError(listed(sorted(problems, key=lambda problem: problem.row or 0), str(options.table)))
+    problems.sort(key=lambda problem: problem.row or 0)
+    if odd := questions(problems):
+        print(listed(odd, str(options.table), "question"))
+    if wrong := stopping(problems):
+        raise HakkenError(listed(wrong, str(options.table)))
     cohort = assign_parts(read_table(options.table, study), study)
     parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in study.parts)
     files = f"channels {', '.join(study.channels)}" if study.channels else f"files {', '.join(study.cohort.files)}"
     print(f"{options.table}: {len(cohort)} cases ({parts}), {files}: no problem found")
+    if _pictures_of(cohort, study) and study.cohort.pixel_mm is None:
+        print("lengths are in pixels (px): a picture has no size in mm unless the study says so (`cohort.pixel_mm`)")
+
+
+def _pictures_of(cohort: CaseTable, study: Study) -> list[Path]:
+    """Return the images of a cohort's reference channel that are pictures, whose pixels have no size of their own."""
+    from hakken.imaging.files import FLAT, suffix
+
+    paths = [case.channels[study.reference] for case in cohort.cases if study.reference in case.channels]
+    return [path for path in paths if suffix(path) in FLAT]
 
 
 def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
@@ -106,40 +120,30 @@ def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Pr
     digests: dict[str, str] = {}
     abnormal: dict[Part, list[bool]] = {case.split: [] for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
-        found, digest = _examined(case, study)
+        found, digest, lesions = _examined(case, study)
         yield from found
         if digest is not None:
             digests[case.case_id] = digest
         if case.split is not None:
-            abnormal[case.split].append(bool(found) or _has_lesions(case))
-        verdict = f"{len(found)} problems" if found else "read"
+            abnormal[case.split].append(lesions)
+        verdict = counted(len(stopping(found)), "problem") if stopping(found) else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
     yield from identical_pixels(digests, cohort)
     if whole and study.method is not None:
         yield from require_cases(study, {part: Kinds.of(flags) for part, flags in abnormal.items()})
 
 
-def _examined(case: Case, study: Study) -> tuple[list[Problem], str | None]:
-    """Return what is wrong with the files of a case, and the digest of its content where they can be read."""
+def _examined(case: Case, study: Study) -> tuple[list[Problem], str | None, bool]:
+    """Return what is wrong with the files of a case, the digest of its content, and whether it may have lesions."""
     from hakken.cohort.items import examine_item
     from hakken.imaging.checks import examine_case
 
     if study.cohort.kind == "items":
         problems, item = examine_item(case)
-        return problems, item.digest if item else None
+        return problems, item.digest if item else None, bool(problems) or case.label is not None
     examined = examine_case(case, study)
-    return list(examined.problems), examined.pixel_digest
-
-
-def _has_lesions(case: Case) -> bool:
-    from hakken.imaging.files import read_volume
-    from hakken.imaging.lesions import read_lesion_table
-
-    if case.label is not None:
-        return True
-    if case.lesion_table is not None:
-        return bool(read_lesion_table(case.lesion_table))
-    return case.lesion_mask is not None and bool(read_volume(case.lesion_mask).array.any())
+    lesions = case.label is not None or examined.lesions != 0
+    return list(examined.problems), examined.pixel_digest, lesions
 
 
 def _named_study(name: str, table: Path) -> Study:

@@ -21,10 +21,16 @@ PROBES = 12
 
 @dataclass(frozen=True)
 class Examination:
-    """What an examination of one case found; ``pixel_digest`` is None where the reference channel cannot be read."""
+    """What an examination of one case found; ``pixel_digest`` is None where the reference channel cannot be read.
+
+    ``truth_digest`` is that of its lesions, None without any; ``lesions`` how many there are, None where the truth
+    cannot be read.
+    """
 
     problems: tuple[Problem, ...]
     pixel_digest: str | None
+    truth_digest: str | None = None
+    lesions: int | None = None
 
 
 def check_case(case: CaseFiles, study: Study) -> list[Problem]:
@@ -37,7 +43,7 @@ def examine_case(case: CaseFiles, study: Study) -> Examination:
     volumes: dict[str, Volume] = {}
     problems: list[Problem] = []
     for name in study.channels:
-        found = _read(case, name, case.channels.get(name), study.channels[name].colour)
+        found = _read(case, name, case.channels.get(name), study)
         if isinstance(found, Problem):
             problems.append(found)
         else:
@@ -48,8 +54,9 @@ def examine_case(case: CaseFiles, study: Study) -> Examination:
         return Examination(tuple(problems), None)
     for name, volume in volumes.items():
         problems += _check_together(case, name, volume, study.reference, reference)
-    problems += check_truth(case, study, reference)
-    return Examination(tuple(problems), pixel_digest(reference))
+    truth = check_truth(case, study, reference)
+    every = (*problems, *truth.problems)
+    return Examination(every, pixel_digest(reference), truth.digest, truth.lesions)
 
 
 def pixel_digest(volume: Volume) -> str:
@@ -60,11 +67,11 @@ def pixel_digest(volume: Volume) -> str:
     return digest.hexdigest()
 
 
-def _read(case: CaseFiles, column: str, path: Path | None, colour: str | None = None) -> Volume | Problem:
+def _read(case: CaseFiles, column: str, path: Path | None, study: Study) -> Volume | Problem:
     if path is None:
         return Problem(case.case_id, column, "no image", "fill in its path", case.row)
     try:
-        return read_volume(path, colour)
+        return read_volume(path, study.channels[column].colour, study.cohort.pixel_mm)
     except HakkenError as error:
         return problem_of(case, column, error)
 
@@ -82,6 +89,10 @@ def _check_together(case: CaseFiles, column: str, volume: Volume, name: str, ref
         kinds = ["one slice" if one.is_flat else "a volume" for one in (volume, reference)]
         reason = f"is {kinds[0]}, but the reference channel {name} is {kinds[1]}"
         return [Problem(case.case_id, column, reason, "give images of one kind", case.row)]
+    if volume.unit != reference.unit:
+        known, unknown = (name, column) if reference.unit == "mm" else (column, name)
+        reason = f"how large a pixel of {unknown} is in mm is not known, that of {known} is"
+        return [Problem(case.case_id, column, reason, "give the study `cohort.pixel_mm`", case.row)]
     if not _overlap(volume.geometry, reference.geometry):
         reason = f"does not overlap the reference channel {name}: {volume.geometry}; {name}: {reference.geometry}"
         return [Problem(case.case_id, column, reason, "correct origin and direction in its header", case.row)]

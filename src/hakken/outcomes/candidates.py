@@ -33,7 +33,9 @@ from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
 from hakken.study import Distinct, Positive, Section
 
 FILE = "candidates.csv"
-COLUMNS = ("case_id", "candidate", "x", "y", "z", "score", "volume_mm3", "lesion")
+SIZES = {"mm³": "volume_mm3", "mm²": "area_mm2", "px²": "area_px2"}
+"""The column of a candidate's size, by its unit: of flat images an area, of pixels of unknown size in pixels."""
+COLUMNS = ("case_id", "candidate", "x", "y", "z", "score", SIZES["mm³"], "lesion")
 FIGURES = ("froc", "strata", "overlays")
 MEASURED_ON = ("abnormal",)
 REPORTED = ("at", "diameters_mm")
@@ -97,7 +99,13 @@ def write(folder: Path, found: Predictions, part: Part) -> None:
     rows = [
         row for case in part.images for row in candidate_rows(case.case_id, found[case.case_id], labels_of(found, case))
     ]
-    write_table(folder / FILE, COLUMNS, rows)
+    write_table(folder / FILE, columns_of(part.images[:1]), rows)
+
+
+def columns_of(cases: Sequence[PreparedCase]) -> tuple[str, ...]:
+    """Return the columns of a table of candidates of ``cases``; those of volumes where there is none."""
+    named = SIZES[cases[0].geometry.size_unit] if cases else SIZES["mm³"]
+    return tuple(named if column == SIZES["mm³"] else column for column in COLUMNS)
 
 
 ENDINGS = (".csv",)
@@ -106,11 +114,12 @@ SHOWN = 10
 
 def save_one(path: Path, found: Candidates, case: PreparedCase, point: Mapping[str, Any] | None) -> Iterator[str]:
     """Write the candidates of a new case as a table; yield lines on the best, and on those that reach the ``point``."""
-    write_table(path, COLUMNS, candidate_rows(case.case_id, found))
-    yield f"{path}: {len(found)} candidates of {case.case_id}; mm, LPS, scanner space of the reference channel"
+    write_table(path, columns_of([case]), candidate_rows(case.case_id, found))
+    where = "mm, LPS, scanner space" if case.geometry.unit == "mm" else "px from the middle of the first pixel"
+    yield f"{path}: {len(found)} candidates of {case.case_id}; {where} of the reference channel"
     if len(found):
-        yield f"{'candidate':>9}{'x':>9}{'y':>9}{'z':>9}{'score':>9}{'volume_mm3':>12}"
-    best = zip(found.xyz[:SHOWN].tolist(), found.score.tolist(), found.volume_mm3.tolist(), strict=False)
+        yield f"{'candidate':>9}{'x':>9}{'y':>9}{'z':>9}{'score':>9}{SIZES[case.geometry.size_unit]:>12}"
+    best = zip(found.xyz[:SHOWN].tolist(), found.score.tolist(), found.size.tolist(), strict=False)
     for number, ((x, y, z), score, volume) in enumerate(best, start=1):
         yield f"{number:>9}{x:>9.1f}{y:>9.1f}{z:>9.1f}{score:>9.4f}{volume:>12.1f}"
     if len(found) > SHOWN:
@@ -132,7 +141,7 @@ def candidate_rows(
     return [
         (case_id, number, *map(float, xyz), float(score), float(volume), label)
         for number, (xyz, score, volume, label) in enumerate(
-            zip(found.xyz, found.score, found.volume_mm3, labels, strict=True), start=1
+            zip(found.xyz, found.score, found.size, labels, strict=True), start=1
         )
     ]
 
@@ -147,11 +156,13 @@ def labels_of(found: Predictions, case: PreparedCase) -> NDArray[np.int64] | Non
 
 def read(folder: Path, part: Part) -> Predictions:
     """Return the candidates of a part; raises HakkenError naming the row of a value that cannot be used."""
-    table = read_table(folder / FILE, COLUMNS)
+    table = read_table(folder / FILE)
+    sized = next((column for column in SIZES.values() if column in table), SIZES["mm³"])
+    table = read_table(folder / FILE, (*(column for column in COLUMNS if column not in SIZES.values()), sized))
     known = findings.Cases.of([case.case_id for case in part.cases])
     index = known.index(table.text("case_id"), "candidates") if len(table) else np.zeros(0, np.int64)
     xyz = np.stack([table.numbers(axis) for axis in "xyz"], axis=1)
-    score, volume = table.numbers("score"), table.numbers("volume_mm3")
+    score, volume = table.numbers("score"), table.numbers(sized)
     lesion = table.numbers("lesion", empty=True)
     known_lesion = not np.isnan(lesion).any()
     found = {}
@@ -229,7 +240,7 @@ def lesions_of(cases: Sequence[PreparedCase]) -> findings.Lesions:
     return findings.Lesions.of(
         [number for number, _ in rows],
         [lesion.centre for _, lesion in rows],
-        [lesion.diameter_mm for _, lesion in rows],
+        [lesion.diameter for _, lesion in rows],
         [lesion.kind == "included" for _, lesion in rows],
         label=[lesion.lesion for _, lesion in rows],
     )

@@ -9,7 +9,8 @@ from hakken.cohort.table import read_table
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
-from hakken.core.problems import Problem, listed
+from hakken.core.names import counted
+from hakken.core.problems import Problem, listed, questions, stopping
 from hakken.imaging.checks import examine_case
 from hakken.stages import stage
 from hakken.study import Study
@@ -19,10 +20,12 @@ from hakken.study import Study
 def check(*, study: Study, table: Path, cases: list[str], output: Path) -> None:
     """Write ``output``, a JSON with the digest of the content of each of the ``cases`` of ``table``.
 
-    Of images that is the reference channel's pixels, of items all their files, which stand there as well. Raises
-    HakkenError that lists every problem of every case: row, column, reason and remedy.
+    Of images that is the reference channel's pixels, of items all their files, which stand there as well. Beside it
+    stand the digests of their truth, and the questions about it that stop nothing. Raises HakkenError that lists every
+    problem of every case: row, column, reason and remedy.
     """
     digests: dict[str, str] = {}
+    truths: dict[str, str] = {}
     items: list[Item] = []
     problems: list[Problem] = []
     for number, case in enumerate(read_table(table, study, files_exist=False).select(cases), start=1):
@@ -33,11 +36,18 @@ def check(*, study: Study, table: Path, cases: list[str], output: Path) -> None:
         else:
             examined = examine_case(case, study)
             found, digest = list(examined.problems), examined.pixel_digest
+            if examined.truth_digest is not None:
+                truths[case.case_id] = examined.truth_digest
         problems += found
         if digest is not None:
             digests[case.case_id] = digest
-        verdict = f"{len(found)} problems" if found else "good"
+        verdict = counted(len(found), "problem") if stopping(found) else "good"
         progress(f"case {number}/{len(cases)} {case.case_id}: {verdict}")
-    if problems:
-        raise HakkenError(listed(problems, str(table)))
-    write_json(output, {"digests": digests, "items": [item.as_dict() for item in items]})
+    odd = questions(problems)
+    if odd:
+        progress(listed(odd, str(table), "question"))
+    if wrong := stopping(problems):
+        raise HakkenError(listed(wrong, str(table)))
+    asked = [str(question) for question in odd]
+    found_items = [item.as_dict() for item in items]
+    write_json(output, {"digests": digests, "truths": truths, "questions": asked, "items": found_items})

@@ -100,7 +100,7 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
         np.asarray(image[list(study.channels).index(study.reference)]),
         spacing=case.geometry.spacing,
         settings=study.patches,
-        seed=derive_seed(study.seed, "patches", case.case_id),
+        seed=derive_seed(study.seed, "patches", case.pixel_digest),
         excluded={lesion.lesion for lesion in case.lesions if lesion.kind == "excluded"},
     )
     names = list(study.channels)
@@ -109,7 +109,8 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
         parts.append((labels > 0).astype(np.float16))
     whole = image if len(parts) == len(names) and names == list(study.inputs) else np.stack(parts)
     classes = {lesion.lesion: lesion.lesion_class or "" for lesion in case.lesions}
-    return CutCase(case.case_id, whole, centres, case.geometry.to_world(centres.voxels), classes)
+    points = case.geometry.to_world(centres.voxels)
+    return CutCase(case.case_id, whole, centres, points, classes, case.pixel_digest)
 
 
 def _where(case: PreparedCase, study: Study) -> NDArray[Any]:

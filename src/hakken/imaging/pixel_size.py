@@ -16,6 +16,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.volume import IDENTITY, Volume
 
 MM_PER_INCH = 25.4
+X_RESOLUTION = 282  # the tag of TIFF and Exif
 PixelSize = float | Literal["file"] | None
 """mm of a pixel; `file` for what each file says; None where nobody knows."""
 
@@ -34,10 +35,17 @@ def sized(picture: Volume, path: Path, pixel_mm: PixelSize) -> Volume:
 def _of_file(path: Path) -> tuple[float, float]:
     """Return the size x, y in mm of a pixel from the resolution that the file of a picture names."""
     with Image.open(path) as picture:
-        dots = picture.info.get("dpi")
+        dots = picture.info.get("dpi") if _is_named(picture) else None
     if dots is None or not all(0 < float(value) < float("inf") for value in dots):
         raise HakkenError(
             f"{path}: the file names no resolution, which `cohort.pixel_mm: file` asks for; give the size in mm there, "
             "or leave the key out and have lengths in pixels"
         )
     return MM_PER_INCH / float(dots[0]), MM_PER_INCH / float(dots[1])
+
+
+def _is_named(picture: Image.Image) -> bool:
+    """Whether the file itself names a resolution: the reader makes one up for TIFF and JPEG files without."""
+    if picture.format not in ("TIFF", "JPEG"):
+        return True
+    return X_RESOLUTION in picture.getexif() or picture.info.get("jfif_unit", 0) > 0

@@ -193,7 +193,7 @@ def _places(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume) -> I
             "outside_content",
             f"{which} lies where the image holds nothing but {float(background):g}, its lowest value",
             "look whether mask and image belong together",
-            stops=every and np.count_nonzero(labels) >= REAL,
+            stops=every and int(np.count_nonzero(labels)) >= REAL,
         )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from hakken.core.names import nearest
-from hakken.core.tables import Cell, read_table, write_table
+from hakken.core.tables import Cell, write_table
 from hakken.evaluation import findings
 from hakken.evaluation import measure as evaluation
 from hakken.evaluation.bootstrap import resample
@@ -27,15 +27,16 @@ from hakken.evaluation.froc import objective as area
 from hakken.evaluation.matching import Matching, Rules, match_findings
 from hakken.evaluation.operating import false_at, found_at
 from hakken.evaluation.strata import diameter_ranges, proportion
+from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
+from hakken.outcomes._candidate_tables import OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
+from hakken.outcomes._units import grid_of, named_in, unit_of
 from hakken.study import Distinct, Positive, Section
 
 FILE = "candidates.csv"
-SIZES = {"mm³": "volume_mm3", "mm²": "area_mm2", "px²": "area_px2"}
-"""The column of a candidate's size, by its unit: of flat images an area, of pixels of unknown size in pixels."""
-COLUMNS = ("case_id", "candidate", "x", "y", "z", "score", SIZES["mm³"], "lesion")
+COLUMNS = OF_VOLUMES
 FIGURES = ("froc", "strata", "overlays")
 MEASURED_ON = ("abnormal",)
 REPORTED = ("at", "diameters_mm")
@@ -102,48 +103,17 @@ def write(folder: Path, found: Predictions, part: Part) -> None:
     write_table(folder / FILE, columns_of(part.images[:1]), rows)
 
 
-def columns_of(cases: Sequence[PreparedCase]) -> tuple[str, ...]:
-    """Return the columns of a table of candidates of ``cases``; those of volumes where there is none."""
-    named = SIZES[cases[0].geometry.size_unit] if cases else SIZES["mm³"]
-    return tuple(named if column == SIZES["mm³"] else column for column in COLUMNS)
-
-
 ENDINGS = (".csv",)
-SHOWN = 10
 
 
 def save_one(path: Path, found: Candidates, case: PreparedCase, point: Mapping[str, Any] | None) -> Iterator[str]:
     """Write the candidates of a new case as a table; yield lines on the best, and on those that reach the ``point``."""
     write_table(path, columns_of([case]), candidate_rows(case.case_id, found))
-    where = "mm, LPS, scanner space" if case.geometry.unit == "mm" else "px from the middle of the first pixel"
-    yield f"{path}: {len(found)} candidates of {case.case_id}; {where} of the reference channel"
-    if len(found):
-        yield f"{'candidate':>9}{'x':>9}{'y':>9}{'z':>9}{'score':>9}{SIZES[case.geometry.size_unit]:>12}"
-    best = zip(found.xyz[:SHOWN].tolist(), found.score.tolist(), found.size.tolist(), strict=False)
-    for number, ((x, y, z), score, volume) in enumerate(best, start=1):
-        yield f"{number:>9}{x:>9.1f}{y:>9.1f}{z:>9.1f}{score:>9.4f}{volume:>12.1f}"
-    if len(found) > SHOWN:
-        yield f"{'…':>9}  {len(found) - SHOWN} more in the table"
+    yield from best_lines(path, found, case)
     if point is not None and point.get("threshold") is not None:
         reached = int((found.score >= point["threshold"]).sum())
         how = f"chosen on validation {chosen_words(point)}"
         yield f"{reached} reach the frozen threshold {point['threshold']:.4g}, {how}"
-
-
-def candidate_rows(
-    case_id: str, found: Candidates, lesion: NDArray[np.int64] | Sequence[int] | None = None
-) -> list[tuple[Cell, ...]]:
-    """Return one row for each candidate, numbered from 1, highest score first; x, y, z in mm, LPS.
-
-    ``lesion`` (n,) is the label of the lesion that each lies in (0 is none); without it the column stays empty.
-    """
-    labels = [None] * len(found) if lesion is None else [int(label) for label in lesion]
-    return [
-        (case_id, number, *map(float, xyz), float(score), float(volume), label)
-        for number, (xyz, score, volume, label) in enumerate(
-            zip(found.xyz, found.score, found.size, labels, strict=True), start=1
-        )
-    ]
 
 
 def labels_of(found: Predictions, case: PreparedCase) -> NDArray[np.int64] | None:
@@ -156,9 +126,7 @@ def labels_of(found: Predictions, case: PreparedCase) -> NDArray[np.int64] | Non
 
 def read(folder: Path, part: Part) -> Predictions:
     """Return the candidates of a part; raises HakkenError naming the row of a value that cannot be used."""
-    table = read_table(folder / FILE)
-    sized = next((column for column in SIZES.values() if column in table), SIZES["mm³"])
-    table = read_table(folder / FILE, (*(column for column in COLUMNS if column not in SIZES.values()), sized))
+    table, sized = read_candidates(folder / FILE)
     known = findings.Cases.of([case.case_id for case in part.cases])
     index = known.index(table.text("case_id"), "candidates") if len(table) else np.zeros(0, np.int64)
     xyz = np.stack([table.numbers(axis) for axis in "xyz"], axis=1)
@@ -211,6 +179,7 @@ def measure(found: Predictions, part: Part) -> Measured:
     if threshold is None:
         warnings.append("no operating point: there is no lesion or no candidate")
     strata, notes = _strata(found, part, threshold)
+    outside = outside_of(part.images)
     counts = details["counts"]
     return Measured(
         objective=main,
@@ -218,11 +187,12 @@ def measure(found: Predictions, part: Part) -> Measured:
         intervals=_intervals(details["bootstrap"]["unit"]),
         counts={"cases": counts["cases"], "patients": counts["patients"], "lesions": counts["lesions"]},
         point=_point(part, threshold) | at,
-        warnings=(*warnings, *notes),
-        details=details | {"per_patient": {"sensitivity": _per_patient(found, part, threshold)}},
+        warnings=(*warnings, *notes, *outside.warnings),
+        details=details
+        | {"outside": outside.as_dict(), "per_patient": {"sensitivity": _per_patient(found, part, threshold)}},
         tables={
             "curve": Table(CURVE, tuple(_curve_rows(measurement))),
-            "lesions": Table(LESIONS, tuple(_lesion_rows(found, part, threshold))),
+            "lesions": Table(named_in(LESIONS, grid_of(part.images)), tuple(_lesion_rows(found, part, threshold))),
             "strata": Table(STRATA, tuple(strata)),
             "replicates": Table(REPLICATES, tuple(zip(measurement.replicates["partial AUC"].tolist(), strict=True))),
         },
@@ -364,7 +334,7 @@ def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[
     """Return a row for the whole part, each range of diameters and each value of the chosen columns, and notes."""
     whole, level = levelled(findings_of(found, part), threshold)
     rows = [_stratum(part, "all", "all lesions", whole, level)]
-    for size in diameter_ranges(_own(part.settings).diameters_mm):
+    for size in diameter_ranges(_own(part.settings).diameters_mm, unit_of(part.images)):
         rows.append(_stratum(part, "diameter", size.name, whole.including(size.holds(whole.lesions)), level))
     notes = []
     for column, values in _columns(part):

@@ -25,6 +25,7 @@ from hakken.evaluation.overlap import Overlap, measure_overlap
 from hakken.evaluation.segmentation import Mean, dice, mean_over_cases, weighted_means
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import Measured, Part, Point, Replicates, Row, Table
+from hakken.outcomes._units import grid_of, named_in, value_in
 from hakken.study import Section
 
 FILE = "masks.csv"
@@ -113,11 +114,11 @@ def measure(found: Predictions, part: Part) -> Measured:
     by_name = {name: _means(part, overlaps) for name, overlaps in measured.items()}
     values = np.concatenate([_values(overlaps, "dice") for overlaps in measured.values()])
     overall = _mean(part, values, np.tile(part.patient_index, len(measured)))
-    first = next(iter(by_name.values()))
+    first, grid = next(iter(by_name.values())), grid_of(part.images)
     rows = [_row(f"Dice, {name}" if name else "Dice", entry["dice"]) for name, entry in by_name.items()]
     more = [
-        _row("relative volume error", first["relative_volume_error"], digits=2),
-        _row("HD95 in mm", first["hd95_mm"], digits=1),
+        _row(f"relative {'area' if grid.is_flat else 'volume'} error", first["relative_volume_error"], digits=2),
+        _row(f"HD95 in {grid.unit}", first["hd95_mm"], digits=1),
     ]
     strata = _strata(part, next(iter(measured.values())))
     return Measured(
@@ -130,7 +131,7 @@ def measure(found: Predictions, part: Part) -> Measured:
         },
         warnings=(*_warnings(by_name, overall), *_lacking(part)),
         details={"masks": by_name, "strata": strata},
-        tables={"cases": Table(CASES, tuple(_case_rows(measured, part)))},
+        tables={"cases": Table(named_in(CASES, grid), tuple(_case_rows(measured, part)))},
     )
 
 
@@ -241,7 +242,7 @@ def _case_rows(measured: Mapping[str, Sequence[Overlap]], part: Part) -> Iterato
     for name, overlaps in measured.items():
         for case, one in zip(part.images, overlaps, strict=True):
             found = one.as_dict()
-            yield (case.case_id, case.patient, name, *(found[column] for column in CASES[3:]))
+            yield (case.case_id, case.patient, name, *(value_in(column, found[column], case) for column in CASES[3:]))
 
 
 def _lacking(part: Part) -> list[str]:

@@ -16,6 +16,7 @@ from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_json
 from hakken.core.seeds import derive_seed
+from hakken.imaging.outside import require_inside
 from hakken.imaging.prepared import PreparedCase, prepared_cases
 from hakken.patches.preview import write_preview
 from hakken.patches.sampling import Centres, Kind, sample_centres
@@ -34,7 +35,8 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
 
     ``prepared`` are the folders of prepared cases. A method that learns from normal cases alone leaves the others out;
     one that marks every voxel gets the lesions' mask beside the image. Raises HakkenError when no case has a lesion, or
-    none is free of lesions, to learn from, or when patches of three axes are asked of flat images.
+    none is free of lesions, to learn from, when too many lesions lie outside of the mask, or when patches of three axes
+    are asked of flat images.
     """
     method = plugins.load("methods", str(study.method))
     cases = [case for folder in prepared for case in prepared_cases(folder)]
@@ -44,6 +46,7 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
         _check_lesions(cases, output.name)
     part = output.name
     _check_axes(cases, study.patches.axes)
+    require_inside(cases, study.evaluation.accept_outside, part, study.preparation.mask)
     targets = [*study.targets, *_drawn_targets(study)]
     layout = Layout(
         size_voxel=study.patches.size_voxel,

@@ -14,7 +14,8 @@ from hakken.core.volume import Geometry
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Part, candidates
-from hakken.outcomes.candidates import candidate_rows, labels_of, levelled
+from hakken.outcomes._candidate_tables import candidate_rows
+from hakken.outcomes.candidates import labels_of, levelled
 from hakken.runs.predictions import part_of
 from hakken.study.reading import parse_study
 

@@ -34,6 +34,11 @@ class CaseFiles(Protocol):
         ...
 
     @property
+    def label(self) -> str | None:
+        """Class of the case in a word, None where it is normal."""
+        ...
+
+    @property
     def row(self) -> int | None:
         """Line of the case table, its heading being line 1."""
         ...

@@ -28,7 +28,8 @@ from hakken.imaging.prepared import Lesion
 COLUMNS = ("lesion", "x", "y", "z", "diameter_mm")
 """The columns of the tables that hakken writes."""
 CORNERS, COCO = ("x1", "y1", "x2", "y2"), ("x", "y", "width", "height")
-OPTIONAL = ("lesion", "class")
+DIAMETERS = ("diameter_mm", "diameter_px", "diameter")
+KNOWN = (*COLUMNS, *DIAMETERS[1:], *CORNERS, *COCO[2:], "class")
 Floats = NDArray[np.float64]
 Shape = tuple[Floats, float, float, tuple[float, float] | None]
 """Centre (3,) x, y, z, diameter, size, and width and height of a box; all in the unit of the image."""
@@ -40,7 +41,7 @@ def read_lesion_table(path: Path, geometry: Geometry) -> tuple[Lesion, ...]:
     Raises HakkenError naming the row of whatever is missing, no number, not positive or there twice, and for boxes and
     pixels of a volume, or mm where no size of a pixel is known.
     """
-    table = read_table(path)
+    table = read_table(path, optional=KNOWN)
     read = _reader(table, geometry)
     classes = table.cells.get("class", [""] * len(table))
     found: dict[int, Lesion] = {}
@@ -55,16 +56,18 @@ def read_lesion_table(path: Path, geometry: Geometry) -> tuple[Lesion, ...]:
 
 def _reader(table: Table, geometry: Geometry) -> Callable[[int], Shape]:
     """Return what reads the shape of an entry, by the columns that the table has."""
-    diameters = [name for name in ("diameter_mm", "diameter_px", "diameter") if name in table]
+    diameters = [name for name in DIAMETERS if name in table]
     if diameters:
         return _round_reader(table, geometry, diameters[0])
     for columns in (CORNERS, COCO):
         if all(name in table for name in columns):
             return _box_reader(table, geometry, columns)
-    needs = "x, y, diameter_px or x1, y1, x2, y2" if geometry.unit == "px" else ", ".join(COLUMNS[1:])
-    missing = "diameter_px" if geometry.unit == "px" else "diameter_mm"
+    if geometry.unit == "mm":
+        read_table(table.path, COLUMNS[1:])  # says which of these is missing
+    there = ", ".join(read_table(table.path).columns)
     raise HakkenError(
-        f"{table.path}: column {missing} is missing; the table needs {needs}; there are {', '.join(table.columns)}"
+        f"{table.path}: column diameter_px is missing; the table needs x, y, diameter_px or x1, y1, x2, y2; there are "
+        f"{there}"
     )
 
 
@@ -73,12 +76,8 @@ def _round_reader(table: Table, geometry: Geometry, column: str) -> Callable[[in
     _check_unit(table, geometry, column)
     flat, pixels = geometry.is_flat, column == "diameter_px"
     axes = ("x", "y") if pixels or (flat and "z" not in table) else ("x", "y", "z")
-    for name in axes:
-        if name not in table:
-            raise HakkenError(
-                f"{table.path}: column {name} is missing; the table needs {', '.join((*axes, column))}; there are "
-                f"{', '.join(table.columns)}"
-            )
+    if any(name not in table for name in axes):
+        read_table(table.path, (*axes, column))  # says which of these is missing
     places = np.stack([table.numbers(name) for name in axes], axis=1)
     if len(axes) == 2:
         places = _in_plane(places, geometry, pixels)

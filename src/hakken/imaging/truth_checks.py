@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
+from hakken.core.names import nearest
 from hakken.core.problems import Problem
 from hakken.core.volume import Geometry, Points, Volume
 from hakken.imaging.case_files import CaseFiles, problem_of
@@ -28,6 +29,7 @@ VALUE_TOLERANCE = 1e-4
 """How far from a whole number the value of a mask may be that was resampled or kept as a float."""
 SHOWN_VALUES = 5
 LEVELS = 8  # more unknown values than this are levels of grey
+NORMAL = "none"  # the class of a case without a label
 WHITE = 255  # the lesion's value in a mask that was saved as a picture
 
 
@@ -46,11 +48,21 @@ class Truth:
 
 def check_truth(case: CaseFiles, study: Study, reference: Volume) -> Truth:
     """Return what is known of the truth of ``case``, whose reference channel is ``reference``."""
+    if study.cohort.truth == "label":
+        return Truth(tuple(_label(case, study)), lesions=int(case.label is not None))
     if study.cohort.truth == "lesion_table" and case.lesion_table is not None:
         return _of_table(case, case.lesion_table, study, reference.geometry)
     if study.cohort.truth == "lesion_mask" and case.lesion_mask is not None:
         return _of_mask(case, case.lesion_mask, study, reference)
     return Truth(lesions=0)
+
+
+def _label(case: CaseFiles, study: Study) -> Iterator[Problem]:
+    """Yield a label that is no class of the study, where it names classes."""
+    classes, label = study.cohort.classes, case.label or NORMAL
+    if classes and label not in classes:
+        reason = f"`{label}` is no class of the study{nearest(label, classes)}"
+        yield Problem(case.case_id, "label", reason, f"use one of {', '.join(classes)} (`cohort.classes`)", case.row)
 
 
 def truth_digest(truth: NDArray[np.int16] | tuple[Lesion, ...]) -> str | None:
@@ -113,7 +125,7 @@ def _values(array: NDArray[Any], cohort: Cohort) -> tuple[str, str] | None:
     if cohort.mask_threshold is not None:
         return _unreached(values, cohort.mask_threshold)
     if cohort.labels == "binary":
-        known = (0, WHITE) if not _is_among(values, (1,)).any() else (0, 1)
+        known = (0, WHITE) if values[-1:] > WHITE / 2 else (0, 1)
         unknown = values[~_is_among(values, known)]
     else:
         whole = np.abs(values - np.rint(values)) <= VALUE_TOLERANCE
@@ -174,7 +186,18 @@ def _of_table(case: CaseFiles, path: Path, study: Study, reference: Geometry) ->
         minimum_size(study.cohort, reference)
     except HakkenError as error:
         return Truth((problem_of(case, "lesion_table", error),))
-    return Truth(tuple(_places(case, path, lesions, reference)), truth_digest(lesions), len(lesions))
+    problems = (*_places(case, path, lesions, reference), *_classes(case, path, lesions, study))
+    return Truth(problems, truth_digest(lesions), len(lesions))
+
+
+def _classes(case: CaseFiles, path: Path, lesions: tuple[Lesion, ...], study: Study) -> Iterator[Problem]:
+    """Yield lesions whose class is none of the study, where it tells classes apart."""
+    known = study.cohort.classes
+    for lesion in lesions if "classes" in study.outcomes else ():
+        if (name := lesion.lesion_class or "") not in known:
+            said = f"is of class `{name}`, which is none of the study{nearest(name, known)}" if name else "has no class"
+            remedy = f"use one of {', '.join(known)} (`cohort.classes`)"
+            yield Problem(case.case_id, "lesion_table", f"{path}: lesion {lesion.lesion} {said}", remedy, case.row)
 
 
 def _places(case: CaseFiles, path: Path, lesions: tuple[Lesion, ...], reference: Geometry) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from hakken.core.files import sha256_json
 from hakken.core.seeds import derive_seed
 from hakken.imaging.outside import require_inside
 from hakken.imaging.prepared import PreparedCase, prepared_cases
+from hakken.outcomes.classes import classified_whole
 from hakken.patches.preview import write_preview
 from hakken.patches.sampling import Centres, Kind, sample_centres
 from hakken.patches.shards import CutCase, Layout, PatchStore, write_shards
@@ -42,7 +43,7 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
     cases = [case for folder in prepared for case in prepared_cases(folder)]
     if method.NEEDS.learns_from == "normal":
         cases, study = _normal(cases, output.name), _without_positives(study)
-    elif method.NEEDS.learns_from == "lesions":
+    elif method.NEEDS.learns_from == "lesions" and not _labelled(study):
         _check_lesions(cases, output.name)
     part = output.name
     _check_axes(cases, study.patches.axes)
@@ -93,8 +94,25 @@ def _cut_all(cases: list[PreparedCase], study: Study, part: str) -> Iterator[Cut
         pace.line(number, len(cases), part)
 
 
+def _labelled(study: Study) -> bool:
+    """Whether classes of whole images are learnt, so that each gives one patch, in its middle."""
+    learns: str = plugins.load("methods", str(study.method)).NEEDS.learns_from
+    return study.cohort.truth == "label" and learns == "lesions"
+
+
+def _cut_whole(case: PreparedCase) -> CutCase:
+    """Return a labelled case with its middle alone."""
+    whole = classified_whole(case)
+    voxel = np.rint(case.geometry.to_voxel(whole.centre)).astype(np.int32)
+    centres = Centres(voxel, np.array([Kind.POSITIVE], np.int8), np.array([whole.lesion], np.int32))
+    points, classes = case.geometry.to_world(voxel), {whole.lesion: str(whole.lesion_class)}
+    return CutCase(case.case_id, case.image(), centres, points, classes, case.pixel_digest)
+
+
 def _cut(case: PreparedCase, study: Study) -> CutCase:
     """Choose the centres of one case."""
+    if _labelled(study):
+        return _cut_whole(case)
     image = case.image()
     labels = case.labels() if case.has_truth else np.zeros(case.geometry.shape_zyx, np.int16)
     centres = sample_centres(

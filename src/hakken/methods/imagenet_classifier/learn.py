@@ -1,4 +1,4 @@
-"""Learning to tell the classes of lesions apart.
+"""Learning to tell the classes of lesions, or of images, apart.
 
 Training sees each class equally often, and maximises the balanced accuracy, so that neither leans on how frequent a
 class happens to be: who guesses reaches 1 / k.
@@ -24,7 +24,7 @@ from hakken.methods.imagenet_classifier.crops import lesion_crops
 from hakken.methods.imagenet_classifier.misregistration import misregister
 from hakken.methods.imagenet_classifier.pretrained import load_weights, weights_file
 from hakken.networks.imagenet.crop_classifier import CropClassifier, require_input
-from hakken.outcomes.classes import classified_lesions
+from hakken.outcomes.classes import classified_lesions, classified_whole
 from hakken.patches.augment import crop
 from hakken.patches.loader import Batch
 from hakken.patches.passes import Numbers
@@ -85,9 +85,12 @@ class Learner(Method):
     def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
         """Return the probabilities (lesions, classes) of a case, the mean over the slices of each lesion.
 
+        Where cases have labels there is one row, that of the image as a whole.
+
         Raises FloatingPointError where they are not finite.
         """
-        lesions, edge = classified_lesions(case, self.facts.classes), self.parameters.patch_size
+        lesions = (classified_whole(case),) if self.facts.labelled else classified_lesions(case, self.facts.classes)
+        edge = self.parameters.patch_size
         cut = edge if self.parameters.misregistration is None else math.ceil(ROOM * edge)
         found: NDArray[np.float64] = np.zeros((len(lesions), len(self.facts.classes)))
         for row, lesion in enumerate(lesions):

@@ -14,6 +14,7 @@ import numpy as np
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.core.tables import Table, read_table
+from hakken.evaluation.discs import disc_overlaps
 from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
 from hakken.evaluation.strata import diameter_ranges
 
@@ -26,7 +27,8 @@ Made = TypeVar("Made")
 class Truth:
     """The cohort and its lesions, with the tables that they were read from.
 
-    ``unit`` names what the bootstrap draws; ``assumed`` lesions have got the diameter of unknown ones.
+    ``unit`` names what the bootstrap draws; ``assumed`` lesions have got the diameter of unknown ones. ``length`` is
+    the unit of diameters, mm or px. Lesions without `z`, or in px, are those of flat images: they are discs.
     """
 
     cases: Cases
@@ -35,6 +37,17 @@ class Truth:
     lesion_table: Table
     unit: str
     assumed: int
+    length: str = "mm"
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the lesions are those of flat images."""
+        return "z" not in self.lesion_table or self.length == "px"
+
+    @property
+    def diameter(self) -> str:
+        """The column that diameters stand in."""
+        return f"diameter_{self.length}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +62,10 @@ class Stratum:
 def read_truth(cases: Path, lesions: Path, *, cluster: str | None, unknown_diameter: float | None) -> Truth:
     """Read the cases (``case_id`` and perhaps ``patient``) and lesions (``case_id, lesion_id, x, y, z, diameter_mm``).
 
-    Lesions with `excluded` in a column ``kind`` are excluded findings. ``cluster`` is the column of the cases whose
-    values are resampled together, ``patient`` (or each case alone) where it is None. Raises HakkenError naming file,
-    row and column of what cannot be used.
+    Of flat images lesions need no ``z``, and ``diameter_px`` may stand for ``diameter_mm``. Lesions with `excluded` in a
+    column ``kind`` are excluded findings. ``cluster`` is the column of the cases whose values are resampled together,
+    ``patient`` (or each case alone) where it is None. Raises HakkenError naming file, row and column of what cannot be
+    used.
     """
     table = read_table(cases, ("case_id",))
     if cluster is not None and cluster not in table:
@@ -60,20 +74,22 @@ def read_truth(cases: Path, lesions: Path, *, cluster: str | None, unknown_diame
     table.require_distinct(("case_id",), "case")
     with _naming(cases, "cases"):
         cohort = Cases.of(table.text("case_id"), table.text(unit))
-    truth = read_table(lesions, ("case_id", "lesion_id", *POINT, "diameter_mm"))
+    axes, length = _shape(lesions)
+    diameter = f"diameter_{length}"
+    truth = read_table(lesions, ("case_id", "lesion_id", *axes, diameter))
     kinds = truth.choices("kind", KINDS) if "kind" in truth else ["included"] * len(truth)
     truth.require_distinct(("case_id", "lesion_id"), "lesion")
     with _naming(lesions, "lesions"):
         found = Lesions.of(
             cohort.index(truth.text("case_id"), "lesions", truth.rows),
             _points(truth),
-            truth.numbers("diameter_mm"),
+            truth.numbers(diameter),
             np.array(kinds) == "included",
             unknown_diameter=unknown_diameter,
             rows=truth.rows,
         )
-    assumed = int((truth.numbers("diameter_mm") < 0).sum())
-    return Truth(cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed)
+    assumed = int((truth.numbers(diameter) < 0).sum())
+    return Truth(cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed, length)
 
 
 def read_marks(
@@ -86,22 +102,24 @@ def read_marks(
     ``overlaps`` (``case_id, lesion_id, candidate_id, iou``) refers to a column ``candidate_id``. Raises HakkenError
     naming file, row and column of what cannot be used, and the column that the rule ``hit`` lacks.
     """
-    table = read_table(candidates, ("case_id", *POINT, "score"))
+    table = read_table(candidates, ("case_id", *(POINT[:2] if truth.is_flat else POINT), "score"))
     inside, spheres = hit == "inside", hit.startswith("overlap:") and overlaps is None
     if inside and "lesion_id" not in table:
         raise HakkenError(f"{candidates}: column lesion_id is missing; --hit inside needs the lesion each mark lies in")
-    if spheres and "diameter_mm" not in table:
-        raise HakkenError(f"{candidates}: column diameter_mm is missing; --hit {hit} needs it, or --overlaps")
+    if spheres and truth.diameter not in table:
+        raise HakkenError(f"{candidates}: column {truth.diameter} is missing; --hit {hit} needs it, or --overlaps")
     with _naming(candidates, "candidates"):
         marks = Candidates.of(
             truth.cases.index(table.text("case_id"), "candidates", table.rows),
             _points(table),
             table.numbers("score"),
             _labels(table, truth) if inside else None,
-            diameter_mm=table.numbers("diameter_mm") if spheres else None,
+            diameter_mm=table.numbers(truth.diameter) if spheres else None,
             rows=table.rows,
         )
     found = None if overlaps is None else _read_overlaps(overlaps, table, truth)
+    if spheres and truth.is_flat:
+        found = disc_overlaps(truth.lesions, marks)
     rows = Counter(zip(*table.cells.values(), strict=True))
     twice = sum(count - 1 for count in rows.values() if count > 1)
     warnings = [f"{candidates}: {_rows_of(twice)} another exactly; each counts as a mark"] if twice else []
@@ -119,7 +137,7 @@ def cut(findings: Findings, truth: Truth, marks: Table, by: str) -> list[Stratum
     if column == "diameter" and borders:
         return [
             Stratum(column, size.name, findings.including(size.holds(findings.lesions)))
-            for size in diameter_ranges(_borders(by, borders))
+            for size in diameter_ranges(_borders(by, borders), truth.length)
         ]
     if by in truth.case_table:
         cells = np.array(truth.case_table.cells[by])
@@ -202,7 +220,16 @@ def _lesion_rows(truth: Truth) -> dict[tuple[str, str], int]:
 
 
 def _points(table: Table) -> Floats:
-    return np.stack([table.numbers(axis) for axis in POINT], axis=1)
+    flat = np.zeros(len(table))
+    return np.stack([table.numbers(axis) if axis in table else flat for axis in POINT], axis=1)
+
+
+def _shape(lesions: Path) -> tuple[tuple[str, ...], str]:
+    """Return the axes that a table of lesions needs, without z where they are those of flat images, and its unit."""
+    found = read_table(lesions, optional=("z", "diameter_mm", "diameter_px"))
+    if "diameter_px" in found and "diameter_mm" not in found:
+        return POINT[:2], "px"
+    return POINT[:2] if "diameter_mm" in found and "z" not in found else POINT, "mm"
 
 
 @contextmanager

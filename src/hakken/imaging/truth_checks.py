@@ -22,6 +22,7 @@ from hakken.imaging.lesion_tables import read_lesion_table
 from hakken.imaging.lesions import MOST, label_lesions, measure_lesions, minimum_size, placed
 from hakken.imaging.prepared import Lesion
 from hakken.imaging.truth_questions import Asked, asked
+from hakken.imaging.whole import NORMAL
 from hakken.study import Cohort, Study
 
 GRID_TOLERANCE = 0.01
@@ -29,7 +30,6 @@ VALUE_TOLERANCE = 1e-4
 """How far from a whole number the value of a mask may be that was resampled or kept as a float."""
 SHOWN_VALUES = 5
 LEVELS = 8  # more unknown values than this are levels of grey
-NORMAL = "none"  # the class of a case without a label
 WHITE = 255  # the lesion's value in a mask that was saved as a picture
 
 

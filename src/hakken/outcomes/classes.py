@@ -20,8 +20,8 @@ from hakken.core.tables import Cell, read_table, write_table
 from hakken.evaluation.classification import Classified, balanced, measure_classes, rows_balanced
 from hakken.evaluation.findings import Floats
 from hakken.evaluation.optimism import replicated
-from hakken.imaging.lesions import equivalent_diameter
 from hakken.imaging.prepared import Lesion, PreparedCase
+from hakken.imaging.whole import NORMAL
 from hakken.outcomes import Measured, Part, Replicates, Row
 from hakken.study import Section
 
@@ -31,8 +31,6 @@ COLUMNS = ("case_id", "patient", "lesion", "class", "called")
 FIGURES = ("confusion",)
 MEASURED_ON = ("abnormal",)
 PROBABILITY = "p."
-NORMAL = "none"
-"""The class of a case without a label."""
 
 Predictions = Mapping[str, NDArray[np.float64]]
 
@@ -148,23 +146,6 @@ def units_of(case: Any, part: Part) -> tuple[Unit, ...]:
             raise HakkenError(f"case {case.case_id}: has the label `{name}`; cohort.classes names {', '.join(classes)}")
         return (Unit("", name),)
     return tuple(Unit(str(lesion.lesion), lesion.lesion_class or "") for lesion in classified_lesions(case, classes))
-
-
-def classified_whole(case: PreparedCase) -> Lesion:
-    """Return a flat image as the one thing that is classified: a lesion as large as the image, in its middle.
-
-    Its class is the label of the case, `none` without one. Raises HakkenError for a volume.
-    """
-    z, y, x = case.geometry.shape_zyx
-    if z > 1:
-        raise HakkenError(
-            f"case {case.case_id}: is a volume, and a class by `label` is told from flat images; give the lesions that "
-            "are to be classified (`cohort.truth: lesion_table`)"
-        )
-    across, down, deep = case.geometry.to_world([[0, y // 2, x // 2]])[0].tolist()
-    size = y * x * case.geometry.voxel_size
-    diameter = equivalent_diameter(size, flat=True)
-    return Lesion(1, across, down, deep, diameter, size, lesion_class=case.label or NORMAL)
 
 
 def classified_lesions(case: PreparedCase, classes: Sequence[str]) -> tuple[Lesion, ...]:

@@ -62,8 +62,8 @@ class Stratum:
 def read_truth(cases: Path, lesions: Path, *, cluster: str | None, unknown_diameter: float | None) -> Truth:
     """Read the cases (``case_id`` and perhaps ``patient``) and lesions (``case_id, lesion_id, x, y, z, diameter_mm``).
 
-    Of flat images lesions need no ``z``, and ``diameter_px`` may stand for ``diameter_mm``. Lesions with `excluded` in a
-    column ``kind`` are excluded findings. ``cluster`` is the column of the cases whose values are resampled together,
+    Of flat images lesions need no ``z``, and ``diameter_px`` may stand for ``diameter_mm``. Lesions with `excluded` in
+    a column ``kind`` are excluded findings. ``cluster`` is the column of the cases whose values are resampled together,
     ``patient`` (or each case alone) where it is None. Raises HakkenError naming file, row and column of what cannot be
     used.
     """

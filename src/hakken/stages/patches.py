@@ -18,7 +18,7 @@ from hakken.core.files import sha256_json
 from hakken.core.seeds import derive_seed
 from hakken.imaging.outside import require_inside
 from hakken.imaging.prepared import PreparedCase, prepared_cases
-from hakken.outcomes.classes import classified_whole
+from hakken.imaging.whole import whole_image
 from hakken.patches.preview import write_preview
 from hakken.patches.sampling import Centres, Kind, sample_centres
 from hakken.patches.shards import CutCase, Layout, PatchStore, write_shards
@@ -102,7 +102,7 @@ def _labelled(study: Study) -> bool:
 
 def _cut_whole(case: PreparedCase) -> CutCase:
     """Return a labelled case with its middle alone."""
-    whole = classified_whole(case)
+    whole = whole_image(case)
     voxel = np.rint(case.geometry.to_voxel(whole.centre)).astype(np.int32)
     centres = Centres(voxel, np.array([Kind.POSITIVE], np.int8), np.array([whole.lesion], np.int32))
     points, classes = case.geometry.to_world(voxel), {whole.lesion: str(whole.lesion_class)}

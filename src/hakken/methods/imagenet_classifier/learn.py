@@ -19,12 +19,13 @@ from torch.nn import functional
 
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
+from hakken.imaging.whole import whole_image
 from hakken.methods.imagenet_classifier import Inference, Parameters
 from hakken.methods.imagenet_classifier.crops import lesion_crops
 from hakken.methods.imagenet_classifier.misregistration import misregister
 from hakken.methods.imagenet_classifier.pretrained import load_weights, weights_file
 from hakken.networks.imagenet.crop_classifier import CropClassifier, require_input
-from hakken.outcomes.classes import classified_lesions, classified_whole
+from hakken.outcomes.classes import classified_lesions
 from hakken.patches.augment import crop
 from hakken.patches.loader import Batch
 from hakken.patches.passes import Numbers
@@ -89,7 +90,7 @@ class Learner(Method):
 
         Raises FloatingPointError where they are not finite.
         """
-        lesions = (classified_whole(case),) if self.facts.labelled else classified_lesions(case, self.facts.classes)
+        lesions = (whole_image(case),) if self.facts.labelled else classified_lesions(case, self.facts.classes)
         edge = self.parameters.patch_size
         cut = edge if self.parameters.misregistration is None else math.ceil(ROOM * edge)
         found: NDArray[np.float64] = np.zeros((len(lesions), len(self.facts.classes)))

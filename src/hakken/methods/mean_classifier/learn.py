@@ -12,8 +12,9 @@ from sklearn.linear_model import LogisticRegression
 
 from hakken.core.errors import HakkenError
 from hakken.imaging.prepared import Lesion, PreparedCase
+from hakken.imaging.whole import whole_image
 from hakken.methods.mean_classifier import Inference, Parameters
-from hakken.outcomes.classes import classified_lesions, classified_whole
+from hakken.outcomes.classes import classified_lesions
 from hakken.training.method import Data, Fitted
 from hakken.training.players import Model
 
@@ -55,7 +56,7 @@ class Learner(Fitted):
 
     def _lesions(self, case: PreparedCase) -> tuple[Lesion, ...]:
         """Return what is classified of a case: its lesions, or the case as a whole where it has a label."""
-        return (classified_whole(case),) if self.facts.labelled else classified_lesions(case, self.facts.classes)
+        return (whole_image(case),) if self.facts.labelled else classified_lesions(case, self.facts.classes)
 
 
 def mean_intensities(case: PreparedCase, lesion: Lesion) -> list[float]:

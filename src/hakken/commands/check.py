@@ -157,7 +157,7 @@ def _named_study(name: str, table: Path) -> Study:
 def _study_of(table: Path) -> Study:
     """Return a study that fits the table's own columns: other columns that hold images are channels."""
     from hakken.cohort.rows import read_rows
-    from hakken.imaging.files import KNOWN, suffix
+    from hakken.imaging.files import COLOURS, KNOWN, suffix
     from hakken.study import Channel, Cohort, Study
 
     rows = read_rows(table)
@@ -170,13 +170,14 @@ def _study_of(table: Path) -> Study:
             suffix(Path(row[name])) in KNOWN or (table.parent / row[name]).exists() for row in rows.rows if row[name]
         )
     ]
+    colours = {name: name for name in COLOURS}
     if not channels:
         raise HakkenError(f"{table}: no column holds image paths; there are {', '.join(rows.heading)}")
-    truth = "lesion_table" if "lesion_table" in rows.heading else "lesion_mask"
+    truth = next((name for name in ("lesion_table", "lesion_mask", "label") if name in rows.heading), "lesion_mask")
     return Study(
         name="check",
         seed=0,
         cohort=Cohort(table=str(table), truth=truth),
-        channels={name: Channel(modality="mr") for name in channels},
+        channels={name: Channel(modality="mr", colour=colours.get(name)) for name in channels},
         reference=channels[0],
     )

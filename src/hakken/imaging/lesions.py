@@ -39,13 +39,18 @@ def size_of(diameter: float, flat: bool = False) -> float:
     return math.pi / 4 * diameter**2 if flat else math.pi / 6 * diameter**3
 
 
+def key_of(geometry: Geometry) -> str:
+    """Return how the unit of sizes on ``geometry`` ends the name of a key: `mm3`, `mm2` or `px2`."""
+    return geometry.size_unit.replace("³", "3").replace("²", "2")
+
+
 def minimum_size(cohort: Cohort, geometry: Geometry) -> float:
     """Return the least size of a lesion that counts, in the unit of ``geometry``; 0 where the study names none.
 
     Raises HakkenError where the study gives a volume for flat images, an area for volumes, or mm² for pixels.
     """
     given = {unit: value for unit, value in cohort.minimum_sizes.items() if value}
-    unit = geometry.size_unit.replace("³", "3").replace("²", "2")
+    unit = key_of(geometry)
     if given and unit not in given:
         kind = f"{'flat images' if geometry.is_flat else 'volumes'} whose sizes are in {geometry.size_unit}"
         key = next(iter(given))

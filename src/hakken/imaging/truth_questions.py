@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hakken.core.names import counted
-from hakken.core.volume import Volume
-from hakken.imaging.lesions import Labels
+from hakken.core.volume import Geometry, Volume
+from hakken.imaging.lesions import Labels, key_of
 from hakken.imaging.prepared import Lesion
 from hakken.study.cohort import Question
 
@@ -63,7 +63,7 @@ def asked(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume, instan
     if instances and not grey:
         yield from _far_pieces(labels, reference)
     yield from _extents(labels, lesions, reference)
-    yield from _counts(labels, lesions)
+    yield from _counts(labels, lesions, reference.geometry)
     yield from _places(labels, lesions, reference)
 
 
@@ -161,7 +161,7 @@ def _extents(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume) -> 
         )
 
 
-def _counts(labels: Labels, lesions: tuple[Lesion, ...]) -> Iterator[Asked]:
+def _counts(labels: Labels, lesions: tuple[Lesion, ...], grid: Geometry) -> Iterator[Asked]:
     """Ask about very many lesions, and about single voxels among real ones."""
     if len(lesions) > MANY:
         yield Asked(
@@ -174,8 +174,8 @@ def _counts(labels: Labels, lesions: tuple[Lesion, ...]) -> Iterator[Asked]:
     if specks >= SPECKS and voxels.max(initial=0) >= REAL:
         yield Asked(
             "specks",
-            f"{specks} of {counted(len(counting), 'lesion')} are single voxels",
-            "remove them, or leave them out by a minimum size (`cohort.minimum_lesion_mm3`, `_mm2` or `_px2`)",
+            f"{specks} of {counted(len(counting), 'lesion')} are single {'pixels' if grid.is_flat else 'voxels'}",
+            f"remove them, or leave them out by a least size (`cohort.minimum_lesion_{key_of(grid)}`)",
         )
 
 

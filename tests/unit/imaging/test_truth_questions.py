@@ -98,7 +98,7 @@ def test_specks_among_real_lesions() -> None:
     assert names(mask, "binary") == []
     mask[90, 90] = True
     (one,) = questions(mask, "binary")
-    assert (one.name, one.stops, one.reason) == ("specks", False, "3 of 4 lesions are single voxels")
+    assert (one.name, one.stops, one.reason) == ("specks", False, "3 of 4 lesions are single pixels")
     small = np.zeros((96, 128), bool)
     small[::20, ::20] = True
     assert names(small, "binary") == []  # all are as small: microaneurysms, say

@@ -60,7 +60,9 @@ def asked(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume, instan
         return
     grey = list(_grey_rims(labels)) if instances else []
     yield from grey
-    if instances and not grey:
+    if grey:
+        return  # its other oddities come from this one
+    if instances:
         yield from _far_pieces(labels, reference)
     yield from _extents(labels, lesions, reference)
     yield from _counts(labels, lesions, reference.geometry)

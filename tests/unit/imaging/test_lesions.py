@@ -205,7 +205,7 @@ def test_a_minimum_is_a_volume_or_an_area(key: str, shape: Any, unit: Any, size:
         return
     with pytest.raises(HakkenError) as error:
         minimum_size(cohort, geometry)
-    assert str(error.value) == f"cohort.{key}: these are {message}"
+    assert str(error.value) == f"cohort.{key}: {message}"
 
 
 def test_a_picture_of_a_mask_lies_on_the_flat_image_of_its_size() -> None:

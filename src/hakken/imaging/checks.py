@@ -93,6 +93,11 @@ def _check_together(case: CaseFiles, column: str, volume: Volume, name: str, ref
         known, unknown = (name, column) if reference.unit == "mm" else (column, name)
         reason = f"how large a pixel of {unknown} is in mm is not known, that of {known} is"
         return [Problem(case.case_id, column, reason, "give the study `cohort.pixel_mm`", case.row)]
+    if volume.unit == "px" and volume.array.shape != reference.array.shape:
+        sizes = [f"{one.array.shape[2]} x {one.array.shape[1]}" for one in (volume, reference)]
+        reason = f"has {sizes[0]} pixels, the reference channel {name} {sizes[1]}, and no size in mm says how they lie"
+        remedy = "give pictures of as many pixels, or images that know the size of theirs"
+        return [Problem(case.case_id, column, reason, remedy, case.row)]
     if not _overlap(volume.geometry, reference.geometry):
         reason = f"does not overlap the reference channel {name}: {volume.geometry}; {name}: {reference.geometry}"
         return [Problem(case.case_id, column, reason, "correct origin and direction in its header", case.row)]

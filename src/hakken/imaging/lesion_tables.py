@@ -109,6 +109,10 @@ def _box_reader(table: Table, geometry: Geometry, columns: tuple[str, ...]) -> C
             f"as {', '.join(COLUMNS[1:])}"
         )
     values = np.stack([table.numbers(name) for name in columns], axis=1)
+    if len(values) and values.max() <= 1 and (values % 1).any():
+        raise HakkenError(
+            f"{table.path}: {', '.join(columns)} are all between 0 and 1, as shares of the image; give them in pixels"
+        )
     first, last = values[:, :2], values[:, 2:] + (values[:, :2] if columns == COCO else 0)
     sx, sy, _ = geometry.spacing
     centres = _in_plane((first + last) / 2 - 0.5, geometry, pixels=True)

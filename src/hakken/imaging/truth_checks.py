@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from hakken.imaging.files import read_volume
 from hakken.imaging.lesion_tables import read_lesion_table
 from hakken.imaging.lesions import MOST, label_lesions, measure_lesions, minimum_size, placed
 from hakken.imaging.prepared import Lesion
-from hakken.imaging.truth_questions import Asked, asked
+from hakken.imaging.truth_questions import Asked, asked, asked_of_table
 from hakken.imaging.whole import NORMAL
 from hakken.study import Cohort, Study
 
@@ -146,7 +146,7 @@ def _unknown(shown: list[str], cohort: Cohort) -> tuple[str, str]:
     if cohort.labels == "binary":
         remedy = "write 0 and 1, or set `cohort.labels: instances` if n stands for lesion n"
         return f"{reason}(`cohort.labels: binary` knows 0 and 1)", remedy
-    return f"{reason}(0 is background, n = 1, 2, ... is lesion n)", "write whole numbers from 0"
+    return f"{reason}(0 is background, n = 1, 2, ... is lesion n)", f"write whole numbers from 0 to {MOST}"
 
 
 def _grey(values: NDArray[np.float64], unknown: NDArray[np.float64]) -> tuple[str, str]:
@@ -186,7 +186,12 @@ def _of_table(case: CaseFiles, path: Path, study: Study, reference: Geometry) ->
         minimum_size(study.cohort, reference)
     except HakkenError as error:
         return Truth((problem_of(case, "lesion_table", error),))
-    problems = (*_places(case, path, lesions, reference), *_classes(case, path, lesions, study))
+    odd = [one for one in asked_of_table(lesions) if one.name not in study.cohort.accept]
+    problems = (
+        *_places(case, path, lesions, reference),
+        *_classes(case, path, lesions, study),
+        *(_question(case, "lesion_table", replace(one, reason=f"{path}: {one.reason}")) for one in odd),
+    )
     return Truth(problems, truth_digest(lesions), len(lesions))
 
 

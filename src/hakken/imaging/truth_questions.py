@@ -12,6 +12,7 @@ names it under `cohort.accept`, and it is not asked again.
 | `many_lesions` | more lesions than a reader marks | no |
 | `outside_content` | lesions where the image is an even background | where all are there, and ten voxels |
 | `specks` | single voxels among real lesions | no |
+| `twice` | two rows of a table with one place and one size | no |
 """
 
 from __future__ import annotations
@@ -67,6 +68,20 @@ def asked(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume, instan
     yield from _extents(labels, lesions, reference)
     yield from _counts(labels, lesions, reference.geometry)
     yield from _places(labels, lesions, reference)
+
+
+def asked_of_table(lesions: tuple[Lesion, ...]) -> Iterator[Asked]:
+    """Yield the questions about the lesions of a table."""
+    yield from _many(lesions)
+    first: dict[tuple[float, ...], int] = {}
+    twice = [
+        (before, lesion.lesion)
+        for lesion in lesions
+        if (before := first.setdefault((*lesion.centre, lesion.diameter), lesion.lesion)) != lesion.lesion
+    ]
+    if twice:
+        shown = _some([f"{one} and {other}" for one, other in twice])
+        yield Asked("twice", f"lesions {shown} have one place and one size", "remove one of the rows")
 
 
 def _grey_rims(labels: Labels) -> Iterator[Asked]:
@@ -165,10 +180,7 @@ def _extents(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume) -> 
 
 def _counts(labels: Labels, lesions: tuple[Lesion, ...], grid: Geometry) -> Iterator[Asked]:
     """Ask about very many lesions, and about single voxels among real ones."""
-    if len(lesions) > MANY:
-        yield Asked(
-            "many_lesions", f"{len(lesions)} lesions in one case", "look whether noise or an edge became lesions"
-        )
+    yield from _many(lesions)
     sizes = np.bincount(labels.ravel())[1:]
     counting = [lesion.lesion for lesion in lesions if lesion.kind == "included"]
     voxels = np.array([sizes[number - 1] for number in counting], np.int64)
@@ -179,6 +191,13 @@ def _counts(labels: Labels, lesions: tuple[Lesion, ...], grid: Geometry) -> Iter
             f"{specks} of {counted(len(counting), 'lesion')} are single {'pixels' if grid.is_flat else 'voxels'}",
             f"remove them, or leave them out by a least size (`cohort.minimum_lesion_{key_of(grid)}`)",
         )
+
+
+def _many(lesions: tuple[Lesion, ...]) -> Iterator[Asked]:
+    """Ask about more lesions than a reader marks."""
+    if len(lesions) > MANY:
+        remedy = "look whether noise or an edge became lesions"
+        yield Asked("many_lesions", f"{len(lesions)} lesions in one case", remedy)
 
 
 def _places(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume) -> Iterator[Asked]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 
 from hakken.cohort.table import Case, read_table
@@ -18,6 +19,9 @@ from hakken.imaging.preparation import Prepared, prepare_case
 from hakken.imaging.prepared import Lesion, save_prepared
 from hakken.stages import stage
 from hakken.study import Study
+
+LARGE = 0.5
+"""Lesions that fill more of the mask than this are told: they are larger than the organ is likely to bear."""
 
 
 @stage
@@ -75,5 +79,7 @@ def _line(prepared: Prepared) -> str:
     z, y, x = case.geometry.shape_zyx
     size = f"{x}x{y} pixels" if case.geometry.is_flat else f"{x}x{y}x{z} voxels"
     named = ", ".join(map(str, case.outside))
+    share = 0 if prepared.labels is None else np.count_nonzero(prepared.labels) / np.count_nonzero(prepared.mask)
+    large = f", they fill {share:.0%} OF THE MASK" if share > LARGE else ""
     warning = f", {len(case.outside)} OUTSIDE THE MASK (lesion {named})" if case.outside else ""
-    return f"{size}, lesions: {len(case.lesions)}{warning}"
+    return f"{size}, lesions: {len(case.lesions)}{large}{warning}"

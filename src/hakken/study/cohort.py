@@ -15,7 +15,9 @@ Part = str
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
-Question = Literal["far_pieces", "grey_rims", "inverted", "large_lesions", "many_lesions", "outside_content", "specks"]
+Question = Literal[
+    "far_pieces", "grey_rims", "inverted", "large_lesions", "many_lesions", "outside_content", "specks", "twice"
+]
 """What a truth may be asked about; see `hakken.imaging.truth_questions`."""
 
 

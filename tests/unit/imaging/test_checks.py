@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hakken.core.volume import Volume
 from hakken.imaging.checks import check_case, examine_case, pixel_digest
@@ -253,4 +254,20 @@ def test_a_minimum_of_another_dimension_is_told(good: Any, make_study: Callable[
     ) == (
         "row 4, column lesion_mask: cohort.minimum_lesion_mm2: these are volumes whose sizes are in mm³; use "
         "`minimum_lesion_mm3`"
+    )
+
+
+def test_pictures_of_two_sizes_do_not_lie_on_each_other(make_study: Callable[..., Study], tmp_path: Path) -> None:
+    paths = {}
+    for name, shape in (("A", (40, 60)), ("B", (20, 30))):
+        paths[name] = tmp_path / f"{name}.png"
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)).save(paths[name])
+    assert only(check_case(Row(paths), make_study())) == (
+        "row 4, column B: has 30 x 20 pixels, the reference channel A 60 x 40, and no size in mm says how they lie; "
+        "give pictures of as many pixels, or images that know the size of theirs"
+    )
+    write_volume(tmp_path / "B.nii.gz", Volume(np.ones((1, 40, 60), np.float32), (0.2, 0.2, 1.0)))
+    mixed = paths | {"B": tmp_path / "B.nii.gz"}
+    assert "how large a pixel of A is in mm is not known, that of B is; give the study `cohort.pixel_mm`" in only(
+        check_case(Row(mixed), make_study())
     )

@@ -118,6 +118,11 @@ def test_a_box_is_the_pixels_between_its_corners(tmp_path: Path, text: str, grid
         ("x,y,diameter_px\n3,1,1\n", GRID, "column diameter_px: the image is a volume; give x, y, z, diameter_mm"),
         ("x,y,diameter_px\n3,1,-1\n", PICTURE, "row 2, column diameter_px: -1 is no diameter; give pixels above 0"),
         ("x,y,diameter_px\n3,1,1\n", Geometry((1, 5, 5), (1.0, 0.5, 1.0)), "the pixels are not square (1 x 0.5 mm)"),
+        (
+            "x1,y1,x2,y2\n0.1,0.2,0.5,0.75\n",
+            PICTURE,
+            "x1, y1, x2, y2 are all between 0 and 1, as shares of the",
+        ),
         ("x,y\n3,1\n", PICTURE, "column diameter_px is missing; the table needs x, y, diameter_px or x1, y1, x2, y2"),
         ("y,diameter_px\n3,1\n", PICTURE, "column x is missing; the table needs x, y, diameter_px"),
     ],

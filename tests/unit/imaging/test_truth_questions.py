@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hakken.core.volume import Volume
 from hakken.imaging.lesions import Labels, label_lesions, measure_lesions
-from hakken.imaging.truth_questions import Asked, asked
+from hakken.imaging.prepared import Lesion
+from hakken.imaging.truth_questions import Asked, asked, asked_of_table
 from hakken.study import Cohort
 
 Y, X = np.indices((96, 128))
@@ -135,3 +136,10 @@ def test_lesions_beside_what_the_image_shows() -> None:
 
 def test_a_case_without_lesions_is_asked_nothing() -> None:
     assert questions(np.zeros((96, 128), np.uint8)) == []
+
+
+def test_rows_of_a_table_that_are_one_lesion() -> None:
+    lesions = [Lesion(number, 1.0, 2.0, 3.0, 4.0, 33.5) for number in (1, 2)]
+    (one,) = asked_of_table((*lesions, Lesion(3, 1.0, 2.0, 3.0, 5.0, 65.4)))
+    assert (one.name, one.stops, one.reason) == ("twice", False, "lesions 1 and 2 have one place and one size")
+    assert list(asked_of_table(())) == []

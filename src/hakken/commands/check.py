@@ -58,6 +58,8 @@ def run(options: argparse.Namespace) -> None:
     parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in study.parts)
     files = f"channels {', '.join(study.channels)}" if study.channels else f"files {', '.join(study.cohort.files)}"
     print(f"{options.table}: {len(cohort)} cases ({parts}), {files}: no problem found")
+    if (threshold := study.cohort.mask_threshold) is not None:
+        print(f"lesion masks: values from {threshold:g} on are lesion (`cohort.mask_threshold`)")
     if _pictures_of(cohort, study) and study.cohort.pixel_mm is None:
         print("lengths are in pixels (px): a picture has no size in mm unless the study says so (`cohort.pixel_mm`)")
 

@@ -28,6 +28,8 @@ LARGE = 0.5
 def prepare(*, study: Study, table: Path, cases: list[str], registered: Path, output: Path) -> None:
     """Write the prepared ``cases`` into the folder ``output``, through the transforms in the folder ``registered``."""
     output.mkdir(parents=True, exist_ok=True)
+    if (threshold := study.cohort.mask_threshold) is not None:
+        progress(f"lesion masks: values from {threshold:g} on are lesion (`cohort.mask_threshold`)")
     for number, case in enumerate(read_table(table, study, files_exist=False).select(cases), start=1):
         try:
             prepared = _prepare_case(study, case, registered)

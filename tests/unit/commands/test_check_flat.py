@@ -114,6 +114,8 @@ def test_masks_with_grey_rims(cohort: Callable[..., Path], project: Path, capsys
     assert ": levels of grey, as smoothing and lossy pictures leave them at an edge; write 0 and 1 (or 0 and n" in line
     study_file(project, cohort={"table": "cases.csv", "labels": "binary", "mask_threshold": 128})
     assert main(["check", str(path), "--study", "mine"]) == 0
+    said = "lesion masks: values from 128 on are lesion (`cohort.mask_threshold`)"
+    assert said in capsys.readouterr().out.splitlines()
 
 
 def test_masks_kept_as_jpeg(cohort: Callable[..., Path], project: Path, capsys: pytest.CaptureFixture[str]) -> None:

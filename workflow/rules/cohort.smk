@@ -64,7 +64,7 @@ rule check:
         runtime=60,
     params:
         stage="check",
-        study=study("cohort"),
+        study=study("cohort", "cohort.accept"),
         cases=of(jobs.batch),
         code=code("check"),
     script:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from hakken.commands.configured import first_scale, study_path
 from hakken.commands.parser import add_command
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
+from hakken.core.names import counted
 from hakken.core.problems import Problem, listed, questions, stopping
 
 if TYPE_CHECKING:
@@ -51,14 +51,26 @@ def run(options: argparse.Namespace) -> None:
     if not options.fast:
         problems += _image_problems(_readable(options.table, study, problems), study, whole=not stopping(problems))
     problems.sort(key=lambda problem: problem.row or 0)
-    if asked := questions(problems):
-        print(listed(asked, str(options.table), "question"), file=sys.stderr)
+    if odd := questions(problems):
+        print(listed(odd, str(options.table), "question"))
     if wrong := stopping(problems):
         raise HakkenError(listed(wrong, str(options.table)))
     cohort = assign_parts(read_table(options.table, study), study)
     parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in study.parts)
     files = f"channels {', '.join(study.channels)}" if study.channels else f"files {', '.join(study.cohort.files)}"
     print(f"{options.table}: {len(cohort)} cases ({parts}), {files}: no problem found")
+    if (threshold := study.cohort.mask_threshold) is not None:
+        print(f"lesion masks: values from {threshold:g} on are lesion (`cohort.mask_threshold`)")
+    if _pictures_of(cohort, study) and study.cohort.pixel_mm is None:
+        print("lengths are in pixels (px): a picture has no size in mm unless the study says so (`cohort.pixel_mm`)")
+
+
+def _pictures_of(cohort: CaseTable, study: Study) -> list[Path]:
+    """Return the images of a cohort's reference channel that are pictures, whose pixels have no size of their own."""
+    from hakken.imaging.files import FLAT, suffix
+
+    paths = [case.channels[study.reference] for case in cohort.cases if study.reference in case.channels]
+    return [path for path in paths if suffix(path) in FLAT]
 
 
 def _problems_of_parts(cohort: CaseTable, study: Study) -> list[Problem]:
@@ -126,41 +138,32 @@ def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Pr
     checked: dict[str, Checked] = {}
     abnormal: dict[Part, list[bool]] = {case.split: [] for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
-        found, digests = _examined(case, study)
+        found, digests, lesions = _examined(case, study)
         yield from found
         wrong = stopping(found)
         checked[case.case_id] = digests
         if case.split is not None:
-            abnormal[case.split].append(bool(wrong) or _has_lesions(case))
-        verdict = f"{len(wrong)} problems" if wrong else "read"
+            abnormal[case.split].append(lesions)
+        verdict = counted(len(wrong), "problem") if wrong else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
     yield from identical_pixels(checked, cohort)
     if whole and study.method is not None:
         yield from require_cases(study, {part: Kinds.of(flags) for part, flags in abnormal.items()})
 
 
-def _examined(case: Case, study: Study) -> tuple[list[Problem], Checked]:
-    """Return what is wrong with the files of a case, and the digests of what can be read."""
+def _examined(case: Case, study: Study) -> tuple[list[Problem], Checked, bool]:
+    """Return what is wrong with the files of a case, the digests of its content, and whether it may have lesions."""
     from hakken.cohort.checked import NOTHING, Checked
     from hakken.cohort.items import examine_item
     from hakken.imaging.checks import examine_case
 
     if study.cohort.kind == "items":
         problems, item = examine_item(case)
-        return problems, Checked(dict(item.sha256) if item else {}, NOTHING, {})
+        checked = Checked(dict(item.sha256) if item else {}, NOTHING, {})
+        return problems, checked, bool(problems) or case.label is not None
     examined = examine_case(case, study)
-    return list(examined.problems), Checked(examined.images, examined.truth_digest or NOTHING, {})
-
-
-def _has_lesions(case: Case) -> bool:
-    from hakken.imaging.files import read_volume
-    from hakken.imaging.lesions import read_lesion_table
-
-    if case.label is not None:
-        return True
-    if case.lesion_table is not None:
-        return bool(read_lesion_table(case.lesion_table))
-    return case.lesion_mask is not None and bool(read_volume(case.lesion_mask).array.any())
+    lesions = case.label is not None or examined.lesions != 0
+    return list(examined.problems), Checked(examined.images, examined.truth_digest or NOTHING, {}), lesions
 
 
 def _named_study(name: str, table: Path) -> Study:
@@ -174,7 +177,7 @@ def _named_study(name: str, table: Path) -> Study:
 def _study_of(table: Path) -> Study:
     """Return a study that fits the table's own columns: other columns that hold images are channels."""
     from hakken.cohort.rows import ORDINARY, read_rows
-    from hakken.imaging.files import KNOWN, suffix
+    from hakken.imaging.files import COLOURS, KNOWN, suffix
     from hakken.study import Channel, Cohort, Study
 
     rows = read_rows(table)
@@ -187,13 +190,14 @@ def _study_of(table: Path) -> Study:
             suffix(Path(row[name])) in KNOWN or (table.parent / row[name]).exists() for row in rows.rows if row[name]
         )
     ]
+    colours = {name: name for name in COLOURS}
     if not channels:
         raise HakkenError(f"{table}: no column holds image paths; there are {', '.join(rows.heading)}")
-    truth = "lesion_table" if "lesion_table" in rows.heading else "lesion_mask"
+    truth = next((name for name in ("lesion_table", "lesion_mask", "label") if name in rows.heading), "lesion_mask")
     return Study(
         name="check",
         seed=0,
         cohort=Cohort(table=str(table), truth=truth),
-        channels={name: Channel(modality="mr") for name in channels},
+        channels={name: Channel(modality="mr", colour=colours.get(name)) for name in channels},
         reference=channels[0],
     )

@@ -63,6 +63,7 @@ class Row:
     patient: str
     label: str
     overlap: Overlap
+    grid: Geometry
 
 
 def add(commands: Subparsers) -> None:
@@ -144,7 +145,7 @@ def measure_pairs(path: Path, labels: Sequence[int], rule: LesionRule) -> list[R
         )
         _check_grids(table, entry, truth.geometry, prediction.geometry)
         measured = _measure(truth, prediction, labels, rule)
-        rows += [Row(case_id, patients[entry], label, overlap) for label, overlap in measured.items()]
+        rows += [Row(case_id, patients[entry], label, overlap, truth.geometry) for label, overlap in measured.items()]
         values = ", ".join("null" if one.dice is None else f"{one.dice:.3f}" for one in measured.values())
         progress(f"case {entry + 1}/{len(case_ids)} {case_id}: Dice {values}")
     for label in labels:
@@ -167,24 +168,27 @@ def _mask(table: Table, entry: int, column: str, path: Path, seen: set[int]) -> 
     """Read a mask and add its values above 0 to ``seen``; raises HakkenError where a value is no label."""
     import numpy as np
 
+    from hakken.core.volume import Volume
     from hakken.imaging.files import read_volume
+    from hakken.imaging.truth_checks import VALUE_TOLERANCE
 
     try:
         volume = read_volume(path)
     except HakkenError as error:
         raise table.error(entry, column, str(error).replace("in the case table", "in the table")) from None
-    values = np.unique(volume.array[volume.array != 0])
-    bad = values[~np.isfinite(values) | (values < 0) | (values != np.rint(values))]
+    found = np.unique(volume.array)
+    values = np.rint(found[np.isfinite(found)])
+    bad = found[~np.isfinite(found) | (found < -VALUE_TOLERANCE) | (np.abs(found - np.rint(found)) > VALUE_TOLERANCE)]
     if bad.size:
         shown = ", ".join(f"{value:g}" for value in bad[:SHOWN_VALUES])
         reason = f"{path} holds {shown}{', …' if bad.size > SHOWN_VALUES else ''}; a mask holds whole numbers from 0, "
         raise table.error(entry, column, f"{reason}so choose a threshold and write labels")
-    seen.update(int(value) for value in values)
-    return volume
+    seen.update(int(value) for value in values if value)
+    return Volume.on(volume.geometry, np.rint(volume.array))
 
 
 def _check_grids(table: Table, entry: int, truth: Geometry, prediction: Geometry) -> None:
-    from hakken.imaging.checks import GRID_TOLERANCE
+    from hakken.imaging.truth_checks import GRID_TOLERANCE
 
     tolerance = GRID_TOLERANCE * min(truth.spacing)
     if differing := differences(truth, prediction, tolerance):
@@ -230,6 +234,7 @@ def _result(rows: Sequence[Row], rule: LesionRule, options: argparse.Namespace) 
         by_label.setdefault(row.label, []).append(place)
     structures = {}
     warnings = [*_warnings(len(names), len(next(iter(by_label.values())))), *resampled_enough(options.bootstrap)]
+    warnings += _of_flat_images([row.grid for row in rows])
     for label, places in by_label.items():
         measured = [rows[place].overlap for place in places]
         structures[label] = _structure(measured, patient[places], counts)
@@ -307,6 +312,16 @@ def _without_width(label: str, structure: Mapping[str, Any]) -> list[str]:
         for name, entry in named
         if has_no_width(entry["value"], entry["low"], entry["high"])
     )
+
+
+def _of_flat_images(grids: Sequence[Geometry]) -> Iterator[str]:
+    """Yield what volumes and lengths are where masks are flat."""
+    flat = next((grid for grid in grids if grid.is_flat), None)
+    if flat is not None:
+        thick = f"{flat.spacing[2]:g} {flat.unit}"
+        yield f"flat masks: a volume in ml is an area in {flat.size_unit} times {thick} of thickness, by 1000"
+        if flat.unit == "px":
+            yield "pictures have no size in mm: lengths that are called mm are in pixels (px)"
 
 
 def _nulls(label: str, measured: Sequence[Overlap]) -> Iterator[str]:

@@ -132,16 +132,16 @@ def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
 def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder: Path) -> PreparedCase:
     """Return the case whose channels are ``images``, treated as the study treated its own; kept in ``folder``.
 
-    The seeds derive from ``case_id``, so a case of the study under its own name gets what the study said of it. Raises
-    HakkenError listing every problem of the images.
+    The seeds derive from the pixels, so a case of the study gets what the study said of it, whatever it is called.
+    Raises HakkenError listing every problem of the images.
     """
-    from hakken.imaging.files import read_volume
+    from hakken.imaging.channels import read_channels
     from hakken.imaging.preparation import prepare_case
     from hakken.imaging.prepared import save_prepared
 
     _check_images(images, case_id, study)
-    volumes = {name: read_volume(images[name], channel.colour) for name, channel in study.channels.items()}
-    prepared = prepare_case(volumes, _transforms(volumes, study, case_id), None, study, case_id=case_id)
+    volumes = read_channels(images, study)
+    prepared = prepare_case(volumes, _transforms(volumes, study), None, study, case_id=case_id)
     progress(f"prepared on a grid of {prepared.case.geometry}")
     return save_prepared(folder, prepared.case, prepared.image, prepared.mask, prepared.labels)
 
@@ -233,12 +233,12 @@ def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> Non
         raise HakkenError(listed(problems, "images"))
 
 
-def _transforms(volumes: Mapping[str, Volume], study: Study, case_id: str) -> dict[str, Transform]:
+def _transforms(volumes: Mapping[str, Volume], study: Study) -> dict[str, Transform]:
     """Register every channel to the reference channel; the same seeds and settings as in the study."""
     from hakken.imaging.channels import align_channels
 
     found: dict[str, Transform] = {}
-    for aligned in align_channels(study, case_id, volumes):
+    for aligned in align_channels(study, volumes):
         found[aligned.channel] = aligned.result.transform
         done = f"{study.registration.method}, {aligned.result.seconds:.1f} s"
         progress(f"{aligned.channel} registered to {study.reference}: {done}")

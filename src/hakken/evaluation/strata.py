@@ -28,27 +28,30 @@ class Proportion:
 
 @dataclass(frozen=True)
 class DiameterRange:
-    """Lesions of at least ``low`` and less than ``high`` mm."""
+    """Lesions of at least ``low`` and less than ``high`` mm, or px where that is the ``unit``."""
 
     low: float
     high: float
+    unit: str = "mm"
 
     @property
     def name(self) -> str:
         """How people say it."""
         if self.low == 0:
-            return f"below {self.high:g} mm"
-        return f"{self.low:g} mm and more" if math.isinf(self.high) else f"{self.low:g} to {self.high:g} mm"
+            return f"below {self.high:g} {self.unit}"
+        if math.isinf(self.high):
+            return f"{self.low:g} {self.unit} and more"
+        return f"{self.low:g} to {self.high:g} {self.unit}"
 
     def holds(self, lesions: Lesions) -> Flags:
         """Return which lesions (L,) are of this size."""
         return np.asarray(reaches(lesions.diameter_mm, self.low) & below(lesions.diameter_mm, self.high))
 
 
-def diameter_ranges(borders: Sequence[float]) -> tuple[DiameterRange, ...]:
-    """Return the ranges between 0, the sorted ``borders`` in mm, and infinity."""
+def diameter_ranges(borders: Sequence[float], unit: str = "mm") -> tuple[DiameterRange, ...]:
+    """Return the ranges between 0, the sorted ``borders`` in ``unit``, and infinity."""
     edges = [0.0, *sorted(borders), math.inf]
-    return tuple(DiameterRange(low, high) for low, high in itertools.pairwise(edges))
+    return tuple(DiameterRange(low, high, unit) for low, high in itertools.pairwise(edges))
 
 
 def proportion(found: Flags, patient: Ints) -> Proportion:

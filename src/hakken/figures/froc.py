@@ -46,8 +46,14 @@ def draw(study: Study, files: Files) -> Drawing:
         maximum_fp=settings.maximum_fp,
         table=_table(settings, test.measured, validation.measured),
         operating=_operating(test.measured),
-        notes=(*_counts(test.measured), *_ahead(test, others), *published(study)),
+        notes=(
+            *_counts(test.measured),
+            *_ceilings(test.measured, validation.measured),
+            *_ahead(test, others),
+            *published(study),
+        ),
         origin=files.origin,
+        ceiling=_ceiling(test.measured),
     )
     rows = [(curve.role, curve.label, *point) for curve in given.curves for point in _points(curve)]
     table = Table(("role", "curve", *COLUMNS), cells(rows))
@@ -115,6 +121,21 @@ def _counts(test: Measured) -> Iterator[str]:
         f"Bands, brackets: 95 %, {what} resampled {bootstrap['resamples']} times; Wilson's for the sensitivity at the "
         "operating point. Dotted: beyond the last candidate."
     )
+
+
+def _ceiling(measured: Measured) -> float | None:
+    """Return the highest sensitivity that there can be; None where no lesion lies outside of the mask."""
+    outside = measured.details["outside"]
+    return outside["ceiling"] if outside["missed"] else None
+
+
+def _ceilings(test: Measured, validation: Measured) -> Iterator[str]:
+    """Yield how many lesions lie outside of the mask; those of test are a line in the figure."""
+    for part, measured, line in (("test", test, " (dash-dotted line)"), ("validation", validation, "")):
+        outside = measured.details["outside"]
+        if outside["missed"]:
+            share = f"At most {outside['ceiling']:.3g} of the lesions of {part} can be found{line}"
+            yield f"{share}: {len(outside['missed'])} of {outside['lesions']} lie outside of the mask."
 
 
 def _ahead(test: Side, others: Sequence[Side]) -> Iterator[str]:

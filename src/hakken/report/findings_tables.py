@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,11 @@ from hakken.core.errors import HakkenError
 from hakken.core.headings import joined, of_case, read_folder, read_known
 from hakken.core.names import counted, nearest
 from hakken.core.tables import Table
+from hakken.evaluation.discs import disc_overlaps
 from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
 from hakken.evaluation.strata import diameter_ranges
 
 POINT = ("x", "y", "z")
-COLUMNS = (*POINT, "diameter_mm")
 KINDS = ("included", "excluded")
 NONE = ("", "0")
 """What stands in ``lesion_id`` of a mark that lies in no lesion."""
@@ -35,7 +35,8 @@ class Truth:
     """The cohort and its lesions, with the tables that they were read from.
 
     ``unit`` names what the bootstrap draws; ``assumed`` lesions have got the diameter of unknown ones; ``warnings`` are
-    about the tables.
+    about the tables. ``length`` is the unit of diameters, mm or px. Lesions without `z`, or in px, are those of flat
+    images: they are discs.
     """
 
     cases: Cases
@@ -45,6 +46,17 @@ class Truth:
     unit: str
     assumed: int
     warnings: tuple[str, ...] = ()
+    length: str = "mm"
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the lesions are those of flat images."""
+        return "z" not in self.lesion_table or self.length == "px"
+
+    @property
+    def diameter(self) -> str:
+        """The column that diameters stand in."""
+        return f"diameter_{self.length}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +75,10 @@ def read_truth(
 
     The lesions are one table, or a folder of one for each case; without ``lesions`` they are those that the column
     ``lesion_table`` of the cases names. Lesions without a column ``lesion_id`` are numbered in each case, unless they
-    are ``labelled``: unless something refers to their labels. Those with `excluded` in a column ``kind`` are excluded
-    findings. ``cluster`` is the column of the cases whose values are resampled together, ``patient`` (or each case
-    alone) where it is None. Raises HakkenError naming file, row and column of what cannot be used.
+    are ``labelled``: unless something refers to their labels. Of flat images they need no ``z``, and ``diameter_px``
+    may stand for ``diameter_mm``. Those with `excluded` in a column ``kind`` are excluded findings. ``cluster`` is the
+    column of the cases whose values are resampled together, ``patient`` (or each case alone) where it is None. Raises
+    HakkenError naming file, row and column of what cannot be used.
     """
     table = read_known(cases, ("case_id",), others=True)
     if cluster is not None and cluster not in table:
@@ -74,7 +87,9 @@ def read_truth(
     table.require_distinct(("case_id",), "case")
     with _naming(cases, "cases"):
         cohort = Cases.of(table.text("case_id"), table.text(unit))
-    truth, warnings = _read_lesions(lesions, table)
+    axes, length = _shape(_sample(lesions, table))
+    diameter = f"diameter_{length}"
+    truth, warnings = _read_lesions(lesions, table, (*axes, diameter))
     if "lesion_id" not in truth:
         if labelled:
             raise HakkenError(f"{truth.path}: column lesion_id is missing; this rule needs the label of each lesion")
@@ -85,20 +100,20 @@ def read_truth(
         found = Lesions.of(
             cohort.index(truth.text("case_id"), "lesions", truth.rows),
             _points(truth),
-            truth.numbers("diameter_mm"),
+            truth.numbers(diameter),
             np.array(kinds) == "included",
             unknown_diameter=unknown_diameter,
             rows=truth.rows,
         )
-    assumed = int((truth.numbers("diameter_mm") < 0).sum())
-    return Truth(cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed, tuple(warnings))
+    assumed = int((truth.numbers(diameter) < 0).sum())
+    return Truth(cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed, tuple(warnings), length)
 
 
-def _read_lesions(lesions: Path | None, cases: Table) -> tuple[Table, list[str]]:
-    """Return the table of all lesions, and what is to be said of how it came about."""
-    columns = ("case_id", *COLUMNS)
+def _read_lesions(lesions: Path | None, cases: Table, columns: Sequence[str]) -> tuple[Table, list[str]]:
+    """Return the table of all lesions, with ``columns`` of each, and what is to be said of how it came about."""
     if lesions is None:
-        return _listed(cases), []
+        return _listed(cases, columns), []
+    columns = ("case_id", *columns)
     if not lesions.is_dir():
         return read_known(lesions, columns, ("lesion_id",), others=True), []
     table, found = read_folder(lesions, "lesions.csv", columns, ("lesion_id",))
@@ -109,15 +124,15 @@ def _read_lesions(lesions: Path | None, cases: Table) -> tuple[Table, list[str]]
     return table, [f"{lesions}: {counted(len(lacking), 'case')} without a table, taken as without lesions: {shown}"]
 
 
-def _listed(cases: Table) -> Table:
+def _listed(cases: Table, columns: Sequence[str]) -> Table:
     """Return the lesions of the tables that the case table names, `none` for a case without lesions."""
     if "lesion_table" not in cases:
         raise HakkenError(f"{cases.path}: no column lesion_table to take the lesions from; give --lesions")
-    nothing: dict[str, list[str]] = {name: [] for name in ("case_id", *COLUMNS)}
+    nothing: dict[str, list[str]] = {name: [] for name in ("case_id", *columns)}
     parts = [Table(cases.path, nothing, [])]
     for case, cell in zip(cases.text("case_id"), cases.text("lesion_table"), strict=True):
         if cell.lower() != "none":
-            table = read_known(cases.path.parent / cell, COLUMNS, ("lesion_id",), others=True)
+            table = read_known(cases.path.parent / cell, columns, ("lesion_id",), others=True)
             parts.append(of_case(table, case, cell)[0])
     return joined(cases.path, parts)
 
@@ -143,7 +158,7 @@ def read_marks(
     candidate_id, iou``) refers to a column ``candidate_id``. Raises HakkenError naming file, row and column of what
     cannot be used, and the column that the rule ``hit`` lacks.
     """
-    columns = ("case_id", *POINT, "score")
+    columns = ("case_id", *(POINT[:2] if truth.is_flat else POINT), "score")
     if candidates.is_dir():
         table, _ = read_folder(candidates, "candidates.csv", columns, ("lesion_id", "candidate_id"))
     else:
@@ -157,10 +172,12 @@ def read_marks(
             _points(table),
             table.numbers("score"),
             _labels(table, truth) if inside else None,
-            diameter_mm=_diameters(table, hit) if spheres else None,
+            diameter_mm=_diameters(table, hit, truth) if spheres else None,
             rows=table.rows,
         )
     found = None if overlaps is None else _read_overlaps(overlaps, table, truth)
+    if spheres and truth.is_flat:
+        found = disc_overlaps(truth.lesions, marks)
     rows = Counter(zip(*table.cells.values(), strict=True))
     twice = sum(count - 1 for count in rows.values() if count > 1)
     warnings = [f"{candidates}: {_rows_of(twice)} another exactly; each counts as a mark"] if twice else []
@@ -169,13 +186,15 @@ def read_marks(
     return Findings(truth.cases, truth.lesions, marks, found), table, warnings
 
 
-def _diameters(table: Table, hit: str) -> Floats:
-    """Return the diameter (n,) of each mark in mm, or that of the sphere of its volume."""
-    if "diameter_mm" in table:
-        return table.numbers("diameter_mm")
-    if "volume_mm3" not in table:
-        missing = f"{table.path}: column diameter_mm is missing; --hit {hit} needs it, or volume_mm3, or --overlaps"
-        raise HakkenError(missing)
+def _diameters(table: Table, hit: str, truth: Truth) -> Floats:
+    """Return the diameter (n,) of each mark, or, but of flat images, that of the sphere of its volume."""
+    if truth.diameter in table:
+        return table.numbers(truth.diameter)
+    if truth.is_flat or "volume_mm3" not in table:
+        other = "" if truth.is_flat else ", or volume_mm3"
+        raise HakkenError(
+            f"{table.path}: column {truth.diameter} is missing; --hit {hit} needs it{other}, or --overlaps"
+        )
     volumes = table.numbers("volume_mm3")
     bad = np.flatnonzero(volumes <= 0)
     if bad.size:
@@ -194,7 +213,7 @@ def cut(findings: Findings, truth: Truth, marks: Table, by: str) -> list[Stratum
     if column == "diameter" and borders:
         return [
             Stratum(column, size.name, findings.including(size.holds(findings.lesions)))
-            for size in diameter_ranges(_borders(by, borders))
+            for size in diameter_ranges(_borders(by, borders), truth.length)
         ]
     if by in truth.case_table:
         cells = np.array(truth.case_table.cells[by])
@@ -277,7 +296,26 @@ def _lesion_rows(truth: Truth) -> dict[tuple[str, str], int]:
 
 
 def _points(table: Table) -> Floats:
-    return np.stack([table.numbers(axis) for axis in POINT], axis=1)
+    flat = np.zeros(len(table))
+    return np.stack([table.numbers(axis) if axis in table else flat for axis in POINT], axis=1)
+
+
+def _sample(lesions: Path | None, cases: Table) -> Path | None:
+    """Return a table that shows which columns the lesions have; None where there is none."""
+    if lesions is None:
+        named = [cell for cell in cases.cells.get("lesion_table", []) if cell and cell.lower() != "none"]
+        return cases.path.parent / named[0] if named else None
+    return next(iter(sorted(lesions.rglob("*.csv"))), None) if lesions.is_dir() else lesions
+
+
+def _shape(lesions: Path | None) -> tuple[tuple[str, ...], str]:
+    """Return the axes that a table of lesions needs, without z where they are those of flat images, and its unit."""
+    if lesions is None:
+        return POINT, "mm"
+    found = read_known(lesions, (), ("z", "diameter_mm", "diameter_px"))
+    if "diameter_px" in found and "diameter_mm" not in found:
+        return POINT[:2], "px"
+    return POINT[:2] if "diameter_mm" in found and "z" not in found else POINT, "mm"
 
 
 @contextmanager

@@ -151,8 +151,8 @@ def drawn_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
 
 
 def science_of_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
-    """Return all of the study that a training depends on."""
-    return study_slice(plan.study, SCIENCE)
+    """Return all of the study that a training depends on, and what lets it go on."""
+    return study_slice(plan.study, (*SCIENCE, "evaluation.accept_outside"))
 
 
 def sealed_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:

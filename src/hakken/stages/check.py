@@ -8,9 +8,10 @@ from hakken.cohort.case import Case
 from hakken.cohort.checked import NOTHING, Checked, states_of
 from hakken.cohort.items import Item, examine_item
 from hakken.cohort.table import read_table
-from hakken.core.console import log, progress
+from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_json, write_json
+from hakken.core.names import counted
 from hakken.core.problems import Problem, listed, questions, stopping
 from hakken.imaging.checks import examine_case
 from hakken.stages import stage
@@ -32,14 +33,15 @@ def check(*, study: Study, table: Path, cases: list[str], output: Path) -> None:
         problems += found
         if not stopping(found):
             checked[case.case_id] = Checked(images, truth, states_of(case.files))
-        verdict = f"{len(stopping(found))} problems" if stopping(found) else "good"
+        verdict = counted(len(stopping(found)), "problem") if stopping(found) else "good"
         progress(f"case {number}/{len(cases)} {case.case_id}: {verdict}")
-    for question in questions(problems):
-        log(f"question: {question}")
+    if odd := questions(problems):
+        progress(listed(odd, str(table), "question"))
     if wrong := stopping(problems):
         raise HakkenError(listed(wrong, str(table)))
     content = {name: one.as_dict() for name, one in checked.items()}
-    write_json(output, {"cases": content, "items": [item.as_dict() for item in items]})
+    asked = [str(question) for question in odd]
+    write_json(output, {"cases": content, "questions": asked, "items": [item.as_dict() for item in items]})
 
 
 def _examined(case: Case, study: Study, items: list[Item]) -> tuple[list[Problem], dict[str, str], str]:

@@ -12,8 +12,8 @@ from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
 from hakken.core.volume import Volume
-from hakken.imaging.channels import align_channels
-from hakken.imaging.files import read_volume, write_picture, write_transform
+from hakken.imaging.channels import align_channels, read_channels
+from hakken.imaging.files import write_picture, write_transform
 from hakken.imaging.pictures import registration_picture
 from hakken.imaging.registration import RegistrationResult
 from hakken.stages import stage
@@ -40,10 +40,10 @@ def register(*, study: Study, table: Path, cases: list[str], checked: Path, outp
 
 
 def _register_case(study: Study, case: Case, output: Path) -> str:
-    volumes = {name: read_volume(case.channels[name], channel.colour) for name, channel in study.channels.items()}
+    volumes = read_channels(case.channels, study)
     record: dict[str, Any] = {}
     said = []
-    for aligned in align_channels(study, case.case_id, volumes):
+    for aligned in align_channels(study, volumes):
         channel, result = aligned.channel, aligned.result
         _write(output, f"{case.case_id}_{channel}", result, volumes[study.reference], volumes[channel])
         record[channel] = _record(study, result, aligned.seed)

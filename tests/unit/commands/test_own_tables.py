@@ -14,7 +14,7 @@ from hakken.cli import main
 from hakken.core.headings import SYNONYMS
 from hakken.core.tables import table_text, write_table
 from hakken.core.volume import Geometry
-from hakken.imaging.lesions import COLUMNS as SPHERES
+from hakken.imaging.lesion_tables import COLUMNS as SPHERES
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, candidates, case_scores, classes

@@ -18,7 +18,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file
 from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume, write_volume
-from hakken.outcomes import candidates as outcome
+from hakken.outcomes import _candidate_tables
 from hakken.runs.learner import learner_of
 from hakken.runs.model_file import save_model
 from hakken.seal.freeze import write_sealed
@@ -146,7 +146,7 @@ def test_what_is_printed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(outcome, "SHOWN", 3)
+    monkeypatch.setattr(_candidate_tables, "SHOWN", 3)
     output = tmp_path / "out.csv"
     main(["predict", "--model", str(model), *images, "--output", str(output), "--case-id", "case-7"])
     found, shown = rows(output), capsys.readouterr()
@@ -424,3 +424,13 @@ def test_options_out_of_range(
 ) -> None:
     assert main(["predict", "--model", str(model), *images, *options]) == 2
     assert capsys.readouterr().err == f"hakken predict: {reason}\n"
+
+
+def test_the_same_images_under_another_name_give_the_same_candidates(
+    model: Path, images: list[str], tmp_path: Path
+) -> None:
+    for name in ("first", "another"):
+        main(["predict", "--model", str(model), *images, "--output", str(tmp_path / f"{name}.csv"), "--case-id", name])
+    first, another = ((tmp_path / f"{name}.csv").read_text() for name in ("first", "another"))
+    assert first.count("\n") > 1
+    assert first.replace("first", "another") == another

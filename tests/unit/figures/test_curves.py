@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import pytest
 
 from hakken.core.volume import Geometry
 from hakken.figures import calibration, confusion, froc, roc, strata
-from hakken.imaging.prepared import Lesion
+from hakken.imaging.cases import image
+from hakken.imaging.prepared import Lesion, save_prepared
 from hakken.inference.candidates import Candidates
+from hakken.plots.froc import draw_froc
 from hakken.runs.cases import read_cases
+from hakken.runs.measurement import read_measurement
 from hakken.seal.freeze import write_sealed
 from hakken.study import Study
 
@@ -113,6 +117,27 @@ def test_froc_draws_both_parts_and_what_stands_beside(tmp_path: Path, cases: Pat
     of_test = [(row["fp_per_case"], row["sensitivity"]) for row in rows if row["role"] == "test"]
     assert of_test == [pytest.approx(point) for point in
                        ((0, 0), (0, 1 / 3), (1 / 3, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 2 / 3), (1, 2 / 3))]  # fmt: skip
+
+
+def test_lesions_out_of_reach_are_a_ceiling(tmp_path: Path, cases: Path, monkeypatch: Any) -> None:
+    chosen, folder = detection(), tmp_path / "beyond"
+    for case in read_cases([cases]):
+        outside = (2,) if case.case_id == "a" else ()
+        shown = replace(image(case), outside=outside)
+        save_prepared(folder, shown, shown.image(), shown.mask(), shown.labels())
+    made = of_models(tmp_path, folder, chosen)
+    given = files(test=made["test selected"], validation=made["validation selected"])
+    drawn, _ = handed(monkeypatch, froc, "draw_froc", chosen, given)
+    assert drawn.ceiling == pytest.approx(2 / 3)
+    assert drawn.notes[2:4] == (
+        "At most 0.667 of the lesions of test can be found (dash-dotted line): 1 of 3 lie outside of the mask.",
+        "At most 0.667 of the lesions of validation can be found: 1 of 3 lie outside of the mask.",
+    )
+    warning = "at most 0.667 of the lesions can be found: 1 of 3 lesions lies outside of the mask (lesion 2 of a)"
+    measured_of_test = read_measurement(made["test selected"]).outcomes["candidates"]
+    assert warning in measured_of_test.warnings
+    assert measured_of_test.details["outside"] == {"lesions": 3, "missed": [["a", 2]], "ceiling": pytest.approx(2 / 3)}
+    assert len(draw_froc(drawn).axes[0].lines) > len(drawn.curves)
 
 
 def test_what_a_publication_reports_of_patients_is_not_to_be_compared_with_a_phantom(

@@ -14,7 +14,8 @@ from hakken.core.volume import Geometry
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Part, candidates
-from hakken.outcomes.candidates import candidate_rows, labels_of, levelled
+from hakken.outcomes._candidate_tables import candidate_rows
+from hakken.outcomes.candidates import labels_of, levelled
 from hakken.runs.predictions import part_of
 from hakken.study.reading import parse_study
 
@@ -223,7 +224,7 @@ def test_the_table_holds_every_digit_and_the_lesion(tmp_path: Path, cases: list[
     found = Candidates(
         xyz=np.array([(1.5, -2.25, 1 / 3), (4.0, 5.0, 6.0)]),
         score=np.array([0.9, 0.125]),
-        volume_mm3=np.array([27.0, 13.5]),
+        size=np.array([27.0, 13.5]),
         voxel=np.zeros((2, 3)),
     )
     assert candidate_rows("a", found, [2, 0]) == [
@@ -258,7 +259,7 @@ def test_the_lesion_that_a_candidate_lies_in_is_told_by_the_labels(tmp_path: Pat
     labels = np.zeros(GRID.shape_zyx, np.int16)
     labels[5, 21, 20] = 7
     case = save_case(tmp_path, "b", np.zeros((2, *GRID.shape_zyx)), geometry=GRID, labels=labels)
-    unknown = Candidates(*(getattr(said(MARKS["b"]), name) for name in ("xyz", "score", "volume_mm3", "voxel")))
+    unknown = Candidates(*(getattr(said(MARKS["b"]), name) for name in ("xyz", "score", "size", "voxel")))
     assert labels_of({"b": unknown}, case).tolist() == [7]  # type: ignore[union-attr]
     blind = save_case(tmp_path, "x", np.zeros((2, *GRID.shape_zyx)), geometry=GRID)
     assert labels_of({"x": unknown}, blind) is None

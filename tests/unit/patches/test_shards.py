@@ -22,7 +22,7 @@ def case(name: str, patches: int, seed: int = 0, shape: tuple[int, ...] = (9, 10
     voxels = np.stack([rng.integers(0, size, patches) for size in shape], axis=1).astype(np.int32)
     kinds = np.arange(patches).astype(np.int8) % 3
     lesions = np.where(kinds == Kind.POSITIVE, 5, 0).astype(np.int32)
-    return CutCase(name, image, Centres(voxels, kinds, lesions), voxels[:, ::-1] * 1.5)
+    return CutCase(name, image, Centres(voxels, kinds, lesions), voxels[:, ::-1] * 1.5, digest="0123456789abcdef0123")
 
 
 @pytest.fixture
@@ -84,6 +84,7 @@ def test_the_index_names_case_centre_point_kind_and_lesion(folder: Path) -> None
         "kind": "positive",
         "lesion": "5",
         "class": "",
+        "pixels": "0123456789abcdef",
     }
     assert [row["kind"] for row in rows[:3]] == ["easy", "hard", "positive"]
 

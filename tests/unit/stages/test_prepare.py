@@ -108,7 +108,7 @@ def test_from_dicom_to_prepared_cases(table: Path, tmp_path: Path, capsys: pytes
     (lesion,) = first.lesions
     native = read_volume(table.parent / "a").geometry
     assert lesion.centre == pytest.approx(native.to_world([[6, 9, 10]])[0])
-    assert lesion.volume_mm3 == pytest.approx(27 * 1.5 * 1.5 * 3)
+    assert lesion.size == pytest.approx(27 * 1.5 * 1.5 * 3)
     place = tuple(np.rint(first.geometry.to_voxel(lesion.centre)[0]).astype(int))
     assert first.labels()[place] == 1
     assert first.mask()[place] == 1
@@ -151,7 +151,7 @@ def test_a_lesion_outside_the_mask_is_told(table: Path, tmp_path: Path, capsys: 
     labels[0, 0, 0] = 1
     write_volume(tmp_path / "mask.nii.gz", Volume.on(mask.geometry, labels))
     run(table, make_study(), tmp_path / "out", ["P1"])
-    assert "lesions: 1, 1 OUTSIDE THE MASK" in capsys.readouterr().err
+    assert "lesions: 1, 1 OUTSIDE THE MASK (lesion 1)" in capsys.readouterr().err
 
 
 def test_a_lesion_table_is_drawn_as_spheres(table: Path, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_lesion_table_is_drawn_as_spheres(table: Path, tmp_path: Path) -> None
     table.write_text("case_id,patient,A,B,lesion_table\nP1,S1,a,b,lesions.csv\n")
     run(table, make_study(truth="lesion_table"), tmp_path / "out", ["P1"])
     case = load_prepared(tmp_path / "out" / "prepared", "P1")
-    assert (case.lesions[0].lesion, case.lesions[0].diameter_mm, case.lesions[0].lesion_class) == (4, 8, "solid")
+    assert (case.lesions[0].lesion, case.lesions[0].diameter, case.lesions[0].lesion_class) == (4, 8, "solid")
     assert np.count_nonzero(case.labels() == 4) * case.geometry.voxel_mm3 == pytest.approx(268, rel=0.15)
 
 

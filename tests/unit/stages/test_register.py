@@ -98,3 +98,14 @@ def test_a_case_that_cannot_be_registered_is_named(
     with pytest.raises(SystemExit):
         registered(study=make_study(), table=table, cases=["P1"], output=tmp_path / "out")
     assert "error: case P1: registration: found no way" in capsys.readouterr().err
+
+
+def test_the_same_images_under_another_name_are_registered_alike(table: Path, tmp_path: Path) -> None:
+    row = "S1,a.nii.gz,b.nii.gz,none"
+    table.write_text(f"case_id,patient,A,B,lesion_mask\nP1,{row}\nelsewhere,{row}\n")
+    study = make_study(shrink=[2], sampling=0.05, iterations=20)
+    registered(study=study, table=table, cases=["P1", "elsewhere"], output=tmp_path / "out")
+    first, second = (sitk.ReadTransform(str(tmp_path / "out" / f"{name}_B.tfm")) for name in ("P1", "elsewhere"))
+    assert first.GetParameters() == second.GetParameters()
+    seeds = [read_json(tmp_path / "out" / f"{name}.json")["channels"]["B"]["seed"] for name in ("P1", "elsewhere")]
+    assert seeds[0] == seeds[1]

@@ -7,13 +7,14 @@ coefficients of the whole of the one are those of a window of the other, flipped
 The search has two steps. *Candidates*: the whole of each image against a lattice of windows of every other one, in all
 orientations, by few coefficients that are whitened over the cohort, since what all patients share tells none from
 another; each image keeps the few that fit it best. *Similarity*: the window of each candidate is refined, and the
-correlation of many coefficients, without those of lowest order, decides. It does not depend on the cohort.
+correlation of many coefficients, without those of lowest order, decides; these are not whitened, so that a similarity
+means the same in every cohort.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, permutations, product
 from typing import Any
 
@@ -24,7 +25,7 @@ Array = NDArray[np.float32]
 CANDIDATES = 5  # for each image
 SHRINKAGE = 0.1  # of the mean variance, added when whitening
 SAMPLE = 300  # images that the whitening is learnt from
-IMAGES = 16  # whose windows are compared at a time
+WINDOWS = 4096  # that are compared at a time
 QUERIES = 64  # that they are compared with at a time
 PAIRS = 64  # that are refined at a time
 ROUNDS = 2  # over the axes, at each level of refinement
@@ -55,7 +56,7 @@ SETTINGS = {
         cuts=(0, 1 / 15, 2 / 15, 0.2),
         levels=((0.033, 10), (0.017, 14), (0.008, 20), (0.004, 24)),
         rings=(12, 16, 20, 24, 28),
-        threshold=0.8,
+        threshold=0.82,
     ),
     3: Setting(
         order=7,
@@ -117,8 +118,7 @@ def _candidates(images: Array, groups: NDArray[Any], lattice: Lattice) -> tuple[
     kept = np.full((len(images), count), -1)
     best = np.full((len(images), count), -np.inf, np.float32)
     wholes = lattice.wholes(images)
-    for start in range(0, len(images), IMAGES):
-        others = np.arange(start, min(start + IMAGES, len(images)))
+    for others in np.split(np.arange(len(images)), range(lattice.block, len(images), lattice.block)):
         windows = lattice.windows(images[others])
         for first in range(0, len(images), QUERIES):
             rows = slice(first, first + QUERIES)
@@ -158,14 +158,18 @@ class Lattice:
         classes = tuple(np.flatnonzero(used & np.equal(odd, parity).all(axis=1)) for parity in parities)
         plain = tuple(np.eye(len(members), dtype=np.float32) for members in classes)
         chosen = np.unique(np.linspace(0, len(images) - 1, SAMPLE).astype(int))
-        return cls(
-            setting, axes, parities, classes, _whitening(cls(setting, axes, parities, classes, plain), images[chosen])
-        )
+        unwhitened = cls(setting, axes, parities, classes, plain)
+        return replace(unwhitened, whitening=_whitening(unwhitened, images[chosen]))
 
     @property
     def ends(self) -> Array:
         """The fractions (k, 2) that the windows of one axis leave out at its beginning and end."""
         return np.array(list(product(self.setting.cuts, repeat=2)), np.float32)
+
+    @property
+    def block(self) -> int:
+        """How many images are compared at a time: so many that what is computed stays in the processor's cache."""
+        return max(1, WINDOWS // int(len(self.ends) ** self.axes))
 
     def windows(self, images: Array) -> list[Array]:
         """Return (images * windows, coefficients) of each class, image by image; all classes together of length 1."""
@@ -199,16 +203,9 @@ class Lattice:
         windows = [part.reshape(count, -1, part.shape[1]) for part in self.windows(parts)]
         turns = list(permutations(range(self.axes)))
         flips = list(product((0, 1), repeat=self.axes))
-        signs = np.array([[(-1) ** np.dot(flip, parity) for parity in self.parities] for flip in flips], np.float32)
-        fits = np.array(
-            [
-                signs
-                @ np.stack([np.einsum("pc,pwc->pw", *pair) for pair in zip(turn, windows, strict=True)]).reshape(
-                    len(windows), -1
-                )
-                for turn in self.wholes(wholes)
-            ]
-        ).reshape(len(turns), len(flips), count, -1)
+        signs = 1.0 - 2 * (np.array(flips) @ np.array(self.parities).T % 2)  # of each class in each flip
+        fits = np.array([signs @ _fits(turn, windows).reshape(len(signs), -1) for turn in self.wholes(wholes)])
+        fits = fits.reshape(len(turns), len(flips), count, -1)
         best = np.abs(fits).transpose(2, 0, 1, 3).reshape(count, -1).argmax(axis=1)
         turn, flip, window = np.unravel_index(best, (len(turns), len(flips), fits.shape[-1]))
         oriented = [
@@ -226,14 +223,21 @@ class Lattice:
 
 def _whitening(plain: Lattice, images: Array) -> tuple[Array, ...]:
     """Return for each class the matrix that makes the coefficients of the windows of ``images`` alike in variance."""
-    parts = plain.windows(images)
-    count = sum(part.shape[1] for part in parts)
-    mean = sum(float((part * part).sum()) for part in parts) / (len(parts[0]) * count)
+    squares = [np.zeros((len(members),) * 2, np.float32) for members in plain.classes]
+    for start in range(0, len(images), plain.block):
+        parts = plain.windows(images[start : start + plain.block])
+        squares = [square + part.T @ part for square, part in zip(squares, parts, strict=True)]
+    mean = sum(float(np.trace(square)) for square in squares) / sum(len(square) for square in squares)
     found = []
-    for part in parts:
-        values, vectors = np.linalg.eigh(part.T @ part / len(part))
-        found.append((vectors / np.sqrt(np.maximum(values, 0) + SHRINKAGE * mean)).astype(np.float32))
+    for square in squares:
+        values, vectors = np.linalg.eigh(square)
+        found.append((vectors / np.sqrt(np.maximum(values, 0) + SHRINKAGE * mean + 1e-12)).astype(np.float32))
     return tuple(found)
+
+
+def _fits(wholes: list[Array], windows: list[Array]) -> Array:
+    """Return for each class the fits (p, windows) of whole images with the windows of the image beside each."""
+    return np.stack([np.einsum("pc,pwc->pw", *pair) for pair in zip(wholes, windows, strict=True)])
 
 
 def _best_flip(parts: list[Array]) -> Array:

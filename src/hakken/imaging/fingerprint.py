@@ -21,6 +21,7 @@ EDGES = {2: 64, 3: 32}
 NEIGHBOURHOODS = {2: 6.4, 3: 1.9}  # samples: standard deviation of the window in which mean and contrast are taken
 FLOOR = 0.15  # of the contrast of the whole: where there is less, noise is not blown up to structure
 SURROUNDINGS = 0.02  # of the range of greys: as near to its end is what lies around the body
+SURROUNDED = {2: 0.3, 3: 0.15}  # of all samples: with less of surroundings an image has none
 SMALLEST_BODY = 0.04  # of all samples: an image with less of a body is taken whole
 LIMIT = 3.0  # local standard deviations that become 127
 RANGE = (1, 99)  # percentiles, beyond which greys are cut off
@@ -85,6 +86,8 @@ def _body(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return where there is an image: not its dark (inverted: bright) surroundings, whose outline patients share."""
     sides = (grey < SURROUNDINGS, grey > 1 - SURROUNDINGS)
     outside = max(sides, key=np.count_nonzero)
+    if outside.mean() <= SURROUNDED[grey.ndim]:
+        return np.ones_like(outside)
     inside = ndimage.binary_erosion(~outside, np.ones((3,) * grey.ndim, bool), border_value=1)
     return inside if inside.mean() >= SMALLEST_BODY else np.ones_like(inside)
 

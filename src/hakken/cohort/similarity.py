@@ -87,12 +87,11 @@ def shared_between(contents: Mapping[str, Content], table: CaseTable, distinct: 
     cases = [case for case in table.cases if case.case_id in contents]
     found = _Pairs(cases, {frozenset(pair) for pair in distinct})
     identical = found.of_equals(_by_digest(cases, contents))
-    truths = found.of_equals(_by_truth(cases, contents))
+    truths = found.of_equals(_by_truth(cases, contents), of_two_patients=True)
     copies = [*identical, *found.of_copies(cases, contents)]
     stops = [pair.problem() for pair in copies if pair.across]
     warnings = [pair.problem() for pair in copies if not pair.across]
-    masks = [pair.mask_problem() for pair in truths if pair.case.patient != pair.other.patient]
-    return Shared(_in_order(stops), _in_order([*warnings, *masks]))
+    return Shared(_in_order(stops), _in_order([*warnings, *(pair.mask_problem() for pair in truths)]))
 
 
 @dataclass(frozen=True)
@@ -135,13 +134,14 @@ class _Pairs:
         self.place = {case.case_id: number for number, case in enumerate(cases)}
         self.distinct = distinct
 
-    def of_equals(self, groups: Mapping[str, Sequence[tuple[Case, str]]]) -> list[_Pair]:
-        """Return the pairs of ``groups`` of cases and columns that hold the same."""
+    def of_equals(self, groups: Mapping[str, Sequence[tuple[Case, str]]], of_two_patients: bool = False) -> list[_Pair]:
+        """Return the pairs of ``groups`` of cases and columns that hold the same, of two patients alone if asked so."""
         return self._best(
             _Pair(case, column, other, first)
             for members in groups.values()
             for number, (case, column) in enumerate(members)
             for other, first in _tellers(case, members[:number])
+            if not (of_two_patients and case.patient == other.patient)
         )
 
     def of_copies(self, cases: Sequence[Case], contents: Mapping[str, Content]) -> list[_Pair]:

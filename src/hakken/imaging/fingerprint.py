@@ -44,10 +44,14 @@ def mask_digest(mask: Volume) -> str | None:
 
     That is a mask of one value or of fewer than eight marked voxels, which two cases may share by chance.
     """
-    if np.count_nonzero(mask.array) < SMALLEST_MASK:
+    marked = mask.array != 0
+    labels = mask.array[marked]
+    values = np.unique(labels)
+    if labels.size < SMALLEST_MASK or (labels.size == mask.array.size and len(values) == 1):
         return None
-    values, ranks = np.unique(mask.array, return_inverse=True)
-    return _digest(ranks.reshape(mask.array.shape).astype(np.float32)) if len(values) > 1 else None
+    ranks = np.zeros(mask.array.shape, np.float32)
+    ranks[marked] = np.searchsorted(values, labels) + 1
+    return _digest(ranks)
 
 
 def fingerprint(volume: Volume) -> Fingerprint | None:

@@ -63,7 +63,7 @@ SETTINGS = {
         cuts=(0, 0.1, 0.2),
         levels=((0.05, 7), (0.025, 10), (0.012, 14), (0.006, 20)),
         rings=(14, 16, 18, 20),
-        threshold=0.88,
+        threshold=0.86,
     ),
 }
 
@@ -254,14 +254,26 @@ def _best_flip(parts: list[Array]) -> Array:
 def _similarity(wholes: Array, parts: Array, lattice: Lattice) -> Array:
     """Return how alike (p,) images ``wholes`` (p, n, …) are to those windows of ``parts`` that fit them best.
 
-    That is the mean of the correlations of the coefficients of each ring of orders, so that each counts alike.
+    That is the mean of the correlations of the coefficients of each ring of orders, so that each counts alike. The
+    rings are those of the whole of ``parts``: a window of half the edge has half the waves.
     """
     oriented, ends = _refined(wholes, parts, lattice)
-    rings = lattice.setting.rings
-    cosines = [_cosines(ends[:, axis], rings[-1], parts.shape[-1]) for axis in range(lattice.axes)]
-    seen, known = _transformed(parts, cosines), _whole(oriented, rings[-1])
-    products = [_of_ring(seen, ring) * _of_ring(known, ring) for ring in pairwise(rings)]
-    return np.asarray(np.abs(np.mean([one.sum(axis=1) for one in products], axis=0)), np.float32)
+    rings, axes = lattice.setting.rings, lattice.axes
+    cosines = [_cosines(ends[:, axis], rings[-1], parts.shape[-1]) for axis in range(axes)]
+    seen, known = (one.reshape(len(wholes), -1) for one in (_transformed(parts, cosines), _whole(oriented, rings[-1])))
+    size = np.sqrt((np.indices((rings[-1],) * axes).reshape(axes, -1) ** 2).sum(axis=0)).astype(np.float32)
+    width = np.minimum(1, np.prod(1 - ends.sum(axis=2), axis=1) ** (1 / axes))[:, None]
+    found = [
+        _correlations(seen, known, size * ((size >= low * width) & (size < high * width)))
+        for low, high in pairwise(rings)
+    ]
+    return np.asarray(np.abs(np.mean(found, axis=0)), np.float32)
+
+
+def _correlations(one: Array, other: Array, weights: Array) -> Array:
+    """Return the weighted correlation, about zero, of each row of two arrays (p, c)."""
+    products = [(weights * pair).sum(axis=1) for pair in (one * other, one * one, other * other)]
+    return np.asarray(products[0] / np.sqrt(products[1] * products[2] + 1e-20), np.float32)
 
 
 def _refined(wholes: Array, parts: Array, lattice: Lattice) -> tuple[Array, Array]:

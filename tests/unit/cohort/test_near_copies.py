@@ -134,7 +134,7 @@ def test_brains_of_different_patients_in_one_space_are_no_copies(shared_data: Pa
     paths = {patient: folder / f"patient{patient}" / "T1.nii.gz" for patient in ("07", "19", "26")}
     images = {patient: read_volume(path).array for patient, path in paths.items()}
     prints = {patient: printed(image) for patient, image in images.items()}
-    assert max(pair.similarity for pair in near(prints, threshold=0)) < SETTINGS[3].threshold - 0.05
+    assert max(pair.similarity for pair in near(prints, threshold=0)) < SETTINGS[3].threshold - 0.04
     slices = {patient: printed(image[100]) for patient, image in images.items()}
     assert max(pair.similarity for pair in near(slices, threshold=0)) < SETTINGS[2].threshold - 0.1
     copy = images["19"][20:-10, ::-1, 15:]

@@ -56,7 +56,7 @@ SETTINGS = {
         cuts=(0, 1 / 15, 2 / 15, 0.2),
         levels=((0.033, 10), (0.017, 14), (0.008, 20), (0.004, 24)),
         rings=(12, 16, 20, 24, 28),
-        threshold=0.82,
+        threshold=0.86,
     ),
     3: Setting(
         order=7,

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
-CANDIDATES = 5  # for each image
+CANDIDATES = 10  # for each image
 SHRINKAGE = 0.1  # of the mean variance, added when whitening
 SAMPLE = 300  # images that the whitening is learnt from
 WINDOWS = 4096  # that are compared at a time

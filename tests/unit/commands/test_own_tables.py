@@ -117,7 +117,7 @@ def measured(cases: list[PreparedCase], hit: str = "distance") -> Measured:
     rows = [(case.case_id, case.patient, f"truth/{case.case_id}/lesions.csv") for case in cases]
     write_table(Path("cases.csv"), ("case_id", "patient", "lesion_table"), rows)
     for case in cases:
-        own = [(one.lesion, *one.centre, one.diameter_mm, "m") for one in case.lesions]
+        own = [(one.lesion, *one.centre, one.diameter, "m") for one in case.lesions]
         write_table(Path("truth") / case.case_id / "lesions.csv", (*SPHERES, "class"), own)
     return found
 

@@ -130,7 +130,7 @@ def test_what_is_measured(cases: list[PreparedCase]) -> None:
     measured = masks.measure(FOUND, part(cases))
     assert [row.name for row in measured.rows] == [
         *("Dice, large", "Dice, small", "relative area error", "HD95 in mm"),
-        *("false positive volume in ml", "false negative volume in ml"),
+        *("false positive area in mm²", "false negative area in mm²"),
     ]
     assert [row.value for row in measured.rows[4:]] == [0, 0]  # what is predicted touches what is true
     small = measured.details["masks"]["small"]

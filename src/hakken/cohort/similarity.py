@@ -10,7 +10,7 @@ import base64
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -31,23 +31,35 @@ class Content:
     """What is known of the images of one case.
 
     ``digests``: of the content of each channel. ``fingerprints``: of the channels that have one; constant images have
-    none, and what they share says nothing. ``truth``: digest of the mask of the lesions, None where it tells nothing.
+    none, and what they share says nothing. Items and phantoms have none either (``fingerprinted`` false), and are
+    compared by their digests. ``truth``: digest of the mask of the lesions, None where it tells nothing.
     """
 
     digests: Mapping[str, str]
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     truth: str | None = None
+    fingerprinted: bool = True
+
+    @property
+    def compared(self) -> Collection[str]:
+        """The channels whose pixels say something."""
+        return self.fingerprints if self.fingerprinted else self.digests
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content as plain values, for JSON; fingerprints are packed."""
         packed = {name: _packed(one) for name, one in self.fingerprints.items()}
-        return {"digests": dict(self.digests), "fingerprints": packed, "truth": self.truth}
+        return {
+            "digests": dict(self.digests),
+            "fingerprints": packed,
+            "truth": self.truth,
+            "fingerprinted": self.fingerprinted,
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """Return the content that ``as_dict`` described."""
         prints = {name: _unpacked(one) for name, one in content["fingerprints"].items()}
-        return cls(dict(content["digests"]), prints, content["truth"])
+        return cls(dict(content["digests"]), prints, content["truth"], content["fingerprinted"])
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,12 @@ def same_within(case: Case, content: Content, colours: Mapping[str, str | None] 
                 problems.append(Problem(case.case_id, name, reason, "correct the path of one of the two", case.row))
                 break
     return problems
+
+
+def problems_between(contents: Mapping[str, Content], table: CaseTable, distinct: Distinct = ()) -> list[Problem]:
+    """Return what `shared_between` finds, where warnings are questions that stop nothing."""
+    shared = shared_between(contents, table, distinct)
+    return [*shared.stops, *(replace(problem, stops=False) for problem in shared.warnings)]
 
 
 def shared_between(contents: Mapping[str, Content], table: CaseTable, distinct: Distinct = ()) -> Shared:
@@ -188,7 +206,7 @@ def _by_digest(cases: Sequence[Case], contents: Mapping[str, Content]) -> dict[s
     groups = defaultdict(list)
     for case in cases:
         content = contents[case.case_id]
-        for channel in content.fingerprints:
+        for channel in content.compared:
             groups[content.digests[channel]].append((case, channel))
     return groups
 

@@ -180,7 +180,7 @@ def _mask(table: Table, entry: int, column: str, path: Path, seen: set[int]) -> 
 
 
 def _check_grids(table: Table, entry: int, truth: Geometry, prediction: Geometry) -> None:
-    from hakken.imaging.checks import GRID_TOLERANCE
+    from hakken.imaging.truth_checks import GRID_TOLERANCE
 
     tolerance = GRID_TOLERANCE * min(truth.spacing)
     if differing := differences(truth, prediction, tolerance):

@@ -109,8 +109,9 @@ def fitting_encoding(content: bytes) -> str | None:
         return "Windows-1252 or Latin-1"
     shares = {name: _share_of_letters(content, encoding) for encoding, name in FAR_EAST.items()}
     best = max(shares.values())
-    if shares["Shift-JIS"] == best > 0.7:  # nearly all of it reads as rare letters in GB18030 too
-        return "Shift-JIS"
+    for name in ("Shift-JIS", "EUC-JP"):  # nearly all of both reads as rare letters in GB18030 too
+        if shares[name] == best > 0.7 and (name == "Shift-JIS" or _has_kana(content.decode("euc_jp"))):
+            return name
     return " or ".join(name for name, share in shares.items() if share > best - 0.05) if best > 0.7 else None
 
 
@@ -152,6 +153,10 @@ def _share_of_letters(content: bytes, encoding: str) -> float:
     except UnicodeDecodeError:
         return 0.0
     return sum(_commonness(letter) for letter in letters) / max(len(letters), 1)
+
+
+def _has_kana(text: str) -> bool:
+    return any("\u3040" <= letter <= "\u30ff" for letter in text)
 
 
 def _commonness(letter: str) -> float:

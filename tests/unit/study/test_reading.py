@@ -94,7 +94,10 @@ def test_a_missing_file_names_the_studies_that_exist(place: str, reason: str, st
     ("content", "reason"),
     [
         (b"name: [", ", line 1, column 8, in what begins at line 1: not valid YAML: "),
-        (b"name: \xff\xfe", ": holds bytes that are no text in UTF-8; save it as UTF-8 in your editor"),
+        (
+            b"name: \xff\xfe",
+            ": not a text file in UTF-8 but, as it seems, in Windows-1252 or Latin-1; save it as UTF-8",
+        ),
         (b"- a list", ": this file must be a mapping of keys to values"),
         (b"", ": this file must be a mapping of keys to values"),
         (b"scales: [tiny]", ": scales: must map the name of each scale to the keys that differ there"),

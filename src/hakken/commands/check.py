@@ -11,7 +11,8 @@ from hakken.commands.configured import first_scale, study_path
 from hakken.commands.parser import add_command
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.problems import Problem, listed
+from hakken.core.names import counted
+from hakken.core.problems import Problem, listed, questions, stopping
 
 if TYPE_CHECKING:
     from hakken.cohort.case import Case, CaseTable
@@ -48,8 +49,11 @@ def run(options: argparse.Namespace) -> None:
     problems = check_table(options.table, study)
     if not options.fast:
         problems += _image_problems(_readable(options.table, study, problems), study, whole=not problems)
-    if problems:
-        raise HakkenError(listed(sorted(problems, key=lambda problem: problem.row or 0), str(options.table)))
+    problems.sort(key=lambda problem: problem.row or 0)
+    if odd := questions(problems):
+        print(listed(odd, str(options.table), "question"))
+    if wrong := stopping(problems):
+        raise HakkenError(listed(wrong, str(options.table)))
     cohort = assign_parts(read_table(options.table, study), study)
     parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in study.parts)
     files = f"channels {', '.join(study.channels)}" if study.channels else f"files {', '.join(study.cohort.files)}"
@@ -111,8 +115,8 @@ def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Pr
         if digest is not None:
             digests[case.case_id] = digest
         if case.split is not None:
-            abnormal[case.split].append(bool(found) or _has_lesions(case))
-        verdict = f"{len(found)} problems" if found else "read"
+            abnormal[case.split].append(bool(stopping(found)) or _has_lesions(case))
+        verdict = counted(len(stopping(found)), "problem") if stopping(found) else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
     yield from identical_pixels(digests, cohort)
     if whole and study.method is not None:

@@ -12,7 +12,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.problems import Problem
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.case_files import CaseFiles, problem_of
-from hakken.imaging.files import read_volume
+from hakken.imaging.files import Reading, read_image
 from hakken.imaging.truth_checks import check_truth, inside_grid
 from hakken.study import Study
 
@@ -41,8 +41,9 @@ def examine_case(case: CaseFiles, study: Study) -> Examination:
         if isinstance(found, Problem):
             problems.append(found)
         else:
-            volumes[name] = found
-            problems += _check_pixels(case, name, found)
+            volumes[name] = found.volume
+            problems += _remarks(case, name, found)
+            problems += _check_pixels(case, name, found.volume)
     reference = volumes.get(study.reference)
     if reference is None:
         return Examination(tuple(problems), None)
@@ -60,21 +61,33 @@ def pixel_digest(volume: Volume) -> str:
     return digest.hexdigest()
 
 
-def _read(case: CaseFiles, column: str, path: Path | None, colour: str | None = None) -> Volume | Problem:
+def _read(case: CaseFiles, column: str, path: Path | None, colour: str | None = None) -> Reading | Problem:
     if path is None:
         return Problem(case.case_id, column, "no image", "fill in its path", case.row)
     try:
-        return read_volume(path, colour)
+        return read_image(path, colour)
     except HakkenError as error:
         return problem_of(case, column, error)
 
 
+def _remarks(case: CaseFiles, column: str, found: Reading) -> list[Problem]:
+    """Return what reading an image left open, as questions."""
+    remedy = "look whether this is right"
+    return [Problem(case.case_id, column, one, remedy, case.row, stops=False) for one in found.remarks]
+
+
 def _check_pixels(case: CaseFiles, column: str, volume: Volume) -> list[Problem]:
-    bad = volume.array.size - int(np.count_nonzero(np.isfinite(volume.array)))
-    if bad == 0:
-        return []
-    reason = f"{bad} of {volume.array.size} pixels are NaN or infinite"
-    return [Problem(case.case_id, column, reason, "replace them or export the image again", case.row)]
+    """Return a problem for pixels that are no numbers, and for an image that shows nothing."""
+    finite = np.isfinite(volume.array)
+    bad = volume.array.size - int(np.count_nonzero(finite))
+    if bad:
+        reason = f"{bad} of {volume.array.size} pixels are NaN or infinite"
+        return [Problem(case.case_id, column, reason, "replace them or export the image again", case.row)]
+    low = volume.array.min()
+    if low == volume.array.max():
+        reason, remedy = f"is {float(low):g} everywhere", "export the image again, or remove the case"
+        return [Problem(case.case_id, column, reason, remedy, case.row, stops=bool(low == 0))]
+    return []
 
 
 def _check_together(case: CaseFiles, column: str, volume: Volume, name: str, reference: Volume) -> list[Problem]:

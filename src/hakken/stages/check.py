@@ -9,7 +9,8 @@ from hakken.cohort.table import read_table
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
-from hakken.core.problems import Problem, listed
+from hakken.core.names import counted
+from hakken.core.problems import Problem, listed, questions, stopping
 from hakken.imaging.checks import examine_case
 from hakken.stages import stage
 from hakken.study import Study
@@ -36,8 +37,11 @@ def check(*, study: Study, table: Path, cases: list[str], output: Path) -> None:
         problems += found
         if digest is not None:
             digests[case.case_id] = digest
-        verdict = f"{len(found)} problems" if found else "good"
+        verdict = counted(len(found), "problem") if stopping(found) else "good"
         progress(f"case {number}/{len(cases)} {case.case_id}: {verdict}")
-    if problems:
-        raise HakkenError(listed(problems, str(table)))
+    odd = questions(problems)
+    if odd:
+        progress(listed(odd, str(table), "question"))
+    if wrong := stopping(problems):
+        raise HakkenError(listed(wrong, str(table)))
     write_json(output, {"digests": digests, "items": [item.as_dict() for item in items]})

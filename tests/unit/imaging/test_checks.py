@@ -74,11 +74,12 @@ def test_nan_and_infinite_pixels_are_counted(good: Any, make_study: Callable[...
 
 
 def test_flat_beside_deep_and_images_apart(good: Any, make_study: Callable[..., Study]) -> None:
-    write_volume(good.channels["B"], Volume(np.ones((1, 7, 8), np.float32)))
+    array = np.arange(4 * 7 * 8, dtype=np.float32).reshape(4, 7, 8)
+    write_volume(good.channels["B"], Volume(array[:1]))
     assert "column B: is one slice, but the reference channel A is a volume; give images of one kind" in only(
         check_case(good, make_study())
     )
-    write_volume(good.channels["B"], Volume(np.ones((4, 7, 8), np.float32), origin=(500.0, 0.0, 0.0)))
+    write_volume(good.channels["B"], Volume(array, origin=(500.0, 0.0, 0.0)))
     assert only(check_case(good, make_study())) == (
         "row 4, column B: does not overlap the reference channel A: 8x7x4 voxels of 1 1 1 mm, origin 500 0 0, "
         "direction 1 0 0 0 1 0 0 0 1; A: 8x7x6 voxels of 1 1 2 mm, origin 0 0 0, direction 1 0 0 0 1 0 0 0 1; "

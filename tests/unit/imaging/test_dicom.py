@@ -109,10 +109,10 @@ def test_no_dicom_no_position_and_broken_pixels_are_errors(tmp_path: Path, serie
         read_volume(tmp_path / "empty")
     content = (folder / "a").read_bytes()
     (folder / "a").write_bytes(content[:200])
-    with pytest.raises(HakkenError, match="no readable DICOM image; copy the file anew from its source"):
+    with pytest.raises(HakkenError, match="a: cut off or damaged while copying; copy the file anew from its source"):
         read_volume(folder)
     write(1, "a", ImagePositionPatient=None)
-    with pytest.raises(HakkenError, match="slices without a position; convert the series to NIfTI"):
+    with pytest.raises(HakkenError, match=r"slices without a position \(a\); convert the series to NIfTI"):
         read_volume(folder)
 
 
@@ -130,7 +130,7 @@ def test_a_single_file_is_one_slice_and_inverted_film_is_turned(
     tmp_path: Path, write_dicom: Callable[..., Path]
 ) -> None:
     pixels = np.arange(12, dtype=np.int16).reshape(3, 4)
-    path = write_dicom(tmp_path / "a.dcm", pixels, PhotometricInterpretation="MONOCHROME1", ImagePositionPatient=None)
+    path = write_dicom(tmp_path / "a.dcm", pixels, Modality="CR", PhotometricInterpretation="MONOCHROME1")
     volume = read_volume(path)
     assert np.ptp(volume.array[0] + pixels) == 0
     assert volume.spacing == (1, 1, 2)

@@ -27,7 +27,7 @@ PET: dict[str, Any] = {
     "Modality": "PT",
     "Units": "BQML",
     "DecayCorrection": "START",
-    "CorrectedImage": ["NORM", "DTIM", "ATTN", "SCAT", "DECAY"],
+    "CorrectedImage": ["NORM", "DTIM", "ATTN", "SCAT", "DECY"],
     "PatientWeight": 70.0,
 }
 PIXELS = np.arange(1000, 1012, dtype=np.int16).reshape(3, 4)
@@ -152,13 +152,17 @@ def test_philips_counts_have_a_factor(write_pet: Callable[..., Path]) -> None:
         ({}, {"RadiopharmaceuticalStartTime": None}, "RadiopharmaceuticalStartTime (0018,1072) is missing"),
         ({"DecayCorrection": "NONE"}, {}, "DecayCorrection (0054,1102) is `NONE`, not START"),
         ({"DecayCorrection": None}, {}, "DecayCorrection (0054,1102) is `missing`, not START"),
-        ({"CorrectedImage": ["ATTN", "NORM"]}, {}, "not corrected for DECAY (CorrectedImage 0028,0051)"),
-        ({"CorrectedImage": None}, {}, "not corrected for ATTN and DECAY"),
+        ({"CorrectedImage": ["ATTN", "NORM"]}, {}, "not corrected for DECY (CorrectedImage 0028,0051)"),
+        ({"CorrectedImage": None}, {}, "not corrected for ATTN and DECY"),
         ({"SeriesDate": None}, {}, "SeriesDate is missing"),
         ({"AcquisitionTime": None}, {}, "AcquisitionTime is missing"),
         ({"RadiopharmaceuticalInformationSequence": None}, {}, "no items in RadiopharmaceuticalInformationSequence"),
         ({}, {"RadiopharmaceuticalStartDateTime": "20240105100000"}, "the injection lies 1441.8 h before the scan"),
-        ({}, {"RadiopharmaceuticalStartDateTime": "20240305120000"}, "the injection lies -0.2 h before the scan"),
+        (
+            {},
+            {"RadiopharmaceuticalStartDateTime": "20240305120000"},
+            "the injection lies 0.2 h after the start of the scan; correct the times, or export",
+        ),
     ],
 )
 def test_what_cannot_become_suv_is_refused(

@@ -1,0 +1,224 @@
+"""Pictures: PNG, JPEG, TIFF, BMP, PGM and PPM to one slice of grey values, or of one colour, as every viewer shows it.
+
+Pillow reads them, and refuses what is cut off. What it would change in silence is read otherwise or refused: colours of
+16 bits, of which it keeps eight, transparency, colours for print, further pages.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from hakken.core.errors import HakkenError
+from hakken.core.volume import Volume
+from hakken.imaging.limits import AGAIN, require_image_file, require_shape, unreadable
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
+assert TiffImagePlugin.READ_LIBTIFF is False  # the import alone makes Pillow know TIFF
+COLOURS = {"red": 0, "green": 1, "blue": 2}
+ORIENTATION = 0x0112
+TURNS = {
+    2: "mirrored",
+    3: "turned by 180 degrees",
+    4: "turned upside down and mirrored",
+    5: "turned by 90 degrees and mirrored",
+    6: "turned by 90 degrees",
+    7: "turned by 90 degrees and mirrored",
+    8: "turned by 90 degrees",
+}
+"""What the EXIF orientation of a picture asks viewers to do (CIPA DC-008, 4.6.4)."""
+GREY = ("1", "L", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+COLOURED = ("RGB", "RGBA", "RGBX", "YCbCr")
+BITS_PER_SAMPLE = 258
+ONE_GREY = "convert it to one grey value a pixel, or give the channel of a picture a `colour`"
+PNG_MARK, PNG_COLOURS = b"\x89PNG\r\n\x1a\n", (2, 6)
+
+Pixels = NDArray[Any]
+
+
+def read_picture(path: Path, colour: str | None = None) -> tuple[Volume, tuple[str, ...]]:
+    """Return a picture as one slice of pixels without a size, and remarks about what was done to it.
+
+    ``colour`` (`red`, `green`, `blue`) picks one colour; a grey picture has the same three. A picture that asks its
+    viewer to be turned is turned. Raises HakkenError for what is cut off or damaged, of several pages, partly
+    transparent, for print (CMYK), or coloured where no colour is picked.
+    """
+    with _opened(path) as picture:
+        pixels = _pixels(path, picture)
+        turn = _turn(picture)
+        if turn:
+            pixels = _turned(pixels, int(picture.getexif()[ORIENTATION]))
+    return Volume(_one_value(path, pixels, colour)[None]), (f"is {turn}, as its EXIF orientation asks",) if turn else ()
+
+
+def picture_shape(path: Path) -> tuple[int, int]:
+    """Return rows and columns of a picture as a viewer shows it, without reading its pixels."""
+    with _opened(path) as picture:
+        columns, rows = picture.size
+        across = picture.getexif().get(ORIENTATION) in (5, 6, 7, 8)
+    return (columns, rows) if across else (rows, columns)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture whose header was read and whose size is bearable; whatever its decoder raises becomes words."""
+    require_image_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sizes, which are asked here, and of tags that are not used
+            with Image.open(path, formats=FORMATS) as picture:
+                require_shape(path, picture.size)
+                _check_kind(path, picture)
+                yield picture
+    except HakkenError:
+        raise
+    except PermissionError as error:
+        raise unreadable(path, error) from None
+    except Image.DecompressionBombError:
+        raise HakkenError(
+            f"{path}: more pixels than any picture that is read; cut the region of interest out"
+        ) from None
+    except Exception as error:
+        # A decoder meets anything in a damaged file, and raises anything.
+        raise HakkenError(f"{path}: no readable image, or cut off ({_short(error)}); {AGAIN}") from None
+
+
+def _short(error: Exception) -> str:
+    """Return what a decoder says in one short line, without the path that it may repeat."""
+    said = str(error).split("\n")[0]
+    return type(error).__name__ if "/" in said or not said else said[:80]
+
+
+def _check_kind(path: Path, picture: Image.Image) -> None:
+    if picture.format == "TIFF":
+        _check_directory(path)
+    if picture.format != "MPO" and _has_more(picture):  # an MPO is a JPEG with smaller copies of it behind
+        raise HakkenError(f"{path}: holds several pictures; give one, or a volume as NIfTI, which knows their distance")
+    if picture.mode in ("CMYK", "LAB", "HSV"):
+        raise HakkenError(f"{path}: colours for print ({picture.mode}); convert it to RGB or to grey values")
+
+
+def _has_more(picture: Image.Image) -> bool:
+    """Whether a file holds a second picture; all are not counted, since there may be millions."""
+    try:
+        picture.seek(1)
+    except EOFError:
+        picture.seek(0)
+        return False
+    return True
+
+
+def _check_directory(path: Path) -> None:
+    """Raise EOFError where the directory of a TIFF is cut off: its library would say so on the terminal.
+
+    Offset, number of entries of 12 bytes, offset of the next (TIFF 6.0, section 2); of a BigTIFF they are wider.
+    """
+    with path.open("rb") as stream:
+        begin = stream.read(16)
+        order: Literal["little", "big"] = "little" if begin.startswith(b"II") else "big"
+        wide = int.from_bytes(begin[2:4], order) == 43
+        place = int.from_bytes(begin[8:16] if wide else begin[4:8], order)
+        stream.seek(place)
+        count = int.from_bytes(stream.read(8 if wide else 2), order)
+        if place + count * (20 if wide else 12) + (16 if wide else 6) > stream.seek(0, 2):
+            raise EOFError("its directory is incomplete")
+
+
+def _turn(picture: Image.Image) -> str | None:
+    return TURNS.get(int(picture.getexif().get(ORIENTATION, 1) or 1))
+
+
+def _turned(pixels: Pixels, orientation: int) -> Pixels:
+    """Return pixels (rows, columns, ...) as a viewer shows them that obeys an EXIF orientation."""
+    if orientation in (5, 6, 7, 8):
+        pixels = np.swapaxes(pixels, 0, 1)
+    down, across = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}[orientation]
+    return np.ascontiguousarray(pixels[::down, ::across])
+
+
+def _pixels(path: Path, picture: Image.Image) -> Pixels:
+    """Return grey values (rows, columns) or colours (rows, columns, 3); HakkenError where some are transparent."""
+    reader = _deep_reader(path, picture)
+    if reader:
+        deep = _deep_colours(path, reader)
+        _check_opaque(path, deep[..., 3] if deep.shape[2] == 4 else None, 65535)
+        return deep[..., :3]
+    most = _most_of(picture)
+    if picture.mode in GREY:
+        pixels = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
+        _check_transparent_grey(path, picture, pixels)
+        return _as_written(pixels.astype(pixels.dtype.newbyteorder("=")), most)
+    has_alpha = picture.has_transparency_data
+    pixels = np.asarray(picture.convert("RGBA" if has_alpha else "RGB"))
+    _check_opaque(path, pixels[..., 3] if has_alpha else None, 255)
+    return _as_written(pixels[..., :3], most)
+
+
+def _deep_reader(path: Path, picture: Image.Image) -> str | None:
+    """Return what reads colours of 16 bits, of which Pillow keeps eight: a PNG (RFC 2083, 4.1.1) or a TIFF."""
+    if picture.format == "TIFF":
+        bits = picture.tag_v2.get(BITS_PER_SAMPLE, ())  # type: ignore[attr-defined]
+        return "TIFFImageIO" if picture.mode in COLOURED and max(bits, default=8) > 8 else None
+    with path.open("rb") as stream:
+        begin = stream.read(26)
+    deep = begin.startswith(PNG_MARK) and len(begin) == 26 and begin[24] == 16 and begin[25] in PNG_COLOURS
+    return "PNGImageIO" if deep else None
+
+
+def _deep_colours(path: Path, reads: str) -> Pixels:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.SetImageIO(reads)
+    return np.asarray(sitk.GetArrayFromImage(reader.Execute()))
+
+
+def _check_transparent_grey(path: Path, picture: Image.Image, pixels: Pixels) -> None:
+    """Raise HakkenError where some pixels have the grey value that a file names as transparent."""
+    clear = picture.info.get("transparency")
+    if isinstance(clear, int) and (pixels == clear).any():
+        _refuse_transparent(path)
+
+
+def _as_written(pixels: Pixels, most: int | None) -> Pixels:
+    """Return the numbers of a PGM or PPM as they stand in it: Pillow stretches those up to ``most`` to its range."""
+    if most is None or most in (255, 65535):
+        return pixels.astype(np.uint16) if pixels.dtype == np.int32 and most is not None else pixels
+    stretched = np.rint(pixels.astype(np.float64) * most / (255 if most < 256 else 65535))
+    return stretched.astype(np.uint8 if most < 256 else np.uint16)
+
+
+def _most_of(picture: Image.Image) -> int | None:
+    """Return the highest value that a PGM or PPM allows, unless it is what its bits can hold; asked before reading."""
+    tiles: list[Any] = getattr(picture, "tile", [])
+    given = tiles[0][3] if picture.format == "PPM" and tiles else ()
+    return int(given[-1]) if isinstance(given, tuple) and len(given) == 2 else None
+
+
+def _check_opaque(path: Path, alpha: Pixels | None, opaque: int) -> None:
+    if alpha is not None and (alpha != opaque).any():
+        _refuse_transparent(path)
+
+
+def _refuse_transparent(path: Path) -> None:
+    raise HakkenError(
+        f"{path}: partly transparent, and what stands there depends on the viewer; save it without transparency"
+    )
+
+
+def _one_value(path: Path, pixels: Pixels, colour: str | None) -> Pixels:
+    """Return one value a pixel (rows, columns): grey as it is, one colour, or that of three equal ones."""
+    if pixels.ndim == 2:
+        return pixels
+    if colour is not None:
+        return np.ascontiguousarray(pixels[..., COLOURS[colour]])
+    if np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2]):
+        return np.ascontiguousarray(pixels[..., 0])
+    raise HakkenError(f"{path}: {pixels.shape[2]} values a pixel (colour or vectors); {ONE_GREY}")

@@ -20,6 +20,7 @@ from hakken.core.volume import Volume
 from hakken.imaging.dicom_slices import CT, PET, PROJECTIONS, Slice, is_dicom, read_slice
 from hakken.imaging.dicom_values import tag_of
 from hakken.imaging.limits import require_shape, require_spacing
+from hakken.imaging.quiet import quiet
 from hakken.imaging.suv import check_suv, suv_factor
 
 __all__ = ["is_dicom", "read_series"]
@@ -242,7 +243,8 @@ def _volume(ordered: list[Slice], step: float) -> Volume:
     # Each slice may have its own slope (PET): read as floats, or SimpleITK rounds to the type of the first.
     names = [str(one.path) for one in ordered]
     try:
-        array = sitk.GetArrayFromImage(sitk.ReadImage(names, sitk.sitkFloat32, "GDCMImageIO"))
+        with quiet():
+            array = sitk.GetArrayFromImage(sitk.ReadImage(names, sitk.sitkFloat32, "GDCMImageIO"))
         array = array.reshape(len(ordered), first.rows, first.columns)
     except (RuntimeError, ValueError):
         raise HakkenError(f"{where}: the pixels of the series cannot be read; export it again") from None

@@ -6,10 +6,12 @@ Messages hold file names, attributes and numbers, and nothing that names a patie
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import IO, Any
 
 import pydicom
+from pydicom.errors import InvalidDicomError
 
 from hakken.core.errors import HakkenError
 from hakken.imaging.limits import AGAIN, require_image_file, unreadable
@@ -27,9 +29,15 @@ def read_header(path: Path, keywords: list[str] | None = None, stream: IO[bytes]
     """
     require_image_file(path, MOST_FILE)
     try:
-        return pydicom.dcmread(stream or path, stop_before_pixels=True, specific_tags=list(keywords or ()) or None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a header should not hold; what is used is checked
+            return pydicom.dcmread(stream or path, stop_before_pixels=True, specific_tags=list(keywords or ()) or None)
     except PermissionError as error:
         raise unreadable(path, error) from None
+    except InvalidDicomError:
+        raise HakkenError(
+            f"{path}: no DICOM file (its mark DICM is missing); {AGAIN}, or convert it to NIfTI"
+        ) from None
     except Exception:
         # A damaged header may raise anything.
         raise HakkenError(f"{path}: no readable DICOM image; {AGAIN}") from None

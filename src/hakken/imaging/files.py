@@ -28,6 +28,7 @@ from hakken.imaging.flat_files import picture_shape, read_picture
 from hakken.imaging.limits import AGAIN, require_image_file, unreadable
 from hakken.imaging.metaimage import check_metaimage
 from hakken.imaging.nifti import nifti_geometry, read_nifti, require_whole
+from hakken.imaging.quiet import quiet
 
 NIFTI = (".nii.gz", ".nii", ".hdr", ".img")
 META = (".mha", ".mhd")
@@ -107,7 +108,8 @@ def _meta_volume(path: Path) -> Volume:
     reader.SetFileName(str(path))
     reader.SetImageIO("MetaImageIO")
     try:
-        image = reader.Execute()
+        with quiet():
+            image = reader.Execute()
     except RuntimeError as error:
         if "orthonormal" in str(error):
             raise HakkenError(

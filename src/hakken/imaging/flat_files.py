@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -20,6 +20,7 @@ from PIL import Image, TiffImagePlugin
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Volume
 from hakken.imaging.limits import AGAIN, require_image_file, require_shape, unreadable
+from hakken.imaging.quiet import quiet
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 assert TiffImagePlugin.READ_LIBTIFF is False  # the import alone makes Pillow know TIFF
@@ -72,7 +73,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """Open a picture whose header was read and whose size is bearable; whatever its decoder raises becomes words."""
     require_image_file(path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")  # of sizes, which are asked here, and of tags that are not used
             with Image.open(path, formats=FORMATS) as picture:
                 require_shape(path, picture.size)
@@ -98,8 +99,6 @@ def _short(error: Exception) -> str:
 
 
 def _check_kind(path: Path, picture: Image.Image) -> None:
-    if picture.format == "TIFF":
-        _check_directory(path)
     if picture.format != "MPO" and _has_more(picture):  # an MPO is a JPEG with smaller copies of it behind
         raise HakkenError(f"{path}: holds several pictures; give one, or a volume as NIfTI, which knows their distance")
     if picture.mode in ("CMYK", "LAB", "HSV"):
@@ -114,22 +113,6 @@ def _has_more(picture: Image.Image) -> bool:
         picture.seek(0)
         return False
     return True
-
-
-def _check_directory(path: Path) -> None:
-    """Raise EOFError where the directory of a TIFF is cut off: its library would say so on the terminal.
-
-    Offset, number of entries of 12 bytes, offset of the next (TIFF 6.0, section 2); of a BigTIFF they are wider.
-    """
-    with path.open("rb") as stream:
-        begin = stream.read(16)
-        order: Literal["little", "big"] = "little" if begin.startswith(b"II") else "big"
-        wide = int.from_bytes(begin[2:4], order) == 43
-        place = int.from_bytes(begin[8:16] if wide else begin[4:8], order)
-        stream.seek(place)
-        count = int.from_bytes(stream.read(8 if wide else 2), order)
-        if place + count * (20 if wide else 12) + (16 if wide else 6) > stream.seek(0, 2):
-            raise EOFError("its directory is incomplete")
 
 
 def _turn(picture: Image.Image) -> str | None:

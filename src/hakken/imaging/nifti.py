@@ -105,7 +105,7 @@ def _in_words(path: Path) -> Iterator[None]:
         raise cut_off(path) from None
     except OSError as error:
         raise unreadable(path, error) from None
-    except HeaderDataError as error:
+    except (HeaderDataError, ValueError, KeyError) as error:  # what nibabel raises of values that no header has
         raise HakkenError(f"{path}: its NIfTI header cannot be right ({error}); export the image again") from None
 
 
@@ -218,7 +218,7 @@ def _pixels(header: _Header) -> NDArray[Any]:
             view = view[count:]
         slice_bytes = x * y * header.kind.itemsize
         left = len(stream.read(slice_bytes))  # reading to the end of a compressed file also checks its checksum
-    if left == slice_bytes and slice_bytes > header.start:
+    if left == slice_bytes:
         raise HakkenError(f"{header.path}: holds more slices than its header promises; export the image again")
     return array
 
@@ -290,7 +290,7 @@ def _check_affine(
         )
     wide = np.array(sizes) > 1
     if (np.abs(lengths - spacing)[wide] > SAME_SIZE * spacing[wide]).any():
-        said = [" x ".join(f"{value:.4g}" for value in values) for values in (spacing, lengths)]
+        said = [" x ".join(f"{value:.4g}" for value in values) + " mm" for values in (spacing, lengths)]
         raise HakkenError(
             f"{path}: voxels of {said[0]} by pixdim, of {said[1]} by the {name}, and programs differ in which of the "
             "two they read; correct the header"

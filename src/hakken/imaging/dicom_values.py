@@ -115,5 +115,6 @@ def _shown(dataset: pydicom.Dataset, keyword: str) -> str:
         value: Any = dataset.get_item(keyword).value
     except (AttributeError, KeyError, ValueError):
         return "unreadable"
-    words = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    parts = value if isinstance(value, list | pydicom.multival.MultiValue) else [value]
+    words = "\\".join(one.decode("ascii", "replace") if isinstance(one, bytes) else str(one) for one in parts)
     return words.strip(" \x00")[:20]

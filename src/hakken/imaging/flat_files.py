@@ -179,10 +179,12 @@ def _as_written(pixels: Pixels, most: int | None) -> Pixels:
 
 
 def _most_of(picture: Image.Image) -> int | None:
-    """Return the highest value that a PGM or PPM allows, unless it is what its bits can hold; asked before reading."""
+    """Return the highest value that a PGM or PPM allows, None where it fills one byte; asked before reading."""
     tiles: list[Any] = getattr(picture, "tile", [])
     given = tiles[0][3] if picture.format == "PPM" and tiles else ()
-    return int(given[-1]) if isinstance(given, tuple) and len(given) == 2 else None
+    if isinstance(given, tuple) and len(given) == 2:
+        return int(given[-1])
+    return 65535 if picture.format == "PPM" and picture.mode == "I" else None
 
 
 def _check_opaque(path: Path, alpha: Pixels | None, opaque: int) -> None:

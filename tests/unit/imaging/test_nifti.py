@@ -79,7 +79,7 @@ def test_what_is_not_scaled_keeps_its_type_and_what_is_not_finite_stays(tmp_path
     found = read_volume(write(tmp_path / "a.nii", values)).array
     assert found.dtype == np.float32
     assert np.array_equal(found.ravel(), values.ravel(), equal_nan=True)
-    assert read_volume(write(tmp_path / "b.nii", values.astype(np.int16))).array.dtype == np.int16
+    assert read_volume(write(tmp_path / "b.nii", np.ones((1, 2, 3), np.int16))).array.dtype == np.int16
 
 
 def test_an_intercept_that_is_no_number_is_refused(array: Any, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_analyze_is_refused(array: Any, tmp_path: Path) -> None:
         ({"vox_offset": 100000.0}, "cut off or damaged while copying"),
         ({"datatype": 128}, "pixels of type RGB (colour, complex or too wide); give one plain number a pixel"),
         ({"datatype": 32}, "pixels of type complex64 (colour, complex or too wide)"),
-        ({"datatype": 1}, "its NIfTI header cannot be right ("),
+        ({"datatype": 1}, "pixels of type binary (colour, complex or too wide)"),
         ({"datatype": 77}, "its NIfTI header cannot be right ("),
         ({"srow_z": {2: np.nan}}, "the sform of its header is no affine (0, NaN or infinite); correct the header"),
         ({"srow_x": [0, 0, 0, 0], "srow_y": [0, 0, 0, 0]}, "the sform of its header is no affine"),

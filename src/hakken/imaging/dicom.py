@@ -73,8 +73,6 @@ def read_series(path: Path) -> SeriesReading:
 def _slices(path: Path) -> tuple[list[Slice], list[str]]:
     """Return the images of a folder and what was left out, with the reason; of a file, itself."""
     if not path.is_dir():
-        if not path.exists():
-            raise HakkenError(f"{path}: no such file; correct the path in the case table")
         found = read_slice(path)
         if isinstance(found, str):
             raise HakkenError(f"{path}: a DICOM file without an image ({found}); name one that holds pixels")

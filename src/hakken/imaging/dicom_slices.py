@@ -121,7 +121,7 @@ def read_slice(path: Path) -> Slice | str:
     held = require_image_file(path, MOST_FILE)
     with path.open("rb") as stream:
         header = read_header(path, READ, stream)
-        length = _pixel_bytes(stream, header)
+        length = _pixel_bytes(stream)
         rest = held - stream.tell()
     if length is None or "Rows" not in header:
         return _other_object(path, header)
@@ -129,12 +129,9 @@ def read_slice(path: Path) -> Slice | str:
     rows, columns = (int(number(header, keyword, path) or 0) for keyword in ("Rows", "Columns"))
     require_shape(path, (columns, rows))
     needed = rows * columns * int(number(header, "BitsAllocated", path) or 8) // 8
-    if length != UNDEFINED and (length < needed or rest < length) and _transfer(header) != DEFLATED:
+    if length != UNDEFINED and (length < needed or rest < length):
         raise cut_off(path)
     return _slice(path, header, rows, columns)
-
-
-DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
 def _slice(path: Path, header: pydicom.Dataset, rows: int, columns: int) -> Slice:
@@ -159,14 +156,8 @@ def _slice(path: Path, header: pydicom.Dataset, rows: int, columns: int) -> Slic
     )
 
 
-def _transfer(header: pydicom.Dataset) -> str:
-    return str(getattr(header, "file_meta", {}).get("TransferSyntaxUID", ""))
-
-
-def _pixel_bytes(stream: IO[bytes], header: pydicom.Dataset) -> int | None:
+def _pixel_bytes(stream: IO[bytes]) -> int | None:
     """Return the length of the pixels that begin in ``stream``, None where none do (PS3.5, 7.1.2)."""
-    if _transfer(header) == DEFLATED:
-        return UNDEFINED
     tag = stream.read(4)
     if tag not in PIXELS:
         return None

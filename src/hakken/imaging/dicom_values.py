@@ -17,6 +17,7 @@ from hakken.core.errors import HakkenError
 from hakken.imaging.limits import AGAIN, require_image_file, unreadable
 
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE  # what is used is checked here, and named
+DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax, PS3.6, A
 MOST_FILE = 1 << 29
 """Bytes of a DICOM file."""
 
@@ -28,6 +29,7 @@ def read_header(path: Path, keywords: list[str] | None = None, stream: IO[bytes]
     there is no readable header.
     """
     require_image_file(path, MOST_FILE)
+    _check_not_deflated(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what a header should not hold; what is used is checked
@@ -41,6 +43,14 @@ def read_header(path: Path, keywords: list[str] | None = None, stream: IO[bytes]
     except Exception:
         # A damaged header may raise anything.
         raise HakkenError(f"{path}: no readable DICOM image; {AGAIN}") from None
+
+
+def _check_not_deflated(path: Path) -> None:
+    """Raise HakkenError for a file that is compressed as a whole: unpacked, it may be of any size."""
+    with path.open("rb") as stream:
+        begin = stream.read(4096)
+    if begin[128:132] == b"DICM" and DEFLATED in begin:
+        raise HakkenError(f"{path}: compressed as a whole (deflated); export it without that")
 
 
 def tag_of(keyword: str) -> str:

@@ -19,10 +19,11 @@ from PIL import Image, TiffImagePlugin
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Volume
-from hakken.imaging.limits import AGAIN, require_image_file, require_shape, unreadable
+from hakken.imaging.limits import AGAIN, MOST_PIXELS, require_image_file, require_shape, unreadable
+from hakken.imaging.pnm import is_pnm, pnm_shape, read_pnm
 from hakken.imaging.quiet import quiet
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 assert TiffImagePlugin.READ_LIBTIFF is False  # the import alone makes Pillow know TIFF
 COLOURS = {"red": 0, "green": 1, "blue": 2}
 ORIENTATION = 0x0112
@@ -52,6 +53,8 @@ def read_picture(path: Path, colour: str | None = None) -> tuple[Volume, tuple[s
     viewer to be turned is turned. Raises HakkenError for what is cut off or damaged, of several pages, partly
     transparent, for print (CMYK), or coloured where no colour is picked.
     """
+    if is_pnm(path):
+        return Volume(_one_value(path, read_pnm(path), colour)[None]), ()
     with _opened(path) as picture:
         pixels = _pixels(path, picture)
         turn = _turn(picture)
@@ -62,6 +65,9 @@ def read_picture(path: Path, colour: str | None = None) -> tuple[Volume, tuple[s
 
 def picture_shape(path: Path) -> tuple[int, int]:
     """Return rows and columns of a picture as a viewer shows it, without reading its pixels."""
+    require_image_file(path)
+    if is_pnm(path):
+        return pnm_shape(path)
     with _opened(path) as picture:
         columns, rows = picture.size
         across = picture.getexif().get(ORIENTATION) in (5, 6, 7, 8)
@@ -84,9 +90,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except PermissionError as error:
         raise unreadable(path, error) from None
     except Image.DecompressionBombError:
-        raise HakkenError(
-            f"{path}: more pixels than any picture that is read; cut the region of interest out"
-        ) from None
+        said = f"more than the {MOST_PIXELS:,} of a plane that are read; cut the region of interest out, or resample it"
+        raise HakkenError(f"{path}: {said}") from None
     except Exception as error:
         # A decoder meets anything in a damaged file, and raises anything.
         raise HakkenError(f"{path}: no readable image, or cut off ({_short(error)}); {AGAIN}") from None
@@ -134,15 +139,14 @@ def _pixels(path: Path, picture: Image.Image) -> Pixels:
         deep = _deep_colours(path, reader)
         _check_opaque(path, deep[..., 3] if deep.shape[2] == 4 else None, 65535)
         return deep[..., :3]
-    most = _most_of(picture)
     if picture.mode in GREY:
         pixels = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
         _check_transparent_grey(path, picture, pixels)
-        return _as_written(pixels.astype(pixels.dtype.newbyteorder("=")), most)
+        return pixels.astype(pixels.dtype.newbyteorder("="))
     has_alpha = picture.has_transparency_data
     pixels = np.asarray(picture.convert("RGBA" if has_alpha else "RGB"))
     _check_opaque(path, pixels[..., 3] if has_alpha else None, 255)
-    return _as_written(pixels[..., :3], most)
+    return pixels[..., :3]
 
 
 def _deep_reader(path: Path, picture: Image.Image) -> str | None:
@@ -168,23 +172,6 @@ def _check_transparent_grey(path: Path, picture: Image.Image, pixels: Pixels) ->
     clear = picture.info.get("transparency")
     if isinstance(clear, int) and (pixels == clear).any():
         _refuse_transparent(path)
-
-
-def _as_written(pixels: Pixels, most: int | None) -> Pixels:
-    """Return the numbers of a PGM or PPM as they stand in it: Pillow stretches those up to ``most`` to its range."""
-    if most is None or most in (255, 65535):
-        return pixels.astype(np.uint16) if pixels.dtype == np.int32 and most is not None else pixels
-    stretched = np.rint(pixels.astype(np.float64) * most / (255 if most < 256 else 65535))
-    return stretched.astype(np.uint8 if most < 256 else np.uint16)
-
-
-def _most_of(picture: Image.Image) -> int | None:
-    """Return the highest value that a PGM or PPM allows, None where it fills one byte; asked before reading."""
-    tiles: list[Any] = getattr(picture, "tile", [])
-    given = tiles[0][3] if picture.format == "PPM" and tiles else ()
-    if isinstance(given, tuple) and len(given) == 2:
-        return int(given[-1])
-    return 65535 if picture.format == "PPM" and picture.mode == "I" else None
 
 
 def _check_opaque(path: Path, alpha: Pixels | None, opaque: int) -> None:

@@ -157,7 +157,7 @@ def test_private_elements_are_those_of_the_vendors() -> None:
     described = pydicom.datadict.private_dictionary_description
     assert described((0x0009, 0x100D), GE) == "PET scan_datetime"
     assert described((0x7053, 0x1000), PHILIPS) == "SUV Scale Factor"
-    assert described((0x7053, 0x1009), PHILIPS) == "Activity Concentration Factor"
+    assert described((0x7053, 0x1009), PHILIPS) == "Activity Concentration Scale Factor"
 
 
 def test_nuclides_have_the_codes_of_the_standard() -> None:
@@ -347,7 +347,6 @@ def test_what_is_no_number_is_shown(write_pet: Callable[..., Path], keyword: str
     data = pydicom.dcmread(path)
     tag = pydicom.datadict.tag_for_keyword(keyword)
     assert tag is not None
-    text = written.decode().replace("\\", "\\")
     data[tag] = pydicom.dataelem.RawDataElement(
         pydicom.tag.Tag(tag), pydicom.datadict.dictionary_VR(tag), len(written), written.encode(), 0, False, True
     )

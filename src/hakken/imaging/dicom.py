@@ -21,6 +21,7 @@ from hakken.imaging.dicom_slices import CT, PET, PROJECTIONS, Slice, is_dicom, r
 from hakken.imaging.dicom_values import tag_of
 from hakken.imaging.limits import require_shape, require_spacing
 from hakken.imaging.quiet import quiet
+from hakken.imaging.reading import Reading
 from hakken.imaging.suv import check_suv, suv_factor
 
 __all__ = ["is_dicom", "read_series"]
@@ -35,10 +36,9 @@ SHOWN = 5
 GAP = 3.0
 """Thicknesses of a slice; where slices are further apart most of the patient is not in the image."""
 SUFFIXES = (".dcm", ".ima", "")
-SeriesReading = tuple[Volume, tuple[str, ...], str]
 
 
-def read_series(path: Path) -> SeriesReading:
+def read_series(path: Path) -> Reading:
     """Return the one series in a folder, or one DICOM file, with remarks and its modality.
 
     The volume is float32, rescaled to the modality's units; PET is returned as SUV by body weight. Slices are sorted
@@ -51,7 +51,8 @@ def read_series(path: Path) -> SeriesReading:
     _check_one_series(path, slices)
     remarks = [*_left_out(left_out), *_open_questions(slices)]
     if len(slices) == 1:
-        return _volume(slices, slices[0].thickness), tuple(remarks), slices[0].modality
+        volume = _volume(slices, slices[0].thickness)
+        return Reading(volume, tuple(remarks), slices[0].modality, slices[0].placed)
     for keyword, lacking in (
         ("a position", [one for one in slices if one.position is None]),
         ("an orientation", [one for one in slices if one.orientation is None]),
@@ -67,7 +68,7 @@ def read_series(path: Path) -> SeriesReading:
     thickness = median(one.thickness for one in ordered)
     if step > GAP * thickness:
         remarks.append(f"has slices of {thickness:g} mm every {step:.3g} mm: most of the patient lies between them")
-    return _volume(ordered, step), tuple(remarks), ordered[0].modality
+    return Reading(_volume(ordered, step), tuple(remarks), ordered[0].modality)
 
 
 def _slices(path: Path) -> tuple[list[Slice], list[str]]:
@@ -133,7 +134,7 @@ def _open_questions(slices: list[Slice]) -> list[str]:
         found.append("has dark and bright turned around, as its header asks (MONOCHROME1)")
     if first.modality == CT and not any(one.rescaled for one in slices):
         found.append("has no RescaleSlope (0028,1053): its numbers may not be Hounsfield units")
-    if len(slices) == 1 and first.modality not in PROJECTIONS and not (first.position and first.orientation):
+    if len(slices) == 1 and first.modality not in PROJECTIONS and not first.placed:
         found.append("does not say where in the patient it lies (ImagePositionPatient, ImageOrientationPatient)")
     return found
 

@@ -89,6 +89,11 @@ class Slice:
     facts: dict[str, str]
 
     @property
+    def placed(self) -> bool:
+        """Whether the header says where in the patient the plane lies."""
+        return self.position is not None and self.orientation is not None
+
+    @property
     def axes(self) -> tuple[float, ...]:
         """Directions of the rows and of the columns in LPS."""
         return self.orientation or IDENTITY[:6]

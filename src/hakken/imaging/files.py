@@ -12,7 +12,6 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,7 @@ from hakken.imaging.limits import AGAIN, require_image_file, unreadable
 from hakken.imaging.metaimage import check_metaimage
 from hakken.imaging.nifti import nifti_geometry, read_nifti, require_whole
 from hakken.imaging.quiet import quiet
+from hakken.imaging.reading import Reading
 
 NIFTI = (".nii.gz", ".nii", ".hdr", ".img")
 META = (".mha", ".mhd")
@@ -39,19 +39,6 @@ WRITTEN = (".nii.gz", ".nii", ".mha")
 MEGABYTE = 1 << 20
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """An image as it was read.
-
-    ``remarks`` say what was done to it, left out or is not known, each to be continued after the name of its channel;
-    ``modality`` is that of its DICOM series (a term of PS3.3, C.7.3.1.1.1), empty without one.
-    """
-
-    volume: Volume
-    remarks: tuple[str, ...] = ()
-    modality: str = ""
 
 
 def read_volume(path: Path, colour: str | None = None) -> Volume:
@@ -90,15 +77,15 @@ def read_geometry(path: Path) -> Geometry:
 def _read(path: Path, colour: str | None) -> Reading:
     kind = suffix(path)
     if path.is_dir() or kind in DICOM or (kind not in KNOWN and is_dicom(path)):
-        return Reading(*read_series(path))
+        return read_series(path)
     require_image_file(path)
     if kind in NIFTI:
-        return Reading(*read_nifti(path))
+        return read_nifti(path)
     if kind in META:
         check_metaimage(path)
         return Reading(_meta_volume(path))
     if kind in FLAT:
-        return Reading(*read_picture(path, colour))
+        return read_picture(path, colour)
     raise HakkenError(f"{path}: unknown kind of image; hakken reads {', '.join(KNOWN)} and folders of DICOM files")
 
 

@@ -22,6 +22,7 @@ from hakken.core.volume import Volume
 from hakken.imaging.limits import AGAIN, MOST_PIXELS, require_image_file, require_shape, unreadable
 from hakken.imaging.pnm import is_pnm, pnm_shape, read_pnm
 from hakken.imaging.quiet import quiet
+from hakken.imaging.reading import Reading
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 assert TiffImagePlugin.READ_LIBTIFF is False  # the import alone makes Pillow know TIFF
@@ -46,21 +47,22 @@ PNG_MARK, PNG_COLOURS = b"\x89PNG\r\n\x1a\n", (2, 6)
 Pixels = NDArray[Any]
 
 
-def read_picture(path: Path, colour: str | None = None) -> tuple[Volume, tuple[str, ...]]:
-    """Return a picture as one slice of pixels without a size, and remarks about what was done to it.
+def read_picture(path: Path, colour: str | None = None) -> Reading:
+    """Return a picture as one slice of pixels without a size, with a remark where it was turned.
 
     ``colour`` (`red`, `green`, `blue`) picks one colour; a grey picture has the same three. A picture that asks its
     viewer to be turned is turned. Raises HakkenError for what is cut off or damaged, of several pages, partly
     transparent, for print (CMYK), or coloured where no colour is picked.
     """
     if is_pnm(path):
-        return Volume(_one_value(path, read_pnm(path), colour)[None]), ()
+        return Reading(Volume(_one_value(path, read_pnm(path), colour)[None]))
     with _opened(path) as picture:
         pixels = _pixels(path, picture)
         turn = _turn(picture)
         if turn:
             pixels = _turned(pixels, int(picture.getexif()[ORIENTATION]))
-    return Volume(_one_value(path, pixels, colour)[None]), (f"is {turn}, as its EXIF orientation asks",) if turn else ()
+    remarks = (f"is {turn}, as its EXIF orientation asks",) if turn else ()
+    return Reading(Volume(_one_value(path, pixels, colour)[None]), remarks)
 
 
 def picture_shape(path: Path) -> tuple[int, int]:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import nibabel
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
@@ -32,20 +31,13 @@ from hakken.imaging.limits import (
     require_bytes,
     require_image_file,
     require_shape,
-    require_spacing,
     unreadable,
 )
+from hakken.imaging.nifti_grid import grid_of
+from hakken.imaging.reading import Reading
 
-Affine = NDArray[np.float64]
 HEADERS: dict[int, type[Any]] = {348: Nifti1Header, 540: Nifti2Header}
 """By the length that a header begins with."""
-UNITS = {1: ("metres", 1000.0), 3: ("microns", 1e-3)}
-"""Codes of `xyzt_units` other than mm, and mm in one of them."""
-ALIKE = 0.1
-"""So much of a voxel may qform and sform lie apart."""
-SAME_SIZE = 0.01
-"""So much may the voxel sizes differ that a header states twice."""
-LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -60,6 +52,7 @@ class _Header:
     intercept: float
     start: int
     remarks: tuple[str, ...]
+    placed: bool
 
     @property
     def length(self) -> int:
@@ -67,8 +60,8 @@ class _Header:
         return math.prod(self.geometry.shape_zyx) * self.kind.itemsize
 
 
-def read_nifti(path: Path) -> tuple[Volume, tuple[str, ...]]:
-    """Return the volume of a NIfTI file, and remarks about what its header leaves open.
+def read_nifti(path: Path) -> Reading:
+    """Return the volume of a NIfTI file, with remarks about what its header leaves open.
 
     Values are those of the file, and float32 (float64 where the file has it) where its header scales them. Raises
     HakkenError for a file that is cut off, holds more than its header promises, or says what cannot be or two things
@@ -82,7 +75,7 @@ def read_nifti(path: Path) -> tuple[Volume, tuple[str, ...]]:
     if (header.slope, header.intercept) != (1.0, 0.0):
         wide = np.float64 if array.dtype.itemsize > 4 or array.dtype in (np.int32, np.uint32) else np.float32
         array = (array.astype(np.float64) * header.slope + header.intercept).astype(wide)
-    return Volume.on(header.geometry, array), header.remarks
+    return Reading(Volume.on(header.geometry, array), header.remarks, placed=header.placed)
 
 
 def nifti_geometry(path: Path) -> Geometry:
@@ -122,9 +115,17 @@ def _header(path: Path) -> _Header:
     kind = _kind(path, raw)
     require_bytes(path, held, math.prod(sizes) * kind.itemsize, _is_compressed(pixels))
     slope, intercept = raw.get_slope_inter()
-    geometry, remarks = _geometry(path, raw, sizes)
-    start = _start(path, raw, single)
-    return _Header(pixels, geometry, kind, 1.0 if slope is None else slope, intercept or 0.0, start, remarks)
+    geometry, remarks, placed = grid_of(path, raw, sizes)
+    return _Header(
+        path=pixels,
+        geometry=geometry,
+        kind=kind,
+        slope=1.0 if slope is None else slope,
+        intercept=intercept or 0.0,
+        start=_start(path, raw, single),
+        remarks=tuple(remarks),
+        placed=placed,
+    )
 
 
 def _half(path: Path, ending: str) -> Path:
@@ -229,75 +230,3 @@ def _skip(stream: IO[bytes], count: int) -> None:
         if not block:
             raise EOFError
         count -= len(block)
-
-
-def _geometry(path: Path, raw: Nifti1Header, sizes: tuple[int, int, int]) -> tuple[Geometry, tuple[str, ...]]:
-    """Return the grid in LPS and mm, and remarks; raises HakkenError for one that cannot be, or is stated twice."""
-    spacing = np.array([float(value) for value in raw["pixdim"][1:4]])
-    spacing[[size == 1 and not value > 0 for size, value in zip(sizes, spacing, strict=True)]] = 1.0  # no neighbours
-    unit, scale = UNITS.get(int(raw["xyzt_units"]) & 7, ("mm", 1.0))
-    require_spacing(path, (spacing * scale).tolist(), sizes, unit)
-    remarks = [] if unit == "mm" else [f"its header has lengths in {unit}, which were made mm"]
-    affine = _affine(path, raw, spacing, sizes)
-    if affine is None:
-        remarks.append("its header does not say where its voxels lie (qform and sform codes 0): sides are not known")
-        affine = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
-    matrix = LPS @ affine
-    direction = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
-    x, y, z = (spacing * scale).tolist()
-    a, b, c = (matrix[:3, 3] * scale).tolist()
-    return Geometry((sizes[2], sizes[1], sizes[0]), (x, y, z), (a, b, c), tuple(direction.ravel().tolist())), tuple(
-        remarks
-    )
-
-
-def _affine(path: Path, raw: Nifti1Header, spacing: NDArray[np.float64], sizes: tuple[int, int, int]) -> Affine | None:
-    """Return the affine from voxels to mm in RAS, None where there is none; HakkenError where two disagree."""
-    sform = raw.get_sform() if int(raw["sform_code"]) > 0 else None
-    qform = _qform(raw, spacing) if int(raw["qform_code"]) > 0 else None
-    for name, affine in (("sform", sform), ("qform", qform)):
-        if affine is not None:
-            _check_affine(path, name, affine, spacing, sizes)
-    if sform is not None and qform is not None:
-        apart = _furthest(sform, qform, sizes)
-        if apart > ALIKE * min(spacing):
-            raise HakkenError(
-                f"{path}: sform and qform of its header lie up to {apart:.3g} mm apart, and programs differ in which "
-                "of the two they read; set both to the right one (`fslorient -copysform2qform`, `set_qform` of nibabel)"
-            )
-    return sform if sform is not None else qform
-
-
-def _qform(raw: Nifti1Header, spacing: NDArray[np.float64]) -> Affine:
-    """Return the affine of the quaternion, with ``spacing`` for the voxels' size."""
-    flip = -1.0 if float(raw["pixdim"][0]) < 0 else 1.0
-    affine = np.eye(4)
-    affine[:3, :3] = nibabel.quaternions.quat2mat(raw.get_qform_quaternion()) * spacing * [1, 1, flip]
-    affine[:3, 3] = [float(raw[f"qoffset_{axis}"]) for axis in "xyz"]
-    return affine
-
-
-def _check_affine(
-    path: Path, name: str, affine: Affine, spacing: NDArray[np.float64], sizes: tuple[int, int, int]
-) -> None:
-    """Raise HakkenError for an affine that is none, that is sheared, or whose voxels have another size."""
-    if not np.isfinite(affine).all() or (lengths := np.linalg.norm(affine[:3, :3], axis=0)).min() <= 0:
-        raise HakkenError(f"{path}: the {name} of its header is no affine (0, NaN or infinite); correct the header")
-    axes = affine[:3, :3] / lengths
-    if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-3):
-        raise HakkenError(
-            f"{path}: the axes of this image are not orthogonal; resample it onto an orthogonal grid first"
-        )
-    wide = np.array(sizes) > 1
-    if (np.abs(lengths - spacing)[wide] > SAME_SIZE * spacing[wide]).any():
-        said = [" x ".join(f"{value:.4g}" for value in values) + " mm" for values in (spacing, lengths)]
-        raise HakkenError(
-            f"{path}: voxels of {said[0]} by pixdim, of {said[1]} by the {name}, and programs differ in which of the "
-            "two they read; correct the header"
-        )
-
-
-def _furthest(one: Affine, other: Affine, sizes: tuple[int, int, int]) -> float:
-    """Return how far apart (mm) two affines put the corners of a grid, at most."""
-    corners = np.array([(x, y, z, 1) for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * [*(np.array(sizes) - 1), 1]
-    return float(np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max())

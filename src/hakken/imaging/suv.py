@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +20,12 @@ import pydicom
 from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
-from hakken.imaging.dicom_values import number, private_number, private_text, read_header, tag_of
+from hakken.imaging.dicom_values import number, private_number, read_header, tag_of
+from hakken.imaging.dicom_values import text as term
+from hakken.imaging.injection import REMEDY, elapsed
 from hakken.imaging.nuclides import misfit
 
-DAY = timedelta(days=1)
-LONGEST = 4.0
-"""Half-lives between injection and scan: a sixteenth of the tracer is left then."""
-DATED = 6 * 3600.0
-"""s: of nuclides with a longer half-life the time of day alone does not say when they were injected."""
-LATEST = timedelta(hours=2)
-"""Between the time of a series and its first image."""
-SAME_FACTOR = 0.05
 TRACER = "RadiopharmaceuticalInformationSequence"
-GE, GE_SCANNED = (0x0009, "GEMS_PETD_01"), 0x0D
 PHILIPS, PHILIPS_SUV, PHILIPS_BQML = (0x7053, "Philips PET Private Group"), 0x00, 0x09
 CORRECTIONS = {"ATTN": ("ATTN",), "DECY": ("DECY", "DECAY")}
 """Terms of Corrected Image (0028,0051); `DECAY` is none of the standard, and plain enough where somebody writes it."""
@@ -52,7 +44,6 @@ OF_THE_TRACER = (
     "RadiopharmaceuticalStartDateTime",
     "RadiopharmaceuticalStartTime",
 )
-REMEDY = "export the series with it, or give the channel as NIfTI in SUV"
 WEIGHTS = (0.3, 400.0)
 """kg: from a premature child to the heaviest patients."""
 DOSES = (1e6, 1e10)
@@ -96,7 +87,7 @@ def suv_factor(paths: Sequence[Path]) -> float:
     headers = [read_header(path) for path in paths]
     _check_alike(headers, paths)
     header = headers[0]
-    units = _term(header, "Units")
+    units = term(header, "Units")
     if units == "GML":
         return _already_suv(header, paths[0])
     if units == "CNTS":
@@ -136,10 +127,6 @@ def check_suv(path: Path, values: NDArray[np.float32], voxel_mm3: float) -> None
         )
 
 
-def _term(header: pydicom.Dataset, keyword: str) -> str:
-    return str(header.get(keyword, "") or "").strip()
-
-
 def _check_alike(headers: Sequence[pydicom.Dataset], paths: Sequence[Path]) -> None:
     """Raise HakkenError where a slice has another number of the series or of its tracer than the first."""
     wanted = _facts(headers[0])
@@ -167,7 +154,7 @@ def _as_text(dataset: pydicom.Dataset, keyword: str) -> str:
 
 
 def _already_suv(header: pydicom.Dataset, path: Path) -> float:
-    kind = _term(header, "SUVType") or "BW"
+    kind = term(header, "SUVType") or "BW"
     if kind != "BW":
         raise HakkenError(f"{path}: SUV of type {kind} (0054,1006), not by body weight; export it as BQML")
     return 1.0
@@ -189,7 +176,7 @@ def _uptake(headers: Sequence[pydicom.Dataset], paths: Sequence[Path]) -> Uptake
     _check_plausible(path, weight, dose)
     if reason := misfit(half_life, _code(tracers[0])):
         raise HakkenError(f"{path}: RadionuclideHalfLife {tag_of('RadionuclideHalfLife')} of {reason}; {REMEDY}")
-    return Uptake(weight, dose, half_life, _elapsed(headers, tracers[0], half_life, paths))
+    return Uptake(weight, dose, half_life, elapsed(headers, tracers[0], half_life, paths))
 
 
 def _check_plausible(path: Path, weight: float, dose: float) -> None:
@@ -207,116 +194,6 @@ def _code(tracer: pydicom.Dataset) -> str:
     """Return the code of the nuclide, empty where none is written."""
     codes = tracer.get("RadionuclideCodeSequence") or []
     return str(codes[0].get("CodeValue", "") or "").strip() if codes else ""
-
-
-def _elapsed(
-    headers: Sequence[pydicom.Dataset], tracer: pydicom.Dataset, half_life: float, paths: Sequence[Path]
-) -> float:
-    """Return the seconds from the injection to the time to which the image is decay-corrected."""
-    kind = _term(headers[0], "DecayCorrection")
-    if kind == "ADMIN":
-        return 0.0
-    if kind != "START":
-        raise HakkenError(f"{paths[0]}: DecayCorrection (0054,1102) is `{kind or 'missing'}`, not START; {REMEDY}")
-    scanned = _scanned(headers, paths)
-    injected = _injected(tracer, scanned, half_life, paths[0])
-    seconds = (scanned - injected).total_seconds()
-    if seconds < 0:
-        raise HakkenError(
-            f"{paths[0]}: the injection lies {-seconds / 3600:.1f} h after the start of the scan; correct the times, "
-            f"or {REMEDY}"
-        )
-    if seconds > LONGEST * half_life:
-        raise HakkenError(
-            f"{paths[0]}: the injection lies {seconds / 3600:.1f} h before the scan, {seconds / half_life:.1f} "
-            f"half-lives; correct the times, or {REMEDY}"
-        )
-    _check_reference_time(headers, paths, seconds, half_life)
-    return seconds
-
-
-def _check_reference_time(
-    headers: Sequence[pydicom.Dataset], paths: Sequence[Path], seconds: float, half_life: float
-) -> None:
-    """Raise HakkenError where the factors of decay are those of a correction to the injection, whatever is said.
-
-    Of the slice that was acquired first the factor is about 1 where the correction is to the start of the scan.
-    """
-    factors = [number(header, "DecayFactor", path) for header, path in zip(headers, paths, strict=True)]
-    known = [factor for factor in factors if factor is not None]
-    to_injection = 2 ** (seconds / half_life)
-    if known and to_injection > 1 + 4 * SAME_FACTOR and abs(min(known) / to_injection - 1) < SAME_FACTOR:
-        raise HakkenError(
-            f"{paths[0]}: DecayCorrection (0054,1102) is START, but DecayFactor (0054,1321) is {min(known):.3g} and "
-            f"more, as of a correction to the injection; correct one of them, or {REMEDY}"
-        )
-
-
-def _scanned(headers: Sequence[pydicom.Dataset], paths: Sequence[Path]) -> datetime:
-    """Return when the scan began: the series' time, unless the series was made after the acquisition.
-
-    A series that was made later has the time of the scan where GE writes it, or that of its first acquisition.
-    """
-    series = _moment(headers[0], "Series", paths[0])
-    first = min(_moment(header, "Acquisition", path) for header, path in zip(headers, paths, strict=True))
-    if series <= first:
-        if first - series > LATEST:
-            hours = (first - series).total_seconds() / 3600
-            raise HakkenError(
-                f"{paths[0]}: the first image was acquired {hours:.1f} h after the time of the series, to which its "
-                f"decay is corrected; correct the times, or {REMEDY}"
-            )
-        return series
-    written = private_text(headers[0], GE, GE_SCANNED)
-    return _parse(written, paths[0], "(0009,100d)") if written else first
-
-
-def _injected(tracer: pydicom.Dataset, scanned: datetime, half_life: float, path: Path) -> datetime:
-    """Return when the tracer was injected; a time without a date is the last such time before the scan.
-
-    Raises HakkenError where that is so long ago that the two clocks rather differ, and for a time without a date of a
-    nuclide that may have been injected days before.
-    """
-    exact = _term(tracer, "RadiopharmaceuticalStartDateTime")
-    if exact:
-        return _parse(exact, path, "RadiopharmaceuticalStartDateTime")
-    time = _term(tracer, "RadiopharmaceuticalStartTime")
-    if not time:
-        raise HakkenError(f"{path}: RadiopharmaceuticalStartTime (0018,1072) is missing; {REMEDY}")
-    if half_life > DATED:
-        raise HakkenError(
-            f"{path}: RadiopharmaceuticalStartDateTime (0018,1078) is missing, and a tracer with a half-life of "
-            f"{half_life / 3600:.0f} h may have been injected days before; {REMEDY}"
-        )
-    injected = _parse(f"{scanned:%Y%m%d}{time}", path, "RadiopharmaceuticalStartTime")
-    if injected <= scanned:
-        return injected
-    days_before = (scanned - (injected - DAY)).total_seconds()
-    if days_before > LONGEST * half_life:
-        raise HakkenError(
-            f"{path}: the injection at {injected:%H:%M:%S} lies after the start of the scan at {scanned:%H:%M:%S}, and "
-            f"on the day before it would be {days_before / half_life:.1f} half-lives ago; correct the times (clocks "
-            f"may differ), or {REMEDY}"
-        )
-    return injected - DAY
-
-
-def _moment(header: pydicom.Dataset, prefix: str, path: Path) -> datetime:
-    date, time = (_term(header, f"{prefix}{part}") for part in ("Date", "Time"))
-    if not date or not time:
-        raise HakkenError(f"{path}: {prefix}{'Time' if date else 'Date'} is missing; {REMEDY}")
-    return _parse(date + time, path, f"{prefix}Date and {prefix}Time")
-
-
-def _parse(text: str, path: Path, name: str) -> datetime:
-    """Return the moment of a DICOM date and time, YYYYMMDDHHMMSS.FFFFFF; the offset of a time zone is left out."""
-    digits, _, fraction = text.strip().partition("&")[0].partition("+")[0].partition(".")
-    seconds = fraction.partition("-")[0]
-    try:
-        found = datetime.strptime(digits.partition("-")[0][:14].ljust(14, "0"), "%Y%m%d%H%M%S")
-        return found + timedelta(seconds=float(f"0.{seconds or 0}"))
-    except (ValueError, OverflowError):
-        raise HakkenError(f"{path}: {name} is no date and time; {REMEDY}") from None
 
 
 def _positive(dataset: pydicom.Dataset, keyword: str, path: Path) -> float:

@@ -1,7 +1,7 @@
-"""Small inputs from public bug reports, made anew: `hakken check` says of each what its README calls right.
+"""Small inputs from public bug reports: `hakken check` says of each what its README calls right.
 
-They lie beside the checkout, in ../shared/cases; where that folder is missing the tests are skipped. A folder joins by a
-line in `CHECKED`, or in `ELSEWHERE` where another command or test is what it is about.
+They lie beside the checkout, in ../shared/cases; where that folder is missing the tests are skipped. A folder joins by
+a line in `CHECKED`.
 """
 
 from __future__ import annotations

@@ -65,6 +65,7 @@ PIXELS = {
 }
 """(7FE0,0010), and (7FE0,0008) and (7FE0,0009) of floats, of either byte order."""
 UNDEFINED = 0xFFFFFFFF
+ALLOCATED = (8, 16, 32)
 ORTHOGONAL = 1e-3
 
 
@@ -133,7 +134,12 @@ def read_slice(path: Path) -> Slice | str:
     _check_grey(path, header)
     rows, columns = (int(number(header, keyword, path) or 0) for keyword in ("Rows", "Columns"))
     require_shape(path, (columns, rows))
-    needed = rows * columns * int(number(header, "BitsAllocated", path) or 8) // 8
+    bits = int(number(header, "BitsAllocated", path) or 0)
+    if bits not in ALLOCATED:
+        raise HakkenError(
+            f"{path}: pixels of {bits} bits {tag_of('BitsAllocated')}, not 8, 16 or 32; convert it to NIfTI"
+        )
+    needed = rows * columns * bits // 8
     if length != UNDEFINED and (length < needed or rest < length):
         raise cut_off(path)
     return _slice(path, header, rows, columns)

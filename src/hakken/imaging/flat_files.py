@@ -40,7 +40,11 @@ TURNS = {
 """What the EXIF orientation of a picture asks viewers to do (CIPA DC-008, 4.6.4)."""
 GREY = ("1", "L", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 COLOURED = ("RGB", "RGBA", "RGBX", "YCbCr")
-BITS_PER_SAMPLE = 258
+BITS_PER_SAMPLE, SAMPLE_FORMAT, UNSIGNED = 258, 339, 1
+KEPT = {(bits, UNSIGNED) for bits in (1, 2, 4, 8, 16)} | {(16, 2), (32, 2), (32, 3)}
+TURNED = {(8, 2), (32, UNSIGNED)}
+"""Bits and format (TIFF 6.0, section 19: 1 unsigned, 2 signed, 3 floating) of the numbers that Pillow keeps, or not."""
+SCAN, END = b"\xff\xda", b"\xff\xd9"  # markers of a JPEG, ITU T.81, B.1.1.3
 ONE_GREY = "convert it to one grey value a pixel, or give the channel of a picture a `colour`"
 PNG_MARK, PNG_COLOURS = b"\x89PNG\r\n\x1a\n", (2, 6)
 
@@ -108,8 +112,15 @@ def _short(error: Exception) -> str:
 def _check_kind(path: Path, picture: Image.Image) -> None:
     if picture.format != "MPO" and _has_more(picture):  # an MPO is a JPEG with smaller copies of it behind
         raise HakkenError(f"{path}: holds several pictures; give one, or a volume as NIfTI, which knows their distance")
+    if picture.format in ("JPEG", "MPO") and not _is_whole(path.read_bytes()):
+        raise HakkenError(f"{path}: no readable image, or cut off (it has no end); {AGAIN}")
     if picture.mode in ("CMYK", "LAB", "HSV"):
         raise HakkenError(f"{path}: colours for print ({picture.mode}); convert it to RGB or to grey values")
+
+
+def _is_whole(jpeg: bytes) -> bool:
+    """Whether the last scan of a JPEG has an end: what is missing its library fills with grey without a word."""
+    return END in jpeg[jpeg.rfind(SCAN) :]
 
 
 def _has_more(picture: Image.Image) -> bool:
@@ -139,6 +150,8 @@ def _pixels(path: Path, picture: Image.Image) -> Pixels:
     reader = _deep_reader(path, picture)
     if reader:
         deep = _deep_colours(path, reader)
+        if deep.ndim == 2:
+            return deep
         _check_opaque(path, deep[..., 3] if deep.shape[2] == 4 else None, 65535)
         return deep[..., :3]
     if picture.mode in GREY:
@@ -152,14 +165,31 @@ def _pixels(path: Path, picture: Image.Image) -> Pixels:
 
 
 def _deep_reader(path: Path, picture: Image.Image) -> str | None:
-    """Return what reads colours of 16 bits, of which Pillow keeps eight: a PNG (RFC 2083, 4.1.1) or a TIFF."""
+    """Return what reads numbers that Pillow would change: colours of 16 bits (RFC 2083, 4.1.1), some types of TIFF."""
     if picture.format == "TIFF":
-        bits = picture.tag_v2.get(BITS_PER_SAMPLE, ())  # type: ignore[attr-defined]
-        return "TIFFImageIO" if picture.mode in COLOURED and max(bits, default=8) > 8 else None
+        return None if _keeps(path, picture) else "TIFFImageIO"
     with path.open("rb") as stream:
         begin = stream.read(26)
     deep = begin.startswith(PNG_MARK) and len(begin) == 26 and begin[24] == 16 and begin[25] in PNG_COLOURS
     return "PNGImageIO" if deep else None
+
+
+def _keeps(path: Path, picture: Image.Image) -> bool:
+    """Whether Pillow keeps the numbers of a TIFF as they are; raises HakkenError for types that nobody here reads.
+
+    Of colours it keeps eight bits; it takes bytes with a sign for such without, and 32 bits without for such with.
+    """
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    bits, formats = tags.get(BITS_PER_SAMPLE, (1,)), tags.get(SAMPLE_FORMAT, (UNSIGNED,))
+    kind = (max(bits), max(formats))
+    if picture.mode in COLOURED:
+        return bool(kind[0] <= 8)
+    if kind in KEPT:
+        return True
+    if kind in TURNED:
+        return False
+    names = {UNSIGNED: "whole", 2: "whole", 3: "floating"}
+    raise HakkenError(f"{path}: {names.get(kind[1], 'other')} numbers of {kind[0]} bits; save it with 8 or 16 bits")
 
 
 def _deep_colours(path: Path, reads: str) -> Pixels:

@@ -210,6 +210,7 @@ def test_directions_that_are_rounded_differently_are_one_stack(axial: Any, noise
         ),
         ({"Rows": 5000, "Columns": 5000}, "b: cut off or damaged while copying; copy the file anew from its source"),
         ({"Rows": 60000, "Columns": 60000}, "b: 60000x60000 voxels, more than the 100,000,000 of a plane"),
+        ({"BitsAllocated": 1}, "b: pixels of 1 bits (0028,0100), not 8, 16 or 32; convert it to NIfTI"),
         ({"Rows": 0}, "b: its header promises 6x0 voxels"),
     ],
 )
@@ -344,3 +345,15 @@ def test_a_real_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
         for share in (0.02, 0.1, 0.3, 0.6, 0.9):
             (tmp_path / name).write_bytes(content[: int(len(content) * share)])
             refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize(("signed", "bits"), [(1, 12), (0, 12), (1, 16), (0, 16), (1, 10)])
+@pytest.mark.parametrize("above", [0, 0x4000])
+def test_bits_beyond_those_stored_do_not_count(
+    signed: int, bits: int, above: int, tmp_path: Path, write_dicom: Callable[..., Path]
+) -> None:
+    import pydicom
+
+    stored = np.array([[0, 1, 0x7FF, 0x800], [0xFFF, 0xFFE, 0x200, 6]], np.uint16) | (above if bits < 14 else 0)
+    path = write_dicom(tmp_path / "a.dcm", stored, PixelRepresentation=signed, BitsStored=bits, HighBit=bits - 1)
+    assert np.array_equal(read_volume(path).array[0], pydicom.dcmread(path).pixel_array)

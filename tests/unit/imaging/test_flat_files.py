@@ -174,3 +174,23 @@ def test_the_content_counts_and_not_the_name(tmp_path: Path) -> None:
     assert np.array_equal(read_volume(tmp_path / "a.jpg").array[0], GREY)
     save(tmp_path / "a.png", GREY, format="GIF")
     assert refusal(tmp_path / "a.png").startswith("no readable image, or cut off (")
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "float32"])
+def test_numbers_of_every_type_of_tiff_are_kept(kind: str, tmp_path: Path) -> None:
+    if kind == "float32":
+        pixels = np.random.default_rng(0).normal(0, 1e6, (20, 30)).astype(np.float32)
+    else:
+        most = np.iinfo(kind)
+        pixels = np.random.default_rng(0).integers(most.min, most.max, (20, 30), dtype=kind, endpoint=True)
+    sitk.WriteImage(sitk.GetImageFromArray(pixels), str(tmp_path / "a.tif"))
+    assert np.array_equal(read_volume(tmp_path / "a.tif").array[0], pixels)
+
+
+def test_a_jpeg_whose_end_was_never_written_is_refused(tmp_path: Path) -> None:
+    content = save(tmp_path / "a.jpg", GREY).read_bytes()
+    for tail in (bytes(len(content) // 2), b""):
+        (tmp_path / "a.jpg").write_bytes(content[: len(content) - len(tail) - 2 * (not tail)] + tail)
+        assert refusal(tmp_path / "a.jpg").startswith("no readable image, or cut off (")
+    (tmp_path / "a.jpg").write_bytes(content + bytes(1000))
+    assert read_volume(tmp_path / "a.jpg").array.shape == (1, 40, 50)

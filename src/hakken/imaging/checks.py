@@ -19,6 +19,8 @@ from hakken.imaging.truth_checks import check_truth, inside_grid
 from hakken.study import Study
 
 PROBES = 12
+LARGEST = 1e30
+"""Numbers beyond were never measured, and their squares have no place in 32 bits."""
 LEAST_HU, MOST_HU, MOST_SUV = -300.0, 32768.0, 2000.0
 """CT images hold air or at least fat; metal ends at the range of 16 bits; nothing takes up more than a full bladder."""
 MODALITIES = {
@@ -68,7 +70,8 @@ def examine_case(case: CaseFiles, study: Study) -> Examination:
 
 def pixel_digest(volume: Volume) -> str:
     """Return the SHA-256 of shape and pixels (as float32): equal for equal pixels, whatever file they came from."""
-    pixels = np.ascontiguousarray(volume.array, "<f4")
+    with np.errstate(over="ignore"):  # said of its pixels
+        pixels = np.ascontiguousarray(volume.array, "<f4")
     digest = hashlib.sha256(repr(tuple(volume.array.shape)).encode())
     digest.update(pixels.data)
     return digest.hexdigest()
@@ -127,10 +130,13 @@ def _check_pixels(case: CaseFiles, column: str, volume: Volume) -> list[Problem]
     if bad:
         reason = f"{bad} of {volume.array.size} pixels are NaN or infinite"
         return [Problem(case.case_id, column, reason, "replace them or export the image again", case.row)]
-    low = volume.array.min()
-    if low == volume.array.max():
-        reason, remedy = f"is {float(low):g} everywhere", "export the image again, or remove the case"
-        return [Problem(case.case_id, column, reason, remedy, case.row, stops=bool(low == 0))]
+    low, high = float(volume.array.min()), float(volume.array.max())
+    if max(-low, high) > LARGEST:
+        reason = f"has values from {low:.3g} to {high:.3g}, beyond what images hold (32 bits)"
+        return [Problem(case.case_id, column, reason, "export the image again", case.row)]
+    if low == high:
+        reason, remedy = f"is {low:g} everywhere", "export the image again, or remove the case"
+        return [Problem(case.case_id, column, reason, remedy, case.row, stops=low == 0)]
     return []
 
 

@@ -249,3 +249,12 @@ def test_a_table_of_lesions_needs_an_image_with_a_place(
     masked = check_case(Row(case.channels), make_study())
     assert [one.stops for one in masked] == [False, False]
     assert "its header does not say where its voxels lie (qform and sform codes 0)" in str(masked[0])
+
+
+@pytest.mark.parametrize("value", [1e38, -1e300])
+def test_values_that_were_never_measured_are_named(good: Any, make_study: Callable[..., Study], value: float) -> None:
+    array = read_volume(good.channels["A"]).array.astype(np.float64)
+    array[0, 0, 0] = value
+    write_volume(good.channels["A"], Volume(array, (1.0, 1.0, 2.0)))
+    assert f"{value:.3g}" in only(check_case(good, make_study()))
+    assert "beyond what images hold (32 bits); export the image again" in only(check_case(good, make_study()))

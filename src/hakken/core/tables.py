@@ -201,4 +201,5 @@ def _no_number(value: str) -> str:
     if not value:
         return "is empty; give a number"
     hint = "; write decimals with a point" if _is_number(value.replace(",", ".")) else ""
+    hint = "; write the minus as `-`" if _is_number(value.replace("\u2212", "-")) else hint
     return f"`{value}` is not a number{hint}"

@@ -160,6 +160,7 @@ def test_what_is_no_table_is_named(content: str | bytes, message: str, tmp_path:
         ("numbers", "high", "`high` is not a number"),
         ("numbers", '"0,5"', "`0,5` is not a number; write decimals with a point"),
         ("numbers", "1_0", "`1_0` is not a number"),
+        ("numbers", "\u22125", "`\u22125` is not a number; write the minus as `-`"),
         ("numbers", "nan", "`nan` is not finite; give a number"),
         ("numbers", "-inf", "`-inf` is not finite; give a number"),
         ("flags", "2", "`2` is neither 0 nor 1"),

@@ -70,6 +70,13 @@ def test_a_finished_search_grows_and_other_sweeps_keep_to_their_own_slots(
 
 
 @pytest.mark.xdist_group("finished")
+def test_under_a_umask_of_077_a_run_is_for_its_owner_alone(finished: tuple[Project, str]) -> None:
+    made = [*finished[0].path("results").rglob("*")]
+    assert len(made) > 100
+    assert [str(path) for path in made if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.xdist_group("finished")
 def test_the_search_does_not_end_below_the_default(finished: tuple[Project, str]) -> None:
     (default,), searched = records(finished[0], "default"), records(finished[0], "search")
     own = [trial for trial in searched if trial["all_parameters"] == default["all_parameters"]]

@@ -18,7 +18,7 @@ def read_openings(ledger: Path) -> list[dict[str, Any]]:
     if not ledger.exists():
         return []
     openings: list[dict[str, Any]] = []
-    for number, line in enumerate(ledger.read_text().splitlines(), start=1):
+    for number, line in enumerate(ledger.read_text(encoding="utf-8").splitlines(), start=1):
         previous = openings[-1]["hash"] if openings else ORIGIN
         opening = _parse(ledger, number, line)
         body = {key: value for key, value in opening.items() if key != "hash"}

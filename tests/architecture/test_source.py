@@ -253,7 +253,11 @@ def _opens_as_text(node: ast.Call) -> bool:
     given = [*node.args, *(one.value for one in node.keywords)]
     words = [word.value for word in given if isinstance(word, ast.Constant) and isinstance(word.value, str)]
     binary = any("b" in word and len(word) < 4 for word in words)
-    own = owner in NO_TEXT or (owner, name) == ("os", "open") or (name == "write_text" and isinstance(node.func, ast.Name))
+    own = (
+        owner in NO_TEXT
+        or (owner, name) == ("os", "open")
+        or (name == "write_text" and isinstance(node.func, ast.Name))
+    )
     return name in OPENERS and not binary and not own and "encoding" not in {one.arg for one in node.keywords}
 
 

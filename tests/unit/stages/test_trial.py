@@ -287,6 +287,79 @@ def test_too_little_memory_is_a_failed_trial(data: Path, tmp_path: Path, monkeyp
     assert failed(data, tmp_path)["reason"] == "out of memory"
 
 
+def test_a_normalisation_of_one_value_is_a_failed_trial_and_the_sweep_goes_on(data: Path, tmp_path: Path) -> None:
+    """A mini-batch of one whose second convolution leaves one voxel."""
+    one = {"patch_size": 5, "convolutions": 2, "poolings": 0, "batch_norm": True, "batch_size": 1}
+    changes: dict[str, Any] = {
+        "parameters": one,
+        "search": {"space": {"batch_size": {"type": "integer", "low": 1, "high": 2}}, "default_first": True},
+    }
+    record = failed(data, tmp_path, **changes)
+    assert (record["parameters"], record["reason"]) == ({"batch_size": 1}, "invalid")
+    assert record["detail"].startswith("Expected more than 1 value per channel when training, got input size")
+    assert "00: failed, invalid: Expected more than 1 value per channel" in (tmp_path / "log").read_text()
+    assert run(data, tmp_path, number=1, **changes)["state"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("provoke", "reason"),
+    [
+        (lambda logits: torch.cat([logits, logits.new_zeros(1, 3)]), "invalid"),
+        (lambda logits: logits @ logits.new_zeros(7, 7), "invalid"),
+        (lambda logits: logits.view(-1, 1000), "invalid"),
+        (torch.nn.MaxPool1d(9), "invalid"),
+        (lambda logits: torch.nn.GroupNorm(4, logits.shape[1] + 4), "invalid"),
+        (lambda logits: torch.linalg.inv(logits.new_zeros(2, 2)), "diverged"),
+        (lambda logits: logits.half().masked_fill(logits.isfinite(), 1e9), "diverged"),
+        (lambda logits: logits * 10.0**400, "diverged"),
+        (lambda logits: logits.new_empty(2**58), "out of memory"),
+        (lambda logits: torch.from_numpy(np.empty(2**58)), "out of memory"),
+    ],
+)
+def test_what_cannot_be_computed_with_these_parameters_is_a_failed_trial(
+    provoke: Any, reason: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn, "balanced_loss", lambda logits, *_: provoke(logits).float().mean())
+    assert failed(data, tmp_path)["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("no such parameter"),
+        ImportError("no module named weights"),
+        ValueError("a table of the plug-in's own"),
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        PermissionError(13, "permission denied", "cases.csv"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_fault_in_a_plug_in_or_around_it_ends_the_job(
+    error: Exception, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(learn, "balanced_loss", broken)
+    with pytest.raises(type(error)):
+        run(data, tmp_path)
+    (book,) = (tmp_path / "search" / "ledger").iterdir()
+    assert Ledger(book).result(0) is None
+
+
+def test_a_full_disk_ends_the_job_with_a_remedy(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "no space left on device", "checkpoint.pt")
+
+    monkeypatch.setattr(learn, "balanced_loss", full)
+    with pytest.raises(SystemExit) as ended:
+        run(data, tmp_path)
+    assert ended.value.code == 2
+    assert "checkpoint.pt: cannot be written: no space left on the disk; free some" in capsys.readouterr().err
+
+
 def test_too_many_failures_in_a_row_stop_the_sweep_and_a_higher_limit_lets_it_go_on(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,11 +21,21 @@ from matplotlib.text import Text
 
 from hakken.core.console import console
 from hakken.evaluation.agreement_measure import Labels, measure
+from hakken.evaluation.intervals import Means
+from hakken.evaluation.readers.intervals import Difference, Level
+from hakken.evaluation.roc_measure import Cohort, Settings
+from hakken.evaluation.roc_measure import measure as measure_scores
 from hakken.plots import letters
+from hakken.plots.bland_altman import StructureInput, draw_overlap
 from hakken.plots.confusion import draw_confusion
+from hakken.plots.interaction import InteractionInput, draw_interaction
 from hakken.plots.letters import HOUSE, labelled, lacking_letters, shown
 from hakken.plots.publish import save, save_one
+from hakken.plots.readers import ReadersInput, draw_readers
+from hakken.plots.roc import draw_roc, roc_input
+from hakken.plots.scaling import ScalingInput, draw_scaling
 from hakken.plots.style import ONE_COLUMN, Origin, new_figure, power_of_ten, style
+from hakken.training.scaling import Scaled
 
 from . import helpers
 
@@ -99,6 +109,39 @@ def test_every_figure_is_drawn_with_such_names(
     [path] = save(drawn, tmp_path / "figure", ["svg"])
     assert path.stat().st_size > 1000
     assert sum(shown(name)[:20].strip("_") in text.get_text() for text in drawn.findobj(Text)) >= 2  # type: ignore[attr-defined]
+
+
+def of_commands(name: str) -> Iterator[Figure]:
+    """The figures of the commands, with another text in every name."""
+    factors = tuple((f"{name}{factor}", (f"{name}0", f"{name}1")) for factor in "abc")
+    means = Means(np.full((2, 2, 2), 0.5), np.full((2, 2, 2), 0.05))
+    yield draw_interaction(InteractionInput(factors, means, name, name))
+    yield draw_overlap(
+        (StructureInput(name, np.array([2.0, 4, 6]), np.array([1.0, 2, 3]), np.array([0.5, 1, 0.9]), 0),)
+    )
+    yield draw_readers(
+        ReadersInput(
+            label=name,
+            reader=(f"{name}1", f"{name}2"),
+            values=np.array([[0.7, 0.8], [0.8, 0.9]]),
+            levels=tuple(Level(name, 0.8, 0.05, 5.0, 0.7, 0.9) for _ in range(2)),
+            own=((0.1, 0.0, 0.2), (0.1, 0.0, 0.2)),
+            mean=Difference(name, name, 0.05, 0.02, 9.0, 2.5, 0.03, 0.7, 0.9),
+            note=name,
+        )
+    )
+    trained = tuple(Scaled(n, n, 1, 1, "cpu", name, 1, 480, (1.0, 2.0), (0.3, 0.4)) for n in (1, 2))
+    yield draw_scaling(ScalingInput(trained, {2: 1.5}, name, name, (name,), Origin(name, name, name, 1)))
+    label = np.arange(30) % 3 == 0
+    scores = {name: np.linspace(0, 1, 30), f"{name} b": np.linspace(1, 0, 30)}
+    found = measure_scores(Cohort(label, np.arange(30), scores), Settings(thresholds=(0.5,), resamples=20))
+    yield draw_roc(roc_input(found, name))
+
+
+@pytest.mark.parametrize("name", [ALL_AT_ONCE, NAMES["long"]], ids=["all at once", "long"])
+def test_the_figures_of_commands_are_drawn_with_such_names(name: str, quiet: None, tmp_path: Path) -> None:
+    for figure in of_commands(name):
+        save(figure, tmp_path / "figure", ["svg"])
 
 
 @pytest.mark.parametrize("name", NAMES)

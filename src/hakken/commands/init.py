@@ -29,6 +29,9 @@ PROPOSED = """# Study {name}, {source}: a comment that begins with `Here:` says 
 OF_ANOTHER = ("published", "scaling", "variants", "figures", "evaluation", "scales", "seed")
 """Sections of a study that are of its publication, or of its phantom."""
 
+PUBLISHED_POINTS = ("at", "maximum_fp", "operating_point", "operating_rule")
+"""Where a publication reports; another study has its own."""
+
 
 def add(commands: Subparsers) -> None:
     """Add the command."""
@@ -37,7 +40,7 @@ def add(commands: Subparsers) -> None:
         "init",
         "begin a study of your own: a commented study file and a case table, proposed from your images (--data), or "
         "templates like those of an existing study",
-        "hakken init liver_nodules --data /images/liver",
+        "hakken init liver_nodules --data images/liver",
         run,
     )
     parser.add_argument("name", help="name of the new study: letters, digits and underscores")
@@ -84,7 +87,7 @@ def run(options: argparse.Namespace) -> None:
 def _from_nothing(options: argparse.Namespace, study_file: Path, table: Path) -> None:
     """Write templates for images that nobody has seen yet."""
     from hakken.commands.own_images import UNSEEN
-    from hakken.commands.own_study import SCALES, proposed
+    from hakken.commands.own_study import proposed
     from hakken.study.reading import parse_study
     from hakken.study.reference import commented_study
 
@@ -96,7 +99,7 @@ def _from_nothing(options: argparse.Namespace, study_file: Path, table: Path) ->
     write_text(table, case_template(study))
     print(f"{study_file}: the study, every key explained; `--data` would propose it from your images")
     print(f"{table}: the case table; one row per case, paths relative to the table")
-    _next(options.name, table, next(iter(SCALES)))
+    _next(options.name, table, next(iter(content["scales"])))
 
 
 def _from_study(options: argparse.Namespace, study_file: Path, table: Path) -> None:
@@ -158,7 +161,7 @@ def own_study(source: Path, name: str, table: Path) -> str:
 
     That is its result, seed, comparisons, readers and operating points.
     """
-    from hakken.commands.own_study import SCALES, seed_of_name
+    from hakken.commands.own_study import scales, seed_of_name
     from hakken.study.reading import read_mapping
     from hakken.study.reference import commented_study
 
@@ -176,13 +179,13 @@ def own_study(source: Path, name: str, table: Path) -> str:
     if kept.get("method") == "patch_classifier" and "outcomes" not in kept:
         kept["outcomes"] = {"candidates": _undecided("candidates", {})}
     return HEAD.format(name=name, source=f"begun from {source.stem}", table=table) + commented_study(
-        texts | changed | kept | {"scales": SCALES}
+        texts | changed | kept | {"scales": scales(str(content["method"]), bool(kept.get("search", {}).get("space")))}
     )
 
 
 def _undecided(outcome: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of an outcome with operating points that are no publication's."""
-    found = {key: value for key, value in settings.items() if key not in ("at", "operating_point", "operating_rule")}
+    found = {key: value for key, value in settings.items() if key not in PUBLISHED_POINTS}
     chosen: dict[str, Any] = {"at": [1, 2, 4], "operating_point": 1}
     if outcome != "candidates":
         return found

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from hakken import plugins
 from hakken.commands.own_images import ChannelFacts, Facts
+from hakken.core.errors import HakkenError
 
 Content = dict[str, Any]
 TIMES_SIGN = "\N{MULTIPLICATION SIGN}"
@@ -27,15 +30,15 @@ WHOLE = 112
 METHODS = {"label": "autoencoder", "flat": "unet", "volume": "patch_classifier"}
 
 
-SCALES: Content = {
-    "tiny": {
-        "search": {"trials": 3, "slots": 2},
-        "training": {"steps": 60, "validate_every": 30, "checkpoint_seconds": 10},
-    },
-    "small": {"search": {"trials": 10, "slots": 2}, "training": {"steps": 2000, "validate_every": 250}},
-    "paper": {},
-}
-"""A look at whether the chain holds, a first answer, and the whole."""
+def scales(method: str, searched: bool) -> Content:
+    """Return a look at whether the chain holds, a first answer, and the whole, with the keys that have an effect."""
+    gradient = plugins.load("methods", method).NEEDS.gradient
+    tiny: Content = {"search": {"trials": 3, "slots": 2}} if searched else {}
+    small: Content = {"search": {"trials": 10, "slots": 2}} if searched else {}
+    if gradient:
+        tiny["training"] = {"steps": 60, "validate_every": 30, "checkpoint_seconds": 10}
+        small["training"] = {"steps": 2000, "validate_every": 250}
+    return {"tiny": tiny, "small": small, "paper": {}}
 
 
 def seed_of_name(name: str) -> int:
@@ -47,6 +50,9 @@ def proposed(name: str, table: str, facts: Facts, method: str | None = None) -> 
     """Return the content of a study file for a cohort like this, and the reasons by dotted key."""
     kind = "label" if facts.truth == "label" else "flat" if facts.flat else "volume"
     chosen = method or METHODS[kind]
+    module = plugins.load("methods", chosen)
+    if "images" not in module.NEEDS.cases:
+        raise HakkenError(f"--method {chosen}: it learns from no images; begin with a study that uses it, by --from")
     reasons: dict[str, str] = {"seed": "from the name of the study; any other number is as good"}
     reasons["method"] = "as you asked" if method else _why_method(kind)
     content: Content = {
@@ -67,12 +73,12 @@ def proposed(name: str, table: str, facts: Facts, method: str | None = None) -> 
     edge = _edge(facts, spacing, axes, chosen, reasons)
     content |= {
         "patches": _patches(facts, axes, edge, chosen, reasons),
-        "parameters": _parameters(edge, axes, chosen, reasons),
-        "search": _search(chosen, reasons),
-        "training": {"steps": 10_000, "validate_every": 500, "patience": 5},
+        "parameters": _known(_parameters(edge, axes, chosen, reasons), module),
+        "search": _search(module, reasons),
+        **({"training": {"steps": 10_000, "validate_every": 500, "patience": 5}} if module.NEEDS.gradient else {}),
         **_measured(facts, chosen, reasons),
         "evaluation": {"strata": []},
-        "scales": SCALES,
+        "scales": scales(chosen, True),
     }
     reasons["training"] = "a beginning: see where the curves of the logs end"
     reasons["evaluation.strata"] = "name columns of the table, such as scanner or sex, to have them told apart"
@@ -132,10 +138,9 @@ def _registration(facts: Facts, reasons: dict[str, str]) -> Content:
 def _spacing(facts: Facts, method: str, reasons: dict[str, str]) -> tuple[float, float, float]:
     """Return the common grid: the median voxel; flat images that are seen whole are made smaller."""
     x, y, z = facts.spacing_mm
-    size = f" {TIMES_SIGN} ".join(
-        f"{value:g}" for value in (facts.spacing_mm if not facts.flat else facts.spacing_mm[:2])
-    )
-    reasons["preparation.spacing_mm"] = f"median voxel {size} mm of {facts.examined} images"
+    size = f" {TIMES_SIGN} ".join(f"{value:g}" for value in facts.spacing_mm[: 2 if facts.flat else 3])
+    why = f"median voxel {size} mm of {facts.examined} images"
+    reasons["preparation.spacing_mm"] = why if facts.examined else "a guess, for no image was seen: take your voxels'"
     if facts.flat and method == "autoencoder":
         factor = max(1, round(facts.least_edge_voxel / WHOLE))
         if factor > 1:
@@ -180,8 +185,6 @@ def _patches(facts: Facts, axes: int, edge: int, method: str, reasons: dict[str,
 
 
 def _parameters(edge: int, axes: int, method: str, reasons: dict[str, str]) -> Content:
-    if method == "mean_classifier":
-        return {}
     content: Content = {"learning_rate": 0.001, "batch_size": 16 if axes == 2 else 32}
     content["patch_size"] = edge if method in ("unet", "autoencoder", "expectation") else max(10, edge * 3 // 4)
     reasons["parameters.learning_rate"] = "the untuned default that every search is compared with; the search varies it"
@@ -194,16 +197,20 @@ def _parameters(edge: int, axes: int, method: str, reasons: dict[str, str]) -> C
     return content
 
 
-def _search(method: str, reasons: dict[str, str]) -> Content:
+def _search(module: ModuleType, reasons: dict[str, str]) -> Content:
     reasons["search.trials"] = "a beginning: more where the figure `learnt` shows that the best lies at a border"
     space: Content = {
         "learning_rate": {"type": "real", "low": 1e-4, "high": 1e-2, "scale": "log"},
         "weight_decay": {"type": "real", "low": 1e-6, "high": 1e-2, "scale": "log"},
         "augmentation": {"type": "real", "low": 0.0, "high": 1.0},
+        "penalty": {"type": "real", "low": 1e-2, "high": 1e2, "scale": "log"},
     }
-    if method == "mean_classifier":
-        space = {"penalty": {"type": "real", "low": 1e-2, "high": 1e2, "scale": "log"}}
-    return {"trials": 30, "slots": 4, "space": space}
+    return {"trials": 30, "slots": 4, "space": _known(space, module)}
+
+
+def _known(content: Content, module: ModuleType) -> Content:
+    """Return what a method has parameters for."""
+    return {key: value for key, value in content.items() if key in module.Parameters.model_fields}
 
 
 def _measured(facts: Facts, method: str, reasons: dict[str, str]) -> Content:

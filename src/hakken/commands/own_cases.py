@@ -111,15 +111,16 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _images(folder: Path) -> Iterator[_Image]:
-    """Yield the images below a folder in the order of their names; hidden ones are passed over."""
+    """Yield the images below a folder in the order of their names; hidden ones, and links upwards, are passed over."""
     seen = 0
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here = Path(place)
+        inner = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in inner if not here.resolve().is_relative_to((here / name).resolve())]
         shown = sorted(name for name in files if not name.startswith("."))
         seen += len(shown)
         if seen > MOST_FILES:
             raise HakkenError(f"{folder}: more than {MOST_FILES:,} files; give a smaller folder, or a case table")
-        here = Path(place)
         parts = here.relative_to(folder).parts
         others = [name for name in shown if suffix(here / name) not in KNOWN or suffix(here / name) in DICOM]
         if parts and others and any(is_dicom(here / name) for name in others[:3]):

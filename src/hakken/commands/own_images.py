@@ -33,6 +33,7 @@ WORDS: Mapping[str, Modality] = {
     r"pet|fdg|suv": "pet",
     r"ct|cect|ncct|hu": "ct",
     r"xr|cxr|dx|cr|xray|radiograph": "xray",
+    r"red|green|blue|endoscopy|colonoscopy|gastroscopy": "endoscopy",
     r"mr|mri|t1\w*|t2\w*|flair|dwi|adc|swi|tof|mra|pd|dce|bold": "mr",
 }
 BRAIN_ML = (700.0, 2000.0)
@@ -134,9 +135,14 @@ def _holds_images(path: Path, cells: Sequence[str]) -> bool:
 
 
 def examine(found: FoundCases) -> Facts:
-    """Read the images of some cases and say what they are like; what cannot be read is told, not raised."""
-    places = np.linspace(0, len(found.cases) - 1, min(EXAMINED, len(found.cases)))
-    chosen = [found.cases[round(place)] for place in places]
+    """Read the images of some cases and say what they are like; what cannot be read is told, not raised.
+
+    Where cases are in parts already, those of the test part stay unread: nothing is to be chosen by them. Raises
+    HakkenError where no case can be read.
+    """
+    open_cases = [case for case in found.cases if case.split != "test"] or list(found.cases)
+    places = np.linspace(0, len(open_cases) - 1, min(EXAMINED, len(open_cases)))
+    chosen = [open_cases[round(place)] for place in places]
     volumes: list[dict[str, Volume]] = []
     read: list[FoundCase] = []
     problems: list[str] = []

@@ -147,6 +147,19 @@ def test_a_case_table_stays_as_it_is(project: Path, tmp_path: Path, capsys: pyte
     assert main(["check", str(table), "--study", "mine"]) == 0
 
 
+def test_cases_of_the_test_part_stay_unread(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = volumes(tmp_path / "images", 5)
+    parts = ("train", "train", "train", "validation", "test")
+    rows = [f"p{n},p{n},{parts[n]},patient{n:02d}/T1.nii.gz,patient{n:02d}/lesions.nii.gz" for n in range(5)]
+    table = folder / "cases.csv"
+    table.write_text("\n".join(["case_id,patient,split,T1,lesion_mask", *rows]) + "\n")
+    for path in (folder / "patient04").iterdir():
+        path.write_text("sealed")
+    assert main(["init", "mine", "--data", str(table)]) == 0
+    assert "not read" not in capsys.readouterr().out
+    assert "Here: 5 cases, the images of 4 were examined." in (project / "config/studies/mine.yaml").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

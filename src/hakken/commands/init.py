@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hakken import plugins
 from hakken.commands.configured import first_scale, study_path
 from hakken.commands.parser import add_command
 from hakken.core.errors import HakkenError
@@ -26,7 +27,7 @@ PROPOSED = """# Study {name}, {source}: a comment that begins with `Here:` says 
 # is. Change what you know better; the reference of all keys is in docs/reference/study.md, and
 # `hakken check {table} --study {name}` examines the case table. `scales` holds the keys that differ at each scale.
 """
-OF_ANOTHER = ("published", "scaling", "variants", "figures", "evaluation", "scales", "seed")
+OF_ANOTHER = ("published", "scaling", "cohort")
 """Sections of a study that are of its publication, or of its phantom."""
 
 PUBLISHED_POINTS = ("at", "maximum_fp", "operating_point", "operating_rule")
@@ -157,12 +158,12 @@ def _next(name: str, table: Path, scale: str) -> None:
 
 
 def own_study(source: Path, name: str, table: Path) -> str:
-    """Return the text of a study like ``source`` on one's own case table, without what is of that study's publication.
+    """Return the text of a study like ``source`` on one's own case table: its design, without its publication.
 
-    That is its result, seed, comparisons, readers and operating points.
+    What goes is the published result, the seed, the comparisons, the levels of readers and the operating points.
     """
-    from hakken.commands.own_study import scales, seed_of_name
-    from hakken.study.reading import read_mapping
+    from hakken.commands.own_study import seed_of_name
+    from hakken.study.reading import read_mapping, scales_of
     from hakken.study.reference import commented_study
 
     content = read_mapping(source)
@@ -171,25 +172,42 @@ def own_study(source: Path, name: str, table: Path) -> str:
     cohort = {key: value for key, value in content.get("cohort", {}).items() if key not in ("phantom", "table")}
     truth = {} if cohort.get("kind") == "items" else {"truth": "lesion_mask", "labels": "instances"}
     changed: dict[str, Any] = {"cohort": {"table": table.as_posix()} | truth | cohort}
-    kept = {key: value for key, value in content.items() if key not in (*OF_ANOTHER, *texts, *changed)}
-    if "search" in kept:
-        kept["search"] = {key: value for key, value in kept["search"].items() if key != "comparison"}
-    if "outcomes" in kept:
-        kept["outcomes"] = {outcome: _undecided(outcome, said or {}) for outcome, said in kept["outcomes"].items()}
-    if kept.get("method") == "patch_classifier" and "outcomes" not in kept:
-        kept["outcomes"] = {"candidates": _undecided("candidates", {})}
+    kept = {key: value for key, value in content.items() if key not in ("scales", *texts, *changed)}
+    kept["outcomes"] = kept.get("outcomes") or _outcomes_of(content.get("method"))
+    scales = {scale: unpublished({**keys, "cohort": None}) for scale, keys in scales_of(source).items()}
     return HEAD.format(name=name, source=f"begun from {source.stem}", table=table) + commented_study(
-        texts | changed | kept | {"scales": scales(str(content["method"]), bool(kept.get("search", {}).get("space")))}
+        texts | changed | unpublished(kept) | {"scales": scales}
     )
+
+
+def unpublished(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sections of a study, or of a scale of one, without what is of a publication."""
+    found = {key: value for key, value in content.items() if key not in OF_ANOTHER and value is not None}
+    if "search" in found:
+        found["search"] = {key: value for key, value in found["search"].items() if key != "comparison"}
+    if "variants" in found:
+        found["variants"] = {
+            name: {key: value for key, value in one.items() if key not in ("published", "provenance")}
+            for name, one in found["variants"].items()
+        }
+    if "outcomes" in found:
+        found["outcomes"] = {outcome: _undecided(outcome, said or {}) for outcome, said in found["outcomes"].items()}
+    return {key: value for key, value in found.items() if value}
+
+
+def _outcomes_of(method: str | None) -> dict[str, Any]:
+    """Return the outcomes of a method that has candidates, whose operating point no publication decides here."""
+    outcomes = plugins.load("methods", method).OUTCOMES if method else ()
+    return {outcome: {} for outcome in outcomes} if "candidates" in outcomes else {}
 
 
 def _undecided(outcome: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of an outcome with operating points that are no publication's."""
     found = {key: value for key, value in settings.items() if key not in PUBLISHED_POINTS}
-    chosen: dict[str, Any] = {"at": [1, 2, 4], "operating_point": 1}
     if outcome != "candidates":
         return found
-    return found | (chosen if settings.get("operating_point") != "case_scores" else {"operating_point": "case_scores"})
+    by_cases = settings.get("operating_point") == "case_scores"
+    return found | {"at": [1, 2, 4], "operating_point": "case_scores" if by_cases else 1}
 
 
 def case_template(study: Study) -> str:

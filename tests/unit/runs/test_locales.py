@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from ..locales import LOCALES, variables
+from locales import LOCALES, variables
 
 DIGESTS = """
 from hakken import plugins

@@ -1,7 +1,8 @@
 """Whose images lie in a folder: cases, their channels and their truth, by a rule that is told.
 
-Four rules are tried in this order: BIDS (`sub-*`); folders of images beside folders of masks; a folder for each class;
-a folder for each case. What no rule explains is listed and not taken.
+Five rules are tried in this order: BIDS (`sub-*`); folders of images beside folders of masks; a folder for each class;
+a folder for each case; files of one folder whose names differ in their last word, or their first. What no rule explains
+is listed and not taken.
 """
 
 from __future__ import annotations
@@ -22,15 +23,19 @@ from hakken.imaging.files import DICOM, KNOWN, suffix
 
 Truth = Literal["lesion_mask", "lesion_table", "label"]
 NO_LESIONS = "none"
-WORDS = "mask|seg|segmentation|label|lesion|gt|ground|truth|roi|annotation|dseg|consensus"
+WORDS = "mask|seg|segmentation|label|lesion|tumou?r|nodule|gt|ground|truth|roi|annotation|dseg|consensus"
 MASKS = re.compile(rf"(^|[^a-z])({WORDS})s?(tr|ts)?([^a-z]|$)")
-REGIONS = re.compile(r"brain|body|head|lung|liver|skull|air|organ")
-NORMAL = re.compile(r"^(normal|healthy|none|negative|control|no_?finding|benign_?only|good|0)s?$", re.IGNORECASE)
+REGIONS = re.compile(r"^(?!.*(?:lesion|tumou?r|nodule)).*(?:brain|body|head|lung|liver|skull|air|organ)")
+NORMAL = re.compile(r"^(normal|healthy|none|negative|control|no_?finding|good|0)s?$", re.IGNORECASE)
 PARTS = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
     "dev": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 PERSON = re.compile(r"^(?:patient|person|subject|sub|pat|case)[-_ ]?0*(\d+)(?=[-_ .]|$)", re.IGNORECASE)
+BESIDE = {
+    "last": r"(?P<case>.+)[-_. ](?P<key>[A-Za-z][A-Za-z0-9]*)",
+    "first": r"(?P<key>[A-Za-z]+)[-_. ](?P<case>.+)",
+}
 MOST_FILES = 200_000
 SHOWN = 8
 EVERY = 5  # patient of the training part goes to validation, where the folder has no part for that
@@ -81,7 +86,7 @@ def find_cases(folder: Path) -> FoundCases:
     images = list(_images(folder))
     if not images:
         raise HakkenError(f"{folder}: no image in it or below it; hakken reads {', '.join(KNOWN)} and DICOM folders")
-    for rule in (_bids, _beside_masks, _by_class, _by_folder):
+    for rule in (_bids, _beside_masks, _by_class, _by_folder, _by_last_word):
         found = rule(images)
         if found is not None and found.cases:
             return found
@@ -235,6 +240,24 @@ def _by_folder(images: Sequence[_Image]) -> FoundCases | None:
     return replace(found, cases=tuple(cases), left_out=(*found.left_out, *said))
 
 
+def _by_last_word(images: Sequence[_Image]) -> FoundCases | None:
+    """Files beside each other, as `p01_ct` and `p01_mask`, or `volume-0` and `segmentation-0`."""
+    loose = [image for image in images if len(image.parts) == 1]
+    for place, pattern in BESIDE.items():
+        named = [(image, re.fullmatch(pattern, image.stem)) for image in loose]
+        by_case: dict[str, dict[str, Path]] = defaultdict(dict)
+        for image, match in named:
+            if match:
+                by_case[match["case"]][match["key"]] = image.path
+        counts = Counter(key for files in by_case.values() for key in files)
+        common = [key for key, count in counts.items() if count >= max(3, len(by_case) / 2)]
+        if len(by_case) >= 3 and len(common) >= 2 and len(named) >= 0.9 * len(images):
+            left = ["/".join(image.parts) for image, match in named if not match]
+            rule = f"files of one folder: the {place} word of a name is the channel, the rest the case"
+            return _gathered(rule, by_case, {}, left)
+    return None
+
+
 def _without(key: str, case: str) -> str:
     """Return a file's name without the name of its case, and without a last word that says nothing.
 
@@ -250,7 +273,7 @@ def _gathered(
 ) -> FoundCases | None:
     """Return cases with the channels that all of them have, and the mask that most have."""
     counts = Counter(key for files in by_case.values() for key in files)
-    masks = [key for key in counts if MASKS.search(key.lower()) and not REGIONS.search(key.lower())]
+    masks = [key for key in counts if MASKS.search(key.lower()) and not REGIONS.match(key.lower())]
     truth = max(masks, key=lambda key: (counts[key], -len(key)), default=None)
     images = [key for key in counts if not MASKS.search(key.lower())]
     if not images:

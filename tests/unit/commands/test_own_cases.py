@@ -85,6 +85,37 @@ def test_images_beside_masks(names: list[str], channels: list[str], tmp_path: Pa
     assert all(case.case_id[0].isalnum() for case in found.cases)
 
 
+@pytest.mark.parametrize(
+    ("names", "channels", "ids"),
+    [
+        (
+            [f"p{n}_{kind}.nii.gz" for n in range(3) for kind in ("ct", "pet", "mask")],
+            ["ct", "pet"],
+            ["p0", "p1", "p2"],
+        ),
+        (
+            [f"{kind}-{n}.nii" for kind in ("volume", "segmentation") for n in range(3)],
+            ["volume"],
+            ["0", "1", "2"],
+        ),
+    ],
+)
+def test_files_beside_each_other(names: list[str], channels: list[str], ids: list[str], tmp_path: Path) -> None:
+    found = find_cases(touched(tmp_path, *names))
+    assert found.rule.startswith("files of one folder: the ")
+    assert (sorted(found.channels), found.truth) == (channels, "lesion_mask")
+    assert sorted(case.case_id for case in found.cases) == ids
+    assert all(isinstance(case.truth, Path) for case in found.cases)
+
+
+def test_masks_of_organs_are_no_lesions(tmp_path: Path) -> None:
+    kinds = ("ct", "liver_mask", "liver_tumour")
+    found = find_cases(touched(tmp_path, *(f"p{n}/{kind}.nii.gz" for n in range(3) for kind in kinds)))
+    assert (found.channels, found.truth) == (("ct",), "lesion_mask")
+    assert {Path(str(case.truth)).name for case in found.cases} == {"liver_tumour.nii.gz"}
+    assert found.left_out == ("`liver_mask`, in 3 of 3 cases, is neither a channel that all have nor the truth",)
+
+
 def test_a_folder_for_each_class_within_parts(tmp_path: Path) -> None:
     names = [f"{part}/NORMAL/n{part}{n}.jpeg" for part in ("train", "test") for n in range(30)]
     names += [

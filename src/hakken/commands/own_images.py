@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
 
 import numpy as np
 
 from hakken.commands.own_cases import NO_LESIONS, FoundCase, FoundCases, Truth
+from hakken.commands.own_lesions import Labels, Truths, read_truths
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Volume
 from hakken.imaging.files import FLAT, KNOWN, read_volume, suffix
-from hakken.imaging.lesions import lesions_of_mask, read_lesion_table
 from hakken.imaging.masks import find_mask, is_stripped
-from hakken.imaging.prepared import Lesion
 
 Modality = Literal["mr", "ct", "pet", "xray", "endoscopy"]
-Labels = Literal["instances", "binary"]
 Mask = Literal["brain", "body", "nonzero", "none"]
 
 EXAMINED = 12
@@ -56,7 +54,7 @@ class ChannelFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """A cohort: sizes are medians over the examined cases, x, y, z; diameters are those of its lesions, in mm.
+    """A cohort: the voxel is the median of the examined cases, x, y, z; diameters are those of its lesions, in mm.
 
     ``filling`` is the median share of a lesion that lies in the sphere of its volume about its centre: 1 for a ball.
     """
@@ -65,7 +63,6 @@ class Facts:
     examined: int
     channels: Mapping[str, ChannelFacts]
     spacing_mm: tuple[float, float, float]
-    size_voxel: tuple[int, int, int]
     least_edge_voxel: int
     flat: bool
     aligned: bool
@@ -86,7 +83,6 @@ UNSEEN = Facts(
     examined=0,
     channels={"image": ChannelFacts("mr", "a guess, for no image was seen: mr, ct, pet, xray, endoscopy", False, 0, 0)},
     spacing_mm=(1.0, 1.0, 1.0),
-    size_voxel=(128, 128, 128),
     least_edge_voxel=128,
     flat=False,
     aligned=True,
@@ -140,19 +136,7 @@ def examine(found: FoundCases) -> Facts:
     Where cases are in parts already, those of the test part stay unread: nothing is to be chosen by them. Raises
     HakkenError where no case can be read.
     """
-    open_cases = [case for case in found.cases if case.split != "test"] or list(found.cases)
-    places = np.linspace(0, len(open_cases) - 1, min(EXAMINED, len(open_cases)))
-    chosen = [open_cases[round(place)] for place in places]
-    volumes: list[dict[str, Volume]] = []
-    read: list[FoundCase] = []
-    problems: list[str] = []
-    coloured: set[str] = set()
-    for case in chosen:
-        try:
-            volumes.append({name: _read(name, path, coloured) for name, path in case.channels.items()})
-            read.append(case)
-        except HakkenError as error:
-            problems.append(str(error))
+    read, volumes, coloured, problems = _read_some(found)
     if not volumes:
         raise HakkenError(f"no case can be read, so nothing can be proposed: {problems[0]}")
     first = found.channels[0]
@@ -161,35 +145,45 @@ def examine(found: FoundCases) -> Facts:
     spacings = np.array([volume.spacing for volume in references])
     shapes = np.array([volume.array.shape[::-1] for volume in references])
     flat = all(volume.is_flat for volume in references)
-    facts = Facts(
+    truths = read_truths(read, found.truth)
+    spots = [spot for of_case in truths.spots for spot in of_case]
+    mask, mask_reason = _region(references, channels[first].modality, flat, truths)
+    return Facts(
         cases=len(found.cases),
         examined=len(volumes),
         channels=channels,
         spacing_mm=_three(np.median(spacings, axis=0)),
-        size_voxel=tuple(int(value) for value in np.median(shapes, axis=0)),  # type: ignore[arg-type]
         least_edge_voxel=int(shapes[:, :2].min() if flat else shapes.min()),
         flat=flat,
-        aligned=all(
-            volume.geometry.matches(images[first].geometry) for images in volumes for volume in images.values()
-        ),
-        mask="none",
-        mask_reason="",
+        aligned=all(one.geometry.matches(images[first].geometry) for images in volumes for one in images.values()),
+        mask=mask,
+        mask_reason=mask_reason,
         truth=found.truth,
-        labels="binary",
-        labels_reason="",
+        labels=truths.labels,
+        labels_reason=truths.reason,
         classes=_classes(found),
         normal_cases=sum(case.truth == NO_LESIONS for case in found.cases),
-        diameters_mm=(),
-        filling=1.0,
-        problems=tuple(problems),
+        diameters_mm=tuple(spot.diameter_mm for spot in spots),
+        filling=float(np.median([spot.filling for spot in spots])) if spots else 1.0,
+        problems=(*problems, *truths.problems),
     )
-    facts = _with_lesions(facts, read)
-    mask, reason = _region(references, channels[first].modality, flat)
-    outside, of = _outside(references, read, facts, mask) if mask != "none" else (0, 0)
-    if outside:
-        reason = f"the mask `{mask}` leaves the centre of {outside} of {of} lesions out, so every voxel counts"
-        mask = "none"
-    return replace(facts, mask=mask, mask_reason=reason)
+
+
+def _read_some(found: FoundCases) -> tuple[list[FoundCase], list[dict[str, Volume]], set[str], list[str]]:
+    """Return cases from all over the table, their images by channel, channels in colour, and what cannot be read."""
+    open_cases = [case for case in found.cases if case.split != "test"] or list(found.cases)
+    places = np.linspace(0, len(open_cases) - 1, min(EXAMINED, len(open_cases)))
+    read: list[FoundCase] = []
+    volumes: list[dict[str, Volume]] = []
+    coloured: set[str] = set()
+    problems: list[str] = []
+    for case in (open_cases[round(place)] for place in places):
+        try:
+            volumes.append({name: _read(name, path, coloured) for name, path in case.channels.items()})
+            read.append(case)
+        except HakkenError as error:
+            problems.append(str(error))
+    return read, volumes, coloured, problems
 
 
 def _read(name: str, path: Path, coloured: set[str]) -> Volume:
@@ -235,7 +229,24 @@ def _three(values: np.ndarray) -> tuple[float, float, float]:
     return x, y, z
 
 
-def _region(references: Sequence[Volume], modality: Modality, flat: bool) -> tuple[Mask, str]:
+def _region(references: Sequence[Volume], modality: Modality, flat: bool, truths: Truths) -> tuple[Mask, str]:
+    """Return the region of interest that fits the examined reference images and holds all their lesions, and why."""
+    mask, reason = _shown(references, modality, flat)
+    if mask == "none":
+        return mask, reason
+    outside = of = 0
+    for volume, spots in zip(references, truths.spots, strict=True):
+        if spots:
+            inside = find_mask(volume, mask, modality)
+            centres = np.rint(volume.geometry.to_voxel([spot.centre for spot in spots])).astype(int)
+            outside += int((~inside[tuple(np.clip(centres, 0, np.array(inside.shape) - 1).T)]).sum())
+            of += len(spots)
+    if outside:
+        return "none", f"the mask `{mask}` leaves the centre of {outside} of {of} lesions out, so every voxel counts"
+    return mask, reason
+
+
+def _shown(references: Sequence[Volume], modality: Modality, flat: bool) -> tuple[Mask, str]:
     """Return the region of interest that fits the examined reference images, and why."""
     if flat:
         return "none", "pictures have no air around a body that would be known: every pixel counts"
@@ -253,103 +264,3 @@ def _region(references: Sequence[Volume], modality: Modality, flat: bool) -> tup
         if BRAIN_ML[0] <= millilitres <= BRAIN_ML[1]:
             return "brain", f"a brain of {millilitres:,.0f} ml was found in the first image"
     return "none", "neither skull-stripped images nor heads, CT or PET: every voxel counts; `body` leaves the air out"
-
-
-def _outside(references: Sequence[Volume], cases: Sequence[FoundCase], facts: Facts, kind: Mask) -> tuple[int, int]:
-    """Return how many lesions have their centre outside the region of interest, and how many there are."""
-    outside = of = 0
-    for volume, case in zip(references, cases, strict=True):
-        lesions = _lesions(case, facts)
-        if lesions:
-            inside = find_mask(volume, kind, next(iter(facts.channels.values())).modality)
-            centres = np.rint(volume.geometry.to_voxel([(one.x, one.y, one.z) for one in lesions])).astype(int)
-            limit = np.array(inside.shape) - 1
-            outside += int((~inside[tuple(np.clip(centres, 0, limit).T)]).sum())
-            of += len(lesions)
-    return outside, of
-
-
-def _lesions(case: FoundCase, facts: Facts) -> tuple[Lesion, ...]:
-    if not isinstance(case.truth, Path):
-        return ()
-    try:
-        if facts.truth == "lesion_table":
-            return read_lesion_table(case.truth)
-        return lesions_of_mask(_mask(case.truth), facts.labels)[1]
-    except HakkenError:  # told already
-        return ()
-
-
-def _with_lesions(facts: Facts, cases: Sequence[FoundCase]) -> Facts:
-    """Add what the truth of the examined cases says of the lesions."""
-    if facts.truth == "lesion_table":
-        lesions = [one for case in cases for one in _lesions(case, facts)]
-        return replace(facts, diameters_mm=tuple(one.diameter_mm for one in lesions))
-    if facts.truth != "lesion_mask":
-        return facts
-    masks: list[Volume] = []
-    problems = list(facts.problems)
-    for case in cases:
-        if isinstance(case.truth, Path):
-            try:
-                masks.append(_mask(case.truth))
-            except HakkenError as error:
-                problems.append(str(error))
-    labels, reason = _labels_of(masks)
-    diameters, filling = [], []
-    for mask in masks:
-        numbered, measured = lesions_of_mask(mask, labels)
-        for lesion in measured:
-            diameters.append(_diameter(lesion, mask))
-            filling.append(_filling(np.argwhere(numbered == lesion.lesion), mask))
-    return replace(
-        facts,
-        labels=labels,
-        labels_reason=reason,
-        diameters_mm=tuple(diameters),
-        filling=float(np.median(filling)) if filling else 1.0,
-        problems=tuple(problems),
-    )
-
-
-def _mask(path: Path) -> Volume:
-    volume = read_volume(path)
-    values = np.nan_to_num(np.asarray(volume.array, np.float64))
-    if suffix(path) in FLAT and values.any():  # white, with grey rims where the picture was smoothed
-        values = (values > values.max() / 2).astype(np.float64)
-    return Volume.on(volume.geometry, np.rint(values).astype(np.int32))
-
-
-def _labels_of(masks: Sequence[Volume]) -> tuple[Labels, str]:
-    """Return whether masks number their lesions: more than one value, each of them in one piece in most cases."""
-    from scipy import ndimage
-
-    most = max((len(np.unique(mask.array)) - 1 for mask in masks), default=0)
-    if most < 2:
-        return "binary", "the masks hold one value: their 26-connected pieces are the lesions"
-    pieces = [
-        ndimage.label(mask.array == value, np.ones((3, 3, 3), bool))[1]
-        for mask in masks
-        for value in np.unique(mask.array)[1:]
-    ]
-    single = float(np.mean(np.array(pieces) == 1))
-    if single >= 0.9:
-        return "instances", f"up to {most} values in a mask, {single:.0%} of them in one piece"
-    return "binary", f"up to {most} values in a mask, {1 - single:.0%} of them in several pieces: no numbers of lesions"
-
-
-def _diameter(lesion: Lesion, mask: Volume) -> float:
-    """Return the diameter in mm of the ball of a lesion's volume, on a flat image of the disc of its area."""
-    if not mask.is_flat:
-        return lesion.diameter_mm
-    area = lesion.volume_mm3 / mask.spacing[2]
-    return float(2 * np.sqrt(area / np.pi))
-
-
-def _filling(voxels: np.ndarray, mask: Volume) -> float:
-    """Return the share of a lesion's voxels (n, 3) that lies in the ball, or disc, of its size about its centre."""
-    steps = (voxels - voxels.mean(axis=0)) * np.array(mask.spacing[::-1])
-    size = len(voxels) * mask.geometry.voxel_mm3
-    disc, ball = np.sqrt(size / mask.spacing[2] / np.pi), np.cbrt(3 * size / 4 / np.pi)
-    radius = float(disc if mask.is_flat else ball)
-    return float((np.linalg.norm(steps, axis=1) <= radius * 1.05).mean())

@@ -17,7 +17,7 @@ from hakken.training.failures import failure_reason
 
 MR = ChannelFacts("mr", "the name `T1`", False, 0.0, 500.0)
 SEEN = replace(UNSEEN, cases=40, examined=12, channels={"T1": MR, "T2": MR}, diameters_mm=(4.0, 6.0, 8.0, 9.0))
-FLAT = replace(SEEN, flat=True, size_voxel=(384, 288, 1), least_edge_voxel=288, diameters_mm=(60.0, 90.0))
+FLAT = replace(SEEN, flat=True, least_edge_voxel=288, diameters_mm=(60.0, 90.0))
 LABELLED = replace(FLAT, truth="label", normal_cases=20, classes=("ill",), diameters_mm=())
 
 

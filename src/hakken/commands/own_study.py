@@ -24,6 +24,9 @@ BALL = 0.8
 PATCH = {2: (32, 128), 3: (12, 32)}
 """Least and largest edges of a patch in voxels, by its axes."""
 
+POSITIVES, NEGATIVES = 4000, 10_000
+"""Patches of a cohort, with a lesion and without one of each kind, where it is large enough."""
+
 WHOLE = 112
 """Edge in pixels to which the short side of a flat image is brought where it is seen as a whole."""
 
@@ -36,7 +39,7 @@ def scales(method: str, searched: bool) -> Content:
     tiny: Content = {"search": {"trials": 3, "slots": 2}} if searched else {}
     small: Content = {"search": {"trials": 10, "slots": 2}} if searched else {}
     if gradient:
-        tiny["training"] = {"steps": 60, "validate_every": 30, "checkpoint_seconds": 10}
+        tiny["training"] = {"steps": 120, "validate_every": 60, "checkpoint_seconds": 10}
         small["training"] = {"steps": 2000, "validate_every": 250}
     return {"tiny": tiny, "small": small, "paper": {}}
 
@@ -175,6 +178,13 @@ def _edge(facts: Facts, spacing: tuple[float, ...], axes: int, method: str, reas
 def _patches(facts: Facts, axes: int, edge: int, method: str, reasons: dict[str, str]) -> Content:
     content: Content = {"axes": axes, "size_voxel": edge, "margin_voxel": max(2, edge // 8)}
     reasons["patches.axes"] = "flat images" if facts.flat else "volumes" if axes == 3 else "slices of volumes"
+    if method in ("patch_classifier", "projection_classifier") and facts.cases:
+        lesions = max(1, len(facts.diameters_mm) * facts.cases // facts.examined)
+        each = min(max(NEGATIVES // facts.cases, 60), 2000)
+        content["positives_per_lesion"] = min(max(POSITIVES // lesions, 8), 40)
+        content |= {"easy_negatives_per_case": each, "hard_negatives_per_case": each}
+        reasons["patches.positives_per_lesion"] = f"some {POSITIVES:,} of about {lesions} lesions, from 8 to 40 each"
+        reasons["patches.easy_negatives_per_case"] = f"some {NEGATIVES:,} of {facts.cases} cases, from 60 to 2000 each"
     if method == "unet":
         content |= {"positives_per_lesion": 8, "jitter_voxel": edge // 3, "clearance_mm": 0}
         reasons["patches.jitter_voxel"] = "every voxel is marked, so a lesion must not always lie in the middle"

@@ -62,6 +62,15 @@ def test_the_patch_holds_twice_a_large_lesion_within_limits() -> None:
     assert sizes == [12, 12, 20, 32]
 
 
+@pytest.mark.parametrize(("cases", "positives", "negatives"), [(3, 40, 2000), (100, 10, 100), (2000, 8, 60)])
+def test_small_cohorts_give_more_patches_of_each_case(cases: int, positives: int, negatives: int) -> None:
+    """Four lesions were measured in the one examined case."""
+    study, _ = study_of(replace(SEEN, cases=cases, examined=1, diameters_mm=(6.0,) * 4))
+    patches = study.patches
+    assert (patches.positives_per_lesion, patches.easy_negatives_per_case) == (positives, negatives)
+    assert patches.hard_negatives_per_case == negatives
+
+
 @pytest.mark.parametrize(("filling", "hit"), [(0.95, "distance"), (0.79, "inside")])
 def test_the_hit_rule_follows_the_shape_of_the_lesions(filling: float, hit: str) -> None:
     study, reasons = study_of(replace(SEEN, filling=filling))

@@ -15,7 +15,7 @@ import torch
 
 from hakken.training.checkpoint import checkpoint_files
 from hakken.training.loop import Interrupted
-from hakken.training.team import ALONE, Team, _bytes, environment_of, largest_team, torchrun
+from hakken.training.team import ALONE, Team, _bytes, environment_of, largest_team, loopback, torchrun
 
 from . import team_process
 
@@ -68,6 +68,37 @@ def listening(process: int) -> set[str]:
 @pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="looks at sockets as Linux shows them")
 def test_processes_of_one_machine_listen_to_no_other(two: Found) -> None:
     assert {"0100007F"} == LISTENING, "127.0.0.1, byte by byte from its end"
+
+
+TALK = """
+import sys
+from pathlib import Path
+import torch
+from hakken.training.team import joined_team
+torch.set_num_threads(1)
+with joined_team(torch.device("cpu"), Path(sys.argv[1])) as team:
+    told = team.told(lambda: {"from": team.rank, "weights": torch.arange(3)})
+    united = team.united({f"case {team.rank}": [team.rank] * (team.rank + 1)})
+    shares = team.any(team.rank == 1, False)
+    said = (told["from"], told["weights"].sum().item(), united, shares)
+    Path(sys.argv[2], f"said-{team.rank}").write_text(repr(said))
+"""
+
+
+def test_two_machines_meet_by_a_file_that_both_see(tmp_path: Path) -> None:
+    """Both are this one; each has a `torchrun` of its own."""
+    (tmp_path / "talk.py").write_text(TALK)
+    environment = os.environ | environment_of(2, secrets.token_hex()) | {"GLOO_SOCKET_IFNAME": loopback()}
+    command = [
+        *torchrun(2, 1, tmp_path / "machines"),
+        str(tmp_path / "talk.py"),
+        str(tmp_path / "meeting"),
+        str(tmp_path),
+    ]
+    machines = [subprocess.Popen(command, env=environment) for _ in range(2)]
+    assert [machine.wait(120) for machine in machines] == [0, 0]
+    said = [(tmp_path / f"said-{rank}").read_text() for rank in range(2)]
+    assert said == [repr((0, 3, {"case 0": [0], "case 1": [1, 1]}, [True, False])), repr((0, 3, {}, [True, False]))]
 
 
 def test_a_message_is_read_only_where_it_is_from_the_one_whose_turn_it_is() -> None:

@@ -6,6 +6,10 @@ separators, quotes and line breaks. Blanks around a cell do not count, blank row
 fewer cells than the heading is an error, and so is a column that stands twice. Rows are counted as spreadsheets do: the
 heading is row 1. Names of columns that are asked for are found without regard to case, width and blanks.
 
+A text that a spreadsheet would take for a formula (`=`, `+`, `-`, `@` before something that is no number) is written
+behind an apostrophe, which makes it text there too (CWE-1236); reading takes it away again, so that what was written
+comes back.
+
 Cells are text until a column is asked for as numbers: a decimal comma, an empty cell or a word is then an error that
 names file, row and column.
 """
@@ -13,6 +17,7 @@ names file, row and column.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Cell = str | int | float | bool | None
+FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20\s](?s:.)")
+"""How a text begins that a spreadsheet may run: a sign of four, wide ones too, or a blank, which it may pass over."""
+
 FIRST_ROW = 2
 """The row of a table that holds its first entry; the heading is row 1."""
 
@@ -135,6 +143,7 @@ def read_table(
     UTF-8, empty, a column that is missing or there twice, rows with too few or too many cells.
     """
     heading, frame = parsed(path)
+    heading = [_read(name) for name in heading]
     heading = heading if rename is None else rename(heading)
     wanted = f" ({', '.join(required)})" if required else ""
     if not any(heading):
@@ -148,7 +157,7 @@ def read_table(
         if not name and (frame[place] != "").any():
             raise HakkenError(f"{path}: column {place + 1} holds cells and has no name; name or empty it")
     kept = {*required, *optional} if optional is not None else set(heading)
-    cells = {name: frame[place].tolist() for place, name in enumerate(heading) if name and name in kept}
+    cells = {name: list(map(_read, frame[place])) for place, name in enumerate(heading) if name and name in kept}
     return Table(path, cells, [int(row) for row in frame.index])
 
 
@@ -168,8 +177,9 @@ def _as_asked(path: Path, heading: Sequence[str], asked: Sequence[str]) -> list[
 
 
 def table_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Return a table as CSV: numbers keep every digit, None and NaN are empty cells."""
-    text: str = _frame(columns, rows).to_csv(index=False, lineterminator="\n")
+    """Return a table as CSV: numbers keep every digit, None and NaN are empty cells, no text is a formula."""
+    inert = ([_written(value) if isinstance(value, str) else value for value in row] for row in rows)
+    text: str = _frame([_written(name) for name in columns], inert).to_csv(index=False, lineterminator="\n")
     return text
 
 
@@ -194,6 +204,20 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else repr(float(value))
     return "" if value is None else str(value)
+
+
+def _written(text: str) -> str:
+    """Return a text as a cell that no spreadsheet runs.
+
+    >>> _written("=1+1"), _written("-1.5"), _written("-"), _written("'=quoted")
+    ("'=1+1", '-1.5', '-', "''=quoted")
+    """
+    return f"'{text}" if FORMULA.match(text) and not _is_number(text) else text
+
+
+def _read(cell: str) -> str:
+    """Return the text of a cell that `_written` may have written."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def _is_number(value: str) -> bool:

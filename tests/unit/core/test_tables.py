@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -224,7 +225,8 @@ def test_the_name_of_a_file_says_how_it_is_written(name: str, writer: object, tm
     assert (tmp_path / "new" / name).read_text() == writer(("a",), [(1,)])  # type: ignore[operator]
 
 
-CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6).map(str.strip)
+SIGNS = st.text("=+-@'\t \uff1d1.e\"|!a,;\n", max_size=6)
+CELLS = (st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6) | SIGNS).map(str.rstrip)
 
 
 @given(st.lists(st.tuples(CELLS.map(lambda text: f"x{text}"), CELLS), max_size=5))
@@ -232,3 +234,36 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, rows:
     path = tmp_path_factory.mktemp("table") / "table.csv"
     write_table(path, ("a", "b"), rows)
     assert [tuple(record.values()) for record in read_table(path).records()] == rows
+
+
+@given(CELLS | st.floats(allow_nan=False).map(repr))
+def test_no_cell_begins_as_a_formula_does(text: str) -> None:
+    _, _, cell = table_text(("a", "b"), [("x", text)]).partition("\nx,")
+    cell = cell.strip('"\n')
+    number = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan)", text.strip(), re.IGNORECASE)
+    assert number or len(text) < 2 or cell[:1] not in tuple("=+-@\t\uff1d\uff0b\uff0d\uff20")
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=HYPERLINK(A1)", "'=HYPERLINK(A1)"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\t=1+1", "'\t=1+1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("'=1+1", "''=1+1"),
+        ("-1.5", "-1.5"),
+        ("+1e-5", "+1e-5"),
+        ("'quoted'", "'quoted'"),
+        ("a=b", "a=b"),
+        ("-", "-"),
+    ],
+)
+def test_a_text_that_a_spreadsheet_would_run_stands_behind_an_apostrophe(text: str, cell: str, tmp_path: Path) -> None:
+    write_table(tmp_path / "t.csv", (text, "b"), [(text, -1.5), (-2, text)])
+    assert (tmp_path / "t.csv").read_text() == f"{cell},b\n{cell},-1.5\n-2,{cell}\n"
+    table = read_table(tmp_path / "t.csv")
+    assert (table.columns, table.cells["b"]) == ((text, "b"), ["-1.5", text])
+    assert table.cells[text] == [text, "-2"]

@@ -31,7 +31,7 @@ from hakken.core.files import (
     writing,
     writing_somewhere,
 )
-from hakken.search import publish
+from hakken.core import publish
 
 FULL = "no space left on the disk; free some, or make `results` a link to a folder on another disk"
 READ_ONLY = "that file system is read-only; make `results` a link to a folder of your own"

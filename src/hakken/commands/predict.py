@@ -167,7 +167,7 @@ def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> Non
     from hakken.core.problems import listed
     from hakken.imaging.checks import check_case
 
-    problems = check_case(Case(case_id, "", None, dict(images)), study)
+    problems = check_case(Case(case_id, "", None, dict(images)), study, truth=False)
     if problems:
         raise HakkenError(listed(problems, "images"))
 

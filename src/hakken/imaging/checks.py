@@ -13,7 +13,7 @@ from hakken.core.problems import Problem
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.case_files import CaseFiles, problem_of
 from hakken.imaging.files import read_volume
-from hakken.imaging.truth_checks import check_truth, inside_grid
+from hakken.imaging.truth_checks import Truth, check_truth, inside_grid
 from hakken.study import Study
 
 PROBES = 12
@@ -33,13 +33,16 @@ class Examination:
     lesions: int | None = None
 
 
-def check_case(case: CaseFiles, study: Study) -> list[Problem]:
-    """Return every problem of the images of ``case``; an empty list when all is well."""
-    return list(examine_case(case, study).problems)
+def check_case(case: CaseFiles, study: Study, truth: bool = True) -> list[Problem]:
+    """Return every problem of the images of ``case``, and of its ``truth``; an empty list when all is well."""
+    return list(examine_case(case, study, truth).problems)
 
 
-def examine_case(case: CaseFiles, study: Study) -> Examination:
-    """Read every image of ``case`` once; return all problems and the digest of the reference channel's pixels."""
+def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examination:
+    """Read every image of ``case`` once; return all problems and the digest of the reference channel's pixels.
+
+    Without ``truth`` nothing is asked about that: of a new case nobody knows it.
+    """
     volumes: dict[str, Volume] = {}
     problems: list[Problem] = []
     for name in study.channels:
@@ -54,9 +57,9 @@ def examine_case(case: CaseFiles, study: Study) -> Examination:
         return Examination(tuple(problems), None)
     for name, volume in volumes.items():
         problems += _check_together(case, name, volume, study.reference, reference)
-    truth = check_truth(case, study, reference)
-    every = (*problems, *truth.problems)
-    return Examination(every, pixel_digest(reference), truth.digest, truth.lesions)
+    known = check_truth(case, study, reference) if truth else Truth()
+    every = (*problems, *known.problems)
+    return Examination(every, pixel_digest(reference), known.digest, known.lesions)
 
 
 def pixel_digest(volume: Volume) -> str:

@@ -6,7 +6,7 @@
 rule patches:
     """Cut positives, easy and hard negatives into shards."""
     input:
-        of(inputs.separated),
+        of(inputs.ready),
         prepared=of(inputs.cut_from),
     output:
         output=directory("results/{study}/{scale}/patches/{data}"),

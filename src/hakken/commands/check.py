@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +17,11 @@ from hakken.core.problems import Problem, listed, questions, stopping
 
 if TYPE_CHECKING:
     from hakken.cohort.case import Case, CaseTable
+    from hakken.cohort.checked import Checked
     from hakken.cohort.rows import Row
     from hakken.commands.parser import Subparsers
     from hakken.study import Part, Study
 
-TRUTHS = ("lesion_mask", "lesion_table")
-ORDINARY = {"case_id", "patient", "split", "site", "scanner", "sex", "age", "mask", "label", *TRUTHS}
 HEADING = 1
 
 
@@ -47,11 +47,13 @@ def run(options: argparse.Namespace) -> None:
 
     study = _named_study(options.study, options.table) if options.study else _study_of(options.table)
     problems = check_table(options.table, study)
+    if not stopping(problems):
+        problems += _problems_of_parts(assign_parts(read_table(options.table, study), study), study)
     if not options.fast:
-        problems += _image_problems(_readable(options.table, study, problems), study, whole=not problems)
+        problems += _image_problems(_readable(options.table, study, problems), study, whole=not stopping(problems))
     problems.sort(key=lambda problem: problem.row or 0)
-    if odd := questions(problems):
-        print(listed(odd, str(options.table), "question"))
+    if asked := questions(problems):
+        print(listed(asked, str(options.table), "question"), file=sys.stderr)
     if wrong := stopping(problems):
         raise HakkenError(listed(wrong, str(options.table)))
     cohort = assign_parts(read_table(options.table, study), study)
@@ -72,14 +74,29 @@ def _pictures_of(cohort: CaseTable, study: Study) -> list[Path]:
     return [path for path in paths if suffix(path) in FLAT]
 
 
+def _problems_of_parts(cohort: CaseTable, study: Study) -> list[Problem]:
+    """Return who has moved to another part, or trains after an opening; the ledger must be writable."""
+    from hakken.cohort.parts import changed_parts, openings_folder
+    from hakken.runs.sealed import require_ledger
+    from hakken.seal.guard import opened_patients
+    from hakken.seal.openings import read_openings
+
+    ledger = openings_folder(study)
+    require_ledger(ledger)
+    known = read_openings(ledger)
+    reused = [] if study.cohort.reuse_opened else opened_patients(study, cohort, known)
+    return [*changed_parts(cohort, study, bool(known)), *reused]
+
+
 def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
     """Return the cases whose images can be examined: all in a part, or those of sound rows, as they stand."""
     from hakken.cohort.case import Case, CaseTable
-    from hakken.cohort.checks import file_columns
+    from hakken.cohort.checks import file_columns, named_columns
     from hakken.cohort.rows import read_rows
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
 
+    problems = stopping(problems)
     if not problems:
         return assign_parts(read_table(table, study), study)
     unsound = {problem.row for problem in problems}
@@ -94,7 +111,7 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
             label=_label(row, study),
             row=row.number,
         )
-        for row in read_rows(table).rows
+        for row in read_rows(table, named_columns(study)).rows
         if not unsound & {row.number, HEADING}
     ]
     return CaseTable(tuple(cases), table)
@@ -119,33 +136,35 @@ def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Pr
     from hakken.cohort.checks import identical_pixels
     from hakken.runs.required import Kinds, require_cases
 
-    digests: dict[str, str] = {}
+    checked: dict[str, Checked] = {}
     abnormal: dict[Part, list[bool]] = {case.split: [] for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
-        found, digest, lesions = _examined(case, study)
+        found, digests, lesions = _examined(case, study)
         yield from found
-        if digest is not None:
-            digests[case.case_id] = digest
+        wrong = stopping(found)
+        checked[case.case_id] = digests
         if case.split is not None:
             abnormal[case.split].append(lesions)
-        verdict = counted(len(stopping(found)), "problem") if stopping(found) else "read"
+        verdict = counted(len(wrong), "problem") if wrong else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
-    yield from identical_pixels(digests, cohort)
+    yield from identical_pixels(checked, cohort)
     if whole and study.method is not None:
         yield from require_cases(study, {part: Kinds.of(flags) for part, flags in abnormal.items()})
 
 
-def _examined(case: Case, study: Study) -> tuple[list[Problem], str | None, bool]:
-    """Return what is wrong with the files of a case, the digest of its content, and whether it may have lesions."""
+def _examined(case: Case, study: Study) -> tuple[list[Problem], Checked, bool]:
+    """Return what is wrong with a case's files, the digests of what can be read, and whether it may have lesions."""
+    from hakken.cohort.checked import NOTHING, Checked
     from hakken.cohort.items import examine_item
     from hakken.imaging.checks import examine_case
 
     if study.cohort.kind == "items":
         problems, item = examine_item(case)
-        return problems, item.digest if item else None, bool(problems) or case.label is not None
+        digests = Checked(dict(item.sha256) if item else {}, NOTHING, {})
+        return problems, digests, bool(problems) or case.label is not None
     examined = examine_case(case, study)
     lesions = case.label is not None or examined.lesions != 0
-    return list(examined.problems), examined.pixel_digest, lesions
+    return list(examined.problems), Checked(examined.images, examined.truth_digest or NOTHING, {}), lesions
 
 
 def _named_study(name: str, table: Path) -> Study:
@@ -158,7 +177,7 @@ def _named_study(name: str, table: Path) -> Study:
 
 def _study_of(table: Path) -> Study:
     """Return a study that fits the table's own columns: other columns that hold images are channels."""
-    from hakken.cohort.rows import read_rows
+    from hakken.cohort.rows import ORDINARY, read_rows
     from hakken.imaging.files import COLOURS, KNOWN, suffix
     from hakken.study import Channel, Cohort, Study
 

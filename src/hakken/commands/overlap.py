@@ -14,6 +14,7 @@ from hakken.commands.scored import add_bootstrap_options, patients_of, record, r
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
+from hakken.evaluation.caution import NO_WIDTH, Caution, has_no_width, lines, of_few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 EVERY = "any"
 """How the structure is called that is every value above 0."""
 
-FEW_PATIENTS = 10
 SHOWN_VALUES = 5
 NAMES = {
     "dice": "Dice",
@@ -38,6 +38,8 @@ NAMES = {
     "relative_volume_error": "relative volume error",
     "hd95_mm": "HD95, mm",
     "mean_surface_distance_mm": "mean surface distance, mm",
+    "false_positive_ml": "false positive volume, ml",
+    "false_negative_ml": "false negative volume, ml",
     "lesion_sensitivity": "lesion sensitivity",
     "lesion_precision": "lesion precision",
 }
@@ -46,6 +48,8 @@ DEFINITIONS = {
     "surface": "voxels of the mask with a face neighbour outside it; each counts once",
     "hd95_mm": "the larger of the two directed 95th percentiles, each a distance that occurs; not pooled",
     "mean_surface_distance_mm": "mean over the surface voxels of both masks together",
+    "false_positive_ml": "of the 18-connected pieces of the prediction without a voxel of the truth (autoPET)",
+    "false_negative_ml": "of the 18-connected pieces of the truth without a voxel of the prediction (autoPET)",
     "empty": "both masks empty: Dice and Jaccard null; one empty: 0; distances null in both cases",
     "interval": "95 %, percentiles over resampled patients",
 }
@@ -118,7 +122,7 @@ def run(options: argparse.Namespace) -> None:
     if options.table is not None:
         _write_table(rows, options.table)
     if options.figure is not None:
-        _draw(rows, options.figure)
+        _draw(rows, options.figure, result["warnings"])
     say(_shown(result, options.pairs), (options.output, options.table, options.figure))
 
 
@@ -235,6 +239,7 @@ def _result(rows: Sequence[Row], rule: LesionRule, options: argparse.Namespace) 
         measured = [rows[place].overlap for place in places]
         structures[label] = _structure(measured, patient[places], counts)
         warnings += _nulls(label, measured)
+        warnings += _without_width(label, structures[label])
         skipped = structures[label]["summary"]["dice"]["skipped"]
         if skipped and len(names) > 1:
             warnings.append(f"label {label}: {skipped} resamples held no case with a Dice and were skipped for it")
@@ -288,8 +293,7 @@ def _structure(measured: Sequence[Overlap], patient: NDArray[np.int64], counts: 
 def _warnings(patients: int, cases: int) -> Iterator[str]:
     if patients == 1:
         yield "one patient: there is no interval over patients"
-    elif patients < FEW_PATIENTS:
-        yield f"{patients} patients: intervals from so few are rough and rather too narrow"
+    yield from of_few(patients)
     if cases == 1:
         yield "one case: SD and limits of agreement are null"
     if patients < cases:
@@ -304,6 +308,20 @@ def _of_flat_images(grids: Sequence[Geometry]) -> Iterator[str]:
         yield f"flat masks: a volume in ml is an area in {flat.size_unit} times {thick} of thickness, by 1000"
         if flat.unit == "px":
             yield "pictures have no size in mm: lengths that are called mm are in pixels (px)"
+
+
+def _without_width(label: str, structure: Mapping[str, Any]) -> list[str]:
+    """Return a line on all means and medians whose interval has no width."""
+    named = [
+        (f"{measure} ({kind})", entry[kind])
+        for measure, entry in structure["summary"].items()
+        for kind in ("mean", "median")
+    ]
+    return lines(
+        Caution(f"label {label}: {name}", NO_WIDTH)
+        for name, entry in named
+        if has_no_width(entry["value"], entry["low"], entry["high"])
+    )
 
 
 def _nulls(label: str, measured: Sequence[Overlap]) -> Iterator[str]:
@@ -344,7 +362,8 @@ def _number(value: float | None) -> str:
 def _interval(entry: Mapping[str, float | None]) -> str:
     if entry["value"] is None or entry["low"] is None or entry["high"] is None:
         return _number(entry["value"])
-    return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"
+    star = " *" if entry["low"] == entry["high"] else ""
+    return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]{star}"
 
 
 def _write_table(rows: Sequence[Row], path: Path) -> None:
@@ -359,11 +378,11 @@ def _write_table(rows: Sequence[Row], path: Path) -> None:
     write_table(path, list(records[0]), [list(record.values()) for record in records])
 
 
-def _draw(rows: Sequence[Row], path: Path) -> None:
+def _draw(rows: Sequence[Row], path: Path, warnings: list[str]) -> None:
     import numpy as np
 
     from hakken.plots.bland_altman import StructureInput, draw_overlap
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
 
     structures = []
     for label in dict.fromkeys(row.label for row in rows):
@@ -377,4 +396,4 @@ def _draw(rows: Sequence[Row], path: Path) -> None:
                 sum(one.both_empty for one in measured),
             )
         )
-    save_one(draw_overlap(tuple(structures)), path)
+    save_warned(draw_overlap(tuple(structures)), path, warnings)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ class Examination:
 
     problems: tuple[Problem, ...]
     pixel_digest: str | None
+    images: Mapping[str, str] = field(default_factory=dict)
     truth_digest: str | None = None
     lesions: int | None = None
 
@@ -58,8 +60,8 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     for name, volume in volumes.items():
         problems += _check_together(case, name, volume, study.reference, reference)
     known = check_truth(case, study, reference) if truth else Truth()
-    every = (*problems, *known.problems)
-    return Examination(every, pixel_digest(reference), known.digest, known.lesions)
+    images = {name: pixel_digest(volume) for name, volume in volumes.items()}
+    return Examination((*problems, *known.problems), images[study.reference], images, known.digest, known.lesions)
 
 
 def pixel_digest(volume: Volume) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hakken.core.decimals import below
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.prepared import Lesion
@@ -89,7 +90,7 @@ def measure_lesions(labels: Labels, geometry: Geometry, minimum: float = 0.0) ->
         centre = indices.mean(axis=0) + [part.start for part in box]
         x, y, z = geometry.to_world(centre)[0].tolist()
         size = len(indices) * geometry.voxel_size
-        kind: Literal["included", "excluded"] = "excluded" if size < minimum else "included"
+        kind: Literal["included", "excluded"] = "excluded" if below(size, minimum) else "included"
         found.append(Lesion(number, x, y, z, equivalent_diameter(size, geometry.is_flat), size, kind))
     return tuple(found)
 
@@ -110,7 +111,7 @@ def placed(mask: Volume, reference: Volume | Geometry) -> Volume:
 
 def with_minimum(lesions: Sequence[Lesion], minimum: float) -> tuple[Lesion, ...]:
     """Return the lesions, those below the size ``minimum`` as ``excluded``."""
-    return tuple(replace(lesion, kind="excluded" if lesion.size < minimum else lesion.kind) for lesion in lesions)
+    return tuple(replace(lesion, kind="excluded" if below(lesion.size, minimum) else lesion.kind) for lesion in lesions)
 
 
 def draw_lesions(lesions: Sequence[Lesion], geometry: Geometry) -> Labels:

@@ -30,7 +30,8 @@ from hakken.evaluation.strata import diameter_ranges, proportion
 from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
-from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
+from hakken.outcomes import Measured, Part, Replicates, Table, chosen_words
+from hakken.outcomes._candidate_rows import rows_of, warnings_of
 from hakken.outcomes._candidate_tables import OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
 from hakken.outcomes._units import grid_of, named_in, unit_of
 from hakken.study import Distinct, Positive, Section
@@ -48,7 +49,7 @@ CURVE = ("threshold", "fp_per_case", "sensitivity", "low", "high")
 LESIONS = ("case_id", "lesion", "x", "y", "z", "diameter_mm", "kind", "score", "found")
 STRATA = (
     *("group", "stratum", "cases", "patients", "lesions", "found", "sensitivity", "low", "high"),
-    *("wilson_low", "wilson_high", "design_effect", "fp_per_case"),
+    *("design_effect", "fp_per_case"),
     *("partial_auc", "partial_auc_low", "partial_auc_high"),
 )
 REPLICATES = ("partial_auc",)
@@ -168,22 +169,16 @@ def measure(found: Predictions, part: Part) -> Measured:
     measurement = evaluation.measure(matching, _resampling(part))
     threshold = _threshold(measurement, part)
     at = _at_point(found, part, threshold)
-    rows = [
-        Row(f"sensitivity at {rate:g} FP/case", one.value, ends.low, ends.high, digits=2)
-        for rate, (one, ends) in zip(settings.at, measurement.sensitivity_at.values(), strict=True)
-    ]
-    partial = measurement.partial_auc
-    main = Row(f"partial AUC to {settings.maximum_fp:g} FP/case", partial.value, partial.low, partial.high)
+    rows = tuple(rows_of(measurement))
     details = measurement.as_dict()
-    warnings = [*details.pop("warnings")]
-    if threshold is None:
-        warnings.append("no operating point: there is no lesion or no candidate")
+    del details["warnings"]
+    warnings = list(warnings_of(measurement, at, threshold))
     strata, notes = _strata(found, part, threshold)
     outside = outside_of(part.images)
     counts = details["counts"]
     return Measured(
-        objective=main,
-        rows=(*rows, main),
+        objective=rows[len(settings.at)],
+        rows=rows,
         intervals=_intervals(details["bootstrap"]["unit"]),
         counts={"cases": counts["cases"], "patients": counts["patients"], "lesions": counts["lesions"]},
         point=_point(part, threshold) | at,
@@ -332,19 +327,19 @@ def _lesion_rows(found: Predictions, part: Part, threshold: Any) -> Iterator[tup
 
 def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[Cell, ...]], list[str]]:
     """Return a row for the whole part, each range of diameters and each value of the chosen columns, and notes."""
-    whole, level = levelled(findings_of(found, part), threshold)
-    rows = [_stratum(part, "all", "all lesions", whole, level)]
+    plain = findings_of(found, part)
+    rows = [_stratum(part, "all", "all lesions", plain, threshold)]
     for size in diameter_ranges(_own(part.settings).diameters_mm, unit_of(part.images)):
-        rows.append(_stratum(part, "diameter", size.name, whole.including(size.holds(whole.lesions)), level))
+        held = plain.including(size.holds(plain.lesions))
+        rows.append(_stratum(part, "diameter", size.name, held, threshold))
     notes = []
     for column, values in _columns(part):
         if not any(values):
             notes.append(f"no stratum by {column}: the case table has no such column")
             continue
-        rows += [
-            _stratum(part, column, str(value) or "unknown", whole.of_cases(values == value), level)
-            for value in np.unique(values)
-        ]
+        for value in np.unique(values):
+            own = np.asarray(threshold)[values == value] if np.ndim(threshold) else threshold
+            rows.append(_stratum(part, column, str(value) or "unknown", plain.of_cases(values == value), own))
     return rows, notes
 
 
@@ -356,16 +351,16 @@ def _columns(part: Part) -> Iterator[tuple[str, NDArray[np.str_]]]:
         yield "fold", part.folds.astype(np.str_)
 
 
-def _stratum(part: Part, group: str, name: str, found: Findings, level: float) -> tuple[Cell, ...]:
+def _stratum(part: Part, group: str, name: str, found: Findings, threshold: Any) -> tuple[Cell, ...]:
     """Return one row of the table of strata: counts, sensitivity at the operating point, partial AUC."""
-    matching = match_findings(found, rules_of(part))
-    measurement = evaluation.measure(matching, _resampling(part))
+    moved, level = levelled(found, threshold)
+    matching = match_findings(moved, rules_of(part))
     included = matching.lesions.included
     patient = matching.cases.patient_index[matching.lesions.case]
     share = proportion(found_at(matching, level)[included], patient[included])
-    at, partial = evaluation.operating_point(measurement, level), measurement.partial_auc
+    partial = evaluation.measure(match_findings(found, rules_of(part)), _resampling(part)).partial_auc
     return (
         *(group, name, len(matching.cases), len(set(matching.cases.patient)), share.total, share.found),
-        *(share.value, at.sensitivity.low, at.sensitivity.high, share.low, share.high, share.design_effect),
+        *(share.value, share.low, share.high, share.design_effect),
         *(float(false_at(matching, level).sum() / len(matching.cases)), partial.value, partial.low, partial.high),
     )

@@ -111,6 +111,7 @@ def measure(found: Predictions, part: Part) -> Measured:
         Row("  of guessing", chance["balanced_accuracy"], reference=True),
         Row("accuracy", measured.accuracy.value, measured.accuracy.low, measured.accuracy.high),
         Row("  of the most frequent class", chance["accuracy"], reference=True),
+        Row("MCC", measured.mcc.value, measured.mcc.low, measured.mcc.high),
         Row("macro AUC", measured.macro_auc.value, measured.macro_auc.low, measured.macro_auc.high),
     )
     counts = details["counts"]

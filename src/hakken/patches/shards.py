@@ -68,15 +68,16 @@ class Shard:
 class Layout:
     """What every patch of a folder has in common.
 
-    ``spacing_mm`` is x, y, z; ``study`` is the digest of what the patches depend on; ``axes`` are the spatial axes. The
-    last ``targets`` channels are not to be seen but to be predicted. Patches of two axes are slices across z.
+    ``spacing_mm`` is x, y, z; ``sampled_study`` is the digest of what the patches depend on of the study; ``axes`` are
+    the spatial axes. The last ``targets`` channels are not to be seen but to be predicted. Patches of two axes are
+    slices across z.
     """
 
     size_voxel: int
     margin_voxel: int
     channels: tuple[str, ...]
     spacing_mm: Spacing
-    study: str
+    sampled_study: str
     axes: int = 3
     targets: int = 0
 

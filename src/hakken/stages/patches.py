@@ -54,7 +54,7 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
         margin_voxel=study.patches.margin_voxel,
         channels=(*study.inputs, *targets),
         spacing_mm=study.preparation.spacing_mm,
-        study=sha256_json(study_slice(study, SECTIONS)),
+        sampled_study=sha256_json(study_slice(study, SECTIONS)),
         axes=study.patches.axes,
         targets=len(targets),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from hakken.cohort.checked import read_checked, require_checked
 from hakken.cohort.table import Case, read_table
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
@@ -25,12 +26,17 @@ LARGE = 0.5
 
 
 @stage
-def prepare(*, study: Study, table: Path, cases: list[str], registered: Path, output: Path) -> None:
-    """Write the prepared ``cases`` into the folder ``output``, through the transforms in the folder ``registered``."""
+def prepare(*, study: Study, table: Path, cases: list[str], checked: Path, registered: Path, output: Path) -> None:
+    """Write the prepared ``cases`` into the folder ``output``, through the transforms in the folder ``registered``.
+
+    Raises HakkenError where a file is not the one that was ``checked``.
+    """
     output.mkdir(parents=True, exist_ok=True)
+    known = read_checked([checked])
     if (threshold := study.cohort.mask_threshold) is not None:
         progress(f"lesion masks: values from {threshold:g} on are lesion (`cohort.mask_threshold`)")
     for number, case in enumerate(read_table(table, study, files_exist=False).select(cases), start=1):
+        require_checked(case, known, checked)
         try:
             prepared = _prepare_case(study, case, registered)
         except HakkenError as error:
@@ -51,7 +57,6 @@ def _prepare_case(study: Study, case: Case, registered: Path) -> Prepared:
         study,
         case_id=case.case_id,
         patient=case.patient,
-        columns=case.columns,
         label=case.label,
     )
 

@@ -19,6 +19,8 @@ Question = Literal[
     "far_pieces", "grey_rims", "inverted", "large_lesions", "many_lesions", "outside_content", "specks", "twice"
 ]
 """What a truth may be asked about; see `hakken.imaging.truth_questions`."""
+OF_TABLE = ("columns", "openings", "reuse_opened", "distinct")
+"""Keys without effect where cases come from no table."""
 
 
 class Published(Section):
@@ -136,6 +138,24 @@ class Cohort(Section):
     fractions: PartFractions = Field(
         default=PartFractions(), description="Split by patient where the table has no `split` column."
     )
+    columns: Distinct[str] = Field(
+        default=(),
+        description="Further columns of the case table that are kept, beside `site`, `scanner`, `sex`, `age` and those "
+        "of `evaluation.strata`; no other is read, since it may hold personal data.",
+    )
+    openings: str | None = Field(
+        default=None,
+        description="Folder of the ledger of test openings and of the parts that were written down, relative to the "
+        "working folder; `openings` beside the case table by default. All who work with these cases should share it.",
+    )
+    reuse_opened: str = Field(
+        default="",
+        description="The reason why cases that were once opened as test cases may train here, such as another task on "
+        "the same cohort; every figure prints it. Without one it is an error.",
+    )
+    distinct: tuple[tuple[str, str], ...] = Field(
+        default=(), description="Pairs of cases that look alike and are no duplicates: `[[c07, c19]]`."
+    )
 
     @property
     def minimum_sizes(self) -> dict[str, float]:
@@ -161,6 +181,8 @@ class Cohort(Section):
                 raise ValueError("`kind: none` has no cases; remove `table`, `phantom` and `files`")
         elif sources != 1:
             raise ValueError("give either `table` or `phantom`, not both and not neither")
+        if self.table is None and (unused := [key for key in OF_TABLE if getattr(self, key)]):
+            raise ValueError(f"`{unused[0]}` is of a case table, and this study has none; remove it")
         if (self.kind == "items") != bool(self.files):
             raise ValueError("`files` names the columns of cases that are `items`; give it with `kind: items` alone")
         return self

@@ -41,8 +41,8 @@ def test_everything_by_hand(tables: Path) -> None:
     result = measured("--at", "0.25,0.5,1", "--max-fp", "1", "--sensitivities", "0.3,0.6,0.9")
     assert list(result) == [
         *("command", "hakken", "inputs"),
-        *("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "per_patient"),
-        *("bootstrap", "warnings"),
+        *("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "average_precision"),
+        *("case_auc", "picai_score", "per_patient", "bootstrap", "warnings"),
     ]
     assert result["inputs"]["cases"] == {"path": "cases.csv", "sha256": sha256_file(tables / "cases.csv")}
     assert result["counts"] == {
@@ -215,8 +215,8 @@ def test_the_figure_is_drawn(ending: str, tables: Path) -> None:
         (
             "lesions",
             ("diameter_mm", "diameter"),
-            "lesions.csv: column diameter_mm is missing; did you mean `diameter`?; the table needs case_id, lesion_id, "
-            "x, y, z, diameter_mm; there are case_id, lesion_id, x, y, z, diameter, kind, class",
+            "lesions.csv: column diameter_mm is missing; did you mean `diameter`?; the table needs case_id, x, y, z, "
+            "diameter_mm; there are case_id, lesion_id, x, y, z, diameter, kind, class",
         ),
     ],
 )
@@ -247,7 +247,7 @@ def test_bad_tables_are_named(
         ),
         (
             ["--hit", "overlap:0.1"],
-            "candidates.csv: column diameter_mm is missing; --hit overlap:0.1 needs it, or --overlaps",
+            "candidates.csv: column diameter_mm is missing; --hit overlap:0.1 needs it, or volume_mm3, or --overlaps",
         ),
     ],
 )

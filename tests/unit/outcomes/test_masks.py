@@ -128,7 +128,13 @@ def test_what_does_not_fit_is_named(
 def test_what_is_measured(cases: list[PreparedCase]) -> None:
     """Dice of the large masks 1/2, 1/2 and undefined; of the small ones 1, 0 and undefined."""
     measured = masks.measure(FOUND, part(cases))
-    assert [row.name for row in measured.rows] == ["Dice, large", "Dice, small", "relative area error", "HD95 in mm"]
+    assert [row.name for row in measured.rows] == [
+        *("Dice, large", "Dice, small", "relative area error", "HD95 in mm"),
+        *("false positive area in mm²", "false negative area in mm²"),
+    ]
+    assert [row.value for row in measured.rows[4:]] == [0, 0]  # what is predicted touches what is true
+    small = measured.details["masks"]["small"]
+    assert (small["false_positive_mm2"]["value"], small["false_negative_mm2"]["value"]) == (0, pytest.approx(12 / 3))
     # Volumes: 4 voxels for 4, 1 for 3.
     assert [row.value for row in measured.rows[:3]] == pytest.approx([1 / 2, 1 / 2, (0 - 2 / 3) / 2])
     assert measured.objective is not None

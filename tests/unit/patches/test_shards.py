@@ -13,7 +13,7 @@ from hakken.core.files import read_json, sha256_file
 from hakken.patches.sampling import Centres, Kind
 from hakken.patches.shards import CutCase, Layout, PatchStore, cut_patch, write_shards
 
-LAYOUT = Layout(size_voxel=4, margin_voxel=1, channels=("A", "B"), spacing_mm=(1.0, 2.0, 3.0), study="digest")
+LAYOUT = Layout(size_voxel=4, margin_voxel=1, channels=("A", "B"), spacing_mm=(1.0, 2.0, 3.0), sampled_study="digest")
 
 
 def case(name: str, patches: int, seed: int = 0, shape: tuple[int, ...] = (9, 10, 11)) -> CutCase:
@@ -94,7 +94,7 @@ def test_shards_json_holds_layout_counts_and_checksums(folder: Path) -> None:
     assert content["patch_shape"] == [2, 6, 6, 6]
     assert content["dtype"] == "float16"
     assert content["kinds"] == {"easy": 5, "hard": 4, "positive": 3}
-    assert content["layout"]["study"] == "digest"
+    assert content["layout"]["sampled_study"] == "digest"
     assert content["shards"] == [{"file": "shard-000.npy", "rows": 12, "sha256": sha256_file(folder / "shard-000.npy")}]
 
 

@@ -48,6 +48,7 @@ def run(folder: Path, study: Study, truth: str, cells: list[str]) -> Any:
     table.write_text("\n".join([f"case_id,patient,X,{truth}", *rows]) + "\n")
     given: dict[str, Any] = {"study": study, "table": table, "cases": [f"c{number}" for number in range(len(cells))]}
     check(**given, output=folder / "checked.json", log=folder / "check.log")
+    given["checked"] = folder / "checked.json"
     register(**given, output=folder / "registered", log=folder / "register.log")
     prepare(**given, registered=folder / "registered", output=folder / "prepared", log=folder / "prepare.log")
     return [load_prepared(folder / "prepared", name) for name in given["cases"]], read_json(folder / "checked.json")
@@ -62,7 +63,7 @@ def test_a_disc_of_180_pixels_is_180_wide(tmp_path: Path) -> None:
     assert lesion.diameter == 2 * math.sqrt(lesion.size / math.pi) == pytest.approx(180, abs=0.2)
     assert (case.geometry.unit, case.geometry.size_unit, case.geometry.spacing) == ("px", "px²", (2, 2, 1))
     assert np.count_nonzero(case.labels()) * case.geometry.voxel_size == pytest.approx(lesion.size, rel=0.02)
-    assert list(checked["truths"]) == ["c0"]
+    assert (len(checked["cases"]["c0"]["truth"]), checked["cases"]["c1"]["truth"]) == (64, "none")
     assert none.lesions == ()
     assert "c0: 193x145 pixels, lesions: 1" in (tmp_path / "prepare.log").read_text()
 

@@ -36,7 +36,8 @@ def digests(folder: Path, *batches: dict[str, str]) -> list[str]:
     paths = []
     for number, batch in enumerate(batches):
         path = folder / f"{number}.json"
-        path.write_text(json.dumps({"digests": batch}))
+        cases = {case: {"images": {"T1": digest}, "truth": "none", "files": {}} for case, digest in batch.items()}
+        path.write_text(json.dumps({"cases": cases}))
         paths.append(str(path))
     return paths
 
@@ -45,14 +46,16 @@ def test_different_images_pass_and_all_digests_are_kept(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = digests(tmp_path, {"a": "1", "b": "2"}, {"c": "3"})
-    separate(study=STUDY, table=table, digests=paths, output=tmp_path / "out.json")  # type: ignore[arg-type]
-    assert json.loads((tmp_path / "out.json").read_text()) == {"a": "1", "b": "2", "c": "3"}
+    separate(study=STUDY, table=table, digests=paths, ledger=tmp_path / "openings", output=tmp_path / "out.json")  # type: ignore[arg-type]
+    assert json.loads((tmp_path / "out.json").read_text()) == {
+        case: {"images": {"T1": digest}, "truth": "none"} for case, digest in {"a": "1", "b": "2", "c": "3"}.items()
+    }
     assert capsys.readouterr().err == "[separate] 3 cases, no image in two parts\n"
 
 
 def test_the_same_image_twice_in_one_part_is_no_leak(table: Path, tmp_path: Path) -> None:
     paths = digests(tmp_path, {"a": "1", "b": "1"}, {"c": "3"})
-    separate(study=STUDY, table=table, digests=paths, output=tmp_path / "out.json")  # type: ignore[arg-type]
+    separate(study=STUDY, table=table, digests=paths, ledger=tmp_path / "openings", output=tmp_path / "out.json")  # type: ignore[arg-type]
     assert (tmp_path / "out.json").exists()
 
 
@@ -68,7 +71,7 @@ def test_the_same_image_in_two_parts_names_both_cases(
 ) -> None:
     paths = digests(tmp_path, {"a": "1", "b": "2"}, {"c": "3", "d": "4"} | {case: "1"})
     with pytest.raises(SystemExit) as caught:
-        separate(study=STUDY, table=table, digests=paths, output=tmp_path / "out.json")  # type: ignore[arg-type]
+        separate(study=STUDY, table=table, digests=paths, ledger=tmp_path / "openings", output=tmp_path / "out.json")  # type: ignore[arg-type]
     assert caught.value.code == 2
     shown = capsys.readouterr().err
     assert f"{table}: 1 problem" in shown

@@ -14,7 +14,7 @@ from hakken.cli import main
 from hakken.core.headings import SYNONYMS
 from hakken.core.tables import table_text, write_table
 from hakken.core.volume import Geometry
-from hakken.imaging.lesions import COLUMNS as SPHERES
+from hakken.imaging.lesion_tables import COLUMNS as SPHERES
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, candidates, case_scores, classes
@@ -117,7 +117,7 @@ def measured(cases: list[PreparedCase], hit: str = "distance") -> Measured:
     rows = [(case.case_id, case.patient, f"truth/{case.case_id}/lesions.csv") for case in cases]
     write_table(Path("cases.csv"), ("case_id", "patient", "lesion_table"), rows)
     for case in cases:
-        own = [(one.lesion, *one.centre, one.diameter_mm, "m") for one in case.lesions]
+        own = [(one.lesion, *one.centre, one.diameter, "m") for one in case.lesions]
         write_table(Path("truth") / case.case_id / "lesions.csv", (*SPHERES, "class"), own)
     return found
 

@@ -36,9 +36,9 @@ def volume(seed: int, shape: tuple[int, int, int] = (14, 16, 18), origin: float 
     return Volume(array, (2.0, 2.0, 2.0), (origin, 0.0, 0.0), DIRECTION)
 
 
-def lesions(shape: tuple[int, int, int] = (14, 16, 18)) -> Volume:
+def lesions(shape: tuple[int, int, int] = (14, 16, 18), place: int = 0) -> Volume:
     array = np.zeros(shape, np.int16)
-    array[6:9, 6:9, 6:9] = 1
+    array[6:9, 6:9, 6 + place : 9 + place] = 1
     return Volume(array, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), DIRECTION)
 
 
@@ -51,7 +51,7 @@ def own_project(folder: Path) -> Project:
         place = project.path(f"data/own/c{number}")
         write_volume(place / "T1.nii.gz", volume(number))
         write_volume(place / "T2.nii.gz", volume(number + 10))
-        write_volume(place / "lesions.nii.gz", lesions())
+        write_volume(place / "lesions.nii.gz", lesions(place=number))
         rows.append(f"c{number},p{number},{part},c{number}/T1.nii.gz,c{number}/T2.nii.gz,c{number}/lesions.nii.gz")
     project.path("data/own/cases.csv").write_text("\n".join(rows) + "\n")
     return project

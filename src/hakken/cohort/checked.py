@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hakken.cohort.case import Case
+from hakken.cohort.similarity import Content
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, sha256_file
 
@@ -41,22 +42,30 @@ class FileState:
 
 @dataclass(frozen=True)
 class Checked:
-    """A checked case: digests of its images by column and of its truth, and its files by path."""
+    """A checked case: what its images and its truth hold, and its files by path.
 
-    images: Mapping[str, str]
+    ``truth`` is the digest of all that is true of it, a class in a word as well.
+    """
+
+    content: Content
     truth: str
-    files: Mapping[str, FileState]
+    files: Mapping[str, FileState] = field(default_factory=dict)
+
+    @property
+    def images(self) -> Mapping[str, str]:
+        """The digests of the images by column."""
+        return self.content.digests
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         files = {path: asdict(state) for path, state in self.files.items()}
-        return {"images": dict(self.images), "truth": self.truth, "files": files}
+        return {"content": self.content.as_dict(), "truth": self.truth, "files": files}
 
 
 def checked_of(content: Mapping[str, Any]) -> Checked:
     """Return what `Checked.as_dict` described."""
     files = {path: FileState(**state) for path, state in content["files"].items()}
-    return Checked(content["images"], content["truth"], files)
+    return Checked(Content.from_dict(content["content"]), content["truth"], files)
 
 
 def read_checked(paths: Iterable[Path]) -> dict[str, Checked]:

@@ -6,12 +6,10 @@ import difflib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hakken.cohort.case import Case, CaseTable
-from hakken.cohort.checked import NOTHING, Checked
 from hakken.cohort.patients import looks_personal, normalised
 from hakken.cohort.rows import ORDINARY, Row, Rows, read_rows
 from hakken.core.names import counted, nearest
@@ -19,7 +17,6 @@ from hakken.core.problems import Problem, stopping
 from hakken.study import PARTS, Part, Study
 
 NO_LESIONS = "none"
-SAME_PART = "remove one of the two cases, or give both the same `patient` and `split`"
 TOGETHER = "put all cases of a patient into the same part"
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 TRUTHS = ("lesion_mask", "lesion_table", "label")
@@ -90,37 +87,6 @@ def free_columns(heading: Iterable[str], study: Study) -> list[str]:
     """Return the columns that are kept as they are: those that the study asks for; others may hold personal data."""
     known = {"case_id", "patient", "split", *TRUTHS, *file_columns(study)}
     return [name for name in heading if name in study.case_columns and name not in known]
-
-
-def identical_pixels(checked: Mapping[str, Checked], table: CaseTable) -> list[Problem]:
-    """Return a problem for every case that shares the pixels of an image with a case of another part.
-
-    Findings that are the same in two parts are a question: small ones may be alike by chance. Cases that are not
-    checked are passed over, so that the sealed test cases may stay unread.
-    """
-    first: dict[str, tuple[Case, str]] = {}
-    problems = []
-    for case in table.cases:
-        for column, digest in _contents(case, checked.get(case.case_id)):
-            other, there = first.setdefault(digest, (case, column))
-            if other.split != case.split:
-                what = "pixels" if column in case.channels else "findings"
-                where = "" if column == there or what == "findings" else f" in {there}"
-                reason = (
-                    f"has the same {what} as case {other.case_id}{where}, but this one is in {case.split} and that in "
-                    f"{other.split}"
-                )
-                problems.append(Problem(case.case_id, "split", reason, SAME_PART, case.row, stops=what == "pixels"))
-                break
-    return problems
-
-
-def _contents(case: Case, checked: Checked | None) -> Iterator[tuple[str, str]]:
-    """Yield the column and digest of each image of a case, and of its findings where it has any."""
-    if checked is not None:
-        yield from checked.images.items()
-        if case.label is None and checked.truth != NOTHING:
-            yield "lesion_table" if case.lesion_table else "lesion_mask", checked.truth
 
 
 def _heading(rows: Rows, study: Study) -> Iterator[Problem]:

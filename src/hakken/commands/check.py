@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +16,8 @@ from hakken.core.problems import Problem, listed, questions, stopping
 
 if TYPE_CHECKING:
     from hakken.cohort.case import Case, CaseTable
-    from hakken.cohort.checked import Checked
     from hakken.cohort.rows import Row
+    from hakken.cohort.similarity import Content
     from hakken.commands.parser import Subparsers
     from hakken.study import Part, Study
 
@@ -52,8 +51,8 @@ def run(options: argparse.Namespace) -> None:
     if not options.fast:
         problems += _image_problems(_readable(options.table, study, problems), study, whole=not stopping(problems))
     problems.sort(key=lambda problem: problem.row or 0)
-    if asked := questions(problems):
-        print(listed(asked, str(options.table), "question"), file=sys.stderr)
+    if odd := questions(problems):
+        print(listed(odd, str(options.table), "question"))
     if wrong := stopping(problems):
         raise HakkenError(listed(wrong, str(options.table)))
     cohort = assign_parts(read_table(options.table, study), study)
@@ -133,38 +132,43 @@ def _label(row: Row, study: Study) -> str | None:
 
 def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Problem]:
     """Yield the problems of every case's images, images in two parts and, of a ``whole`` cohort, parts of no use."""
-    from hakken.cohort.checks import identical_pixels
+    from hakken.cohort.similarity import problems_between
     from hakken.runs.required import Kinds, require_cases
 
-    checked: dict[str, Checked] = {}
+    contents: dict[str, Content] = {}
     abnormal: dict[Part, list[bool]] = {case.split: [] for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
-        found, digests, lesions = _examined(case, study)
+        found, content, lesions = _examined(case, study)
         yield from found
         wrong = stopping(found)
-        checked[case.case_id] = digests
+        contents[case.case_id] = content
         if case.split is not None:
             abnormal[case.split].append(lesions)
         verdict = counted(len(wrong), "problem") if wrong else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
-    yield from identical_pixels(checked, cohort)
+    yield from problems_between(contents, cohort, [frozenset(pair) for pair in study.cohort.distinct])
     if whole and study.method is not None:
         yield from require_cases(study, {part: Kinds.of(flags) for part, flags in abnormal.items()})
 
 
-def _examined(case: Case, study: Study) -> tuple[list[Problem], Checked, bool]:
-    """Return what is wrong with a case's files, the digests of what can be read, and whether it may have lesions."""
-    from hakken.cohort.checked import NOTHING, Checked
+def _examined(case: Case, study: Study) -> tuple[list[Problem], Content, bool]:
+    """Return what is wrong with the files of a case, what its images hold, and whether it may have lesions."""
     from hakken.cohort.items import examine_item
+    from hakken.cohort.similarity import Content, same_within
     from hakken.imaging.checks import examine_case
 
     if study.cohort.kind == "items":
         problems, item = examine_item(case)
-        digests = Checked(dict(item.sha256) if item else {}, NOTHING, {})
-        return problems, digests, bool(problems) or case.label is not None
+        return (
+            problems,
+            Content(dict(item.sha256) if item else {}, fingerprinted=False),
+            bool(problems) or case.label is not None,
+        )
     examined = examine_case(case, study)
+    content = Content(examined.images, examined.fingerprints, examined.truth_digest, not study.of_phantom)
+    colours = {name: channel.colour for name, channel in study.channels.items()}
     lesions = case.label is not None or examined.lesions != 0
-    return list(examined.problems), Checked(examined.images, examined.truth_digest or NOTHING, {}), lesions
+    return [*examined.problems, *same_within(case, content, colours)], content, lesions
 
 
 def _named_study(name: str, table: Path) -> Study:

@@ -300,16 +300,6 @@ def _warnings(patients: int, cases: int) -> Iterator[str]:
         yield "several cases of one patient: the intervals of the limits of agreement take them as independent"
 
 
-def _of_flat_images(grids: Sequence[Geometry]) -> Iterator[str]:
-    """Yield what volumes and lengths are where masks are flat."""
-    flat = next((grid for grid in grids if grid.is_flat), None)
-    if flat is not None:
-        thick = f"{flat.spacing[2]:g} {flat.unit}"
-        yield f"flat masks: a volume in ml is an area in {flat.size_unit} times {thick} of thickness, by 1000"
-        if flat.unit == "px":
-            yield "pictures have no size in mm: lengths that are called mm are in pixels (px)"
-
-
 def _without_width(label: str, structure: Mapping[str, Any]) -> list[str]:
     """Return a line on all means and medians whose interval has no width."""
     named = [
@@ -322,6 +312,16 @@ def _without_width(label: str, structure: Mapping[str, Any]) -> list[str]:
         for name, entry in named
         if has_no_width(entry["value"], entry["low"], entry["high"])
     )
+
+
+def _of_flat_images(grids: Sequence[Geometry]) -> Iterator[str]:
+    """Yield what volumes and lengths are where masks are flat."""
+    flat = next((grid for grid in grids if grid.is_flat), None)
+    if flat is not None:
+        thick = f"{flat.spacing[2]:g} {flat.unit}"
+        yield f"flat masks: a volume in ml is an area in {flat.size_unit} times {thick} of thickness, by 1000"
+        if flat.unit == "px":
+            yield "pictures have no size in mm: lengths that are called mm are in pixels (px)"
 
 
 def _nulls(label: str, measured: Sequence[Overlap]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from hakken.core.problems import Problem
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.case_files import CaseFiles, problem_of
 from hakken.imaging.files import read_volume
+from hakken.imaging.fingerprint import Fingerprint, content_digest, fingerprint
 from hakken.imaging.truth_checks import Truth, check_truth, inside_grid
 from hakken.study import Study
 
@@ -31,6 +32,7 @@ class Examination:
     problems: tuple[Problem, ...]
     pixel_digest: str | None
     images: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     truth_digest: str | None = None
     lesions: int | None = None
 
@@ -59,9 +61,12 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
         return Examination(tuple(problems), None)
     for name, volume in volumes.items():
         problems += _check_together(case, name, volume, study.reference, reference)
-    known = check_truth(case, study, reference) if truth else Truth()
-    images = {name: pixel_digest(volume) for name, volume in volumes.items()}
-    return Examination((*problems, *known.problems), images[study.reference], images, known.digest, known.lesions)
+    told = check_truth(case, study, reference) if truth else Truth()
+    images = {name: content_digest(volume) for name, volume in volumes.items()}
+    prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
+    known = {name: one for name, one in prints.items() if one is not None}
+    every = (*problems, *told.problems)
+    return Examination(every, pixel_digest(reference), images, known, told.digest, told.lesions)
 
 
 def pixel_digest(volume: Volume) -> str:

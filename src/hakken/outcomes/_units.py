@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from hakken.core.volume import Geometry, Unit
 from hakken.imaging.prepared import PreparedCase
 
+MM3_PER_ML = 1000.0
 VOLUMES = Geometry((2, 2, 2))
 
 
@@ -27,6 +28,13 @@ def named_in(names: Iterable[str], grid: Geometry) -> tuple[str, ...]:
     ('truth_px2', 'area_error_px2', 'hd95_px')
     """
     return tuple(_named(name, grid) for name in names)
+
+
+def value_in(name: str, value: float | None, case: PreparedCase) -> float | None:
+    """Return the value of a measure in the unit of its name on the grid of a ``case``: of a flat image an area."""
+    if value is None or not case.geometry.is_flat or not name.endswith("_ml"):
+        return value
+    return value * MM3_PER_ML / case.geometry.spacing[2]
 
 
 def _named(name: str, grid: Geometry) -> str:

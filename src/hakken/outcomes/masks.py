@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.core.tables import Cell, read_table, write_table
+from hakken.core.volume import Geometry
 from hakken.evaluation.findings import Floats, Ints
 from hakken.evaluation.optimism import replicated
-from hakken.evaluation.overlap import MM3_PER_ML, Overlap, measure_overlap
+from hakken.evaluation.overlap import Overlap, measure_overlap
 from hakken.evaluation.segmentation import Mean, dice, mean_over_cases, weighted_means
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import Measured, Part, Point, Replicates, Row, Table
-from hakken.outcomes._units import grid_of, named_in
+from hakken.outcomes._units import MM3_PER_ML, grid_of, named_in, value_in
 from hakken.study import Section
 
 FILE = "masks.csv"
@@ -112,18 +113,15 @@ def replicates(tables: Sequence[Predictions], part: Part, seed: int) -> Replicat
 def measure(found: Predictions, part: Part) -> Measured:
     """Measure the masks of each name: means over the cases, strata, and every case in a table."""
     measured = {name: [_measure(case, found[case.case_id][name]) for case in part.images] for name in names_of(found)}
-    keys = dict(zip(MEANS, named_in(MEANS, grid_of(part.images)), strict=True))
-    by_name = {name: _means(part, overlaps, keys) for name, overlaps in measured.items()}
+    by_name = {name: _means(part, overlaps) for name, overlaps in measured.items()}
     values = np.concatenate([_values(overlaps, "dice") for overlaps in measured.values()])
     overall = _mean(part, values, np.tile(part.patient_index, len(measured)))
     first, grid = next(iter(by_name.values())), grid_of(part.images)
     rows = [_row(f"Dice, {name}" if name else "Dice", entry["dice"]) for name, entry in by_name.items()]
-    extent, unit = ("area", grid.size_unit) if grid.is_flat else ("volume", "ml")
     more = [
-        _row(f"relative {extent} error", first[keys["relative_volume_error"]], digits=2),
-        _row(f"HD95 in {grid.unit}", first[keys["hd95_mm"]], digits=1),
-        _row(f"false positive {extent} in {unit}", first[keys["false_positive_ml"]], digits=2),
-        _row(f"false negative {extent} in {unit}", first[keys["false_negative_ml"]], digits=2),
+        _row(f"relative {'area' if grid.is_flat else 'volume'} error", first["relative_volume_error"], digits=2),
+        _row(f"HD95 in {grid.unit}", first["hd95_mm"], digits=1),
+        *(_size_row(f"false {kind}", first[f"false_{kind}_ml"], grid) for kind in ("positive", "negative")),
     ]
     strata = _strata(part, next(iter(measured.values())))
     return Measured(
@@ -197,12 +195,8 @@ def _all_dice(found: Predictions, part: Part) -> Floats:
 
 
 def _measure(case: PreparedCase, mask: Mask) -> Overlap:
-    """Compare one mask with the truth of its case; of flat images what is called ml is then an area.
-
-    For that their slice is taken as `MM3_PER_ML` thick; no distance goes across it.
-    """
-    z, y, x = case.geometry.spacing[::-1]
-    return measure_overlap(truth_of(case), mask, (MM3_PER_ML if case.geometry.is_flat else z, y, x))
+    """Compare one mask with the truth of its case."""
+    return measure_overlap(truth_of(case), mask, case.geometry.spacing[::-1])
 
 
 def _values(found: Sequence[Overlap], measure: str) -> Floats:
@@ -217,9 +211,18 @@ def _row(name: str, entry: Mapping[str, Any], digits: int = 3) -> Row:
     return Row(name, entry["value"], entry["low"], entry["high"], digits)
 
 
-def _means(part: Part, found: Sequence[Overlap], keys: Mapping[str, str]) -> dict[str, Any]:
-    """Return the means of the masks of one name by their ``keys``, and how many were empty."""
-    means = {key: asdict(_mean(part, _values(found, measure), part.patient_index)) for measure, key in keys.items()}
+def _size_row(name: str, entry: Mapping[str, Any], grid: Geometry) -> Row:
+    """Return the row of a volume in ml, or of an area where the images are flat."""
+    if not grid.is_flat:
+        return _row(f"{name} volume in ml", entry, digits=2)
+    scale = MM3_PER_ML / grid.spacing[2]
+    scaled = {key: None if entry[key] is None else entry[key] * scale for key in ("value", "low", "high")}
+    return _row(f"{name} area in {grid.size_unit}", scaled, digits=1)
+
+
+def _means(part: Part, found: Sequence[Overlap]) -> dict[str, Any]:
+    """Return the means of the masks of one name, and how many were empty."""
+    means = {measure: asdict(_mean(part, _values(found, measure), part.patient_index)) for measure in MEANS}
     return {
         **means,
         "empty": {
@@ -251,7 +254,7 @@ def _case_rows(measured: Mapping[str, Sequence[Overlap]], part: Part) -> Iterato
     for name, overlaps in measured.items():
         for case, one in zip(part.images, overlaps, strict=True):
             found = one.as_dict()
-            yield (case.case_id, case.patient, name, *(found[column] for column in CASES[3:]))
+            yield (case.case_id, case.patient, name, *(value_in(column, found[column], case) for column in CASES[3:]))
 
 
 def _lacking(part: Part) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ from hakken.core.tables import Table
 from hakken.evaluation.discs import disc_overlaps
 from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
 from hakken.evaluation.strata import diameter_ranges
-from hakken.report.flat_tables import POINT, SPHERES, Shape, shape_of
 
+POINT = ("x", "y", "z")
 KINDS = ("included", "excluded")
 NONE = ("", "0")
 """What stands in ``lesion_id`` of a mark that lies in no lesion."""
@@ -35,7 +35,8 @@ class Truth:
     """The cohort and its lesions, with the tables that they were read from.
 
     ``unit`` names what the bootstrap draws; ``assumed`` lesions have got the diameter of unknown ones; ``warnings`` are
-    about the tables. ``shape`` says whether lesions are spheres or, in flat images, discs.
+    about the tables. ``length`` is the unit of diameters, mm or px. Lesions without `z`, or in px, are those of flat
+    images: they are discs.
     """
 
     cases: Cases
@@ -45,7 +46,17 @@ class Truth:
     unit: str
     assumed: int
     warnings: tuple[str, ...] = ()
-    shape: Shape = SPHERES
+    length: str = "mm"
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the lesions are those of flat images."""
+        return "z" not in self.lesion_table or self.length == "px"
+
+    @property
+    def diameter(self) -> str:
+        """The column that diameters stand in."""
+        return f"diameter_{self.length}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +75,8 @@ def read_truth(
 
     The lesions are one table, or a folder of one for each case; without ``lesions`` they are those that the column
     ``lesion_table`` of the cases names. Lesions without a column ``lesion_id`` are numbered in each case, unless they
-    are ``labelled``: unless something refers to their labels. Those with `excluded` in a column ``kind`` are excluded
-    findings. Those of flat images need no ``z``, and ``diameter_px`` may stand for ``diameter_mm``. ``cluster`` is the
+    are ``labelled``: unless something refers to their labels. Of flat images they need no ``z``, and ``diameter_px``
+    may stand for ``diameter_mm``. Those with `excluded` in a column ``kind`` are excluded findings. ``cluster`` is the
     column of the cases whose values are resampled together, ``patient`` (or each case alone) where it is None. Raises
     HakkenError naming file, row and column of what cannot be used.
     """
@@ -76,8 +87,9 @@ def read_truth(
     table.require_distinct(("case_id",), "case")
     with _naming(cases, "cases"):
         cohort = Cases.of(table.text("case_id"), table.text(unit))
-    shape = shape_of(lesions, table)
-    truth, warnings = _read_lesions(lesions, table, (*shape.axes, shape.diameter))
+    axes, length = _shape(_sample(lesions, table))
+    diameter = f"diameter_{length}"
+    truth, warnings = _read_lesions(lesions, table, (*axes, diameter))
     if "lesion_id" not in truth:
         if labelled:
             raise HakkenError(f"{truth.path}: column lesion_id is missing; this rule needs the label of each lesion")
@@ -88,20 +100,20 @@ def read_truth(
         found = Lesions.of(
             cohort.index(truth.text("case_id"), "lesions", truth.rows),
             _points(truth),
-            truth.numbers(shape.diameter),
+            truth.numbers(diameter),
             np.array(kinds) == "included",
             unknown_diameter=unknown_diameter,
             rows=truth.rows,
         )
-    assumed = int((truth.numbers(shape.diameter) < 0).sum())
-    return Truth(cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed, tuple(warnings), shape)
+    assumed = int((truth.numbers(diameter) < 0).sum())
+    return Truth(cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed, tuple(warnings), length)
 
 
-def _read_lesions(lesions: Path | None, cases: Table, wanted: tuple[str, ...]) -> tuple[Table, list[str]]:
-    """Return the table of all lesions with the ``wanted`` columns, and what is to be said of how it came about."""
-    columns = ("case_id", *wanted)
+def _read_lesions(lesions: Path | None, cases: Table, columns: Sequence[str]) -> tuple[Table, list[str]]:
+    """Return the table of all lesions, with ``columns`` of each, and what is to be said of how it came about."""
     if lesions is None:
-        return _listed(cases, wanted), []
+        return _listed(cases, columns), []
+    columns = ("case_id", *columns)
     if not lesions.is_dir():
         return read_known(lesions, columns, ("lesion_id",), others=True), []
     table, found = read_folder(lesions, "lesions.csv", columns, ("lesion_id",))
@@ -112,15 +124,15 @@ def _read_lesions(lesions: Path | None, cases: Table, wanted: tuple[str, ...]) -
     return table, [f"{lesions}: {counted(len(lacking), 'case')} without a table, taken as without lesions: {shown}"]
 
 
-def _listed(cases: Table, wanted: tuple[str, ...]) -> Table:
+def _listed(cases: Table, columns: Sequence[str]) -> Table:
     """Return the lesions of the tables that the case table names, `none` for a case without lesions."""
     if "lesion_table" not in cases:
         raise HakkenError(f"{cases.path}: no column lesion_table to take the lesions from; give --lesions")
-    nothing: dict[str, list[str]] = {name: [] for name in ("case_id", *wanted)}
+    nothing: dict[str, list[str]] = {name: [] for name in ("case_id", *columns)}
     parts = [Table(cases.path, nothing, [])]
     for case, cell in zip(cases.text("case_id"), cases.text("lesion_table"), strict=True):
         if cell.lower() != "none":
-            table = read_known(cases.path.parent / cell, wanted, ("lesion_id",), others=True)
+            table = read_known(cases.path.parent / cell, columns, ("lesion_id",), others=True)
             parts.append(of_case(table, case, cell)[0])
     return joined(cases.path, parts)
 
@@ -146,7 +158,7 @@ def read_marks(
     candidate_id, iou``) refers to a column ``candidate_id``. Raises HakkenError naming file, row and column of what
     cannot be used, and the column that the rule ``hit`` lacks.
     """
-    columns = ("case_id", *truth.shape.axes, "score")
+    columns = ("case_id", *(POINT[:2] if truth.is_flat else POINT), "score")
     if candidates.is_dir():
         table, _ = read_folder(candidates, "candidates.csv", columns, ("lesion_id", "candidate_id"))
     else:
@@ -160,11 +172,11 @@ def read_marks(
             _points(table),
             table.numbers("score"),
             _labels(table, truth) if inside else None,
-            diameter_mm=_diameters(table, hit, truth.shape) if spheres else None,
+            diameter_mm=_diameters(table, hit, truth) if spheres else None,
             rows=table.rows,
         )
     found = None if overlaps is None else _read_overlaps(overlaps, table, truth)
-    if spheres and truth.shape.flat:
+    if spheres and truth.is_flat:
         found = disc_overlaps(truth.lesions, marks)
     rows = Counter(zip(*table.cells.values(), strict=True))
     twice = sum(count - 1 for count in rows.values() if count > 1)
@@ -174,20 +186,20 @@ def read_marks(
     return Findings(truth.cases, truth.lesions, marks, found), table, warnings
 
 
-def _diameters(table: Table, hit: str, shape: Shape) -> Floats:
+def _diameters(table: Table, hit: str, truth: Truth) -> Floats:
     """Return the diameter (n,) of each mark, or that of the sphere of its volume, in flat images of the disc."""
-    if shape.diameter in table:
-        return table.numbers(shape.diameter)
-    size = f"area_{shape.length}2" if shape.flat else "volume_mm3"
+    if truth.diameter in table:
+        return table.numbers(truth.diameter)
+    size = f"area_{truth.length}2" if truth.is_flat else "volume_mm3"
     if size not in table:
-        missing = f"{table.path}: column {shape.diameter} is missing; --hit {hit} needs it, or {size}, or --overlaps"
+        missing = f"{table.path}: column {truth.diameter} is missing; --hit {hit} needs it, or {size}, or --overlaps"
         raise HakkenError(missing)
     sizes = table.numbers(size)
     bad = np.flatnonzero(sizes <= 0)
     if bad.size:
-        what = f"area in {shape.length}²" if shape.flat else "volume in mm³"
+        what = f"area in {truth.length}²" if truth.is_flat else "volume in mm³"
         raise table.error(int(bad[0]), size, f"{sizes[bad[0]]:g} is not above 0; give the {what}")
-    return np.asarray(2 * np.sqrt(sizes / np.pi) if shape.flat else np.cbrt(6 * sizes / np.pi))
+    return np.asarray(2 * np.sqrt(sizes / np.pi) if truth.is_flat else np.cbrt(6 * sizes / np.pi))
 
 
 def cut(findings: Findings, truth: Truth, marks: Table, by: str) -> list[Stratum]:
@@ -201,7 +213,7 @@ def cut(findings: Findings, truth: Truth, marks: Table, by: str) -> list[Stratum
     if column == "diameter" and borders:
         return [
             Stratum(column, size.name, findings.including(size.holds(findings.lesions)))
-            for size in diameter_ranges(_borders(by, borders), truth.shape.length)
+            for size in diameter_ranges(_borders(by, borders), truth.length)
         ]
     if by in truth.case_table:
         cells = np.array(truth.case_table.cells[by])
@@ -286,6 +298,24 @@ def _lesion_rows(truth: Truth) -> dict[tuple[str, str], int]:
 def _points(table: Table) -> Floats:
     flat = np.zeros(len(table))
     return np.stack([table.numbers(axis) if axis in table else flat for axis in POINT], axis=1)
+
+
+def _sample(lesions: Path | None, cases: Table) -> Path | None:
+    """Return a table that shows which columns the lesions have; None where there is none."""
+    if lesions is None:
+        named = [cell for cell in cases.cells.get("lesion_table", []) if cell and cell.lower() != "none"]
+        return cases.path.parent / named[0] if named else None
+    return next(iter(sorted(lesions.rglob("*.csv"))), None) if lesions.is_dir() else lesions
+
+
+def _shape(lesions: Path | None) -> tuple[tuple[str, ...], str]:
+    """Return the axes that a table of lesions needs, without z where they are those of flat images, and its unit."""
+    if lesions is None:
+        return POINT, "mm"
+    found = read_known(lesions, (), ("z", "diameter_mm", "diameter_px"))
+    if "diameter_px" in found and "diameter_mm" not in found:
+        return POINT[:2], "px"
+    return POINT[:2] if "diameter_mm" in found and "z" not in found else POINT, "mm"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hakken.cohort.checked import read_checked
-from hakken.cohort.checks import identical_pixels
+from hakken.cohort.similarity import problems_between
 from hakken.cohort.split import assign_parts
 from hakken.cohort.table import read_table
 from hakken.core.console import log, progress
@@ -22,12 +22,13 @@ from hakken.study import Study
 def separate(*, study: Study, table: Path, digests: list[Path], ledger: Path, output: Path) -> None:
     """Compare what was checked of all batches, and with the openings in the ``ledger``.
 
-    Raises HakkenError naming every pair of cases with identical pixels in two parts, and every case that trains
-    although it was opened as a test case.
+    Raises HakkenError naming every pair of cases with identical or nearly the same pixels in two parts, and every case
+    that trains although it was opened as a test case.
     """
     checked = read_checked(digests)
     cohort = assign_parts(read_table(table, study, files_exist=False), study)
-    problems = identical_pixels(checked, cohort)
+    contents = {case_id: one.content for case_id, one in checked.items()}
+    problems = problems_between(contents, cohort, [frozenset(pair) for pair in study.cohort.distinct])
     if not study.cohort.reuse_opened:
         problems += opened_images(study, cohort, read_openings(ledger), checked)
     for question in questions(problems):

@@ -15,12 +15,12 @@ Part = str
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
+OF_TABLE = ("columns", "openings", "reuse_opened", "distinct")
+"""Keys without effect where cases come from no table."""
 Question = Literal[
     "far_pieces", "grey_rims", "inverted", "large_lesions", "many_lesions", "outside_content", "specks", "twice"
 ]
 """What a truth may be asked about; see `hakken.imaging.truth_questions`."""
-OF_TABLE = ("columns", "openings", "reuse_opened", "distinct")
-"""Keys without effect where cases come from no table."""
 
 
 class Published(Section):

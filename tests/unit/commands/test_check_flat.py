@@ -143,25 +143,21 @@ def test_questions_are_printed_and_stop_nothing(
     cohort_of = {"table": "cases.csv", "labels": "binary"}
     study_file(project, cohort=cohort_of)
     assert main(["check", str(path), "--study", "mine"]) == 0
-    shown = capsys.readouterr()
-    asked = shown.err[shown.err.index(f"{path}: 2 questions") :]
-    assert asked.splitlines() == [
+    assert capsys.readouterr().out.splitlines() == [
         f"{path}: 2 questions",
         "  row 2, column lesion_mask: 3 of 4 lesions are single pixels; remove them, or leave them out by a least size "
         "(`cohort.minimum_lesion_px2`), or accept it: `cohort.accept: [specks]`",
         "  row 4, column lesion_mask: lesion 1 fills 52% of the image (89.99 px across); look whether the mask is that "
         "of the lesions, or accept it: `cohort.accept: [large_lesions]`",
-    ]
-    assert shown.out.splitlines() == [
         f"{path}: 3 cases (1 train, 1 validation, 1 test), channels X: no problem found",
         IN_PIXELS,
     ]
     study_file(project, cohort=cohort_of | {"accept": ["specks", "large_lesions"]})
     assert main(["check", str(path), "--study", "mine"]) == 0
-    assert " question" not in capsys.readouterr().err
+    assert " question" not in capsys.readouterr().out
     study_file(project, cohort=cohort_of | {"minimum_lesion_px2": 2, "accept": ["large_lesions"]})
     assert main(["check", str(path), "--study", "mine"]) == 0
-    assert " question" not in capsys.readouterr().err
+    assert " question" not in capsys.readouterr().out
     study_file(project, cohort=cohort_of | {"accept": ["spekcs"]})
     assert main(["check", str(path), "--study", "mine"]) == 2
     assert "cohort.accept.0: input should be 'far_pieces', " in capsys.readouterr().err

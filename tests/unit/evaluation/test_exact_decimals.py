@@ -124,10 +124,10 @@ def test_pieces_that_share_exactly_the_asked_for_iou_match(shared: int) -> None:
 
 @pytest.mark.parametrize("edge", [0.1, 0.3, 0.7, 1.1])
 def test_a_lesion_of_exactly_the_least_volume_counts(edge: float) -> None:
-    geometry = Geometry((1, 1, 20), (edge,) * 3, (0.0,) * 3, (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    geometry = Geometry((2, 1, 20), (edge,) * 3, (0.0,) * 3, (1, 0, 0, 0, 1, 0, 0, 0, 1))
     for voxels in range(1, 20):
-        labels = np.zeros((1, 1, 20), np.int16)
-        labels[..., :voxels] = 1
+        labels = np.zeros((2, 1, 20), np.int16)
+        labels[0, 0, :voxels] = 1
         least = float(voxels * Decimal(str(edge)) ** 3)  # as written in a study
         (lesion,) = measure_lesions(labels, geometry, least)
         assert lesion.kind == "included"

@@ -134,7 +134,7 @@ def test_what_is_measured(cases: list[PreparedCase]) -> None:
     ]
     assert [row.value for row in measured.rows[4:]] == [0, 0]  # what is predicted touches what is true
     small = measured.details["masks"]["small"]
-    assert (small["false_positive_mm2"]["value"], small["false_negative_mm2"]["value"]) == (0, pytest.approx(12 / 3))
+    assert (small["false_positive_ml"]["value"], small["false_negative_ml"]["value"]) == (0, pytest.approx(0.024 / 3))
     # Volumes: 4 voxels for 4, 1 for 3.
     assert [row.value for row in measured.rows[:3]] == pytest.approx([1 / 2, 1 / 2, (0 - 2 / 3) / 2])
     assert measured.objective is not None

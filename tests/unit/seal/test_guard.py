@@ -10,6 +10,7 @@ import pytest
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.checked import Checked
 from hakken.cohort.patients import patient_hash
+from hakken.cohort.similarity import Content
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
 from hakken.seal.freeze import read_freeze, write_sealed
@@ -97,7 +98,9 @@ def test_a_patient_who_was_opened_does_not_train_however_spelt(
 
 def test_an_image_that_was_opened_does_not_train_under_another_name(tmp_path: Path) -> None:
     open_cases(tmp_path, opening_of(freeze_of(selected="a"), [CaseKey(patient_hash("old name"), ("x", "y"), "t")]))
-    checked = {case.case_id: Checked({"T1": digest}, "t", {}) for case, digest in zip(TABLE.cases, "xzy", strict=True)}
+    checked = {
+        case.case_id: Checked(Content({"T1": digest}), "t") for case, digest in zip(TABLE.cases, "xzy", strict=True)
+    }
     (problem,) = opened_images(study_of(), TABLE, read_openings(tmp_path), checked)
     assert (problem.row, problem.column) == (2, "T1")
     assert problem.reason == "this image was one of a test case in opening 1 and is in train now"

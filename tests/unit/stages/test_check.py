@@ -55,7 +55,7 @@ def test_digests_of_the_batch_are_written(
     found = read_json(output)
     first, third = found["cases"]["P1"], found["cases"]["P3"]
     assert list(found["cases"]) == ["P1", "P3"]
-    assert first["images"] == third["images"]
+    assert first["content"]["digests"] == third["content"]["digests"]
     files = first["files"]
     assert list(files) == [(tmp_path / name).as_posix() for name in ("a1.nii.gz", "m1.nii.gz")]
     assert files[(tmp_path / "a1.nii.gz").as_posix()]["sha256"] == sha256_file(tmp_path / "a1.nii.gz")
@@ -109,7 +109,7 @@ def test_of_items_the_files_are_kept_with_their_digests(toys: Path, vectors: Pat
     path = vectors.parent / "a.npz"
     assert (found[0].file("vector"), found[0].sha256) == (path, {"vector": sha256_file(path)})  # type: ignore[union-attr]
     checked = read_json(tmp_path / "batch.json")["cases"]
-    assert checked["a"]["images"] == {"vector": sha256_file(path)}
+    assert checked["a"]["content"]["digests"] == {"vector": sha256_file(path)}
     assert (checked["a"]["truth"], len(checked["b"]["truth"])) == ("none", 64)
 
 

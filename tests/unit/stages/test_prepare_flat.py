@@ -63,7 +63,7 @@ def test_a_disc_of_180_pixels_is_180_wide(tmp_path: Path) -> None:
     assert lesion.diameter == 2 * math.sqrt(lesion.size / math.pi) == pytest.approx(180, abs=0.2)
     assert (case.geometry.unit, case.geometry.size_unit, case.geometry.spacing) == ("px", "px²", (2, 2, 1))
     assert np.count_nonzero(case.labels()) * case.geometry.voxel_size == pytest.approx(lesion.size, rel=0.02)
-    assert (len(checked["cases"]["c0"]["truth"]), checked["cases"]["c1"]["truth"]) == (64, "none")
+    assert [one["truth"] == "none" for one in checked["cases"].values()] == [False, True]
     assert none.lesions == ()
     assert "c0: 193x145 pixels, lesions: 1" in (tmp_path / "prepare.log").read_text()
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hakken.cohort.checked import Checked
+from hakken.cohort.similarity import Content
 from hakken.stages.separate import separate
 
 STUDY = {
@@ -36,7 +38,10 @@ def digests(folder: Path, *batches: dict[str, str]) -> list[str]:
     paths = []
     for number, batch in enumerate(batches):
         path = folder / f"{number}.json"
-        cases = {case: {"images": {"T1": digest}, "truth": "none", "files": {}} for case, digest in batch.items()}
+        cases = {
+            case: Checked(Content({"T1": digest}, fingerprinted=False), "none").as_dict()
+            for case, digest in batch.items()
+        }
         path.write_text(json.dumps({"cases": cases}))
         paths.append(str(path))
     return paths
@@ -62,8 +67,16 @@ def test_the_same_image_twice_in_one_part_is_no_leak(table: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("case", "place"),
     [
-        ("c", "row 4, column split: has the same pixels as case a, but this one is in validation and that in train; "),
-        ("d", "row 5, column split: has the same pixels as case a, but this one is in test and that in train; "),
+        (
+            "c",
+            "row 4, column T1: has the same pixels as T1 of case a (row 2), but this one is in validation and that in "
+            "train; ",
+        ),
+        (
+            "d",
+            "row 5, column T1: has the same pixels as T1 of case a (row 2), but this one is in test and that in "
+            "train; ",
+        ),
     ],
 )
 def test_the_same_image_in_two_parts_names_both_cases(

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from hakken.cohort.checked import Checked
+from hakken.cohort.similarity import Content
 from hakken.core.files import read_json, sha256_file, write_json
 from hakken.seal.freeze import write_sealed
 from hakken.seal.openings import read_opening, read_openings
@@ -35,7 +37,7 @@ def given(tmp_path: Path) -> dict[str, Any]:
     model.parent.mkdir(parents=True)
     model.write_bytes(b"weights")
     write_sealed(results / "freeze.json", freeze_of(selected=sha256_file(model)))
-    cases = {name: {"images": {"T1": f"image of {name}"}, "truth": "none", "files": {}} for name in "tu"}
+    cases = {name: Checked(Content({"T1": f"image of {name}"}), "none").as_dict() for name in "tu"}
     write_json(results / "checked/test-000.json", {"cases": cases, "items": []})
     return {
         "study": STUDY,

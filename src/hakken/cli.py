@@ -35,6 +35,7 @@ from hakken.commands import (
 )
 from hakken.core import console
 from hakken.core.errors import HakkenError
+from hakken.core.files import spelling_names
 
 COMMANDS = (
     doctor,
@@ -89,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
     options = build_parser().parse_args(arguments)
     try:
-        with console.console(options.command, None):
+        with console.console(options.command, None), spelling_names():
             status = int(options.run(options) or 0)
             sys.stdout.flush()  # here, where a closed pipe is expected, and not when the interpreter ends
             return status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -232,6 +233,68 @@ def test_nothing_is_fetched() -> None:
     for path in MODULES:
         assert not clients & roots(path), path
         assert [word for word in fetching if word in path.read_text()] == [], path
+
+
+CODE = [*MODULES, *(ROOT / "workflow").rglob("*.py")]
+OPENERS = ("open", "read_text", "write_text", "fdopen")
+NO_TEXT = ("gzip", "PatchStore")
+"""Whose `open` gives bytes, or no file."""
+
+
+def without_encoding(tree: ast.AST) -> Iterator[str]:
+    """Yield the calls that read or write text in whatever encoding the user's locale names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (_opens_as_text(node) or _reads_another_as_text(node)):
+            yield f"line {node.lineno}: {ast.unparse(node)[:60]}"
+
+
+def _opens_as_text(node: ast.Call) -> bool:
+    owner = getattr(getattr(node.func, "value", None), "id", "")
+    name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+    given = [*node.args, *(one.value for one in node.keywords)]
+    words = [word.value for word in given if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+    binary = any("b" in word and len(word) < 4 for word in words)
+    own = (
+        owner in NO_TEXT
+        or (owner, name) == ("os", "open")
+        or (name == "write_text" and isinstance(node.func, ast.Name))
+    )
+    return name in OPENERS and not binary and not own and "encoding" not in {one.arg for one in node.keywords}
+
+
+def _reads_another_as_text(node: ast.Call) -> bool:
+    starts = getattr(node.func, "attr", "") in ("run", "Popen", "check_output")
+    return starts and bool({"text", "universal_newlines"} & {one.arg for one in node.keywords})
+
+
+@pytest.mark.parametrize(
+    ("source", "wrong"),
+    [
+        ("path.read_text()", True),
+        ("path.open()", True),
+        ("open(path, 'w')", True),
+        ("subprocess.run(command, text=True)", True),
+        ("path.write_text(said)", True),
+        ("(folder / name).write_text(said)", True),
+        ("path.write_text(said, encoding='utf-8')", False),
+        ("path.open('rb')", False),
+        ("os.open(path, os.O_RDONLY)", False),
+        ("write_text(path, said)", False),
+    ],
+)
+def test_a_missing_encoding_is_seen(source: str, wrong: bool) -> None:
+    assert bool([*without_encoding(ast.parse(source))]) == wrong
+
+
+def test_text_has_an_encoding_whatever_the_locale() -> None:
+    assert [f"{path.name}, {where}" for path in CODE for where in without_encoding(tree_of(path))] == []
+
+
+def test_permissions_are_left_to_the_user_s_umask() -> None:
+    """`tempfile` makes files that the group cannot read; a mode that is set makes some that others can."""
+    words = re.compile(r"mkstemp|mkdtemp|NamedTemporaryFile|os\.umask|chmod\(|0o(?!666)[0-7]{3}")
+    found = {name for name, path in NAMES.items() if words.search(path.read_text(encoding="utf-8"))}
+    assert found == {"hakken.cluster.requests"}  # a command of its own, in a folder that goes again
 
 
 def test_no_global_random_state() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hakken.core.files import write_json
 from hakken.core.volume import Geometry
 from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
+from hakken.search.ledger import Ledger
 from hakken.study import Study
 from hakken.study.reading import parse_study
 
@@ -109,3 +111,10 @@ def save_case(
         label=label,
     )
     return save_prepared(folder, case, image, np.ones(geometry.shape_zyx) if mask is None else mask, labels)
+
+
+def publish_trial(run: Path, number: int, record: Mapping[str, Any]) -> Path:
+    """Publish the record of a trial in the ledger of a ``run``, write its file as a trial does, and return its path."""
+    path = run / "trials" / f"{number:04d}.json"
+    write_json(path, Ledger(run / "ledger" / "aaaa").publish(number, {"generation": "aaaa", **record}))
+    return path

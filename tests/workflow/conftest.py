@@ -25,6 +25,6 @@ def sockets(tmp_path_factory: pytest.TempPathFactory) -> Watch:
 def finished(tmp_path_factory: pytest.TempPathFactory, sockets: Watch) -> tuple[Project, str]:
     """The smoke study run to its end, and what the terminal showed. Tests must not change it."""
     project = new_project(tmp_path_factory.mktemp("finished"))
-    run = project.snakemake(variables=sockets.environment)
+    run = project.snakemake(variables=sockets.environment, umask=0o077)
     assert run.returncode == 0, run.stdout[-6000:]
     return project, run.stdout

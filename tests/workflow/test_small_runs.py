@@ -48,7 +48,7 @@ def small_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, list[
     config = f"studies: {{{', '.join(f'{name}: tiny' for name in SMALL)}}}\ncases_per_job: 8\n"
     project = new_project(tmp_path_factory.mktemp("small") / "project", config)
     draw_pictures(project.path("data/flat"))
-    return project, project.at_once(*TARGETS)
+    return project, project.at_once(*TARGETS, umask=0o027)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -64,6 +64,14 @@ def test_it_ends_with_a_report_and_a_table_of_each_outcome(name: str, small_runs
     assert measured >= {(part, "selected", outcome) for part in ("validation", "test") for outcome in outcomes}
     assert {model for part, model, _ in measured if part == "test"} >= {"selected", "default", *study.baselines}
     assert (results / "measured.tex").read_text().startswith("\\begin{tabular}")
+
+
+def test_its_files_are_for_those_whom_the_umask_lets_read_them(small_runs: tuple[Project, list[Job]]) -> None:
+    """It was 027: the group reads, others do not."""
+    made = [*small_runs[0].path("results").rglob("*")]
+    assert len(made) > 100
+    wrong = {str(path): oct(mode) for path in made if (mode := path.stat().st_mode & 0o777) not in (0o640, 0o750)}
+    assert wrong == {}
 
 
 def test_every_rule_was_run(small_runs: tuple[Project, list[Job]]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from locales import LOCALES, variables
 from workflow_project import Project
 
 SWEEPS = Path("results/smoke/tiny/sweeps")
@@ -67,6 +68,21 @@ def test_a_finished_search_grows_and_other_sweeps_keep_to_their_own_slots(
     rest = jobs(copy.snakemake("--dry-run").stdout)
     assert "trial" not in rest
     assert rest["figure"] == 6  # all say how often the test set was opened, which it will be again
+
+
+@pytest.mark.xdist_group("finished")
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_finished_run_is_finished_in_every_locale(locale: str, finished: tuple[Project, str], tmp_path: Path) -> None:
+    run = finished[0].snakemake("--dry-run", variables={"LC_ALL": "", **variables(locale, tmp_path)})
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert "Nothing to be done" in run.stdout
+
+
+@pytest.mark.xdist_group("finished")
+def test_under_a_umask_of_077_a_run_is_for_its_owner_alone(finished: tuple[Project, str]) -> None:
+    made = [*finished[0].path("results").rglob("*")]
+    assert len(made) > 100
+    assert [str(path) for path in made if path.stat().st_mode & 0o077] == []
 
 
 @pytest.mark.xdist_group("finished")

@@ -30,7 +30,7 @@ class Project:
         return os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
 
     def snakemake(
-        self, *arguments: str, timeout: float = 600, variables: Mapping[str, str] | None = None
+        self, *arguments: str, timeout: float = 600, variables: Mapping[str, str] | None = None, umask: int = -1
     ) -> subprocess.CompletedProcess[str]:
         """Run the workflow with the project's configuration; both streams come back as one text."""
         return subprocess.run(
@@ -39,12 +39,16 @@ class Project:
             env=self.environment() | dict(variables or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=timeout,
             check=False,
+            umask=umask,
         )
 
-    def at_once(self, *arguments: str, variables: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    def at_once(
+        self, *arguments: str, variables: Mapping[str, str] | None = None, umask: int = -1
+    ) -> list[dict[str, Any]]:
         """Run the jobs of the targets in one process and return what was run; see at_once.py."""
         run = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("at_once.py")), str(self.folder), *arguments],
@@ -53,6 +57,7 @@ class Project:
             text=True,
             timeout=600,
             check=False,
+            umask=umask,
         )
         assert run.returncode == 0, run.stderr[-6000:]
         return [json.loads(line) for line in run.stdout.splitlines() if line.startswith('{"rule"')]

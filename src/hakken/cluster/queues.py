@@ -74,7 +74,9 @@ def _said(command: tuple[str, ...]) -> str:
     if shutil.which(command[0]) is None:
         raise HakkenError(f"there is no `{command[0]}` on this machine; run this on the login node of the cluster")
     try:
-        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+        run = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=PATIENCE
+        )
     except subprocess.TimeoutExpired:
         raise HakkenError(f"`{command[0]}` does not answer within {PATIENCE} s; try again later") from None
     if run.returncode:

@@ -59,7 +59,9 @@ def ask(profile: str | None, study: str, scale: str) -> dict[Request, int]:
     chosen = ["--profile", profile] if profile else []
     command = [sys.executable, "-m", "snakemake", *chosen, *words]
     with _status_command() as environment:
-        run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        run = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False, env=environment
+        )
     if run.returncode:
         said = "\n".join((run.stdout + run.stderr).strip().splitlines()[-12:])
         raise HakkenError(f"the dry run of {study} at scale {scale} fails; it said:\n{said}")
@@ -75,9 +77,12 @@ def _status_command() -> Iterator[dict[str, str]]:
     """
     with TemporaryDirectory() as folder:
         stand_in = Path(folder) / "squeue"
-        stand_in.write_text("#!/bin/sh\n")
+        stand_in.write_text("#!/bin/sh\n", encoding="ascii")
         stand_in.chmod(0o755)
-        yield os.environ | {"PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), folder])}
+        yield os.environ | {
+            "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), folder]),
+            "PYTHONIOENCODING": "utf-8",  # what it says is read here, whatever the locale
+        }
 
 
 def parse(dry_run: str) -> dict[Request, int]:

@@ -182,7 +182,8 @@ def _named_study(name: str, table: Path) -> Study:
 def _study_of(table: Path) -> Study:
     """Return a study that fits the table's own columns: other columns that hold images are channels."""
     from hakken.cohort.rows import ORDINARY, read_rows
-    from hakken.imaging.files import COLOURS, KNOWN, suffix
+    from hakken.imaging.files import KNOWN, suffix
+    from hakken.imaging.flat_files import COLOURS
     from hakken.study import Channel, Cohort, Study
 
     rows = read_rows(table)

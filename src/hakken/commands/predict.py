@@ -225,12 +225,14 @@ def _check_case_id(case_id: str) -> None:
 
 def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> None:
     from hakken.cohort.case import Case
-    from hakken.core.problems import listed
+    from hakken.core.problems import listed, questions, stopping
     from hakken.imaging.checks import check_case
 
     problems = check_case(Case(case_id, "", None, dict(images)), study, truth=False)
-    if problems:
-        raise HakkenError(listed(problems, "images"))
+    if wrong := stopping(problems):
+        raise HakkenError(listed(wrong, "images"))
+    for question in questions(problems):
+        progress(str(question))
 
 
 def _transforms(volumes: Mapping[str, Volume], study: Study) -> dict[str, Transform]:

@@ -71,7 +71,7 @@ def run_status(options: argparse.Namespace) -> None:
 
 def run_replay(options: argparse.Namespace) -> int:
     """Print every proposal that differs or cannot be recomputed; 1 where there is one."""
-    from hakken.search.entry import known_to
+    from hakken.search.entry import known_to, missing_for
     from hakken.search.settings import versions
 
     book = find_ledgers(options.sweep)[0]
@@ -82,7 +82,7 @@ def run_replay(options: argparse.Namespace) -> int:
     counts = {"same": 0, "differ": 0, "missing": 0}
     for proposal in (entry.proposal for entry in entries.values() if entry.proposal is not None):
         known = known_to(proposal, entries)
-        gone = sorted({*proposal.known, *proposal.pending} - {trial.number for trial in known})
+        gone = missing_for(proposal, entries)
         if gone:
             print(f"trial {proposal.number}: cannot be replayed, files of trial {_listed(gone)} are missing")
         verdict = "missing" if gone else _replayed(settings, proposal, known)
@@ -190,7 +190,7 @@ def _replayed(settings: Settings, proposal: Proposal, known: Sequence[Any]) -> s
     from hakken.runs.ask import propose_trial
     from hakken.search.plain import differences, plain
 
-    changes = differences(proposal.parameters, plain(propose_trial(settings, known, proposal.number)))
+    changes = differences(proposal.parameters, plain(propose_trial(settings, known, proposal.place)))
     if changes:
         print(f"trial {proposal.number}, proposed on {proposal.host}: {', '.join(changes)}")
     return "differ" if changes else "same"
@@ -210,7 +210,13 @@ def _record(entry: Entry, silent: bool, later: int) -> dict[str, Any]:
     if proposal is not None and entry.result is None:
         record = {"state": "silent" if silent else "running", "start": entry.since, "host": entry.host}
         record |= {"known": proposal.known, "pending": proposal.pending}
-    return {**record, "number": entry.number, "parameters": entry.parameters or {}, "later_results": later}
+    return {
+        **record,
+        "number": entry.number,
+        "place": entry.place,
+        "parameters": entry.parameters or {},
+        "later_results": later,
+    }
 
 
 def _value(value: Any) -> str:

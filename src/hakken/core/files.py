@@ -6,9 +6,10 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +24,24 @@ REASONS = {
 }
 
 
+LONGEST_SHOWN = 200  # letters of what cannot be written
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``path``; flush it and rename it to ``path`` when the block succeeds.
 
-    Raises HakkenError with a remedy when the disk is full, the quota used up or the folder read-only.
+    The file's permissions are what the user's umask leaves of those to read and write. Raises HakkenError with a remedy
+    when the disk is full, the quota used up or the folder read-only.
     """
     if path.is_dir():
         raise HakkenError(f"{path}: is a folder; name a file")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix="".join(path.suffixes))
-        os.close(handle)
-        temporary = Path(name)
+        temporary = _beside(path)
         try:
             yield temporary
             _flush(temporary)
-            temporary.chmod(0o644)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -68,6 +70,18 @@ def writing_somewhere() -> Iterator[None]:
         if error.errno in REASONS and error.errno not in (errno.EACCES, errno.EPERM):
             raise _refusal(error.filename or "a file", error) from error
         raise
+
+
+@contextmanager
+def spelling_names() -> Iterator[None]:
+    """Turn a name that the locale, or a text file, has no letters for into an error with a remedy."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        letters = error.object[error.start : error.end]
+        remedy = "rename it, or set LC_ALL=C.UTF-8 (the locale that names files in UTF-8) and try again"
+        shown = error.object if len(error.object) <= LONGEST_SHOWN else f"...{letters}..."
+        raise HakkenError(f"`{shown}`: {error.encoding} has no letter {letters!a}; {remedy}") from None
 
 
 def require_writable(folder: Path) -> None:
@@ -142,6 +156,18 @@ def sha256_json(value: Any) -> str:
 
 def _refusal(path: Path | str, error: OSError) -> HakkenError:
     return HakkenError(f"{path}: cannot be written: {REASONS[error.errno or 0]}")
+
+
+def _beside(path: Path) -> Path:
+    """Create an empty file of a new name in the folder of ``path`` and return its path.
+
+    `tempfile` would close it to the user's group, whatever the umask says.
+    """
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{''.join(path.suffixes)}")
+        with suppress(FileExistsError):
+            temporary.touch(exist_ok=False)
+            return temporary
 
 
 def _flush(path: Path) -> None:

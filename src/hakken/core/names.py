@@ -1,6 +1,7 @@
 """Names and numbers in messages."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -17,3 +18,13 @@ def counted(number: int, what: str) -> str:
     ('1 lesion', '3 patients')
     """
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def plain(name: str) -> str:
+    """Return a name without what people write one way or the other: case, width, blanks, `_` and `-`.
+
+    >>> plain("Case ID"), plain("case-id"), plain("CASE_ID")
+    ('caseid', 'caseid', 'caseid')
+    """
+    letters = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(letter for letter in letters if not letter.isspace() and letter not in "_-")

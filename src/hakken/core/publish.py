@@ -133,8 +133,8 @@ def _write_beside(path: Path, text: str) -> Path:
 
 def _write_new(path: Path, text: str) -> None:
     """Create ``path``, which must not exist, and flush it; raises FileExistsError."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    with os.fdopen(handle, "w") as stream:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
@@ -155,7 +155,7 @@ def _place(temporary: Path, path: Path) -> bool | None:
 
 
 def _place_without_link(temporary: Path, path: Path) -> bool | None:
-    text = temporary.read_text()
+    text = temporary.read_text(encoding="utf-8")
     try:
         _write_new(path, text)
     except FileExistsError:

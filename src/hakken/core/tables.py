@@ -4,7 +4,11 @@ Whatever the table, the same holds. It is UTF-8, with or without a byte-order ma
 cells, whichever the heading uses; a first line `sep=;`, which spreadsheets write, says so. Quoted cells may hold
 separators, quotes and line breaks. Blanks around a cell do not count, blank rows are passed over. A row with more or
 fewer cells than the heading is an error, and so is a column that stands twice. Rows are counted as spreadsheets do: the
-heading is row 1.
+heading is row 1. Names of columns that are asked for are found without regard to case, width and blanks.
+
+A text that a spreadsheet would take for a formula (`=`, `+`, `-`, `@` before something that is no number) is written
+behind an apostrophe, which makes it text there too (CWE-1236); reading takes it away again, so that what was written
+comes back.
 
 Cells are text until a column is asked for as numbers: a decimal comma, an empty cell or a word is then an error that
 names file, row and column.
@@ -12,7 +16,6 @@ names file, row and column.
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -23,15 +26,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hakken.core.csv_text import parsed
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_text
-from hakken.core.names import counted, nearest
+from hakken.core.names import nearest, plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Cell = str | int | float | bool | None
-SEPARATORS = (",", ";", "\t")
+FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20\s](?s:.)")
+"""How a text begins that a spreadsheet may run: a sign of four, wide ones too, or a blank, which it may pass over."""
+
 FIRST_ROW = 2
 """The row of a table that holds its first entry; the heading is row 1."""
 
@@ -136,29 +142,44 @@ def read_table(
     ones are left out; ``optional`` None keeps all. Raises HakkenError naming the file and what is wrong: not there, not
     UTF-8, empty, a column that is missing or there twice, rows with too few or too many cells.
     """
-    heading, frame = _parsed(path)
+    heading, frame = parsed(path)
+    heading = [_read(name) for name in heading]
     heading = heading if rename is None else rename(heading)
     wanted = f" ({', '.join(required)})" if required else ""
     if not any(heading):
         raise HakkenError(f"{path}: the table is empty; its first line must name the columns{wanted}")
+    heading = _as_asked(path, heading, (*required, *(optional or ())))
     for name in required:
         if name not in heading:
             needs = f"the table needs {', '.join(required)}; there are {', '.join(filter(None, heading))}"
             raise HakkenError(f"{path}: column {name} is missing{nearest(name, heading)}; {needs}")
-    twice = [name for name in heading if name and heading.count(name) > 1]
-    if twice:
-        raise HakkenError(f"{path}: column {twice[0]} stands there twice; keep one")
     for place, name in enumerate(heading):
         if not name and (frame[place] != "").any():
             raise HakkenError(f"{path}: column {place + 1} holds cells and has no name; name or empty it")
     kept = {*required, *optional} if optional is not None else set(heading)
-    cells = {name: frame[place].tolist() for place, name in enumerate(heading) if name and name in kept}
+    cells = {name: list(map(_read, frame[place])) for place, name in enumerate(heading) if name and name in kept}
     return Table(path, cells, [int(row) for row in frame.index])
 
 
+def _as_asked(path: Path, heading: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """Return the heading, its columns under the names that are ``asked`` for where only case, width or blanks differ.
+
+    Raises HakkenError where a column stands there twice.
+    """
+    names = {plain(name): name for name in asked}
+    found = [name if name in asked else names.get(plain(name), name) for name in heading]
+    for place, name in enumerate(found):
+        if name and name in found[:place]:
+            others = [heading[found.index(name)], heading[place]]
+            written = "" if len(set(others)) == 1 else f" (as {' and '.join(others)})"
+            raise HakkenError(f"{path}: column {name} stands there twice{written}; keep one")
+    return found
+
+
 def table_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Return a table as CSV: numbers keep every digit, None and NaN are empty cells."""
-    text: str = _frame(columns, rows).to_csv(index=False, lineterminator="\n")
+    """Return a table as CSV: numbers keep every digit, None and NaN are empty cells, no text is a formula."""
+    inert = ([_written(value) if isinstance(value, str) else value for value in row] for row in rows)
+    text: str = _frame([_written(name) for name in columns], inert).to_csv(index=False, lineterminator="\n")
     return text
 
 
@@ -185,78 +206,18 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _parsed(path: Path) -> tuple[list[str], pd.DataFrame]:
-    """Return the heading, and the other rows as text, numbered as in the file; blank rows are left out."""
-    import pandas as pd
+def _written(text: str) -> str:
+    """Return a text as a cell that no spreadsheet runs.
 
-    text, above = _begun(_text(path), 1)
-    first, _, rest = text.partition("\n")
-    separator = max(SEPARATORS, key=first.count)
-    if said := re.fullmatch(r"sep=(.)", first.strip(), re.IGNORECASE):
-        separator, (text, above) = said[1], _begun(rest, above + 1)
-    if not text.strip():
-        return [], pd.DataFrame()
-    try:
-        frame = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            header=None,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            skipinitialspace=True,
-            engine="python",  # the other one fills up short rows without a word
-        )
-    except pd.errors.ParserError as error:
-        raise HakkenError(f"{path}{_place(str(error), above)}") from None
-    frame = frame.apply(lambda column: column.str.strip())
-    frame.index = pd.RangeIndex(above, above + len(frame))
-    frame = frame[(frame.notna() & (frame != "")).any(axis=1)]
-    lacking = frame.index[frame.isna().any(axis=1)]
-    if len(lacking):
-        count = int(frame.loc[lacking[0]].notna().sum())
-        raise HakkenError(f"{path}{_ragged(int(lacking[0]), count, frame.shape[1])}")
-    return frame.iloc[0].tolist(), frame.iloc[1:]
+    >>> _written("=1+1"), _written("-1.5"), _written("-"), _written("'=quoted")
+    ("'=1+1", '-1.5', '-', "''=quoted")
+    """
+    return f"'{text}" if FORMULA.match(text) and not _is_number(text) else text
 
 
-def _begun(text: str, row: int) -> tuple[str, int]:
-    """Return a text that begins at a ``row`` without the blank lines above its first, and the row of that one."""
-    blank = text[: len(text) - len(text.lstrip())]
-    cut = blank.rfind("\n") + 1
-    return text[cut:], row + blank.count("\n")
-
-
-def _text(path: Path) -> str:
-    """Return the text of a file without a byte-order mark."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        known = [file.name for file in path.parent.glob("*.csv")] if path.parent.is_dir() else []
-        raise HakkenError(f"{path}: no such file{nearest(path.name, known)}") from None
-    except UnicodeDecodeError:
-        raise HakkenError(f"{path}: not a text file in UTF-8; in a spreadsheet, save it as `CSV UTF-8`") from None
-    except OSError as error:
-        raise HakkenError(f"{path}: the table cannot be read ({error.strerror}); check the path") from None
-    if "\0" in text:
-        raise HakkenError(f"{path}: holds bytes that are no text; export the table again as CSV")
-    return text
-
-
-def _place(reason: str, above: int) -> str:
-    """Return what is wrong with a file, in words, from what the parser says of it."""
-    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason):
-        wanted, row, count = map(int, found.groups())
-        return _ragged(row + above - 1, count, wanted)
-    return (
-        f": not valid CSV ({reason[0].lower()}{reason[1:]}): a quote is open or stands within a cell; export it again"
-    )
-
-
-def _ragged(row: int, count: int, wanted: int) -> str:
-    return (
-        f", row {row}: {counted(count, 'cell')}, the heading has {wanted}; quote cells that hold the separator (a "
-        "decimal comma, say), and fill every column"
-    )
+def _read(cell: str) -> str:
+    """Return the text of a cell that `_written` may have written."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def _is_number(value: str) -> bool:
@@ -271,4 +232,5 @@ def _no_number(value: str) -> str:
     if not value:
         return "is empty; give a number"
     hint = "; write decimals with a point" if _is_number(value.replace(",", ".")) else ""
+    hint = "; write the minus as `-`" if _is_number(value.replace("\u2212", "-")) else hint
     return f"`{value}` is not a number{hint}"

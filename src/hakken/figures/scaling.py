@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hakken.core.errors import HakkenError
-from hakken.core.files import read_json
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._courses import numbers_of, sweeps_of
 from hakken.outcomes import words_of
 from hakken.plots.scaling import ScalingInput, draw_scaling
 from hakken.report.figure import cost
 from hakken.runs.table import run_named
+from hakken.runs.trials import read_trial
 from hakken.study import Study
 from hakken.training.scaling import Scaled, efficiency, speed
 
@@ -34,7 +34,7 @@ def draw(study: Study, files: Files) -> Drawing:
     if study.scaling is None:
         raise HakkenError(f"study `{study.name}` has no section `scaling`; give it one")
     paths = files.all("trials")
-    pairs = [(_scaled(study, record), record) for record in map(read_json, paths)]
+    pairs = [(_scaled(study, record), record) for record in (read_trial(path, archived=True) for path in paths)]
     pairs.sort(key=lambda pair: pair[0].processes)
     found = [one for one, _ in pairs]
     given = ScalingInput(

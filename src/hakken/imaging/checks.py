@@ -13,12 +13,26 @@ from hakken.core.errors import HakkenError
 from hakken.core.problems import Problem
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.case_files import CaseFiles, problem_of
-from hakken.imaging.files import read_volume
+from hakken.imaging.dicom_slices import PROJECTIONS
+from hakken.imaging.files import read_image
 from hakken.imaging.fingerprint import Fingerprint, content_digest, fingerprint
+from hakken.imaging.reading import Reading
 from hakken.imaging.truth_checks import Truth, check_truth, inside_grid
 from hakken.study import Study
 
 PROBES = 12
+LARGEST = 1e30
+"""Numbers beyond were never measured, and their squares have no place in 32 bits."""
+LEAST_HU, MOST_HU, MOST_SUV = -300.0, 32768.0, 2000.0
+"""CT images hold air or at least fat; metal ends at the range of 16 bits; nothing takes up more than a full bladder."""
+MODALITIES = {
+    "mr": ("MR",),
+    "ct": ("CT",),
+    "pet": ("PT",),
+    "xray": PROJECTIONS,
+    "endoscopy": ("ES", "XC", "GM", "OT"),
+}
+"""Terms of DICOM (PS3.3, C.7.3.1.1.1) for the modalities of a study."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +68,10 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
         if isinstance(found, Problem):
             problems.append(found)
         else:
-            volumes[name] = found
-            problems += _check_pixels(case, name, found)
+            volumes[name] = found.volume
+            problems += _remarks(case, name, found)
+            problems += _check_kind(case, study, name, found)
+            problems += _check_pixels(case, name, found.volume)
     reference = volumes.get(study.reference)
     if reference is None:
         return Examination(tuple(problems), None)
@@ -71,27 +87,74 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
 
 def pixel_digest(volume: Volume) -> str:
     """Return the SHA-256 of shape and pixels (as float32): equal for equal pixels, whatever file they came from."""
-    pixels = np.ascontiguousarray(volume.array, "<f4")
+    with np.errstate(over="ignore"):  # said of its pixels
+        pixels = np.ascontiguousarray(volume.array, "<f4")
     digest = hashlib.sha256(repr(tuple(volume.array.shape)).encode())
     digest.update(pixels.data)
     return digest.hexdigest()
 
 
-def _read(case: CaseFiles, column: str, path: Path | None, study: Study) -> Volume | Problem:
+def _read(case: CaseFiles, column: str, path: Path | None, study: Study) -> Reading | Problem:
     if path is None:
         return Problem(case.case_id, column, "no image", "fill in its path", case.row)
     try:
-        return read_volume(path, study.channels[column].colour, study.cohort.pixel_mm)
+        return read_image(path, study.channels[column].colour, study.cohort.pixel_mm)
     except HakkenError as error:
         return problem_of(case, column, error)
 
 
+def _remarks(case: CaseFiles, column: str, found: Reading) -> list[Problem]:
+    """Return what reading an image left open, as questions."""
+    remedy = "look whether this is right"
+    return [Problem(case.case_id, column, one, remedy, case.row, stops=False) for one in found.remarks]
+
+
+def _check_kind(case: CaseFiles, study: Study, name: str, found: Reading) -> list[Problem]:
+    """Return what does not fit what the study says of a channel: its modality, the numbers of that, its place."""
+    problems = []
+    if study.method is not None:  # else nobody has said what the channel is
+        problems += _check_modality(case, name, study.channels[name].modality, found)
+    if name == study.reference and study.cohort.truth == "lesion_table" and not (found.placed or found.volume.is_flat):
+        reason = "does not say where its voxels lie, so a table of lesions in mm (LPS) has no place in it"
+        remedy = "export the image with its position, or give the lesions as a mask"
+        problems.append(Problem(case.case_id, name, reason, remedy, case.row))
+    return problems
+
+
+def _check_modality(case: CaseFiles, name: str, modality: str, found: Reading) -> list[Problem]:
+    terms = MODALITIES[modality]
+    if found.modality and found.modality not in terms:
+        reason = f"is of modality {found.modality} by its DICOM header, the study says `{modality}`"
+        remedy = f"correct the file, or `channels.{name}.modality`"
+        return [Problem(case.case_id, name, reason, remedy, case.row)]
+    values = found.volume.array[np.isfinite(found.volume.array)]
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    reason = ""
+    if not values.size or low == high:
+        pass  # said of its pixels
+    elif modality == "ct" and (low > LEAST_HU or high > MOST_HU):
+        reason = f"has values from {low:g} to {high:g}, which do not look like Hounsfield units (air has -1000)"
+    elif modality == "pet" and high > MOST_SUV:
+        reason = f"has values up to {high:g}, which do not look like SUV"
+    remedy = "look whether an offset or a factor is missing"
+    return [Problem(case.case_id, name, reason, remedy, case.row, stops=False)] if reason else []
+
+
 def _check_pixels(case: CaseFiles, column: str, volume: Volume) -> list[Problem]:
-    bad = volume.array.size - int(np.count_nonzero(np.isfinite(volume.array)))
-    if bad == 0:
-        return []
-    reason = f"{bad} of {volume.array.size} pixels are NaN or infinite"
-    return [Problem(case.case_id, column, reason, "replace them or export the image again", case.row)]
+    """Return a problem for pixels that are no numbers, and for an image that shows nothing."""
+    finite = np.isfinite(volume.array)
+    bad = volume.array.size - int(np.count_nonzero(finite))
+    if bad:
+        reason = f"{bad} of {volume.array.size} pixels are NaN or infinite"
+        return [Problem(case.case_id, column, reason, "replace them or export the image again", case.row)]
+    low, high = float(volume.array.min()), float(volume.array.max())
+    if max(-low, high) > LARGEST:
+        reason = f"has values from {low:.3g} to {high:.3g}, beyond what images hold (32 bits)"
+        return [Problem(case.case_id, column, reason, "export the image again", case.row)]
+    if low == high:
+        reason, remedy = f"is {low:g} everywhere", "export the image again, or remove the case"
+        return [Problem(case.case_id, column, reason, remedy, case.row, stops=low == 0)]
+    return []
 
 
 def _check_together(case: CaseFiles, column: str, volume: Volume, name: str, reference: Volume) -> list[Problem]:

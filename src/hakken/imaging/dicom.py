@@ -2,175 +2,227 @@
 
 Of a header only geometry, pixel layout and the identity of the series are read, and of PET what an SUV needs. The
 identity is never shown: messages name files by their names alone. Positions and directions are in mm, LPS (DICOM
-PS3.3, C.7.6.2).
+PS3.3, C.7.6.2). What lies in the folder and is not read is named.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import SimpleITK as sitk
-from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
-from hakken.core.volume import IDENTITY, Volume
-from hakken.imaging.suv import suv_factor
+from hakken.core.names import counted
+from hakken.core.volume import Volume
+from hakken.imaging.dicom_slices import CT, PET, PROJECTIONS, Slice, is_dicom, read_slice
+from hakken.imaging.dicom_values import tag_of
+from hakken.imaging.limits import require_shape, require_spacing
+from hakken.imaging.quiet import quiet
+from hakken.imaging.reading import Reading
+from hakken.imaging.suv import check_suv, suv_factor
 
-SERIES, FRAMES, PHOTOMETRIC, MODALITY = "0020|000e", "0028|0008", "0028|0004", "0008|0060"
-PET = "PT"
-POSITION, ORIENTATION = "0020|0032", "0020|0037"
-ROWS, COLUMNS = "0028|0010", "0028|0011"
-PIXEL_SPACING, IMAGER_SPACING, THICKNESS = "0028|0030", "0018|1164", "0018|0050"
+__all__ = ["is_dicom", "read_series"]
+
 STEP_TOLERANCE = 0.1
 SAME_PLACE_MM = 1e-3
+SAME_DIRECTION = 1e-3
+"""Of direction cosines: a twentieth of a degree. Scanners and converters round."""
+SAME_SIZE = 1e-3
+MOST_FILES = 5000
+SHOWN = 5
+GAP = 3.0
+"""Thicknesses of a slice; where slices are further apart most of the patient is not in the image."""
+SUFFIXES = (".dcm", ".ima", "")
 
 
-@dataclass(frozen=True)
-class _Slice:
-    """What is needed of one file; ``position`` of its first pixel, ``spacing`` of its rows and columns in mm."""
+def read_series(path: Path) -> Reading:
+    """Return the one series in a folder, or one DICOM file, with remarks and its modality.
 
-    path: Path
-    series: str
-    modality: str
-    rows: int
-    columns: int
-    position: tuple[float, ...] | None
-    orientation: tuple[float, ...]
-    spacing: tuple[float, float]
-    thickness: float
-
-    @property
-    def kind(self) -> tuple[object, ...]:
-        """Slices of one volume have this in common."""
-        return (self.series, self.rows, self.columns, tuple(round(value, 4) for value in self.orientation))
-
-    @property
-    def normal(self) -> NDArray[np.float64]:
-        return np.cross(self.orientation[:3], self.orientation[3:])
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file carries the DICOM mark after its preamble of 128 bytes."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
-
-
-def read_series(path: Path) -> Volume:
-    """Return the one series in a folder, or one DICOM file, as a volume (float32, rescaled to the modality's units).
-
-    PET is returned as SUV by body weight. Slices are sorted along the normal of their plane. Raises HakkenError for a
-    folder without DICOM files, several series, slices of different shape or direction, two slices at one place, a
-    missing slice and a tilted gantry, and for PET that cannot be turned into SUV.
+    The volume is float32, rescaled to the modality's units; PET is returned as SUV by body weight. Slices are sorted
+    along the normal of their plane. Remarks name the files of the folder that were left out, and what the header leaves
+    open. Raises HakkenError for a folder without DICOM images, several series, slices of different shape or direction,
+    two slices at one place, a missing slice, a tilted gantry and pixels without a size, and for PET that cannot be
+    turned into SUV.
     """
-    slices = [_read_header(file) for file in _files(path)]
+    slices, left_out = _slices(path)
     _check_one_series(path, slices)
+    remarks = [*_left_out(left_out), *_open_questions(slices)]
     if len(slices) == 1:
-        return _volume(slices, slices[0].thickness)
-    if any(one.position is None for one in slices):
-        raise HakkenError(f"{path}: slices without a position; convert the series to NIfTI where its order is known")
-    ordered = sorted(slices, key=_height)
-    return _volume(ordered, _checked_step(path, ordered))
+        volume = _volume(slices, slices[0].thickness)
+        return Reading(volume, tuple(remarks), slices[0].modality, slices[0].placed)
+    for keyword, lacking in (
+        ("a position", [one for one in slices if one.position is None]),
+        ("an orientation", [one for one in slices if one.orientation is None]),
+    ):
+        if lacking:
+            raise HakkenError(
+                f"{path}: slices without {keyword} ({lacking[0].path.name}); convert the series to NIfTI where its "
+                "order is known"
+            )
+    ordered = sorted(slices, key=lambda one: one.height)
+    step = _checked_step(path, ordered)
+    remarks += _phases(path, ordered)
+    thickness = median(one.thickness for one in ordered)
+    if step > GAP * thickness:
+        remarks.append(f"has slices of {thickness:g} mm every {step:.3g} mm: most of the patient lies between them")
+    return Reading(_volume(ordered, step), tuple(remarks), ordered[0].modality)
 
 
-def _files(path: Path) -> list[Path]:
+def _slices(path: Path) -> tuple[list[Slice], list[str]]:
+    """Return the images of a folder and what was left out, with the reason; of a file, itself."""
     if not path.is_dir():
-        if not path.exists():
-            raise HakkenError(f"{path}: no such file; correct the path in the case table")
-        return [path]
-    candidates = [file for file in sorted(path.iterdir()) if file.is_file() and file.name.upper() != "DICOMDIR"]
-    files = [file for file in candidates if is_dicom(file)]
-    if not files:
+        found = read_slice(path)
+        if isinstance(found, str):
+            raise HakkenError(f"{path}: a DICOM file without an image ({found}); name one that holds pixels")
+        return [found], []
+    files, left_out = _files(path)
+    slices = []
+    for file in files:
+        found = read_slice(file)
+        if isinstance(found, str):
+            left_out.append(f"{file.name} ({found})")
+        else:
+            slices.append(found)
+    if not slices:
         raise HakkenError(f"{path}: a folder without DICOM files; name the folder that holds the slices of the series")
-    return files
+    return slices, left_out
 
 
-def _read_header(path: Path) -> _Slice:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.SetImageIO("GDCMImageIO")
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        raise HakkenError(f"{path}: no readable DICOM image; copy the file anew from its source") from None
-    if int(_text(reader, FRAMES) or 1) > 1:
-        raise HakkenError(f"{path}: holds several frames; convert it to NIfTI, or export one file a slice")
-    if not _text(reader, PHOTOMETRIC).startswith("MONOCHROME"):  # MONOCHROME1, inverted film, is turned on reading
-        raise HakkenError(f"{path}: a colour image; a channel needs one grey value a pixel")
-    rows, columns = (_numbers(reader, PIXEL_SPACING) or _numbers(reader, IMAGER_SPACING) or (1.0, 1.0))[:2]
-    return _Slice(
-        path=path,
-        series=_text(reader, SERIES),
-        modality=_text(reader, MODALITY),
-        rows=int(_text(reader, ROWS)),
-        columns=int(_text(reader, COLUMNS)),
-        position=_numbers(reader, POSITION),
-        orientation=_numbers(reader, ORIENTATION) or IDENTITY[:6],
-        spacing=(rows, columns),
-        thickness=(_numbers(reader, THICKNESS) or (1.0,))[0] or 1.0,
-    )
+def _files(path: Path) -> tuple[list[Path], list[str]]:
+    """Return the DICOM files of a folder and the names of its other entries.
+
+    Raises HakkenError for more files than a series has, and for one that looks like a slice and is none.
+    """
+    entries = sorted(path.iterdir())
+    if len(entries) > MOST_FILES:
+        raise HakkenError(
+            f"{path}: {len(entries):,} files, more than the {MOST_FILES:,} that are read; name the folder of one series"
+        )
+    files = [entry for entry in entries if is_dicom(entry) and entry.name.upper() != "DICOMDIR"]
+    usual = median([file.stat().st_size for file in files] or [0])
+    left_out = []
+    for entry in entries:
+        if entry in set(files) or entry.name.upper() == "DICOMDIR" or entry.name.startswith("."):
+            continue
+        plain = entry.is_file()
+        size = entry.stat().st_size if plain else 0
+        ending = entry.suffix.lower()
+        if files and plain and ((ending in SUFFIXES[:2]) or (ending in SUFFIXES and size * 2 >= usual)):
+            raise HakkenError(
+                f"{entry}: named or sized like a slice, but no DICOM file (no mark DICM); copy it anew, or move it away"
+            )
+        left_out.append(entry.name + ("" if plain else " (a folder)" if entry.is_dir() else " (no file)"))
+    return files, left_out
 
 
-def _text(reader: sitk.ImageFileReader, tag: str) -> str:
-    return str(reader.GetMetaData(tag)).strip(" \x00") if reader.HasMetaDataKey(tag) else ""
+def _left_out(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return [f"leaves {counted(len(names), 'file')} of its folder out: {', '.join(names[:SHOWN])}{more}"]
 
 
-def _numbers(reader: sitk.ImageFileReader, tag: str) -> tuple[float, ...] | None:
-    text = _text(reader, tag)
-    return tuple(float(part) for part in text.split("\\")) if text else None
+def _open_questions(slices: list[Slice]) -> list[str]:
+    """Return what the headers leave open."""
+    first, found = slices[0], []
+    if first.at_detector:
+        found.append("has pixels of the size that they have at the detector (ImagerPixelSpacing), not in the patient")
+    if first.inverted:
+        found.append("has dark and bright turned around, as its header asks (MONOCHROME1)")
+    if first.modality == CT and not any(one.rescaled for one in slices):
+        found.append("has no RescaleSlope (0028,1053): its numbers may not be Hounsfield units")
+    if len(slices) == 1 and first.modality not in PROJECTIONS and not first.placed:
+        found.append("does not say where in the patient it lies (ImagePositionPatient, ImageOrientationPatient)")
+    return found
 
 
-def _check_one_series(path: Path, slices: list[_Slice]) -> None:
-    groups: dict[object, list[_Slice]] = {}
+def _check_one_series(path: Path, slices: list[Slice]) -> None:
+    groups: dict[object, list[Slice]] = {}
     for one in slices:
-        groups.setdefault(one.series, []).append(one)
+        groups.setdefault((one.series, one.frame), []).append(one)
     if len(groups) > 1:
         raise HakkenError(
-            f"{path}: {len(groups)} series in one folder ({_named(groups)}); move each into its own folder"
+            f"{path}: {len(groups)} series in one folder ({_named([*groups.values()])}); move each into its own folder"
         )
-    kinds: dict[object, list[_Slice]] = {}
+    stacks: list[list[Slice]] = []
     for one in slices:
-        kinds.setdefault(one.kind, []).append(one)
-    if len(kinds) > 1:
-        raise HakkenError(f"{path}: slices of different size or direction ({_named(kinds)}); keep those of one stack")
+        stack = next((stack for stack in stacks if _is_of(one, stack[0])), None)
+        stack.append(one) if stack is not None else stacks.append([one])
+    if len(stacks) > 1:
+        raise HakkenError(f"{path}: slices of different size or direction ({_named(stacks)}); keep those of one stack")
+    if (rescaled := sum(one.rescaled for one in slices)) not in (0, len(slices)):
+        without = next(one for one in slices if not one.rescaled)
+        raise HakkenError(
+            f"{path}: {len(slices) - rescaled} of {len(slices)} slices have no RescaleSlope {tag_of('RescaleSlope')} "
+            f"({without.path.name}), so their numbers have another meaning; export the series again"
+        )
 
 
-def _named(groups: dict[object, list[_Slice]]) -> str:
-    """Name groups by number of slices, size and first file; descriptions may hold personal data and are not shown."""
-    return "; ".join(
-        f"{len(group)} of {group[0].columns}x{group[0].rows} from {group[0].path.name}" for group in groups.values()
+def _is_of(one: Slice, other: Slice) -> bool:
+    """Whether two slices have size and direction in common; directions and sizes but for what is rounded."""
+    return (
+        (one.rows, one.columns) == (other.rows, other.columns)
+        and np.allclose(one.axes, other.axes, rtol=0, atol=SAME_DIRECTION)
+        and np.allclose(one.spacing, other.spacing, rtol=SAME_SIZE, atol=0)
     )
 
 
-def _height(one: _Slice) -> float:
-    """Distance in mm along the normal of the slice's plane."""
-    return float(one.normal @ np.asarray(one.position, float))
+def _named(groups: list[list[Slice]]) -> str:
+    """Name groups by number of slices, size and first file; descriptions may hold personal data and are not shown."""
+    return "; ".join(
+        f"{len(group)} of {group[0].columns}x{group[0].rows} from {group[0].path.name}" for group in groups
+    )
 
 
-def _checked_step(path: Path, ordered: list[_Slice]) -> float:
+def _checked_step(path: Path, ordered: list[Slice]) -> float:
     """Return the distance of neighbouring slices in mm; HakkenError where it is not the same everywhere."""
-    heights = np.array([_height(one) for one in ordered])
+    heights = np.array([one.height for one in ordered])
     steps = np.diff(heights)
+    for (left, right), step in zip(pairwise(ordered), steps, strict=True):
+        if step < SAME_PLACE_MM:
+            raise HakkenError(
+                f"{path}: {left.path.name} and {right.path.name} lie at the same place{_apart(left, right)}"
+            )
     usual = float(np.median(steps))
     for (left, right), step in zip(pairwise(ordered), steps, strict=True):
-        names = f"{left.path.name} and {right.path.name}"
-        if step < SAME_PLACE_MM:
-            raise HakkenError(f"{path}: {names} lie at the same place; remove the duplicate")
         if abs(step - usual) > STEP_TOLERANCE * usual:
             raise HakkenError(
-                f"{path}: slices missing or uneven: {names} are {step:.2f} mm apart, the others {usual:.2f} mm; "
-                "export the whole series again"
+                f"{path}: slices missing or uneven: {left.path.name} and {right.path.name} are {step:.2f} mm apart, "
+                f"the others {usual:.2f} mm; export the whole series again"
             )
     step = float(heights[-1] - heights[0]) / (len(ordered) - 1)
     _check_upright(path, ordered, step)
     return step
 
 
-def _check_upright(path: Path, ordered: list[_Slice], step: float) -> None:
+def _apart(one: Slice, other: Slice) -> str:
+    """Return what tells two images at one place apart, and what to do."""
+    different = [
+        f"{keyword} {tag_of(keyword)} {one.facts.get(keyword, 'none')} and {other.facts.get(keyword, 'none')}"
+        for keyword in {**one.facts, **other.facts}
+        if one.facts.get(keyword) != other.facts.get(keyword)
+    ]
+    if not different or one.instance == other.instance:
+        return "; remove the duplicate"
+    return f" and differ in {', '.join(different)}: phases, echoes or frames; move each into its own folder"
+
+
+def _phases(path: Path, ordered: list[Slice]) -> list[str]:
+    """Return a remark where acquisitions alternate along the series; of CT, which has no such, raise HakkenError."""
+    acquired = [one.facts.get("AcquisitionNumber", "") for one in ordered]
+    distinct = len(set(acquired))
+    if distinct in (1, len(acquired)) or len(list(groupby(acquired))) == distinct:
+        return []
+    said = f"slices of {distinct} acquisitions (AcquisitionNumber {tag_of('AcquisitionNumber')}) alternate"
+    if ordered[0].modality == CT:
+        raise HakkenError(f"{path}: {said}: several phases in one folder; move each into its own folder")
+    return [f"has {said}: several phases may have been mixed"]
+
+
+def _check_upright(path: Path, ordered: list[Slice], step: float) -> None:
     """Raise HakkenError where the slices are shifted against each other (a tilted gantry)."""
     shift = np.asarray(ordered[-1].position, float) - np.asarray(ordered[0].position, float)
     sideways = shift - ordered[0].normal * np.dot(shift, ordered[0].normal)
@@ -180,21 +232,24 @@ def _check_upright(path: Path, ordered: list[_Slice], step: float) -> None:
         )
 
 
-def _volume(ordered: list[_Slice], step: float) -> Volume:
+def _volume(ordered: list[Slice], step: float) -> Volume:
     first = ordered[0]
+    where = first.path.parent if len(ordered) > 1 else first.path
+    sizes = (first.columns, first.rows, len(ordered))
+    require_shape(where, sizes)
+    spacing = (first.spacing[1], first.spacing[0], step)
+    require_spacing(where, spacing, sizes)
     # Each slice may have its own slope (PET): read as floats, or SimpleITK rounds to the type of the first.
     names = [str(one.path) for one in ordered]
     try:
-        array = sitk.GetArrayFromImage(sitk.ReadImage(names, sitk.sitkFloat32, "GDCMImageIO"))
-    except RuntimeError:
-        raise HakkenError(f"{first.path.parent}: the pixels of the series cannot be read; export it again") from None
+        with quiet():
+            array = sitk.GetArrayFromImage(sitk.ReadImage(names, sitk.sitkFloat32, "GDCMImageIO"))
+        array = array.reshape(len(ordered), first.rows, first.columns)
+    except (RuntimeError, ValueError):
+        raise HakkenError(f"{where}: the pixels of the series cannot be read; export it again") from None
     if first.modality == PET:
         array *= np.float32(suv_factor([one.path for one in ordered]))
+        check_suv(first.path, array, float(np.prod(spacing)))
     x, y, z = first.position or (0.0, 0.0, 0.0)
-    columns = np.array([first.orientation[:3], first.orientation[3:], first.normal]).T
-    return Volume(
-        array=array.reshape(len(ordered), first.rows, first.columns),
-        spacing=(first.spacing[1], first.spacing[0], step),
-        origin=(x, y, z),
-        direction=tuple(columns.ravel().tolist()),
-    )
+    columns = np.array([first.axes[:3], first.axes[3:], first.normal]).T
+    return Volume(array=array, spacing=spacing, origin=(x, y, z), direction=tuple(columns.ravel().tolist()))

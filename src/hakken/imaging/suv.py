@@ -2,7 +2,8 @@
 
 SUV = activity concentration [Bq/ml] * weight [g] / dose [Bq], where the dose has decayed to the time to which the
 concentration was corrected (water has 1 g/ml, so the SUV has no unit). The steps follow the QIBA pseudo-code for
-vendor-neutral SUV ("happy path" and the fallbacks for GE and Philips); attributes are those of DICOM PS3.3, C.8.9.1.
+vendor-neutral SUV ("happy path" and the fallbacks for GE and Philips); attributes and their terms are those of DICOM
+PS3.3, C.8.9.1 and C.8.9.2. Every number is questioned: one that no patient has is refused.
 
 Nothing that names a patient is shown: messages hold file names, attributes and units.
 """
@@ -12,23 +13,44 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pydicom
-from pydicom.errors import InvalidDicomError
+from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
+from hakken.imaging.dicom_values import number, private_number, read_header, tag_of
+from hakken.imaging.dicom_values import text as term
+from hakken.imaging.injection import REMEDY, elapsed
+from hakken.imaging.nuclides import misfit
 
-DAY = timedelta(days=1)
-LONGEST = timedelta(hours=24)
 TRACER = "RadiopharmaceuticalInformationSequence"
-TIMES = ["SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime"]
-GE, GE_SCANNED = (0x0009, "GEMS_PETD_01"), 0x0D
 PHILIPS, PHILIPS_SUV, PHILIPS_BQML = (0x7053, "Philips PET Private Group"), 0x00, 0x09
-CORRECTIONS = ("ATTN", "DECAY")
-REMEDY = "export the series with it, or give the channel as NIfTI in SUV"
+CORRECTIONS = {"ATTN": ("ATTN",), "DECY": ("DECY", "DECAY")}
+"""Terms of Corrected Image (0028,0051); `DECAY` is none of the standard, and plain enough where somebody writes it."""
+OF_THE_SERIES = (
+    "Units",
+    "SUVType",
+    "DecayCorrection",
+    "CorrectedImage",
+    "PatientWeight",
+    "SeriesDate",
+    "SeriesTime",
+)
+OF_THE_TRACER = (
+    "RadionuclideTotalDose",
+    "RadionuclideHalfLife",
+    "RadiopharmaceuticalStartDateTime",
+    "RadiopharmaceuticalStartTime",
+)
+WEIGHTS = (0.3, 400.0)
+"""kg: from a premature child to the heaviest patients."""
+DOSES = (1e6, 1e10)
+"""Bq: from a child's fluorine to water with oxygen-15."""
+LEAST_SUV, MOST_MEAN = 0.1, 50.0
+MOST_OF_DOSE = 1.5
+"""Of the injected activity; an image cannot hold more than all of it, but for noise and an offset."""
 
 
 @dataclass(frozen=True)
@@ -58,134 +80,124 @@ def suv_factor(paths: Sequence[Path]) -> float:
     """Return what the rescaled values of a PET series, one file a slice, are to be multiplied by to become SUV.
 
     Units may be BQML (Bq/ml), GML (SUV already) or CNTS with a factor of Philips. Raises HakkenError, naming the
-    attribute and the remedy, for other units, for what is missing, empty or 0, for an image that is not corrected for
-    attenuation and decay, and for an injection that does not lie in the day before the scan.
+    attribute and the remedy, for other units, for what is missing, empty, no number or implausible, for slices that say
+    different things, for an image that is not corrected for attenuation and decay, and for an injection that lies after
+    the scan or too long before it.
     """
-    header = _read(paths[0])
-    units = str(header.get("Units", "")).strip()
+    headers = [read_header(path) for path in paths]
+    _check_alike(headers, paths)
+    header = headers[0]
+    units = term(header, "Units")
     if units == "GML":
         return _already_suv(header, paths[0])
     if units == "CNTS":
-        given = _private(header, PHILIPS, PHILIPS_SUV)
-        if given:
+        if given := private_number(header, PHILIPS, PHILIPS_SUV, paths[0]):
             return given
-        concentration = _private(header, PHILIPS, PHILIPS_BQML)
+        concentration = private_number(header, PHILIPS, PHILIPS_BQML, paths[0])
         if not concentration:
             raise HakkenError(f"{paths[0]}: counts (Units CNTS) without a factor of Philips (7053,1000); {REMEDY}")
-        return concentration * _uptake(header, paths).factor
+        return concentration * _uptake(headers, paths).factor
     if units != "BQML":
         raise HakkenError(f"{paths[0]}: PET in units `{units or 'none'}` (0054,1001), not BQML; {REMEDY}")
-    return _uptake(header, paths).factor
+    return _uptake(headers, paths).factor
+
+
+def check_suv(path: Path, values: NDArray[np.float32], voxel_mm3: float) -> None:
+    """Raise HakkenError where SUVs (z, y, x) cannot be: nowhere any uptake, or more than was injected.
+
+    A voxel of SUV s holds s * volume [ml] / weight [g] of the dose, so that all of them together hold its share in the
+    field of view, 1 at most.
+    """
+    highest, mean = float(np.nanmax(values)), float(np.nanmean(values, dtype=np.float64))
+    reason = None
+    if not highest >= LEAST_SUV:
+        reason = f"the highest SUV is {highest:.3g}"
+    elif mean > MOST_MEAN:
+        reason = f"the mean SUV is {mean:.3g}"
+    else:
+        weight = read_header(path).get("PatientWeight")
+        kilogram = float(weight) if weight else math.nan
+        share = mean * values.size * voxel_mm3 / 1000 / (kilogram * 1000)
+        if share > MOST_OF_DOSE:
+            reason = f"the image holds {share:.1f} times the injected activity"
+    if reason:
+        raise HakkenError(
+            f"{path.parent}: {reason}, which cannot be: weight, dose, units or times in its header are wrong; correct "
+            "them, or give the channel as NIfTI in SUV"
+        )
+
+
+def _check_alike(headers: Sequence[pydicom.Dataset], paths: Sequence[Path]) -> None:
+    """Raise HakkenError where a slice has another number of the series or of its tracer than the first."""
+    wanted = _facts(headers[0])
+    for header, path in zip(headers[1:], paths[1:], strict=True):
+        for keyword, value in _facts(header).items():
+            if value != wanted[keyword]:
+                raise HakkenError(
+                    f"{path}: {keyword} {tag_of(keyword)} is another one than in {paths[0].name}, so these slices are "
+                    "not of one series; export the series again"
+                )
+
+
+def _facts(header: pydicom.Dataset) -> dict[str, str]:
+    tracers = header.get(TRACER) or [pydicom.Dataset()]
+    found = {keyword: _as_text(header, keyword) for keyword in OF_THE_SERIES}
+    return found | {keyword: _as_text(tracers[0], keyword) for keyword in OF_THE_TRACER}
+
+
+def _as_text(dataset: pydicom.Dataset, keyword: str) -> str:
+    """Return a value as it stands, whether or not it is what it should be."""
+    try:
+        return str(dataset.get(keyword, "") or "")
+    except (ValueError, TypeError, OverflowError):
+        return str(dataset.get_item(keyword).value)
 
 
 def _already_suv(header: pydicom.Dataset, path: Path) -> float:
-    kind = str(header.get("SUVType", "") or "BW")
+    kind = term(header, "SUVType") or "BW"
     if kind != "BW":
         raise HakkenError(f"{path}: SUV of type {kind} (0054,1006), not by body weight; export it as BQML")
     return 1.0
 
 
-def _uptake(header: pydicom.Dataset, paths: Sequence[Path]) -> Uptake:
-    path = paths[0]
+def _uptake(headers: Sequence[pydicom.Dataset], paths: Sequence[Path]) -> Uptake:
+    header, path = headers[0], paths[0]
     corrected = header.get("CorrectedImage") or ()
-    missing = [name for name in CORRECTIONS if name not in corrected]
+    corrected = (corrected,) if isinstance(corrected, str) else corrected
+    missing = [name for name, terms in CORRECTIONS.items() if not set(terms) & set(corrected)]
     if missing:
         raise HakkenError(f"{path}: not corrected for {' and '.join(missing)} (CorrectedImage 0028,0051); {REMEDY}")
     tracers: Sequence[pydicom.Dataset] = header.get(TRACER) or []
     if len(tracers) != 1:
         raise HakkenError(f"{path}: {len(tracers) or 'no'} items in {TRACER} (0054,0016), not one; {REMEDY}")
-    return Uptake(
-        weight_kg=_positive(header, "PatientWeight", path),
-        dose_bq=_positive(tracers[0], "RadionuclideTotalDose", path),
-        half_life_s=_positive(tracers[0], "RadionuclideHalfLife", path),
-        elapsed_s=_elapsed(header, tracers[0], paths),
-    )
+    weight = _positive(header, "PatientWeight", path)
+    dose = _positive(tracers[0], "RadionuclideTotalDose", path)
+    half_life = _positive(tracers[0], "RadionuclideHalfLife", path)
+    _check_plausible(path, weight, dose)
+    if reason := misfit(half_life, _code(tracers[0])):
+        raise HakkenError(f"{path}: RadionuclideHalfLife {tag_of('RadionuclideHalfLife')} of {reason}; {REMEDY}")
+    return Uptake(weight, dose, half_life, elapsed(headers, tracers[0], half_life, paths))
 
 
-def _elapsed(header: pydicom.Dataset, tracer: pydicom.Dataset, paths: Sequence[Path]) -> float:
-    """Return the seconds from the injection to the time to which the image is decay-corrected."""
-    kind = str(header.get("DecayCorrection", ""))
-    if kind == "ADMIN":
-        return 0.0
-    if kind != "START":
-        raise HakkenError(f"{paths[0]}: DecayCorrection (0054,1102) is `{kind or 'missing'}`, not START; {REMEDY}")
-    scanned = _scanned(header, paths)
-    injected = _injected(tracer, scanned, paths[0])
-    if not timedelta(0) <= scanned - injected <= LONGEST:
-        hours = (scanned - injected).total_seconds() / 3600
-        raise HakkenError(
-            f"{paths[0]}: the injection lies {hours:.1f} h before the scan; correct the times, or {REMEDY}"
-        )
-    return (scanned - injected).total_seconds()
+def _check_plausible(path: Path, weight: float, dose: float) -> None:
+    if not WEIGHTS[0] <= weight <= WEIGHTS[1]:
+        grams = " (it may be in g)" if WEIGHTS[0] <= weight / 1000 <= WEIGHTS[1] else ""
+        reason = f"PatientWeight {tag_of('PatientWeight')} is {weight:g} kg{grams}, which no patient has"
+        raise HakkenError(f"{path}: {reason}; {REMEDY}")
+    if not DOSES[0] <= dose <= DOSES[1]:
+        mega = " (it may be in MBq)" if DOSES[0] <= dose * 1e6 <= DOSES[1] else ""
+        reason = f"RadionuclideTotalDose {tag_of('RadionuclideTotalDose')} is {dose:g} Bq{mega}, which nobody injects"
+        raise HakkenError(f"{path}: {reason}; {REMEDY}")
 
 
-def _scanned(header: pydicom.Dataset, paths: Sequence[Path]) -> datetime:
-    """Return when the scan began: the series' time, unless the series was made after the acquisition.
-
-    A series that was made later has the time of the scan where GE writes it, or that of its first acquisition.
-    """
-    series = _moment(header, "Series", paths[0])
-    first = min(_moment(_read(path, TIMES), "Acquisition", path) for path in paths)
-    if series <= first:
-        return series
-    written = _private_text(header, GE, GE_SCANNED)
-    return _parse(written, paths[0], "(0009,100d)") if written else first
-
-
-def _injected(tracer: pydicom.Dataset, scanned: datetime, path: Path) -> datetime:
-    """Return when the tracer was injected; a time without a date is the last such time before the scan."""
-    exact = str(tracer.get("RadiopharmaceuticalStartDateTime", "") or "")
-    if exact:
-        return _parse(exact, path, "RadiopharmaceuticalStartDateTime")
-    time = str(tracer.get("RadiopharmaceuticalStartTime", "") or "")
-    if not time:
-        raise HakkenError(f"{path}: RadiopharmaceuticalStartTime (0018,1072) is missing; {REMEDY}")
-    injected = _parse(f"{scanned:%Y%m%d}{time}", path, "RadiopharmaceuticalStartTime")
-    return injected - DAY if injected > scanned else injected
-
-
-def _moment(header: pydicom.Dataset, prefix: str, path: Path) -> datetime:
-    date, time = (str(header.get(f"{prefix}{part}", "") or "") for part in ("Date", "Time"))
-    if not date or not time:
-        raise HakkenError(f"{path}: {prefix}{'Time' if date else 'Date'} is missing; {REMEDY}")
-    return _parse(date + time, path, f"{prefix}Date and {prefix}Time")
-
-
-def _parse(text: str, path: Path, name: str) -> datetime:
-    """Return the moment of a DICOM date and time, YYYYMMDDHHMMSS.FFFFFF; the offset of a time zone is left out."""
-    digits, _, fraction = text.strip().partition("&")[0].partition("+")[0].partition(".")
-    seconds = fraction.partition("-")[0]
-    try:
-        found = datetime.strptime(digits.partition("-")[0][:14].ljust(14, "0"), "%Y%m%d%H%M%S")
-        return found + timedelta(seconds=float(f"0.{seconds or 0}"))
-    except ValueError:
-        raise HakkenError(f"{path}: {name} is no date and time; {REMEDY}") from None
+def _code(tracer: pydicom.Dataset) -> str:
+    """Return the code of the nuclide, empty where none is written."""
+    codes = tracer.get("RadionuclideCodeSequence") or []
+    return str(codes[0].get("CodeValue", "") or "").strip() if codes else ""
 
 
 def _positive(dataset: pydicom.Dataset, keyword: str, path: Path) -> float:
-    value = dataset.get(keyword)
-    if value is None or str(value).strip() == "" or not float(value) > 0:
-        tag = pydicom.datadict.tag_for_keyword(keyword) or 0
-        raise HakkenError(f"{path}: {keyword} ({tag >> 16:04x},{tag & 0xFFFF:04x}) is missing or 0; {REMEDY}")
-    return float(value)
-
-
-def _private(header: pydicom.Dataset, block: tuple[int, str], element: int) -> float | None:
-    text = _private_text(header, block, element)
-    return float(text) if text else None
-
-
-def _private_text(header: pydicom.Dataset, block: tuple[int, str], element: int) -> str:
-    """Return a private element as text, empty where there is none; of unknown type it is bytes."""
-    try:
-        value: Any = header.private_block(*block)[element].value
-    except KeyError:
-        return ""
-    return (value.decode("ascii", "ignore") if isinstance(value, bytes) else str(value)).strip(" \x00")
-
-
-def _read(path: Path, keywords: list[str] | None = None) -> pydicom.Dataset:
-    try:
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=keywords)
-    except (InvalidDicomError, OSError):
-        raise HakkenError(f"{path}: no readable DICOM image; copy the file anew from its source") from None
+    value = number(dataset, keyword, path)
+    if value is None or not value > 0:
+        raise HakkenError(f"{path}: {keyword} {tag_of(keyword)} is missing or 0; {REMEDY}")
+    return value

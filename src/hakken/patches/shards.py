@@ -270,7 +270,7 @@ class PatchStore:
         if verify:
             for shard in contents.shards:
                 _verify_shard(folder, shard)
-        with index_file.open(newline="") as stream:
+        with index_file.open(newline="", encoding="utf-8") as stream:
             return cls(folder, contents, shards, list(csv.DictReader(stream)))
 
     def __len__(self) -> int:

@@ -7,10 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 from scipy import stats
 
-from hakken.plots.style import BLUE, GREY, ORANGE, PALE, TWO_COLUMNS, Origin, new_figure, place, style, write
+from hakken.plots.letters import labelled
+from hakken.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PALE,
+    TWO_COLUMNS,
+    Origin,
+    new_figure,
+    place,
+    power_of_ten,
+    style,
+    write,
+)
 
 Floats = NDArray[np.float64]
 REACH = 5.0
@@ -75,6 +89,8 @@ def _density(axes: Axes, given: CalibrationInput) -> None:
     if given.threshold is not None:
         axes.axvline(given.threshold, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)))
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(power_of_ten)
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(-REACH, REACH)
     axes.set_ylim(LEAST, 1)
     axes.set_xlabel("z")
@@ -95,7 +111,7 @@ def _quantiles(axes: Axes, given: CalibrationInput) -> None:
     axes.plot([-4, 4], [-4, 4], color=PALE, linewidth=1.0, zorder=1)
     highest = 4.0
     for part, (colour, mark, _) in zip(given.parts, LOOKS, strict=False):
-        axes.plot(*part.quantiles.T, mark, ms=3.2, color=colour, label=part.label, zorder=3)
+        axes.plot(*part.quantiles.T, mark, ms=3.2, color=colour, label=labelled(part.label), zorder=3)
         highest = max(highest, float(np.abs(part.quantiles[:, 1]).max(initial=0)) + 0.5)
     axes.set_xlim(-4, 4)
     axes.set_ylim(-min(highest, 8), min(highest, 8))

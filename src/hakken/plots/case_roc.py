@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hakken.evaluation.roc_bootstrap import GRID
 from hakken.plots.froc import LINES, Role
+from hakken.plots.letters import labelled
 from hakken.plots.numbers import height_of, write_numbers
 from hakken.plots.style import GREY, TWO_COLUMNS, Origin, new_figure, place, style
 
@@ -63,7 +64,7 @@ def draw_case_roc(given: CaseRocInput) -> Figure:
 def _curve(axes: Axes, curve: CurveInput) -> None:
     """Draw one curve between its corners; what stands beside the selected model has no band and no operating point."""
     look = LINES[curve.role]
-    axes.plot(curve.fpr, curve.tpr, **look, label=curve.label, clip_on=False)
+    axes.plot(curve.fpr, curve.tpr, **look, label=labelled(curve.label), clip_on=False)
     if curve.role not in ("test", "validation"):
         return
     banded = np.isfinite(curve.low)

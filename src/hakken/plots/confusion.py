@@ -7,6 +7,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from hakken.evaluation.agreement_measure import Agreement, Measurement
+from hakken.plots.letters import shown
 from hakken.plots.style import BLUE, GREY, INK, interval_text, place, style, write
 
 SIDE, CELL = 2.6, 0.1
@@ -18,13 +19,16 @@ LETTER = 0.0085
 READABLE = 12
 """Classes up to which a cell has room for its count."""
 
+LONGEST_NAME = 40
+"""Letters of a class name; the margin grows with them."""
+
 DARK = 0.8
 """Share from which the writing in a cell is white."""
 
 
 def draw_confusion(found: Measurement, table: str) -> Figure:
     """Draw the matrix of each prediction: rows are the truth, shades the share of the row."""
-    names = list(found.labels.classes)
+    names = [shown(name, LONGEST_NAME) for name in found.labels.classes]
     side = max(SIDE, CELL * len(names))
     cell = 72 * side / len(names)  # in points, as the sizes of writing
     margin = 0.55 + LETTER * min(7.0, 0.75 * cell) * max(map(len, names))

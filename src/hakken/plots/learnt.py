@@ -22,6 +22,7 @@ from hakken.plots.style import (
     Origin,
     new_figure,
     place,
+    power_of_ten,
     style,
     write,
 )
@@ -234,6 +235,7 @@ def _logarithmic(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(low / margin, high * margin)
     if high / low >= 100:
         axes.xaxis.set_major_locator(LogLocator(numticks=4))
+        axes.xaxis.set_major_formatter(power_of_ten)
     else:
         ticks = (low, math.sqrt(low * high), high)
         axes.set_xticks(ticks, [f"{tick:.2g}" if tick < 100 else f"{tick:.0f}" for tick in ticks])

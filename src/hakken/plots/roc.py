@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hakken.evaluation.roc_bootstrap import GRID
 from hakken.evaluation.roc_measure import Measurement, ScoreMeasurement
+from hakken.plots.letters import labelled
 from hakken.plots.style import (
     BLUE,
     GREY,
@@ -216,7 +217,7 @@ def _reliability(figure: Figure, curves: tuple[CurveInput, ...]) -> None:
             ms=4,
             mfc="white",
             mew=1.1,
-            label=found.text,
+            label=labelled(found.text),
             clip_on=False,
             zorder=3,
         )

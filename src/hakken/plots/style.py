@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hakken.plots.letters import families, in_words
+
 ONE_COLUMN = 3.5
 TWO_COLUMNS = 7.2
 """Widths in inches (89 and 183 mm)."""
@@ -20,10 +22,11 @@ TWO_COLUMNS = 7.2
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 DARK_ORANGE = "#9C6500"  # orange for text, readable on white
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 INK, GREY, PALE = "#222222", "#6E6E6E", "#E4E4E4"
 
 SETTINGS: Any = {
-    "font.family": "DejaVu Sans",
+    "text.parse_math": False,  # `$` and `_` in a name are letters
     "font.size": 7.5,
     "axes.titlesize": 8,
     "axes.titleweight": "bold",
@@ -87,8 +90,9 @@ def style() -> Iterator[None]:
     """Within the block matplotlib draws in the house style, whatever the user's own settings are."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(SETTINGS)
-        yield
+        mpl.rcParams.update(SETTINGS | {"font.family": families()})
+        with in_words():
+            yield
 
 
 def new_figure(width: float, height: float, origin: Origin | str) -> Figure:
@@ -146,6 +150,16 @@ def spread(positions: Sequence[float], gap: float, low: float = -np.inf, high: f
     result = np.empty(len(order))
     result[order] = moved
     return [float(value) for value in result]
+
+
+def power_of_ten(value: float, _place: float | None = None) -> str:
+    """Return a power of ten as an axis shows it, without mathematical typesetting; anything else is nothing.
+
+    >>> power_of_ten(0.001), power_of_ten(10.0), power_of_ten(3.0)
+    ('10⁻³', '10¹', '')
+    """
+    exponent = round(np.log10(value))
+    return f"10{str(exponent).translate(RAISED)}" if np.isclose(value, 10.0**exponent, rtol=1e-6) else ""
 
 
 def interval_text(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hakken.core.errors import HakkenError
-from hakken.core.files import read_json, sha256_file, sha256_json
+from hakken.core.files import sha256_file, sha256_json
+from hakken.runs.trials import read_trial
 from hakken.seal.openings import Opening
 from hakken.search.course import TimedTrial
 from hakken.search.trial import FINISHED, State, Trial
@@ -63,7 +64,9 @@ class TrialRecord:
 
 
 def read_trials(paths: Sequence[Path]) -> tuple[TrialRecord, ...]:
-    """Read the trial files of a sweep, by number; raises HakkenError naming one that lacks a key."""
+    """Read the trial files of a sweep, by number; raises HakkenError naming one that lacks a key, or
+    says otherwise than the ledger.
+    """
     return tuple(sorted((_trial(path) for path in paths), key=lambda trial: trial.number))
 
 
@@ -122,7 +125,7 @@ def digest(path: Path) -> str:
 
 
 def _trial(path: Path) -> TrialRecord:
-    content = read_json(path)
+    content = read_trial(path, archived=True)
     try:
         state, value = _state(content["state"]), content["objective"]
         measured = state != "failed" and value is not None and math.isfinite(value)

@@ -3,7 +3,8 @@
 Whether a patch is large enough for its convolutions is known without training. A proposal that is not is answered at
 once as a failed trial, so the proposer learns from it and proposes again, and no slot is spent on it. A point that the
 settings name to be tried first is trained as it stands. The result is as replayable as the proposer: it depends on
-settings, trials and number alone.
+settings, trials and the place in the order of asking alone. So with one trial at a time a search is repeatable bit for
+bit, whichever job comes when.
 """
 
 from __future__ import annotations
@@ -49,18 +50,19 @@ def settings_of(study: Study, run: Run, source: Sequence[SourceTrial] = ()) -> S
     return replace(settings, first=tuple(first), prior=tuple(prior))
 
 
-def propose_trial(settings: Settings, trials: Iterable[Trial], number: int) -> dict[str, Value]:
-    """Return the parameters of trial ``number`` given all other ``trials``, finished and pending.
+def propose_trial(settings: Settings, trials: Iterable[Trial], place: int) -> dict[str, Value]:
+    """Return the parameters of the trial that asks at ``place`` (0: first) given all others, finished and pending.
 
-    They are the first proposal that describes a network, or the last of `ATTEMPTS`.
+    The numbers of the other ``trials`` are their places. The parameters are the first proposal that describes a
+    network, or the last of `ATTEMPTS`.
     """
     known = list(trials)
-    proposal = settings.propose(known, number)
+    proposal = settings.propose(known, place)
     for attempt in range(ATTEMPTS):
         if proposal in settings.first or describes_network(proposal, settings.defaults, settings.method):
             break
         known.append(Trial(FIRST_NUMBER + attempt, proposal, "failed"))
-        proposal = settings.propose(known, number)
+        proposal = settings.propose(known, place)
     return proposal
 
 
@@ -79,14 +81,16 @@ def complete(proposal: Mapping[str, Value], defaults: Mapping[str, object], meth
     return found
 
 
-def seed_of(study: Study, run: Run, number: int, parameters: Section) -> int:
-    """Return the seed of a training. The study's own parameters have the same wherever they are trained.
+def seed_of(study: Study, run: Run, place: int, parameters: Section) -> int:
+    """Return the seed of the training that asked at ``place`` (0: first).
+
+    The study's own parameters have the same wherever they are trained.
 
     A search that begins with them then trains the very network of the untuned default, and cannot end below it; and a
     variant differs from it in its keys alone. Where a fold is held out, each has a seed of its own.
     """
     if run.fold is not None and not run.crossed:
-        return derive_seed(study.seed, run.stream, number)
+        return derive_seed(study.seed, run.stream, place)
     own = parameters == study.parameters
-    stream, place = (DEFAULT, 0) if own else (run.stream, number)
+    stream, place = (DEFAULT, 0) if own else (run.stream, place)
     return derive_seed(study.seed, stream if run.fold is None else f"{stream}/{run.fold}", place)

@@ -1,19 +1,16 @@
 """Start a training: in this process, or in several at once on this machine or on all machines of the job.
 
-Several processes are started by `torchrun` and run `hakken.runs.worker`; the order that they get and the outcome
-that they leave are files in the training's folder.
+Several processes are started by `torchrun` and run `hakken.runs.worker`; the order that they get, the files by which
+they find each other and the outcome that they leave stand in the training's folder.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,10 +31,11 @@ from hakken.training.failures import OUT_OF_MEMORY, failure_reason
 from hakken.training.layout import read_layout
 from hakken.training.loop import Interrupted
 from hakken.training.stopping import SIGNALS
-from hakken.training.team import largest_team
+from hakken.training.team import environment_of, largest_team, torchrun
 
 ORDER = "order.json"
 OUTCOME = "outcome.json"
+MEETING = "meeting"
 
 
 @dataclass(frozen=True)
@@ -119,13 +117,19 @@ def _apart(fitting: Fitting, processes: Processes, lease: Lease) -> Record:
     """Train in processes of their own; a signal to stop is passed on to them."""
     folder = fitting.folder.resolve()
     order, outcome = folder / ORDER, folder / OUTCOME
-    outcome.unlink(missing_ok=True)
-    write_json(order, _order(fitting, processes, lease, outcome).to_json())
-    command = [*_launcher(processes), *_torchrun(processes), "-m", worker.__name__, str(order)]
+    meeting = folder / f"{MEETING}-{secrets.token_hex(4)}"  # a new one: those before hold what ended
+    for stale in (outcome, *folder.glob(f"{MEETING}-*")):
+        stale.unlink(missing_ok=True)
+    write_json(order, _order(fitting, processes, lease, outcome, meeting).to_json())
+    machines = torchrun(processes.nodes, processes.per_node, meeting.with_name(f"{meeting.name}-machines"))
+    command = [*_launcher(processes), *machines, "-m", worker.__name__, str(order)]
     log(f"{fitting.label}: {processes.per_node} processes on {processes.nodes} machines: {' '.join(command)}")
     environment = os.environ | {"OMP_NUM_THREADS": str(processes.threads)}
+    environment |= environment_of(processes.nodes, secrets.token_hex())
     with subprocess.Popen(command, env=environment) as started, _passing_on(started.send_signal):
         status = started.wait()
+    for met in folder.glob(f"{MEETING}-*"):
+        met.unlink(missing_ok=True)
     if not outcome.is_file():
         raise HakkenError(
             f"{fitting.label}: the {processes.count} processes of this training ended with status {status} and left no "
@@ -140,8 +144,8 @@ def _apart(fitting: Fitting, processes: Processes, lease: Lease) -> Record:
     return record
 
 
-def _order(fitting: Fitting, processes: Processes, lease: Lease, outcome: Path) -> worker.Order:
-    return worker.Order(fitting, lease.path.resolve(), lease.token, outcome, log_file(), processes.threads)
+def _order(fitting: Fitting, processes: Processes, lease: Lease, outcome: Path, meeting: Path) -> worker.Order:
+    return worker.Order(fitting, lease.path.resolve(), lease.token, outcome, meeting, log_file(), processes.threads)
 
 
 def _launcher(processes: Processes) -> list[str]:
@@ -150,30 +154,7 @@ def _launcher(processes: Processes) -> list[str]:
         return []
     threads = processes.threads * processes.per_node
     each = [f"--nodes={processes.nodes}", f"--ntasks={processes.nodes}", "--ntasks-per-node=1"]
-    return ["srun", *each, f"--cpus-per-task={threads}", "--cpu-bind=none", "--kill-on-bad-exit=1"]
-
-
-def _torchrun(processes: Processes) -> list[str]:
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes.per_node}"]
-    if processes.nodes == 1:
-        return [*command, "--standalone"]
-    meeting = f"{_address()}:{_free_port()}"
-    rendezvous = ["--rdzv-backend=c10d", f"--rdzv-endpoint={meeting}", f"--rdzv-id={secrets.token_hex(4)}"]
-    return [*command, f"--nnodes={processes.nodes}", *rendezvous]
-
-
-def _address() -> str:
-    """Return the address by which Slurm reaches this machine; its own name may lead to itself alone, or nowhere."""
-    node = os.environ.get("SLURMD_NODENAME", "")
-    shown = subprocess.run(["scontrol", "show", "node", node], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"NodeAddr=(\S+)", shown) if node else None
-    return found[1] if found else socket.gethostname()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
+    return ["srun", *each, f"--cpus-per-task={threads}", "--cpu-bind=none", "--kill-on-bad-exit=1", "--export=ALL"]
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import socket
 import statistics
 import tempfile
 import time
@@ -34,7 +33,7 @@ from hakken.study import Study
 from hakken.training.layout import Layout, arrange
 from hakken.training.method import Data, Method
 from hakken.training.optimiser import Optimiser
-from hakken.training.team import ALONE, Team
+from hakken.training.team import ALONE, Team, loopback
 from hakken.training.update import Turn, learnt
 
 MEETING, PATCHES = "meeting", "patches"
@@ -123,7 +122,7 @@ def _serve(pipe: Connection[float | str, Order | None], study: Study, folder: Pa
     """Time what the pipe orders until it orders nothing; runs in a process of its own."""
     try:
         warnings.simplefilter("ignore")  # of the way in which gradients travel; a training says them itself
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", _loopback())  # all are on this host
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback())  # all are on this host
         distributed.init_process_group("gloo", init_method=(folder / MEETING).as_uri(), rank=rank, world_size=processes)
         groups = {count: distributed.new_group(list(range(count))) for count in _counts(processes)}
         while (order := pipe.recv()) is not None:
@@ -136,10 +135,6 @@ def _serve(pipe: Connection[float | str, Order | None], study: Study, folder: Pa
 
 def _counts(processes: int) -> list[int]:
     return [1 << power for power in range(processes.bit_length())]
-
-
-def _loopback() -> str:
-    return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
 
 
 def _time(study: Study, patches: Path, order: Order, group: distributed.ProcessGroup | None) -> float:

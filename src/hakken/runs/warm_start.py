@@ -24,7 +24,10 @@ Point = dict[str, Value]
 
 @dataclass(frozen=True)
 class SourceTrial:
-    """One finished trial of the related study, with its own parameters; ``objective`` is None where it failed."""
+    """One finished trial of the related study, with its own parameters; ``objective`` is None where it failed.
+
+    ``number`` is its place in the order in which that search asked.
+    """
 
     number: int
     state: State
@@ -45,7 +48,7 @@ def read_source(table: Path) -> tuple[SourceTrial, ...]:
             raise HakkenError(f"{table}: line {row} is no trial; delete the table to have it made again") from None
     if not any(trial.state == "complete" for trial in trials):
         raise HakkenError(f"{table}: no trial of it is complete; train more there, or remove search.warm_start here")
-    return tuple(trials)
+    return tuple(sorted(trials, key=lambda trial: trial.number))
 
 
 def own_point(space: Space, defaults: Mapping[str, Value]) -> Point | None:
@@ -112,7 +115,7 @@ def _source_trial(row: Mapping[str, str]) -> SourceTrial:
     if objective is not None and not math.isfinite(objective):
         raise ValueError(objective)
     parameters = {name: _value(text) for name, text in row.items() if name not in COLUMNS and text != ""}
-    return SourceTrial(int(row["number"]), state, objective, parameters)
+    return SourceTrial(int(row.get("place") or row["number"]), state, objective, parameters)
 
 
 def _value(text: str) -> Value:

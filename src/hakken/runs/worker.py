@@ -24,21 +24,22 @@ from hakken.training.device import choose_device
 from hakken.training.failures import failure_reason
 from hakken.training.loop import Interrupted
 from hakken.training.stopping import Deadline
-from hakken.training.team import Team, team_of_torchrun
+from hakken.training.team import Team, joined_team
 
 
 @dataclass(frozen=True, eq=False)
 class Order:
     """What the processes need to know.
 
-    ``lease`` and ``token`` tell them whether the training is still theirs, ``log`` is the file that the first one adds
-    its lines to; each has so many CPU ``threads``.
+    ``lease`` and ``token`` tell them whether the training is still theirs, ``meeting`` is the file by which they find
+    each other, ``log`` the one that the first adds its lines to; each has so many CPU ``threads``.
     """
 
     fitting: Fitting
     lease: Path
     token: str
     outcome: Path
+    meeting: Path
     log: Path | None
     threads: int
 
@@ -63,6 +64,7 @@ class Order:
         paths = {
             "lease": str(self.lease),
             "outcome": str(self.outcome),
+            "meeting": str(self.meeting),
             "log": None if self.log is None else str(self.log),
         }
         return {"fitting": plain, **paths, "token": self.token, "threads": self.threads}
@@ -88,6 +90,7 @@ class Order:
             lease=Path(content["lease"]),
             token=content["token"],
             outcome=Path(content["outcome"]),
+            meeting=Path(content["meeting"]),
             log=None if content["log"] is None else Path(content["log"]),
             threads=content["threads"],
         )
@@ -101,7 +104,7 @@ def main(path: str) -> None:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    with team_of_torchrun(device) as team, console("trial", order.log if team.first else None):
+    with joined_team(device, order.meeting) as team, console("trial", order.log if team.first else None):
         try:
             _train(order, device, team)
         except Exception as error:

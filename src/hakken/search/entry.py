@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +20,14 @@ class Planned:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What one trial trains, and what was known when that was decided."""
+    """What one trial trains, and what was known when that was decided.
+
+    ``place`` is its place in the order of asking: 0 for the trial that asked first, whatever its number.
+    """
 
     number: int
     parameters: dict[str, Value]
-    seed: int
+    place: int
     known: tuple[int, ...]  # numbers of the finished trials
     pending: tuple[int, ...]  # numbers of the running trials
     proposed_at: str  # UTC, ISO 8601
@@ -61,8 +64,18 @@ class Entry:
         return self.result is None and self.proposal is not None
 
     @property
+    def place(self) -> int:
+        """Its place in the order of asking; its number where no proposal says more."""
+        return self.number if self.proposal is None else self.proposal.place
+
+    @property
+    def asked(self) -> Trial | None:
+        """The same as `trial`, numbered by its place in the order of asking: that is what a proposer goes by."""
+        return None if self.trial is None else replace(self.trial, number=self.place)
+
+    @property
     def trial(self) -> Trial | None:
-        """The trial as the proposer sees it, None where its parameters are unknown."""
+        """What is known of the trial, None where its parameters are unknown."""
         if self.parameters is None:
             return None
         if self.result is None:
@@ -71,11 +84,21 @@ class Entry:
 
 
 def known_to(proposal: Proposal, entries: Mapping[int, Entry]) -> tuple[Trial, ...]:
-    """Return the trials as ``proposal`` knew them, finished and pending; those that ``entries`` lack are left out."""
-    finished = [entries[number].trial for number in proposal.known if number in entries]
-    pending = [(number, entries[number].parameters) for number in proposal.pending if number in entries]
-    running = [Trial(number, parameters, "running") for number, parameters in pending if parameters is not None]
+    """Return the trials as ``proposal`` knew them, finished and pending, numbered by their places.
+
+    ``entries`` are those of the ledger by number; what they lack is left out.
+    """
+    finished = [entries[number].asked for number in proposal.known if number in entries]
+    pending = [entries[number].asked for number in proposal.pending if number in entries]
+    running = [Trial(trial.number, trial.parameters, "running") for trial in pending if trial is not None]
     return (*(trial for trial in finished if trial is not None and not trial.pending), *running)
+
+
+def missing_for(proposal: Proposal, entries: Mapping[int, Entry]) -> list[int]:
+    """Return the numbers of the trials that ``proposal`` knew and whose files in ``entries`` no longer say it."""
+    told = {number for number, entry in entries.items() if entry.asked is not None}
+    finished = {number for number in told if not entries[number].pending}
+    return sorted({*proposal.known} - finished | {*proposal.pending} - told)
 
 
 def duration(record: Mapping[str, Any]) -> float | None:

@@ -141,7 +141,7 @@ def _machine() -> str:
     """Return what tells this boot of this machine and its set of process numbers from all others; '' if unknown."""
     with contextlib.suppress(OSError):
         return (
-            Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
             + "/"
             + str(Path("/proc/self/ns/pid").readlink())
         )
@@ -151,7 +151,7 @@ def _machine() -> str:
 def _started(pid: int) -> str:
     """Return the start time of a process, which tells it from a later one with its number; '' if it is gone."""
     with contextlib.suppress(OSError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         return "" if fields[0] in "ZX" else fields[19]
     return ""
 

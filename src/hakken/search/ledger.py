@@ -2,7 +2,8 @@
 
     sweep.json               what the sweep is about; another study cannot continue it
     settings.json            all that its proposals depend on beside the trials, so that each can be replayed
-    proposal-0007.json       what trial 7 trains, and which trials were known and pending when it was proposed
+    proposal-0007.json       what trial 7 trains, its place in the order of asking, and which trials were known and
+                             pending then
     trial-0007.json          its result, the first that was published
     trial-0007.second-1.json a later result of a twin, kept and not counted
     trial-0007.lease         held by the process that trains it; propose.lease while one proposes
@@ -40,7 +41,7 @@ LEFTOVER_SECONDS = 86_400.0
 MAXIMUM_NAMED = 6
 SILENCE = 3.0  # times the longest finished trial
 
-Propose = Callable[[tuple[Trial, ...]], Mapping[str, Value]]
+Propose = Callable[[tuple[Trial, ...], int], Mapping[str, Value]]
 
 
 @dataclass(frozen=True)
@@ -111,18 +112,19 @@ class Ledger:
         trials = (entry.trial for entry in entries if entry.number not in silent)
         return tuple(trial for trial in trials if trial is not None)
 
-    def proposal(self, number: int, seed: int, propose: Propose, planned: Planned | None = None) -> Proposal:
+    def proposal(self, number: int, propose: Propose, planned: Planned | None = None) -> Proposal:
         """Return what trial ``number`` trains: the stored proposal, or a new one made by ``propose``.
 
-        ``propose`` receives all other trials that count, finished and pending. Starters wait for each other, so that
-        each sees the other's proposal. If a twin of this trial publishes first, its proposal is the one returned.
-        ``planned`` is kept beside a new proposal.
+        ``propose`` receives all other trials that count, finished and pending, and the place of this one in the order
+        of asking; the others are numbered by theirs. Starters wait for each other, so that each sees the other's
+        proposal. If a twin of this trial publishes first, its proposal is the one returned. ``planned`` is kept beside
+        a new proposal. With one slot nothing is left to the clock: what has no result counts as running for good.
         """
         stored = self.stored_proposal(number)
         if stored is not None:
             return stored
         with lease(self.folder / "propose.lease", self.stale_after, patience=self.patience):
-            return self.stored_proposal(number) or self._propose(number, seed, propose, planned)
+            return self.stored_proposal(number) or self._propose(number, propose, planned)
 
     def stored_proposal(self, number: int) -> Proposal | None:
         """Return the published proposal of trial ``number``, or None."""
@@ -130,7 +132,8 @@ class Ledger:
         if content is None:
             return None
         kept = {field.name: content[field.name] for field in fields(Proposal) if field.name in content}
-        return Proposal(**{**kept, "known": tuple(kept["known"]), "pending": tuple(kept["pending"])})
+        lists = {name: tuple(kept[name]) for name in ("known", "pending")}
+        return Proposal(**{"place": number, **kept, **lists})  # before 0.3 the number was what counted
 
     def publish(self, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
         """Publish the result of trial ``number`` and return the one that counts: the first.
@@ -165,14 +168,18 @@ class Ledger:
         """
         return lease(self._lease_path(number), self.stale_after)
 
-    def _propose(self, number: int, seed: int, propose: Propose, planned: Planned | None) -> Proposal:
-        others = tuple(trial for trial in self.snapshot() if trial.number != number)
+    def _propose(self, number: int, propose: Propose, planned: Planned | None) -> Proposal:
+        entries = [entry for entry in self.entries() if entry.number != number]
+        silent = frozenset() if planned and planned.slots == 1 else self.silent(entries)
+        others = [entry for entry in entries if entry.number not in silent and entry.asked is not None]
+        place = 1 + max((entry.place for entry in entries if entry.proposal is not None), default=-1)
+        asked = (entry.asked for entry in sorted(others, key=lambda entry: entry.place))
         mine = Proposal(
             number=number,
-            parameters=plain(dict(propose(others))),
-            seed=seed,
-            known=tuple(trial.number for trial in others if not trial.pending),
-            pending=tuple(trial.number for trial in others if trial.pending),
+            parameters=plain(dict(propose(tuple(trial for trial in asked if trial is not None), place))),
+            place=place,
+            known=tuple(entry.number for entry in others if not entry.pending),
+            pending=tuple(entry.number for entry in others if entry.pending),
             proposed_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             host=socket.gethostname(),
             trials=planned.trials if planned else None,

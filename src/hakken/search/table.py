@@ -9,6 +9,7 @@ from hakken.core.tables import Cell
 
 COLUMNS = (
     "number",
+    "place",
     "state",
     "objective",
     "reason",

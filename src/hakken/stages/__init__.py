@@ -15,7 +15,7 @@ from pydantic import ConfigDict, validate_call
 
 from hakken.core import console
 from hakken.core.errors import HakkenError
-from hakken.core.files import writing_somewhere
+from hakken.core.files import spelling_names, writing_somewhere
 from hakken.stages.attempts import STARTED, counted
 
 __all__ = ["Stage", "arguments", "began", "load", "run", "stage"]
@@ -55,7 +55,7 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
         try:
             with console.console(label, log):
                 try:
-                    with writing_somewhere(), counted(log, files):
+                    with writing_somewhere(), spelling_names(), counted(log, files):
                         return validated(*args, **kwargs)
                 except HakkenError as error:
                     console.progress(f"error: {error}")

@@ -8,11 +8,12 @@ from pathlib import Path
 from hakken import plugins
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.files import read_json, require_same, write_json
+from hakken.core.files import require_same, write_json
 from hakken.evaluation.optimism import optimism as of_choice
 from hakken.outcomes import in_order, words_of
 from hakken.runs.cases import read_cases
 from hakken.runs.predictions import MANIFEST, part_of, read_predictions
+from hakken.runs.trials import read_trials
 from hakken.stages import stage
 from hakken.stages.select import REDO
 from hakken.study import Study
@@ -28,7 +29,7 @@ def optimism(*, study: Study, trials: list[Path], cases: list[Path], output: Pat
     """
     name = study.objective
     outcome, part = plugins.load("outcomes", name), part_of(study, name, in_order(read_cases(cases)))
-    records = [record for record in map(read_json, trials) if record["state"] == "complete"]
+    records = [record for record in read_trials(trials) if record["state"] == "complete"]
     if not records:
         raise HakkenError(f"none of the {len(trials)} trials finished; see logs/trial/")
     stored = [record["predictions"] for record in records]

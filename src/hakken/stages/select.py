@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.files import read_json, replacing, require_same, sha256_file, write_json
+from hakken.core.files import replacing, require_same, sha256_file, write_json
+from hakken.runs.trials import read_trials
 from hakken.stages import stage
 
 REDO = "delete the trial's JSON to redo it"
@@ -20,13 +21,13 @@ def select(*, trials: list[Path], model: Path, record: Path) -> None:
     The objective is the best of many on the same validation cases and so optimistic; the test set tells what it is
     worth. Raises HakkenError where no trial finished.
     """
-    records = [read_json(path) for path in trials]
+    records = read_trials(trials)
     finished = [one for one in records if one["state"] == "complete"]
     if not finished:
         reasons = sorted({str(one.get("reason")) for one in records})
         what = f"none of the {len(records)} trials finished" if len(records) > 1 else f"{records[0]['sweep']} failed"
         raise HakkenError(f"{what}: {'; '.join(reasons)}; see logs/trial/, or choose other `parameters` in the study")
-    best = max(finished, key=lambda one: (one["objective"], -one["number"]))
+    best = max(finished, key=lambda one: float(one["objective"]))  # of equals the one that asked first
     source = require_same(Path(best["model"]["path"]), best["model"]["sha256"], REDO)
     with replacing(model) as temporary:
         shutil.copyfile(source, temporary)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hakken.core.files import read_json
 from hakken.core.tables import write_table
+from hakken.runs.trials import read_trials
 from hakken.search import table
 from hakken.stages import stage
 
@@ -13,4 +13,4 @@ from hakken.stages import stage
 @stage
 def sweep_table(*, trials: list[Path], parameters: list[str], output: Path) -> None:
     """Write one row for each of ``trials`` and one column for each of the searched ``parameters``."""
-    write_table(output, *table.sweep_table([read_json(path) for path in trials], parameters))
+    write_table(output, *table.sweep_table(read_trials(trials), parameters))

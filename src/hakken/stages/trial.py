@@ -17,7 +17,6 @@ import torch
 from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_json, write_json
-from hakken.core.seeds import derive_seed
 from hakken.imaging.outside import require_inside
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import words_of
@@ -31,6 +30,7 @@ from hakken.runs.launch import Processes, TrainingFailed, processes_of, run_trai
 from hakken.runs.required import Kinds, require_cases
 from hakken.runs.streak import require_progress
 from hakken.runs.table import Run
+from hakken.runs.trials import SHORT
 from hakken.runs.warm_start import read_source
 from hakken.search.lease import Lease
 from hakken.search.ledger import Ledger, Planned, Proposal
@@ -45,7 +45,6 @@ from hakken.training.loop import Interrupted
 from hakken.training.stopping import REQUEUE, Deadline, deadline_of
 
 WAIT_SECONDS = 2.0
-SHORT = 12  # characters of a generation that name its folders
 
 
 @stage
@@ -196,8 +195,7 @@ def _obtain(job: _Job, book: Ledger, settings: Settings, lease: Lease) -> Record
     require_progress(job.run.name, job.stop_after_failures, _results(book), job.logs)
     proposal = book.proposal(
         job.number,
-        derive_seed(job.study.seed, job.run.stream, job.number),
-        lambda others: propose_trial(settings, others, job.number),
+        lambda others, place: propose_trial(settings, others, place),
         job.planned,
     )
     known = f"{len(proposal.known)} finished and {len(proposal.pending)} running trials known"
@@ -223,6 +221,7 @@ def _attempt(job: _Job, book: Ledger, proposal: Proposal, lease: Lease) -> Recor
     return {
         "sweep": job.run.name,
         "number": job.number,
+        "place": proposal.place,
         **({"levels": dict(job.run.levels)} if job.run.levels else {}),
         **({"fold": job.run.fold} if job.run.fold is not None else {}),
         **outcome,
@@ -289,7 +288,7 @@ def _note_end(job: _Job, lease: Lease, ended: str) -> None:
 def _fitting(job: _Job, book: Ledger, proposal: Proposal) -> Fitting:
     study = job.study
     parameters = complete(proposal.parameters, study.parameters.model_dump(mode="json"), str(study.method))
-    seed = seed_of(study, job.run, job.number, parameters)
+    seed = seed_of(study, job.run, proposal.place, parameters)
     # The study's own parameters, which all others must beat, are never stopped early.
     spared = study.search.stopping == "none" or parameters == study.parameters
     train, validation = job.places
@@ -304,7 +303,8 @@ def _fitting(job: _Job, book: Ledger, proposal: Proposal) -> Fitting:
         others=None if spared else book.folder,
         label=job.label,
         identity=sha256_json([job.generation, parameters.model_dump(mode="json"), seed, science(study)]),
-        metadata={"sweep": job.run.name, "number": job.number, "seed": seed, "generation": job.generation},
+        # Nothing of the job's number: the same search gives the same files, in whatever order its jobs come.
+        metadata={"sweep": job.run.name, "place": proposal.place, "seed": seed, "generation": job.generation},
         deadline=job.deadline,
     )
 

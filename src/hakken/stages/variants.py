@@ -7,7 +7,7 @@ from typing import Any
 
 from hakken import plugins
 from hakken.core.console import log, progress
-from hakken.core.files import read_json, write_json
+from hakken.core.files import write_json
 from hakken.core.tables import write_table
 from hakken.evaluation.caution import Caution, lines
 from hakken.outcomes import cautioned, in_order
@@ -25,6 +25,7 @@ from hakken.report.variants import (
 from hakken.runs.cases import read_cases
 from hakken.runs.predictions import part_of, read_predictions
 from hakken.runs.table import Run
+from hakken.runs.trials import read_trial
 from hakken.stages import stage
 from hakken.study import Study
 
@@ -49,7 +50,7 @@ def variants(
     folds.
     """
     known = in_order(read_cases(cases))
-    records = [read_json(path) for path in trials]
+    records = [read_trial(path) for path in trials]
     cells = _of_folds(study, runs, records, known) if records else _of_models(study, runs, predictions, known)
     complete = [cell for cell in cells if cell.found is not None]
     outcome = study.objective

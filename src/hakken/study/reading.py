@@ -9,7 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast, get_args
 
-import yaml
 from pydantic import ValidationError
 
 from hakken import plugins
@@ -20,6 +19,7 @@ from hakken.study.moved import PAGE, moved_keys
 from hakken.study.plugged import without_effect
 from hakken.study.search import Search
 from hakken.study.section import NAME, Section
+from hakken.study.yaml_text import load_yaml
 
 SECTION, LIST = "must be a section of keys", "must be a list: [ ... ]"
 NO_NAME = "is no name: use letters A to Z, digits and `_`, and begin with a letter or a digit"
@@ -30,6 +30,10 @@ PLAIN = {
     "string_type": "must be text; write it in quotes",
 }
 """What people understand where the validator speaks of the types of a programming language."""
+WRITTEN = (str, int, float, list, dict, type(None))
+"""The types that a study file can hold."""
+LONGEST = 80
+"""So many letters of a value are shown."""
 
 
 def load_study(path: Path, scale: str) -> Study:
@@ -61,13 +65,13 @@ def _misnamed(path: Path, content: Mapping[str, Any], scales: Mapping[str, Any])
 def read_mapping(path: Path) -> dict[str, Any]:
     """Return the content of a YAML file that maps keys to values; raises HakkenError where it cannot be read."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path)
     except FileNotFoundError:
         known = sorted(file.stem for file in path.parent.glob("*.yaml"))
         there = f"there are {', '.join(known)}{nearest(path.stem, known)}" if known else "there is none"
         raise HakkenError(f"{path}: no such file; {there}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise HakkenError(f"{path}: not valid YAML: {error}") from None
+    except OSError as error:
+        raise HakkenError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     if not isinstance(content, dict):
         raise HakkenError(f"{path}: this file must be a mapping of keys to values")
     return content
@@ -251,18 +255,27 @@ def _reason(problem: Any, location: list[str], content: Any) -> str:
         return f"unknown key{nearest(location[-1], _known_keys(location[:-1], content))}"
     if problem["type"] == "missing":
         return "this key is missing"
+    found = _found(problem["input"])
     if words := PLAIN.get(problem["type"]):
-        return f"{words} (found {problem['input']!r})"
+        return f"{words}{found}"
     if problem["type"] == "string_pattern_mismatch":
         pattern = problem["ctx"]["pattern"]
         words = NO_NAME if pattern == f"^{NAME}$" else f"must match {pattern}"
-        return f"{words} (found {problem['input']!r})"
+        return f"{words}{found}"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "literal_error":
         known = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
-        return f"{message[0].lower()}{message[1:]} (found {problem['input']!r}){nearest(str(problem['input']), known)}"
-    value = "" if isinstance(problem["input"], dict | list) else f" (found {problem['input']!r})"
+        return f"{message[0].lower()}{message[1:]}{found}{nearest(str(problem['input']), known)}"
+    value = "" if isinstance(problem["input"], dict | list) else found
     return f"{message[0].lower()}{message[1:]}{value}"
+
+
+def _found(value: Any) -> str:
+    """Say what stands there, if it is something that a file can hold, and shortly."""
+    if not isinstance(value, WRITTEN):
+        return ""
+    shown = repr(value)
+    return f" (found {shown if len(shown) <= LONGEST else shown[:LONGEST] + ' ...'})"
 
 
 def _known_keys(location: list[str], content: Any) -> list[str]:

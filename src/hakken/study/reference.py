@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, get_args
@@ -123,9 +123,12 @@ def _table(heading: str, section: type[Section]) -> Iterator[str]:
         yield from (_row(name, field, entries[name], section) for name, field in fields.items())
 
 
-def commented_study(content: dict[str, Any]) -> str:
-    """Return a study file's content as YAML in which every key of the model carries its description as a comment."""
-    return "\n".join(_commented(content, Study, [], content)) + "\n"
+def commented_study(content: dict[str, Any], reasons: Mapping[str, str] | None = None) -> str:
+    """Return a study file's content as YAML in which every key of the model carries its description as a comment.
+
+    ``reasons`` say, by dotted key, why a value is what it is.
+    """
+    return "\n".join(_commented(content, Study, [], content, reasons or {})) + "\n"
 
 
 def section_of(field: FieldInfo) -> type[Section] | None:
@@ -202,7 +205,11 @@ def _is_mapping(field: FieldInfo) -> bool:
 
 
 def _commented(
-    content: dict[str, Any], section: type[Section], location: list[str], whole: dict[str, Any]
+    content: dict[str, Any],
+    section: type[Section],
+    location: list[str],
+    whole: dict[str, Any],
+    reasons: Mapping[str, str],
 ) -> Iterator[str]:
     """Yield the lines of the section at ``location``; what has names of the user's own is written in flow style."""
     indent = "  " * len(location)
@@ -213,6 +220,9 @@ def _commented(
             yield ""
         if field is not None:
             yield f"{indent}# {field.description}"
+        place = ".".join([*location, key])
+        if place in reasons:
+            yield f"{indent}# Here: {reasons[place]}."
         if not isinstance(value, dict) or not value:
             yield f"{indent}{_flow({key: value})[0]}"
             continue
@@ -222,9 +232,12 @@ def _commented(
                 yield f"  {scale}:{'' if keys else ' {}'}"
                 yield from (f"    {line}" for line in _flow(keys))
         elif inner is None or (field is not None and _is_mapping(field)):
-            yield from (f"{indent}  {line}" for line in _flow(value))
+            for name, inside in value.items():
+                if f"{place}.{name}" in reasons:
+                    yield f"{indent}  # Here: {reasons[f'{place}.{name}']}."
+                yield f"{indent}  {_flow({name: inside})[0]}"
         else:
-            yield from _commented(value, inner, [*location, key], whole)
+            yield from _commented(value, inner, [*location, key], whole, reasons)
 
 
 def _flow(value: dict[str, Any]) -> list[str]:

@@ -197,7 +197,7 @@ def test_an_empty_cell_and_the_word_for_it_are_two_strata() -> None:
         (["--by", "diameter:5,5"], "--by diameter:5,5: write the borders in mm, as diameter:5,10"),
         (["--figure", "froc.jpg"], "froc.jpg: figures are written as pdf, svg, png, not as `jpg`"),
         (["--output", "."], ".: is a folder; name a file"),
-        (["--cases", "."], ".: the table cannot be read (Is a directory); check the path"),
+        (["--cases", "."], ".: a folder and no file; name the file itself"),
         (["--candidates", "candidate.csv"], "candidate.csv: no such file; did you mean `candidates.csv`?"),
     ],
 )

@@ -45,7 +45,7 @@ def begin(book: Ledger) -> Ledger:
 
 def propose(book: Ledger, *numbers: int) -> None:
     for number in numbers:
-        book.proposal(number, number, lambda others, n=number: propose_trial(SETTINGS, others, n), Planned(50, 8))
+        book.proposal(number, lambda others, place: propose_trial(SETTINGS, others, place), Planned(50, 8))
 
 
 def finish(book: Ledger, number: int, objective: float | None = 0.5, minutes: float = 10, **more: Any) -> None:
@@ -113,7 +113,7 @@ class TestStatus:
         assert shown(capsys, "status", SWEEP) == f"{SWEEP}\ntrials    0 finished\n"
 
     def test_of_a_finished_sweep(self, book: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
-        book.proposal(0, 0, lambda others: propose_trial(SETTINGS, others, 0), Planned(1, 1))
+        book.proposal(0, lambda others, place: propose_trial(SETTINGS, others, place), Planned(1, 1))
         finish(book, 0, 0.5)
         assert shown(capsys, "status", SWEEP).splitlines()[1:] == [
             "trials    1 of 1 finished (1 complete)",
@@ -216,6 +216,7 @@ class TestExport:
         assert list(rows[0])[-4:] == list(SPACE)
         assert rows[0] == {
             "number": "0",
+            "place": "0",
             "state": "complete",
             "objective": "0.875",
             "reason": "",
@@ -249,7 +250,7 @@ class TestExport:
         book = Ledger(tmp_path / "default" / "ledger" / "aaaa")
         settings = Settings({}, 3, "random", first=({"kernel": 5},))
         book.join("abc", {}, settings)
-        book.proposal(0, 0, lambda others: propose_trial(settings, others, 0))
+        book.proposal(0, lambda others, place: propose_trial(settings, others, place))
         text = shown(capsys, "export", str(tmp_path / "default"))
         assert [text.splitlines()[0].split(",")[-1], text.splitlines()[1].split(",")[-1]] == ["kernel", "5"]
 

@@ -31,6 +31,7 @@ from hakken.core.files import (
     writing,
     writing_somewhere,
 )
+from hakken.search import publish
 
 FULL = "no space left on the disk; free some, or make `results` a link to a folder on another disk"
 READ_ONLY = "that file system is read-only; make `results` a link to a folder of your own"
@@ -47,9 +48,17 @@ def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
     assert names(path.parent) == ["c.txt"]
 
 
-def test_others_may_read_it(tmp_path: Path) -> None:
-    write_text(tmp_path / "a.txt", "text")
-    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o027, 0o640), (0o077, 0o600)])
+def test_who_may_read_it_is_what_the_umask_says(umask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "new" / "a.txt", "text")
+        publish.create(tmp_path / "new" / "b.json", {"a": 1})
+        write_text(tmp_path / "new" / "a.txt", "again")
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "new").iterdir()] == [mode, mode]
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o777 & ~umask
 
 
 def test_the_temporary_name_keeps_the_endings_that_writers_go_by(tmp_path: Path) -> None:
@@ -102,13 +111,13 @@ def refusing(number: int) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("number", sorted(files.REASONS))
-@pytest.mark.parametrize("step", ["mkstemp", "fsync"])
+@pytest.mark.parametrize("step", ["open", "fsync"])
 def test_a_refusal_of_the_system_comes_with_a_remedy(
     number: int, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    monkeypatch.setattr(files.tempfile if step == "mkstemp" else files.os, step, refusing(number))
+    monkeypatch.setattr(files.os, step, refusing(number))
     with pytest.raises(HakkenError) as caught:
         write_text(path, "new")
     assert str(caught.value) == f"{path}: cannot be written: {files.REASONS[number]}"

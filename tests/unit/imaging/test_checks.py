@@ -76,11 +76,12 @@ def test_nan_and_infinite_pixels_are_counted(good: Any, make_study: Callable[...
 
 
 def test_flat_beside_deep_and_images_apart(good: Any, make_study: Callable[..., Study]) -> None:
-    write_volume(good.channels["B"], Volume(np.ones((1, 7, 8), np.float32)))
+    array = np.arange(4 * 7 * 8, dtype=np.float32).reshape(4, 7, 8)
+    write_volume(good.channels["B"], Volume(array[:1]))
     assert "column B: is one slice, but the reference channel A is a volume; give images of one kind" in only(
         check_case(good, make_study())
     )
-    write_volume(good.channels["B"], Volume(np.ones((4, 7, 8), np.float32), origin=(500.0, 0.0, 0.0)))
+    write_volume(good.channels["B"], Volume(array, origin=(500.0, 0.0, 0.0)))
     assert only(check_case(good, make_study())) == (
         "row 4, column B: does not overlap the reference channel A: 8x7x4 voxels of 1 1 1 mm, origin 500 0 0, "
         "direction 1 0 0 0 1 0 0 0 1; A: 8x7x6 voxels of 1 1 2 mm, origin 0 0 0, direction 1 0 0 0 1 0 0 0 1; "
@@ -268,8 +269,107 @@ def test_pictures_of_two_sizes_do_not_lie_on_each_other(make_study: Callable[...
         "row 4, column B: has 30 x 20 pixels, the reference channel A 60 x 40, and no size in mm says how they lie; "
         "give pictures of as many pixels, or images that know the size of theirs"
     )
-    write_volume(tmp_path / "B.nii.gz", Volume(np.ones((1, 40, 60), np.float32), (0.2, 0.2, 1.0)))
+    write_volume(tmp_path / "B.nii.gz", Volume(np.eye(40, 60, dtype=np.float32)[None], (0.2, 0.2, 1.0)))
     mixed = paths | {"B": tmp_path / "B.nii.gz"}
     assert "how large a pixel of A is in mm is not known, that of B is; give the study `cohort.pixel_mm`" in only(
         check_case(Row(mixed), make_study())
     )
+
+
+def test_an_image_that_shows_nothing_stops_and_an_even_one_is_asked_about(
+    good: Any, make_study: Callable[..., Study]
+) -> None:
+    array = read_volume(good.channels["B"]).array
+    write_volume(good.channels["B"], Volume(np.zeros_like(array)))
+    (problem,) = check_case(good, make_study())
+    assert str(problem) == "row 4, column B: is 0 everywhere; export the image again, or remove the case"
+    assert problem.stops
+    write_volume(good.channels["B"], Volume(np.full_like(array, 7)))
+    (problem,) = check_case(good, make_study())
+    assert (str(problem).startswith("row 4, column B: is 7 everywhere; "), problem.stops) == (True, False)
+
+
+def with_modality(make_study: Callable[..., Study], modality: str) -> Study:
+    return make_study(channels={"A": {"modality": "mr"}, "B": {"modality": modality}})
+
+
+@pytest.mark.parametrize(
+    ("modality", "written", "said"),
+    [
+        ("ct", "MR", "is of modality MR by its DICOM header, the study says `ct`; correct the file, or `channels.B."),
+        ("pet", "CT", "is of modality CT by its DICOM header, the study says `pet`"),
+        ("ct", "CT", None),
+        ("mr", "MR", None),
+        ("xray", "DX", None),
+    ],
+)
+def test_the_modality_of_a_series_is_compared(  # noqa: PLR0917
+    good: Any,
+    make_study: Callable[..., Study],
+    write_dicom: Callable[..., Path],
+    modality: str,
+    written: str,
+    said: Any,
+) -> None:
+    pixels = np.arange(-1000, -958, dtype=np.int16).reshape(6, 7)
+    path = write_dicom(good.channels["B"].parent / "b.dcm", pixels, Modality=written)
+    case = Row({"A": path, "B": path})
+    found = [str(one) for one in check_case(case, with_modality(make_study, modality)) if one.column == "B"]
+    assert len(found) == (said is not None)
+    assert all(said in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("modality", "low", "high", "said"),
+    [
+        (
+            "ct",
+            0,
+            4095,
+            "has values from 0 to 4095, which do not look like Hounsfield units (air has -1000); look whether",
+        ),
+        ("ct", -1024, 3071, None),
+        ("pet", 0, 25000, "has values up to 25000, which do not look like SUV; look whether an offset or a factor is"),
+        ("pet", 0, 35, None),
+        ("mr", 0, 25000, None),
+    ],
+)
+def test_numbers_that_do_not_look_like_their_units_are_asked_about(  # noqa: PLR0917
+    good: Any, make_study: Callable[..., Study], modality: str, low: float, high: float, said: Any
+) -> None:
+    array = np.linspace(low, high, 4 * 7 * 8, dtype=np.float32).reshape(4, 7, 8)
+    write_volume(good.channels["B"], Volume(array, (1.5, 1.0, 2.0), (1.0, 0.0, 0.0)))
+    found = check_case(good, with_modality(make_study, modality))
+    assert [one.stops for one in found] == ([] if said is None else [False])
+    assert all(said in str(one) for one in found)
+
+
+def test_a_table_of_lesions_needs_an_image_with_a_place(
+    good: Any, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    import nibabel as nib
+
+    image = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.eye(4))
+    image.to_filename(tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[252:256] = bytes(4)  # the codes of qform and sform
+    (tmp_path / "a.nii").write_bytes(content)
+    (tmp_path / "l.csv").write_text("lesion,x,y,z,diameter_mm\n1,1,2,3,4\n")
+    case = Row({"A": tmp_path / "a.nii", "B": tmp_path / "a.nii"}, lesion_table=tmp_path / "l.csv")
+    found = check_case(case, make_study(cohort={"table": "c.csv", "truth": "lesion_table"}))
+    assert [str(one) for one in found if one.stops] == [
+        "row 4, column A: does not say where its voxels lie, so a table of lesions in mm (LPS) has no place in it; "
+        "export the image with its position, or give the lesions as a mask"
+    ]
+    masked = check_case(Row(case.channels), make_study())
+    assert [one.stops for one in masked] == [False, False]
+    assert "its header does not say where its voxels lie (qform and sform codes 0)" in str(masked[0])
+
+
+@pytest.mark.parametrize("value", [1e38, -1e300])
+def test_values_that_were_never_measured_are_named(good: Any, make_study: Callable[..., Study], value: float) -> None:
+    array = read_volume(good.channels["A"]).array.astype(np.float64)
+    array[0, 0, 0] = value
+    write_volume(good.channels["A"], Volume(array, (1.0, 1.0, 2.0)))
+    assert f"{value:.3g}" in only(check_case(good, make_study()))
+    assert "beyond what images hold (32 bits); export the image again" in only(check_case(good, make_study()))

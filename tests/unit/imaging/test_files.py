@@ -45,7 +45,9 @@ def test_metaimage_with_a_separate_data_file(tmp_path: Path, volume: Any) -> Non
     sitk.WriteImage(image, str(tmp_path / "a.mhd"))
     assert np.array_equal(read_volume(tmp_path / "a.mhd").array, volume.array)
     (tmp_path / "a.raw").write_bytes((tmp_path / "a.raw").read_bytes()[:100])
-    with pytest.raises(HakkenError, match="its pixels cannot be read; copy the file anew from its source"):
+    with pytest.raises(
+        HakkenError, match=r"a.mhd: cut off or damaged while copying; copy the file anew from its source"
+    ):
         read_volume(tmp_path / "a.mhd")
 
 
@@ -111,24 +113,28 @@ def test_a_short_nifti_that_is_whole_for_gzip_is_an_error(tmp_path: Path, volume
         read_volume(path)
 
 
-def test_big_endian_and_capital_letters_are_understood_and_nifti_2_is_refused(tmp_path: Path) -> None:
+def test_big_endian_capital_letters_and_nifti_2_are_understood(tmp_path: Path) -> None:
     array = np.arange(60, dtype=">f4").reshape(3, 4, 5)
     nib.save(nib.Nifti1Image(array, np.eye(4), nib.Nifti1Header(endianness=">")), tmp_path / "big.nii.gz")
     assert np.array_equal(read_volume(tmp_path / "big.nii.gz").array, array.T)
     assert np.array_equal(read_volume((tmp_path / "big.nii.gz").rename(tmp_path / "BIG.NII.GZ")).array, array.T)
     nib.save(nib.Nifti2Image(array, np.eye(4)), tmp_path / "two.nii.gz")
-    with pytest.raises(HakkenError, match=r"two.nii.gz: no readable image; .* convert it to NIfTI-1"):
-        read_volume(tmp_path / "two.nii.gz")
+    assert np.array_equal(read_volume(tmp_path / "two.nii.gz").array, array.T)
 
 
 def test_missing_unknown_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(HakkenError, match=r"a.nii.gz: no such file; correct the path in the case table"):
         read_volume(tmp_path / "a.nii.gz")
     (tmp_path / "a.doc").write_text("x")
-    with pytest.raises(HakkenError, match=r"a.doc: unknown kind of image; hakken reads .nii.gz, .nii, .mha"):
+    with pytest.raises(
+        HakkenError, match=r"a.doc: unknown kind of image; hakken reads .nii.gz, .nii, .hdr, .img, .mha"
+    ):
         read_volume(tmp_path / "a.doc")
     (tmp_path / "a.png").write_text("x")
-    with pytest.raises(HakkenError, match=r"a.png: no readable image; copy the file anew from its source"):
+    with pytest.raises(
+        HakkenError,
+        match=r"a.png: no readable image, or cut off \(UnidentifiedImageError\); copy the file anew from its source",
+    ):
         read_volume(tmp_path / "a.png")
     with pytest.raises(HakkenError, match=r"a.txt: volumes are written as .nii.gz, .nii or .mha"):
         write_volume(tmp_path / "a.txt", Volume(np.zeros((1, 1, 1))))

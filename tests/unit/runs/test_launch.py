@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import sys
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +21,7 @@ from hakken.runs.worker import Order
 from hakken.training.layout import Layout
 from hakken.training.loop import Interrupted
 from hakken.training.stopping import Deadline
+from hakken.training.team import SECRET
 
 from ..miniature import study
 
@@ -78,22 +77,11 @@ def test_several_machines_need_srun(monkeypatch: pytest.MonkeyPatch) -> None:
     assert processes_of(training, threads=2, across=True) == Processes(2, 2, 1)
 
 
-def test_the_commands_of_one_machine_and_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_that_reaches_several_machines() -> None:
     assert launch._launcher(Processes(1, 4, 2)) == []
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=4"]
-    assert launch._torchrun(Processes(1, 4, 2)) == [*torchrun, "--standalone"]
-    monkeypatch.setattr(launch, "_address", lambda: "10.0.0.7")
-    monkeypatch.setattr(launch, "_free_port", lambda: 1234)
-    found = launch._torchrun(Processes(3, 4, 2))
-    assert found[:-1] == [
-        *torchrun,
-        "--nnodes=3",
-        "--rdzv-backend=c10d",
-        "--rdzv-endpoint=10.0.0.7:1234",
-    ]
     assert launch._launcher(Processes(3, 4, 2)) == [
         *("srun", "--nodes=3", "--ntasks=3", "--ntasks-per-node=1"),
-        *("--cpus-per-task=8", "--cpu-bind=none", "--kill-on-bad-exit=1"),
+        *("--cpus-per-task=8", "--cpu-bind=none", "--kill-on-bad-exit=1", "--export=ALL"),
     ]
 
 
@@ -105,7 +93,7 @@ def test_an_order_is_plain_values_and_comes_back_whole(
     others: Path | None, held_out: tuple[str, ...], patches: Path | None, deadline: Deadline | None
 ) -> None:
     given = fitting(Path("f"), others=others, held_out=held_out, patches=patches, deadline=deadline, parts=4)
-    order = Order(given, Path("lease"), "token", Path("outcome.json"), None, 3)
+    order = Order(given, Path("lease"), "token", Path("outcome.json"), Path("meeting"), None, 3)
     back = Order.from_json(json.loads(json.dumps(order.to_json())))
     assert all(getattr(back.fitting, one.name) == getattr(given, one.name) for one in fields(Fitting))
     assert all(getattr(back, one.name) == getattr(order, one.name) for one in fields(Order) if one.name != "fitting")
@@ -116,9 +104,13 @@ class Started:
 
     outcome: Any = None
     command: tuple[str, ...] = ()
+    environment: dict[str, str] = {}  # noqa: RUF012 - of the last one that was started
 
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
-        Started.command, self.threads = tuple(command), env["OMP_NUM_THREADS"]
+        Started.command, Started.environment = tuple(command), env
+        meeting = Path(json.loads(Path(command[-1]).read_text())["meeting"])
+        for name in (meeting, meeting.with_name(f"{meeting.name}-machines")):
+            name.touch()
 
     def __enter__(self) -> Started:
         return self
@@ -149,6 +141,21 @@ def test_what_the_processes_leave_is_the_record(tmp_path: Path, monkeypatch: pyt
     order = Order.from_json(json.loads((tmp_path / "order.json").read_text()))
     assert (order.token, order.threads, order.fitting.seed) == ("t", 3, 7)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_each_start_has_a_secret_and_a_meeting_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "meeting-of-a-killed-one").touch()
+    seen = []
+    for _ in range(2):
+        apart(tmp_path, monkeypatch, {"record": {}})
+        (endpoint,) = [word for word in Started.command if word.startswith("--rdzv-endpoint=")]
+        assert endpoint.startswith(f"--rdzv-endpoint={tmp_path}/meeting-")
+        seen.append((endpoint, Started.environment[SECRET]))
+        assert len(bytes.fromhex(Started.environment[SECRET])) == 32
+        assert list(tmp_path.glob("meeting*")) == []
+    assert len({*seen[0], *seen[1]}) == 4
+    assert Started.environment["GLOO_SOCKET_IFNAME"] == "lo"
+    assert Started.environment[SECRET] not in (tmp_path / "order.json").read_text(), "others may read that one"
 
 
 def test_an_interruption_and_a_failure_come_back_as_what_they_were(
@@ -202,17 +209,3 @@ def test_a_part_of_one_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         run_training(fitting(tmp_path), Processes(1, 1, 1), LEASE)
     with pytest.raises(MemoryError, match="1"):
         run_training(fitting(tmp_path, study=study()), Processes(1, 1, 1), LEASE)
-
-
-def test_the_address_is_the_one_by_which_slurm_reaches_this_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scontrol = tmp_path / "scontrol"
-    scontrol.write_text('#!/bin/sh\necho "NodeName=$3 NodeAddr=10.1.2.3 State=IDLE"\n')
-    scontrol.chmod(0o755)
-    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), os.environ["PATH"]]))
-    monkeypatch.setenv("SLURMD_NODENAME", "node7")
-    assert launch._address() == "10.1.2.3"
-    monkeypatch.delenv("SLURMD_NODENAME")
-    monkeypatch.setattr(launch.socket, "gethostname", lambda: "here")
-    assert launch._address() == "here"

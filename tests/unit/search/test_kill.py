@@ -40,14 +40,14 @@ def settings_of(trials: int) -> Settings:
     return Settings(space, 3, "random", first=tuple({"batch_size": size} for size in range(2, trials, 2)))
 
 
-def ask(others: tuple[Trial, ...], number: int, trials: int) -> dict[str, Value]:
+def ask(others: tuple[Trial, ...], place: int, trials: int) -> dict[str, Value]:
     time.sleep(0.005)  # as a model that is fitted
-    return propose_trial(settings_of(trials), others, number)
+    return propose_trial(settings_of(trials), others, place)
 
 
 def train(ledger: Ledger, number: int, trials: int, chance: random.Random) -> None:
     """One job of the sweep: ask, train some milliseconds, publish."""
-    proposal = ledger.proposal(number, number, lambda others: ask(others, number, trials), Planned(trials, 4))
+    proposal = ledger.proposal(number, lambda others, place: ask(others, place, trials), Planned(trials, 4))
     seconds = chance.uniform(0.001, 0.02)
     time.sleep(seconds)
     outcome = {"state": "complete", "objective": chance.random(), "reason": None, "seconds": seconds}

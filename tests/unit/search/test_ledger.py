@@ -41,8 +41,8 @@ def test_an_empty_ledger(ledger: Ledger) -> None:
 
 
 def test_the_life_of_a_trial(ledger: Ledger) -> None:
-    proposal = ledger.proposal(7, seed=11, propose=lambda trials: {"x": 0.25})
-    assert (proposal.number, proposal.parameters, proposal.seed) == (7, {"x": 0.25}, 11)
+    proposal = ledger.proposal(7, lambda trials, place: {"x": 0.25})
+    assert (proposal.number, proposal.parameters, proposal.place) == (7, {"x": 0.25}, 0)
     assert ledger.snapshot() == (Trial(7, {"x": 0.25}, "running"),)
     record = ledger.publish(7, result(0.75, note="fine"))
     assert record == {"state": "complete", "objective": 0.75, "note": "fine", "number": 7}
@@ -52,49 +52,74 @@ def test_the_life_of_a_trial(ledger: Ledger) -> None:
 
 
 def test_a_retry_trains_the_same_point(ledger: Ledger) -> None:
-    first = ledger.proposal(1, 11, lambda trials: {"x": 0.25})
-    again = ledger.proposal(1, 99, lambda trials: pytest.fail("asked again"))
+    first = ledger.proposal(1, lambda trials, place: {"x": 0.25})
+    again = ledger.proposal(1, lambda trials, place: pytest.fail("asked again"))
     assert again == first == ledger.stored_proposal(1)
 
 
 def test_a_proposal_knows_who_has_finished_and_who_runs(ledger: Ledger) -> None:
     for number in (3, 1, 2):
-        ledger.proposal(number, 0, lambda trials: {"x": 0.5})
+        ledger.proposal(number, lambda trials, place: {"x": 0.5})
     ledger.publish(2, result())
     ledger.publish(3, {"state": "failed", "objective": None, "reason": "out of memory"})
     seen: list[tuple[Trial, ...]] = []
 
-    def ask(trials: tuple[Trial, ...]) -> dict[str, Any]:
+    def ask(trials: tuple[Trial, ...], place: int) -> dict[str, Any]:
         seen.append(trials)
         return {"x": 1.0}
 
-    proposal = ledger.proposal(4, 0, ask)
+    proposal = ledger.proposal(4, ask)
     assert (proposal.known, proposal.pending) == ((2, 3), (1,))
-    assert [trial.state for trial in seen[0]] == ["running", "complete", "failed"]
+    assert [(trial.number, trial.state) for trial in seen[0]] == [(0, "failed"), (1, "running"), (2, "complete")]
+    assert proposal.place == 3
 
 
 def test_a_proposal_does_not_see_its_own_number(ledger: Ledger) -> None:
     ledger.publish(4, result(parameters={"x": 0.0}))
     assert ledger.snapshot() == (Trial(4, {"x": 0.0}, "complete", 0.5),)
-    assert ledger.proposal(4, 0, lambda trials: {"seen": len(trials)}).parameters == {"seen": 0}
+    assert ledger.proposal(4, lambda trials, place: {"seen": len(trials)}).parameters == {"seen": 0}
 
 
 def test_a_twin_that_publishes_first_wins(ledger: Ledger) -> None:
-    def slow(_: tuple[Trial, ...]) -> dict[str, Any]:
+    def slow(_: tuple[Trial, ...], place: int) -> dict[str, Any]:
         twin = Ledger(ledger.folder, patience=0)
-        assert twin.proposal(1, 0, lambda trials: {"x": "twin"}).parameters == {"x": "twin"}
+        assert twin.proposal(1, lambda trials, place: {"x": "twin"}).parameters == {"x": "twin"}
         return {"x": "slow"}
 
-    assert ledger.proposal(1, 0, slow).parameters == {"x": "twin"}
+    assert ledger.proposal(1, slow).parameters == {"x": "twin"}
+
+
+def test_the_place_in_the_order_of_asking_counts_not_the_number(ledger: Ledger) -> None:
+    places = {number: ledger.proposal(number, lambda trials, place: {"x": place}).place for number in (7, 0, 3)}
+    assert places == {7: 0, 0: 1, 3: 2}
+    assert [trial.parameters for trial in ledger.snapshot()] == [{"x": 1}, {"x": 2}, {"x": 0}]
+    path = ledger.folder / "proposal-0003.json"
+    before = {key: value for key, value in json.loads(path.read_text()).items() if key != "place"}
+    path.write_text(json.dumps(before))
+    older = ledger.stored_proposal(3)
+    assert older is not None
+    assert older.place == 3, "before the order was kept, proposals went by the number"
+
+
+def test_with_one_slot_the_clock_decides_nothing(ledger: Ledger) -> None:
+    """Trial 1 is silent for long; where another could run beside it, it would count no longer."""
+    for number in (1, 2):
+        ledger.proposal(number, lambda trials, place: {"x": 0.5})
+    ledger.publish(2, result(seconds=1.0))
+    os.utime(ledger.folder / "proposal-0001.json", (1.0, 1.0))
+    alone = ledger.proposal(3, lambda trials, place: {"x": len(trials)}, Planned(9, slots=1))
+    beside = ledger.proposal(4, lambda trials, place: {"x": len(trials)}, Planned(9, slots=2))
+    assert (alone.known, alone.pending, alone.parameters) == ((2,), (1,), {"x": 2})
+    assert (beside.known, beside.pending) == ((2,), (3,))
 
 
 def test_two_starters_see_each_other(ledger: Ledger) -> None:
     def start(number: int) -> None:
-        def ask(trials: tuple[Trial, ...]) -> dict[str, Any]:
+        def ask(trials: tuple[Trial, ...], place: int) -> dict[str, Any]:
             time.sleep(0.1)
             return {"x": len(trials)}
 
-        ledger.proposal(number, 0, ask)
+        ledger.proposal(number, ask)
 
     threads = [threading.Thread(target=start, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -105,7 +130,7 @@ def test_two_starters_see_each_other(ledger: Ledger) -> None:
 
 
 def test_the_first_result_counts_and_others_are_kept(ledger: Ledger) -> None:
-    ledger.proposal(1, 0, lambda trials: {"x": 0.5})
+    ledger.proposal(1, lambda trials, place: {"x": 0.5})
     first = ledger.publish(1, result(0.5))
     assert ledger.publish(1, result(0.9)) == first
     assert ledger.publish(1, result(0.1)) == first
@@ -179,7 +204,7 @@ def test_a_sweep_whose_beginning_was_killed_halfway_begins_anew(ledger: Ledger) 
 
 
 def test_temporary_and_torn_files_are_not_read(ledger: Ledger) -> None:
-    ledger.proposal(1, 0, lambda trials: {"x": 0.5})
+    ledger.proposal(1, lambda trials, place: {"x": 0.5})
     (ledger.folder / ".tmp-0123-trial-0001.json").write_text('{"state": "complete", "objective": 1}')
     (ledger.folder / "trial-0001.json").write_text('{"state": "compl')
     (ledger.folder / "proposal-0002.json").write_text("")
@@ -206,8 +231,8 @@ def test_a_twin_does_not_get_the_lease(ledger: Ledger) -> None:
 
 
 def test_a_proposal_keeps_the_plan_of_its_time(ledger: Ledger) -> None:
-    assert ledger.proposal(1, 0, lambda trials: {"x": 0.5}).trials is None
-    planned = ledger.proposal(2, 0, lambda trials: {"x": 0.5}, Planned(trials=50, slots=8))
+    assert ledger.proposal(1, lambda trials, place: {"x": 0.5}).trials is None
+    planned = ledger.proposal(2, lambda trials, place: {"x": 0.5}, Planned(trials=50, slots=8))
     assert (planned.trials, planned.slots) == (50, 8)
     assert ledger.stored_proposal(2) == planned
     path = ledger.folder / "proposal-0002.json"
@@ -223,7 +248,7 @@ class TestSilence:
 
     @pytest.fixture
     def aged(self, ledger: Ledger) -> Callable[[float, str], None]:
-        ledger.proposal(1, 0, lambda trials: {"x": 0.25})
+        ledger.proposal(1, lambda trials, place: {"x": 0.25})
 
         def age(seconds: float, name: str = "proposal-0001.json") -> None:
             moment = time.time() - seconds
@@ -232,7 +257,7 @@ class TestSilence:
         return age
 
     def finish(self, ledger: Ledger, **more: Any) -> None:
-        ledger.proposal(2, 0, lambda trials: {"x": 0.75})
+        ledger.proposal(2, lambda trials, place: {"x": 0.75})
         ledger.publish(2, result(0.5, **more))
 
     def pending(self, ledger: Ledger) -> list[int]:
@@ -303,19 +328,19 @@ class TestSilence:
         aged(310)
         passed: list[Trial] = []
 
-        def ask(trials: tuple[Trial, ...]) -> dict[str, Any]:
+        def ask(trials: tuple[Trial, ...], place: int) -> dict[str, Any]:
             passed.extend(trials)
             return {"x": 1.0}
 
-        proposal = ledger.proposal(3, 0, ask)
+        proposal = ledger.proposal(3, ask)
         assert (proposal.known, proposal.pending) == ((2,), ())
-        assert [trial.number for trial in passed] == [2]
+        assert [trial.number for trial in passed] == [1], "the second that asked"
         assert ledger.publish(1, result(0.875))["objective"] == 0.875
         assert ledger.snapshot()[0] == Trial(1, {"x": 0.25}, "complete", 0.875)
 
 
 def test_an_entry_says_who_trains_and_since_when(ledger: Ledger) -> None:
-    ledger.proposal(1, 0, lambda trials: {"x": 0.5})
+    ledger.proposal(1, lambda trials, place: {"x": 0.5})
     (waiting,) = ledger.entries()
     assert (waiting.pending, waiting.since) == (True, None)
     before = datetime.now(UTC).replace(microsecond=0)

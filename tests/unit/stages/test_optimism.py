@@ -18,7 +18,7 @@ from hakken.runs.predictions import write_predictions
 from hakken.stages.optimism import optimism
 from hakken.study import Study
 
-from ..miniature import save_case, study
+from ..miniature import publish_trial, save_case, study
 
 GRID = Geometry((12, 12, 8), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
 
@@ -46,13 +46,11 @@ def trial(cases: Path, chosen: Study, number: int, found: str, state: str = "com
     mark = Candidates(np.full((1, 3), 4.0), np.array([0.5]), np.ones(1), np.full((1, 3), 4.0), np.ones(1, np.int64))
     none = Candidates(np.zeros((0, 3)), np.zeros(0), np.zeros(0), np.zeros((0, 3)), np.zeros(0, np.int64))
     said = {case.case_id: {"candidates": mark if case.case_id in found else none} for case in known}
-    record: dict[str, Any] = {"number": number, "state": state, "objective": len(found) / 2}
+    record: dict[str, Any] = {"sweep": "search", "state": state, "objective": len(found) / 2}
     if state == "complete":
         digest = write_predictions(folder, said, chosen, known, ("candidates",))
         record["predictions"] = {"path": str(folder), "sha256": digest}
-    path = cases.parent / f"{number}.json"
-    path.write_text(json.dumps(record))
-    return path
+    return publish_trial(cases.parent / "search", number, record)
 
 
 def test_the_choice_among_complete_trials_is_repeated(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hakken.core.files import read_json, sha256_file
+from hakken.core.files import read_json, sha256_file, write_json
+from hakken.search.ledger import Ledger
 from hakken.stages.select import select
+
+from ..miniature import publish_trial
 
 Record = Callable[..., Path]
 
@@ -34,9 +36,7 @@ def record(tmp_path: Path) -> Record:
             "gpu_seconds": 10.0,
             "model": {"path": str(model), "sha256": sha256_file(model)},
         }
-        path = folder.with_suffix(".json")
-        path.write_text(json.dumps(content | more))
-        return path
+        return publish_trial(tmp_path / sweep, number, content | more)
 
     return write
 
@@ -67,6 +67,56 @@ def test_the_highest_objective_wins_and_its_model_is_copied(
 
 def test_of_equals_the_first_wins(record: Record, choose: Any) -> None:
     assert choose([record(2, 0.5), record(0, 0.5), record(1, 0.4)])["trial"]["number"] == 0
+
+
+def test_of_equals_the_one_that_asked_first_wins(record: Record, choose: Any) -> None:
+    trials = [record(0, 0.5, place=2), record(1, 0.5, place=1), record(2, 0.4, place=0)]
+    assert choose(trials)["trial"]["number"] == 1
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ({"objective": 0.99}, "`objective` (0.3, now 0.99)"),
+        ({"objective": 0.99, "state": "pruned"}, "`objective` (0.3, now 0.99), `state` (complete, now pruned)"),
+        ({"model": {"path": "other.pt", "sha256": "00"}}, "`model.path` ("),
+        ({"place": 7}, "`place` (absent, now 7)"),
+    ],
+)
+def test_a_trial_that_says_otherwise_than_the_ledger_is_refused(  # noqa: PLR0917
+    harm: dict[str, Any], said: str, record: Record, choose: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = [record(0, 0.3), record(1, 0.7)]
+    write_json(trials[0], read_json(trials[0]) | harm)
+    with pytest.raises(SystemExit) as ended:
+        choose(trials)
+    assert ended.value.code == 2
+    shown = capsys.readouterr().err
+    assert f"{trials[0]}: says otherwise than the ledger ({tmp_path}/search/ledger/aaaa): {said}" in shown
+    assert "; delete this file and run again: what the ledger says is taken, or the trial is trained anew" in shown
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("harm", [{"generation": "other"}, {}])
+def test_a_trial_that_the_ledger_does_not_know_is_refused(
+    harm: dict[str, Any], record: Record, choose: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = record(0, 0.3)
+    write_json(path, read_json(path) | harm)
+    if not harm:
+        (tmp_path / "search/ledger/aaaa/trial-0000.json").unlink()
+    with pytest.raises(SystemExit):
+        choose([path])
+    folder = tmp_path / "search/ledger" / (harm.get("generation") or "aaaa")
+    assert f"{path}: the ledger ({folder}) has no result of this trial; delete this file" in capsys.readouterr().err
+
+
+def test_the_later_result_of_a_twin_is_one_of_the_ledger(record: Record, choose: Any, tmp_path: Path) -> None:
+    path = record(0, 0.3)
+    later = read_json(path) | {"objective": 0.4}
+    Ledger(tmp_path / "search/ledger/aaaa").publish(0, later)
+    write_json(path, later)
+    assert choose([path])["trial"]["objective"] == 0.4
 
 
 def test_a_pruned_trial_is_counted_and_never_selected(record: Record, choose: Any) -> None:

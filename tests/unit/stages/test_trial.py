@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from hakken.cli import main
 from hakken.core.files import read_json, sha256_file
 from hakken.core.tables import table_text, write_table
 from hakken.evaluation import findings
@@ -32,6 +33,7 @@ from hakken.search.ledger import Ledger
 from hakken.search.table import sweep_table
 from hakken.stages import trial as stage
 from hakken.stages.patches import patches
+from hakken.stages.select import select
 from hakken.study.reading import parse_study
 from hakken.study.slices import study_slice
 from hakken.training import device
@@ -164,6 +166,72 @@ def test_the_search_begins_with_the_very_network_of_the_default(data: Path, tmp_
     assert second["seed"] != first["seed"]
 
 
+def whole_search(data: Path, results: Path, order: Sequence[int]) -> list[dict[str, Any]]:
+    """Run all trials of a search of one slot in some order of its jobs; return their records by the order of asking."""
+    space = {
+        "learning_rate": {"type": "real", "low": 0.005, "high": 0.05, "scale": "log"},
+        "dense_units": {"type": "integer", "low": 4, "high": 9},
+    }
+    search = {"space": space, "trials": len(order), "slots": 1, "startup": 2}
+    records = [run(data, results, number=number, search=search) for number in order]
+    return sorted(records, key=lambda record: record["place"])
+
+
+def test_with_one_slot_a_search_is_the_same_in_whatever_order_its_jobs_come(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The engine may start them in any; the model of the search asks from the third on."""
+    given, other = (
+        whole_search(data, tmp_path / name, order) for name, order in [("a", range(5)), ("b", (3, 0, 4, 2, 1))]
+    )
+    assert [record["number"] for record in other] == [3, 0, 4, 2, 1]
+    for key in ("place", "parameters", "seed", "objective", "curve", "best_step"):
+        assert [record[key] for record in given] == [record[key] for record in other], key
+    assert [one["model"]["sha256"] for one in given] == [one["model"]["sha256"] for one in other]
+    assert [one["predictions"]["sha256"] for one in given] == [one["predictions"]["sha256"] for one in other]
+    assert len({tuple(record["parameters"].values()) for record in given}) == 5
+    chosen = []
+    for name in "ab":
+        trials = sorted((tmp_path / name / "search" / "trials").iterdir())
+        select(trials=trials, model=tmp_path / f"{name}.pt", record=tmp_path / f"{name}.json")
+        chosen.append((tmp_path / f"{name}.pt").read_bytes())
+        assert main(["search", "replay", str(tmp_path / name / "search")]) == 0
+        assert "5 of 5 proposals are the same when recomputed" in capsys.readouterr().out
+    assert chosen[0] == chosen[1]
+
+
+@pytest.mark.parametrize("moment", ["asking", "training", "publishing"])
+def test_a_job_that_is_killed_and_tried_again_changes_nothing_of_the_search(
+    moment: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = whole_search(data, tmp_path / "unharmed", range(4))
+    killed: list[int] = []
+
+    def kill_once(function: Any) -> Any:
+        def dies(*arguments: Any, **options: Any) -> Any:
+            number = len(killed)
+            killed.append(number)
+            if number == 2:  # of the calls: within the second trial, or the third
+                raise KeyboardInterrupt
+            return function(*arguments, **options)
+
+        return dies
+
+    target, name = {
+        "asking": (stage, "propose_trial"),
+        "training": (fit, "save_model"),
+        "publishing": (Ledger, "publish"),
+    }[moment]
+    monkeypatch.setattr(target, name, kill_once(getattr(target, name)))
+    with pytest.raises(KeyboardInterrupt):
+        whole_search(data, tmp_path / "killed", (2, 0, 1, 3))
+    found = whole_search(data, tmp_path / "killed", (2, 0, 1, 3))
+    assert [one["number"] for one in found] == [2, 0, 1, 3]
+    for key in ("parameters", "seed", "objective", "curve"):
+        assert [record[key] for record in found] == [record[key] for record in expected], key
+    assert [one["model"]["sha256"] for one in found] == [one["model"]["sha256"] for one in expected]
+
+
 def test_the_second_trial_knows_the_first(data: Path, tmp_path: Path) -> None:
     first, second = run(data, tmp_path), run(data, tmp_path, number=1)
     assert second["known"] == [0]
@@ -285,6 +353,79 @@ def test_too_little_memory_is_a_failed_trial(data: Path, tmp_path: Path, monkeyp
 
     monkeypatch.setattr(fit, "train", greedy)
     assert failed(data, tmp_path)["reason"] == "out of memory"
+
+
+def test_a_normalisation_of_one_value_is_a_failed_trial_and_the_sweep_goes_on(data: Path, tmp_path: Path) -> None:
+    """A mini-batch of one whose second convolution leaves one voxel."""
+    one = {"patch_size": 5, "convolutions": 2, "poolings": 0, "batch_norm": True, "batch_size": 1}
+    changes: dict[str, Any] = {
+        "parameters": one,
+        "search": {"space": {"batch_size": {"type": "integer", "low": 1, "high": 2}}, "default_first": True},
+    }
+    record = failed(data, tmp_path, **changes)
+    assert (record["parameters"], record["reason"]) == ({"batch_size": 1}, "invalid")
+    assert record["detail"].startswith("Expected more than 1 value per channel when training, got input size")
+    assert "00: failed, invalid: Expected more than 1 value per channel" in (tmp_path / "log").read_text()
+    assert run(data, tmp_path, number=1, **changes)["state"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("provoke", "reason"),
+    [
+        (lambda logits: torch.cat([logits, logits.new_zeros(1, 3)]), "invalid"),
+        (lambda logits: logits @ logits.new_zeros(7, 7), "invalid"),
+        (lambda logits: logits.view(-1, 1000), "invalid"),
+        (torch.nn.MaxPool1d(9), "invalid"),
+        (lambda logits: torch.nn.GroupNorm(4, logits.shape[1] + 4), "invalid"),
+        (lambda logits: torch.linalg.inv(logits.new_zeros(2, 2)), "diverged"),
+        (lambda logits: logits.half().masked_fill(logits.isfinite(), 1e9), "diverged"),
+        (lambda logits: logits * 10.0**400, "diverged"),
+        (lambda logits: logits.new_empty(2**58), "out of memory"),
+        (lambda logits: torch.from_numpy(np.empty(2**58)), "out of memory"),
+    ],
+)
+def test_what_cannot_be_computed_with_these_parameters_is_a_failed_trial(
+    provoke: Any, reason: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn, "balanced_loss", lambda logits, *_: provoke(logits).float().mean())
+    assert failed(data, tmp_path)["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("no such parameter"),
+        ImportError("no module named weights"),
+        ValueError("a table of the plug-in's own"),
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        PermissionError(13, "permission denied", "cases.csv"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_fault_in_a_plug_in_or_around_it_ends_the_job(
+    error: Exception, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(learn, "balanced_loss", broken)
+    with pytest.raises(type(error)):
+        run(data, tmp_path)
+    (book,) = (tmp_path / "search" / "ledger").iterdir()
+    assert Ledger(book).result(0) is None
+
+
+def test_a_full_disk_ends_the_job_with_a_remedy(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "no space left on device", "checkpoint.pt")
+
+    monkeypatch.setattr(learn, "balanced_loss", full)
+    with pytest.raises(SystemExit) as ended:
+        run(data, tmp_path)
+    assert ended.value.code == 2
+    assert "checkpoint.pt: cannot be written: no space left on the disk; free some" in capsys.readouterr().err
 
 
 def test_too_many_failures_in_a_row_stop_the_sweep_and_a_higher_limit_lets_it_go_on(

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from hakken.cohort.items import Item
-from hakken.core.files import read_json, write_json
+from hakken.core.files import read_json
 from hakken.core.tables import read_table
 from hakken.runs.cases import read_cases
 from hakken.runs.table import runs_of_set
 from hakken.stages.variants import variants
 
+from ..miniature import publish_trial
 from .vectors import checked, said, study
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -36,16 +37,14 @@ def known(cases: Path) -> list[Item]:
 
 def trial(folder: Path, cases: Path, run: Any, scores: dict[str, float] | None) -> Path:
     """The record of a training that held out a fold; without scores it has failed."""
-    path = folder / f"{run.name}.json"
     record: dict[str, Any] = {"sweep": run.name, "fold": run.fold, "seconds": 2.0, "objective": None}
     if scores is None:
-        write_json(path, record | {"state": "failed", "reason": "diverged"})
-        return path
+        return publish_trial(folder / "sweeps" / run.name, 0, record | {"state": "failed", "reason": "diverged"})
     held = [case for case in known(cases) if case.case_id in FOLDS[run.fold]]
     own = {case.case_id: scores[case.case_id] for case in held}
     predictions = {"path": str(said(folder / run.name, own, held)), "sha256": "x"}
-    write_json(path, record | {"state": "complete", "objective": 0.5, "predictions": predictions})
-    return path
+    complete = {"state": "complete", "objective": 0.5, "predictions": predictions}
+    return publish_trial(folder / "sweeps" / run.name, 0, record | complete)
 
 
 def of_folds(folder: Path, cases: Path, failed: str = "", **more: Any) -> dict[str, Any]:

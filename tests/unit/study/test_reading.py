@@ -93,17 +93,20 @@ def test_a_missing_file_names_the_studies_that_exist(place: str, reason: str, st
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"name: [", "not valid YAML: "),
-        (b"name: \xff\xfe", "not valid YAML: "),
-        (b"- a list", "this file must be a mapping of keys to values"),
-        (b"", "this file must be a mapping of keys to values"),
-        (b"scales: [tiny]", "scales: must map the name of each scale to the keys that differ there"),
-        (b"scales: {tiny: 3}", "scales: must map the name of each scale to the keys that differ there"),
+        (b"name: [", ", line 1, column 8, in what begins at line 1: not valid YAML: "),
+        (
+            b"name: \xff\xfe",
+            ": not a text file in UTF-8 but, as it seems, in Windows-1252 or Latin-1; save it as UTF-8",
+        ),
+        (b"- a list", ": this file must be a mapping of keys to values"),
+        (b"", ": this file must be a mapping of keys to values"),
+        (b"scales: [tiny]", ": scales: must map the name of each scale to the keys that differ there"),
+        (b"scales: {tiny: 3}", ": scales: must map the name of each scale to the keys that differ there"),
     ],
 )
 def test_what_is_no_study_file(study_file: Path, content: bytes, reason: str) -> None:
     study_file.write_bytes(content)
-    assert refusal(study_file).startswith(f"{study_file}: {reason}")
+    assert refusal(study_file).startswith(f"{study_file}{reason}")
 
 
 def test_a_misspelt_key_in_a_scale_is_named(study_file: Path) -> None:

@@ -17,7 +17,7 @@ from hakken.training.optimiser import Optimiser
 from hakken.training.players import Loss, Model, Networks, Optimisation, Player
 from hakken.training.sources import Samples
 from hakken.training.synchronised_norm import synchronised
-from hakken.training.team import ALONE, Team, team_of_torchrun
+from hakken.training.team import ALONE, Team, joined_team
 from hakken.training.update import Turn, learnt
 
 if __name__ == "__main__":
@@ -149,5 +149,5 @@ __all__ = ["ALONE", "gradients", "played", "trained"]
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with team_of_torchrun(torch.device("cpu")) as team:
+    with joined_team(torch.device("cpu"), Path(sys.argv[1]) / "meeting") as team:
         torch.save(all_of(team, Path(sys.argv[1])), Path(sys.argv[1]) / f"rank-{team.rank}.pt")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import subprocess
-import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import torch
 
 from hakken.training.checkpoint import checkpoint_files
 from hakken.training.loop import Interrupted
-from hakken.training.team import ALONE, largest_team
+from hakken.training.team import ALONE, Team, _bytes, environment_of, largest_team, loopback, torchrun
 
 from . import team_process
 
@@ -20,6 +23,7 @@ pytestmark = pytest.mark.xdist_group("team")  # Its fixtures are made once, on o
 
 PROCESS = Path(__file__).with_name("team_process.py")
 Found = list[dict[str, Any]]
+LISTENING: set[str] = set()
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +36,100 @@ def two(folder: Path) -> Found:
     """What each of two processes has found, one of whose trainings was begun by one process."""
     with pytest.raises(Interrupted, match="stopped at step 12 of 24"):
         team_process.trained(ALONE, folder / "begun by one", stop_at=12)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    run = subprocess.run(
-        [*torchrun, str(PROCESS), str(folder)], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
+    with (folder / "said.txt").open("w+") as said:
+        run = subprocess.Popen(
+            [*torchrun(1, 2, folder / "machines"), str(PROCESS), str(folder)],
+            env=os.environ | environment_of(1, secrets.token_hex()),
+            stderr=said,
+        )
+        while run.poll() is None:
+            LISTENING.update(listening(run.pid))
+            time.sleep(0.02)
+    assert run.returncode == 0, (folder / "said.txt").read_text()[-3000:]
     return [torch.load(folder / f"rank-{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+def listening(process: int) -> set[str]:
+    """The addresses (hexadecimal, as Linux shows them) at which a process listens, or one that it has started."""
+    parents: dict[int, int] = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+    family, inodes = {process}, set()
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    for member in family:
+        with suppress(OSError):
+            inodes |= {os.readlink(one) for one in Path(f"/proc/{member}/fd").iterdir()}  # noqa: PTH115
+    sockets = [line.split() for kind in ("tcp", "tcp6") for line in Path(f"/proc/net/{kind}").read_text().splitlines()]
+    return {words[1].partition(":")[0] for words in sockets if words[3] == "0A" and f"socket:[{words[9]}]" in inodes}
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="looks at sockets as Linux shows them")
+def test_processes_of_one_machine_listen_to_no_other(two: Found) -> None:
+    assert {"0100007F"} == LISTENING, "127.0.0.1, byte by byte from its end"
+
+
+TALK = """
+import sys
+from pathlib import Path
+import torch
+from hakken.training.team import joined_team
+torch.set_num_threads(1)
+with joined_team(torch.device("cpu"), Path(sys.argv[1])) as team:
+    told = team.told(lambda: {"from": team.rank, "weights": torch.arange(3)})
+    united = team.united({f"case {team.rank}": [team.rank] * (team.rank + 1)})
+    shares = team.any(team.rank == 1, False)
+    said = (told["from"], told["weights"].sum().item(), united, shares)
+    Path(sys.argv[2], f"said-{team.rank}").write_text(repr(said))
+"""
+
+
+def test_two_machines_meet_by_a_file_that_both_see(tmp_path: Path) -> None:
+    """Both are this one; each has a `torchrun` of its own."""
+    (tmp_path / "talk.py").write_text(TALK)
+    environment = os.environ | environment_of(2, secrets.token_hex()) | {"GLOO_SOCKET_IFNAME": loopback()}
+    command = [
+        *torchrun(2, 1, tmp_path / "machines"),
+        str(tmp_path / "talk.py"),
+        str(tmp_path / "meeting"),
+        str(tmp_path),
+    ]
+    machines = [subprocess.Popen(command, env=environment) for _ in range(2)]
+    assert [machine.wait(120) for machine in machines] == [0, 0]
+    said = [(tmp_path / f"said-{rank}").read_text() for rank in range(2)]
+    assert said == [repr((0, 3, {"case 0": [0], "case 1": [1, 1]}, [True, False])), repr((0, 3, {}, [True, False]))]
+
+
+def test_a_message_is_read_only_where_it_is_from_the_one_whose_turn_it_is() -> None:
+    team, other = Team(0, 2, secret=b"a"), Team(0, 2, secret=b"b")
+    message = _bytes(team._sealed({"x": 1.5}, 3, 1))
+    assert team._opened(message, 3, 1) == {"x": 1.5}
+    forged = message.clone()
+    forged[-2] ^= 1
+    for one, given, turn, rank in [
+        (other, message, 3, 1),
+        (team, message, 4, 1),
+        (team, message, 3, 0),
+        (team, forged, 3, 1),
+    ]:
+        with pytest.raises(
+            RuntimeError, match=f"a message in the name of process {rank + 1} of this training is not from it"
+        ):
+            one._opened(given, turn, rank)
+    with pytest.raises(RuntimeError, match="processes without a secret"):
+        Team(0, 2).told(lambda: 1)
+
+
+def test_what_another_wrote_is_not_unpickled(tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "harm",)
+
+    message = _bytes(Team(0, 2, secret=b"guessed")._sealed(Harm(), 0, 0))
+    with pytest.raises(RuntimeError, match="is not from it"):
+        Team(1, 2, secret=b"secret")._opened(message, 0, 0)
+    assert not (tmp_path / "harm").exists()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,253 @@
+"""One file of a DICOM series: what its header says of geometry, pixels and the series that it belongs to.
+
+Attributes are those of DICOM PS3.3: C.7.6.2 and C.7.6.3 (geometry, pixels), C.11.1 (rescaling), C.7.3.1 (series).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+
+from hakken.core.errors import HakkenError
+from hakken.core.volume import IDENTITY
+from hakken.imaging.dicom_values import MOST_FILE, number, numbers, read_header, tag_of, text
+from hakken.imaging.limits import AGAIN, cut_off, require_image_file, require_shape
+
+PET, CT = "PT", "CT"
+PROJECTIONS = ("CR", "DX", "MG", "RF", "XA", "IO", "PX", "RG")
+"""Modalities of X-rays through the whole patient, whose pixels have a size at the detector."""
+MEASURED = (CT, PET, "MR", "NM")
+"""Modalities whose numbers are measurements, for which dark and bright cannot change places."""
+GEOMETRY = ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing", "SliceThickness"]
+SPACE_AND_TIME = [
+    "AcquisitionNumber",
+    "TemporalPositionIdentifier",
+    "TriggerTime",
+    "EchoNumbers",
+    "EchoTime",
+    "DiffusionBValue",
+    "ContrastBolusStartTime",
+    "FrameReferenceTime",
+    "ImageType",
+]
+"""What tells images at one place apart: phases, echoes, weightings, frames."""
+READ = [
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "Modality",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "ModalityLUTSequence",
+    *GEOMETRY,
+    *SPACE_AND_TIME,
+]
+PIXELS = {
+    b"\x7f\xe0\0\x10",
+    b"\xe0\x7f\x10\0",
+    b"\x7f\xe0\0\x08",
+    b"\xe0\x7f\x08\0",
+    b"\x7f\xe0\0\x09",
+    b"\xe0\x7f\x09\0",
+}
+"""(7FE0,0010), and (7FE0,0008) and (7FE0,0009) of floats, of either byte order."""
+UNDEFINED = 0xFFFFFFFF
+ALLOCATED = (8, 16, 32)
+ORTHOGONAL = 1e-3
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What is needed of one file; ``position`` of its first pixel, ``spacing`` of its rows and columns in mm."""
+
+    path: Path
+    instance: str
+    series: str
+    frame: str
+    modality: str
+    rows: int
+    columns: int
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    spacing: tuple[float, float]
+    at_detector: bool
+    thickness: float
+    rescaled: bool
+    inverted: bool
+    facts: dict[str, str]
+
+    @property
+    def placed(self) -> bool:
+        """Whether the header says where in the patient the plane lies."""
+        return self.position is not None and self.orientation is not None
+
+    @property
+    def axes(self) -> tuple[float, ...]:
+        """Directions of the rows and of the columns in LPS."""
+        return self.orientation or IDENTITY[:6]
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """The direction across the plane."""
+        return np.cross(self.axes[:3], self.axes[3:])
+
+    @property
+    def height(self) -> float:
+        """Distance in mm along the normal of the plane."""
+        return float(self.normal @ np.asarray(self.position, float))
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file carries the DICOM mark after its preamble of 128 bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def read_slice(path: Path) -> Slice | str:
+    """Return what the header of a DICOM file says; of one that holds no image, what it is instead.
+
+    Raises HakkenError for what cannot be read as one grey plane with pixels of a known size, and for a file that is cut
+    off.
+    """
+    held = require_image_file(path, MOST_FILE)
+    with path.open("rb") as stream:
+        header = read_header(path, READ, stream)
+        length = _pixel_bytes(stream)
+        rest = held - stream.tell()
+    if length is None or "Rows" not in header:
+        return _other_object(path, header)
+    _check_grey(path, header)
+    rows, columns = (int(number(header, keyword, path) or 0) for keyword in ("Rows", "Columns"))
+    require_shape(path, (columns, rows))
+    bits = int(number(header, "BitsAllocated", path) or 0)
+    if bits not in ALLOCATED:
+        raise HakkenError(
+            f"{path}: pixels of {bits} bits {tag_of('BitsAllocated')}, not 8, 16 or 32; convert it to NIfTI"
+        )
+    needed = rows * columns * bits // 8
+    if length != UNDEFINED and (length < needed or rest < length):
+        raise cut_off(path)
+    return _slice(path, header, rows, columns)
+
+
+def _slice(path: Path, header: pydicom.Dataset, rows: int, columns: int) -> Slice:
+    modality = text(header, "Modality")
+    spacing, at_detector = _spacing(path, header, modality)
+    return Slice(
+        path=path,
+        instance=text(header, "SOPInstanceUID"),
+        series=text(header, "SeriesInstanceUID"),
+        frame=text(header, "FrameOfReferenceUID"),
+        modality=modality,
+        rows=rows,
+        columns=columns,
+        position=_position(path, header),
+        orientation=_orientation(path, header),
+        spacing=spacing,
+        at_detector=at_detector,
+        thickness=number(header, "SliceThickness", path) or 1.0,
+        rescaled=_is_rescaled(path, header),
+        inverted=text(header, "PhotometricInterpretation") == "MONOCHROME1",
+        facts={keyword: value for keyword in SPACE_AND_TIME if (value := text(header, keyword))},
+    )
+
+
+def _pixel_bytes(stream: IO[bytes]) -> int | None:
+    """Return the length of the pixels that begin in ``stream``, None where none do (PS3.5, 7.1.2)."""
+    tag = stream.read(4)
+    if tag not in PIXELS:
+        return None
+    order: Literal["big", "little"] = "big" if tag[0] == 0x7F else "little"
+    following = stream.read(4)
+    return int.from_bytes(stream.read(4) if following[:2].isalpha() else following, order)
+
+
+def _other_object(path: Path, header: pydicom.Dataset) -> str:
+    """Return what a DICOM object without pixels is, by its class; raises HakkenError for an image that lost them."""
+    uid = header.get("SOPClassUID") or getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID", "")
+    name = str(getattr(uid, "name", "") or "")
+    if "Image" in name or "Rows" in header:
+        raise cut_off(path)
+    if not uid:
+        raise HakkenError(f"{path}: no readable DICOM image; {AGAIN}")
+    return name.removesuffix(" Storage") if not name[0].isdigit() else "no image"
+
+
+def _check_grey(path: Path, header: pydicom.Dataset) -> None:
+    """Raise HakkenError for several frames, for colours, and for grey values that a table or a lamp turns around."""
+    frames = number(header, "NumberOfFrames", path)
+    if frames is not None and frames > 1:
+        raise HakkenError(f"{path}: holds several frames; convert it to NIfTI, or export one file a slice")
+    photometric = text(header, "PhotometricInterpretation")
+    if not photometric.startswith("MONOCHROME") or (number(header, "SamplesPerPixel", path) or 1) > 1:
+        raise HakkenError(f"{path}: a colour image; a channel needs one grey value a pixel")
+    if photometric == "MONOCHROME1" and text(header, "Modality") in MEASURED:
+        raise HakkenError(
+            f"{path}: PhotometricInterpretation (0028,0004) is MONOCHROME1, dark for bright, in an image whose numbers "
+            "are measurements; export the series again"
+        )
+    if "ModalityLUTSequence" in header and "RescaleSlope" not in header:
+        raise HakkenError(f"{path}: a table (Modality LUT, 0028,3000) makes its numbers; convert it to NIfTI")
+
+
+def _is_rescaled(path: Path, header: pydicom.Dataset) -> bool:
+    """Whether a header says how stored values become numbers; raises HakkenError where that cannot be."""
+    slope = number(header, "RescaleSlope", path)
+    number(header, "RescaleIntercept", path)
+    if slope == 0:
+        raise HakkenError(f"{path}: RescaleSlope (0028,1053) is 0, which makes all pixels the same; correct the header")
+    return slope is not None
+
+
+def _spacing(path: Path, header: pydicom.Dataset, modality: str) -> tuple[tuple[float, float], bool]:
+    """Return the size in mm of rows and columns, and whether it is that at the detector (projections alone)."""
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
+        found = numbers(header, keyword, path)
+        if found is None or (keyword == "ImagerPixelSpacing" and modality not in PROJECTIONS):
+            continue
+        if len(found) != 2 or min(found) <= 0:
+            shown = "\\".join(f"{value:g}" for value in found)
+            raise HakkenError(f"{path}: {keyword} {tag_of(keyword)} is {shown}, not two numbers above 0; {FIX}")
+        return (found[0], found[1]), keyword == "ImagerPixelSpacing"
+    raise HakkenError(f"{path}: PixelSpacing (0028,0030) is missing, so sizes in mm are not known; {FIX}")
+
+
+FIX = "export the series with it, or convert it to NIfTI where the size of a pixel is known"
+
+
+def _position(path: Path, header: pydicom.Dataset) -> tuple[float, ...] | None:
+    found = numbers(header, "ImagePositionPatient", path)
+    if found is not None and len(found) != 3:
+        raise HakkenError(f"{path}: ImagePositionPatient (0020,0032) holds {len(found)} numbers, not three; {FIX}")
+    return found
+
+
+def _orientation(path: Path, header: pydicom.Dataset) -> tuple[float, ...] | None:
+    """Return the directions of rows and columns; raises HakkenError where they are not orthogonal and of length 1."""
+    found = numbers(header, "ImageOrientationPatient", path)
+    if found is None:
+        return None
+    if len(found) == 6:
+        along, down = np.array(found[:3]), np.array(found[3:])
+        lengths = [math.hypot(*along), math.hypot(*down)]
+        if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(float(along @ down))) <= ORTHOGONAL:
+            return found
+    shown = "\\".join(f"{value:g}" for value in found)
+    raise HakkenError(
+        f"{path}: ImageOrientationPatient (0020,0037) is {shown}, not two orthogonal directions of length 1; {FIX}"
+    )

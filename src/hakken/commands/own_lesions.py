@@ -14,8 +14,8 @@ from scipy import ndimage
 from hakken.commands.own_cases import FoundCase, Truth
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Volume
-from hakken.imaging.files import FLAT, read_volume, suffix
-from hakken.imaging.lesions import read_lesion_table
+from hakken.imaging.files import FLAT, read_geometry, read_volume, suffix
+from hakken.imaging.lesion_tables import read_lesion_table
 
 Labels = Literal["instances", "binary"]
 T = TypeVar("T")
@@ -51,17 +51,17 @@ class Truths:
 def read_truths(cases: Sequence[FoundCase], truth: Truth | None) -> Truths:
     """Read masks or tables of lesions; what cannot be read is told, not raised."""
     if truth == "lesion_table":
-        tables, problems = _each(cases, lambda path: tuple(_spheres(path)))
+        tables, problems = _each(cases, lambda case, path: tuple(_spheres(case, path)))
         return Truths(tuple(one or () for one in tables), problems=tuple(problems))
     if truth != "lesion_mask":
         return Truths(((),) * len(cases))
-    masks, problems = _each(cases, _mask)
+    masks, problems = _each(cases, lambda _, path: _mask(path))
     labels, reason = _labels_of([mask for mask in masks if mask is not None])
     spots = tuple(() if mask is None else tuple(_spots(mask, labels)) for mask in masks)
     return Truths(spots, labels, reason, tuple(problems))
 
 
-def _each(cases: Sequence[FoundCase], read: Callable[[Path], T]) -> tuple[list[T | None], list[str]]:
+def _each(cases: Sequence[FoundCase], read: Callable[[FoundCase, Path], T]) -> tuple[list[T | None], list[str]]:
     """Return what is read of the truth of each case, None where there is no file, and what cannot be read."""
     found: list[T | None] = []
     problems: list[str] = []
@@ -69,16 +69,16 @@ def _each(cases: Sequence[FoundCase], read: Callable[[Path], T]) -> tuple[list[T
         content = None
         if isinstance(case.truth, Path):
             try:
-                content = read(case.truth)
+                content = read(case, case.truth)
             except HakkenError as error:
                 problems.append(str(error))
         found.append(content)
     return found, problems
 
 
-def _spheres(path: Path) -> Iterator[Spot]:
-    for lesion in read_lesion_table(path):
-        yield Spot(lesion.centre, lesion.diameter_mm)
+def _spheres(case: FoundCase, path: Path) -> Iterator[Spot]:
+    for lesion in read_lesion_table(path, read_geometry(next(iter(case.channels.values())))):
+        yield Spot(lesion.centre, lesion.diameter)
 
 
 def _mask(path: Path) -> Volume:

@@ -228,7 +228,7 @@ def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> Non
     from hakken.core.problems import listed, questions, stopping
     from hakken.imaging.checks import check_case
 
-    problems = check_case(Case(case_id, "", None, dict(images)), study)
+    problems = check_case(Case(case_id, "", None, dict(images)), study, truth=False)
     if wrong := stopping(problems):
         raise HakkenError(listed(wrong, "images"))
     for question in questions(problems):

@@ -17,7 +17,7 @@ from hakken.imaging.dicom_slices import PROJECTIONS
 from hakken.imaging.files import read_image
 from hakken.imaging.fingerprint import Fingerprint, content_digest, fingerprint
 from hakken.imaging.reading import Reading
-from hakken.imaging.truth_checks import check_truth, inside_grid
+from hakken.imaging.truth_checks import Truth, check_truth, inside_grid
 from hakken.study import Study
 
 PROBES = 12
@@ -51,13 +51,16 @@ class Examination:
     lesions: int | None = None
 
 
-def check_case(case: CaseFiles, study: Study) -> list[Problem]:
-    """Return every problem of the images of ``case``; an empty list when all is well."""
-    return list(examine_case(case, study).problems)
+def check_case(case: CaseFiles, study: Study, truth: bool = True) -> list[Problem]:
+    """Return every problem of the images of ``case``, and of its ``truth``; an empty list when all is well."""
+    return list(examine_case(case, study, truth).problems)
 
 
-def examine_case(case: CaseFiles, study: Study) -> Examination:
-    """Read every image of ``case`` once; return all problems and the digest of the reference channel's pixels."""
+def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examination:
+    """Read every image of ``case`` once; return all problems and the digest of the reference channel's pixels.
+
+    Without ``truth`` nothing is asked about that: of a new case nobody knows it.
+    """
     volumes: dict[str, Volume] = {}
     problems: list[Problem] = []
     for name in study.channels:
@@ -74,12 +77,12 @@ def examine_case(case: CaseFiles, study: Study) -> Examination:
         return Examination(tuple(problems), None)
     for name, volume in volumes.items():
         problems += _check_together(case, name, volume, study.reference, reference)
-    truth = check_truth(case, study, reference)
+    told = check_truth(case, study, reference) if truth else Truth()
     images = {name: content_digest(volume) for name, volume in volumes.items()}
     prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
     known = {name: one for name, one in prints.items() if one is not None}
-    every = (*problems, *truth.problems)
-    return Examination(every, pixel_digest(reference), images, known, truth.digest, truth.lesions)
+    every = (*problems, *told.problems)
+    return Examination(every, pixel_digest(reference), images, known, told.digest, told.lesions)
 
 
 def pixel_digest(volume: Volume) -> str:

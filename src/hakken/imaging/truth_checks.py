@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
@@ -73,11 +74,14 @@ def truth_digest(truth: NDArray[np.int16] | tuple[Lesion, ...]) -> str | None:
     if isinstance(truth, tuple):
         rows = sorted([*lesion.centre, lesion.diameter, *(lesion.extent or ())] for lesion in truth)
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest() if rows else None
-    values, ranks = np.unique(truth, return_inverse=True)
-    if not values.any():
+    boxes = ndimage.find_objects((truth > 0).astype(np.uint8))
+    if not boxes:
         return None
-    digest = hashlib.sha256(repr(truth.shape).encode())
-    digest.update(np.ascontiguousarray(ranks.reshape(truth.shape), "<i4").data)
+    part = truth[boxes[0]]
+    ranks = np.searchsorted(np.unique(np.append(part, 0)), part)
+    where = [(side.start, side.stop) for side in boxes[0]]
+    digest = hashlib.sha256(repr((truth.shape, where)).encode())
+    digest.update(np.ascontiguousarray(ranks, "<i4").data)
     return digest.hexdigest()
 
 

@@ -59,15 +59,17 @@ def asked(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume, instan
     """
     if not lesions:
         return
-    grey = list(_grey_rims(labels)) if instances else []
+    (box,) = ndimage.find_objects((labels > 0).astype(np.uint8))
+    near = labels[box]  # a volume is large, its lesions are few
+    grey = list(_grey_rims(near)) if instances else []
     yield from grey
     if grey:
         return  # its other oddities come from this one
     if instances:
-        yield from _far_pieces(labels, reference)
+        yield from _far_pieces(near, reference.geometry)
     yield from _extents(labels, lesions, reference)
-    yield from _counts(labels, lesions, reference.geometry)
-    yield from _places(labels, lesions, reference)
+    yield from _counts(near, lesions, reference.geometry)
+    yield from _places(near, lesions, np.asarray(reference.array), box)
 
 
 def asked_of_table(lesions: tuple[Lesion, ...]) -> Iterator[Asked]:
@@ -108,10 +110,10 @@ def _half(highest: int) -> str:
     return "128" if highest > 127 else f"{highest / 2:g}"
 
 
-def _far_pieces(labels: Labels, reference: Volume) -> Iterator[Asked]:
+def _far_pieces(labels: Labels, geometry: Geometry) -> Iterator[Asked]:
     """Ask where pieces of one label lie far apart; where a mask has no other, any pieces that are plainly two."""
-    geometry, numbers = reference.geometry, []
-    alone = len(np.unique(labels)) == 2
+    numbers: list[int] = []
+    alone = len(np.unique(labels[labels > 0])) == 1
     gap = 0.0
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         apart = 0.0 if box is None else _apart(labels[box] == number, np.array(geometry.spacing[::-1]), alone)
@@ -200,12 +202,13 @@ def _many(lesions: tuple[Lesion, ...]) -> Iterator[Asked]:
         yield Asked("many_lesions", f"{len(lesions)} lesions in one case", remedy)
 
 
-def _places(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume) -> Iterator[Asked]:
+def _places(
+    labels: Labels, lesions: tuple[Lesion, ...], image: NDArray[Any], box: tuple[slice, ...]
+) -> Iterator[Asked]:
     """Ask about lesions where the image is as even as its background: they may be those of another image."""
-    image = np.asarray(reference.array)
     background = image.min()
     numbers = [lesion.lesion for lesion in lesions]
-    highest = np.asarray(ndimage.maximum(image, labels, numbers))
+    highest = np.asarray(ndimage.maximum(image[box], labels, numbers))
     empty = [number for number, value in zip(numbers, highest.tolist(), strict=True) if value == background]
     if empty and background < image.max():
         every = len(empty) == len(numbers)

@@ -187,19 +187,19 @@ def read_marks(
 
 
 def _diameters(table: Table, hit: str, truth: Truth) -> Floats:
-    """Return the diameter (n,) of each mark, or, but of flat images, that of the sphere of its volume."""
+    """Return the diameter (n,) of each mark, or that of the sphere of its volume, in flat images of the disc."""
     if truth.diameter in table:
         return table.numbers(truth.diameter)
-    if truth.is_flat or "volume_mm3" not in table:
-        other = "" if truth.is_flat else ", or volume_mm3"
-        raise HakkenError(
-            f"{table.path}: column {truth.diameter} is missing; --hit {hit} needs it{other}, or --overlaps"
-        )
-    volumes = table.numbers("volume_mm3")
-    bad = np.flatnonzero(volumes <= 0)
+    size = f"area_{truth.length}2" if truth.is_flat else "volume_mm3"
+    if size not in table:
+        missing = f"{table.path}: column {truth.diameter} is missing; --hit {hit} needs it, or {size}, or --overlaps"
+        raise HakkenError(missing)
+    sizes = table.numbers(size)
+    bad = np.flatnonzero(sizes <= 0)
     if bad.size:
-        raise table.error(int(bad[0]), "volume_mm3", f"{volumes[bad[0]]:g} is not above 0; give the volume in mm³")
-    return np.asarray(np.cbrt(6 * volumes / np.pi))
+        what = f"area in {truth.length}²" if truth.is_flat else "volume in mm³"
+        raise table.error(int(bad[0]), size, f"{sizes[bad[0]]:g} is not above 0; give the {what}")
+    return np.asarray(2 * np.sqrt(sizes / np.pi) if truth.is_flat else np.cbrt(6 * sizes / np.pi))
 
 
 def cut(findings: Findings, truth: Truth, marks: Table, by: str) -> list[Stratum]:

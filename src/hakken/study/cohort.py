@@ -104,7 +104,7 @@ class Cohort(Section):
     labels: Literal["instances", "binary"] = Field(
         default="instances",
         description="Lesion masks hold 0 and n for lesion n (`instances`), or 0 and 1, and 26-connected components "
-        "are the lesions (`binary`).",
+        "(in flat images 8-connected) are the lesions (`binary`).",
     )
     mask_threshold: float | None = Field(
         default=None,

@@ -167,7 +167,9 @@ def test_labels_are_compared_with_the_classes_of_the_study(good: Any, make_study
     study = make_study(cohort={"table": "c.csv", "truth": "label", "classes": ["none", "pneumonia"]})
     assert examine_case(Row(good.channels, label="pneumonia"), study).lesions == 1
     assert examine_case(Row(good.channels), study).lesions == 0
-    assert only(check_case(Row(good.channels, label="pneumonai"), study)) == (
+    odd = Row(good.channels, label="pneumonai")
+    assert check_case(odd, study, truth=False) == []
+    assert only(check_case(odd, study)) == (
         "row 4, column label: `pneumonai` is no class of the study; did you mean `pneumonia`?; use one of none, "
         "pneumonia (`cohort.classes`)"
     )

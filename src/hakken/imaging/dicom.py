@@ -19,7 +19,7 @@ from hakken.core.volume import Volume
 from hakken.imaging.dicom_pixels import read_plane
 from hakken.imaging.dicom_slices import CT, PET, PROJECTIONS, Slice, is_dicom, read_slice
 from hakken.imaging.dicom_values import tag_of
-from hakken.imaging.limits import require_shape, require_spacing
+from hakken.imaging.limits import require_origin, require_shape, require_spacing
 from hakken.imaging.reading import Reading
 from hakken.imaging.suv import check_suv, suv_factor
 
@@ -238,6 +238,7 @@ def _volume(ordered: list[Slice], step: float) -> Volume:
     require_shape(where, sizes)
     spacing = (first.spacing[1], first.spacing[0], step)
     require_spacing(where, spacing, sizes)
+    require_origin(where, first.position or ())
     array = np.empty(sizes[::-1], np.float32)
     for plane, one in zip(array, ordered, strict=True):
         plane[:] = read_plane(one.path, one.rows, one.columns, one.pixels, one.inverted)

@@ -12,15 +12,14 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import SimpleITK as sitk
 
 from hakken.core.errors import HakkenError
 from hakken.core.names import counted
 from hakken.core.volume import Volume
+from hakken.imaging.dicom_pixels import read_plane
 from hakken.imaging.dicom_slices import CT, PET, PROJECTIONS, Slice, is_dicom, read_slice
 from hakken.imaging.dicom_values import tag_of
-from hakken.imaging.limits import require_shape, require_spacing
-from hakken.imaging.quiet import quiet
+from hakken.imaging.limits import require_origin, require_shape, require_spacing
 from hakken.imaging.reading import Reading
 from hakken.imaging.suv import check_suv, suv_factor
 
@@ -239,14 +238,10 @@ def _volume(ordered: list[Slice], step: float) -> Volume:
     require_shape(where, sizes)
     spacing = (first.spacing[1], first.spacing[0], step)
     require_spacing(where, spacing, sizes)
-    # Each slice may have its own slope (PET): read as floats, or SimpleITK rounds to the type of the first.
-    names = [str(one.path) for one in ordered]
-    try:
-        with quiet():
-            array = sitk.GetArrayFromImage(sitk.ReadImage(names, sitk.sitkFloat32, "GDCMImageIO"))
-        array = array.reshape(len(ordered), first.rows, first.columns)
-    except (RuntimeError, ValueError):
-        raise HakkenError(f"{where}: the pixels of the series cannot be read; export it again") from None
+    require_origin(where, first.position or ())
+    array = np.empty(sizes[::-1], np.float32)
+    for plane, one in zip(array, ordered, strict=True):
+        plane[:] = read_plane(one.path, one.rows, one.columns, one.pixels, one.inverted)
     if first.modality == PET:
         array *= np.float32(suv_factor([one.path for one in ordered]))
         check_suv(first.path, array, float(np.prod(spacing)))

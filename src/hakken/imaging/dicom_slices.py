@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import IDENTITY
+from hakken.imaging.dicom_pixels import Stored, stored_pixels
 from hakken.imaging.dicom_values import MOST_FILE, number, numbers, read_header, tag_of, text
 from hakken.imaging.limits import AGAIN, cut_off, require_image_file, require_shape
 
-PET, CT = "PT", "CT"
+PET, CT, DOSE = "PT", "CT", "RTDOSE"
 PROJECTIONS = ("CR", "DX", "MG", "RF", "XA", "IO", "PX", "RG")
 """Modalities of X-rays through the whole patient, whose pixels have a size at the detector."""
 MEASURED = (CT, PET, "MR", "NM")
@@ -49,23 +50,18 @@ READ = [
     "Rows",
     "Columns",
     "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
     "RescaleSlope",
     "RescaleIntercept",
     "ModalityLUTSequence",
     *GEOMETRY,
     *SPACE_AND_TIME,
 ]
-PIXELS = {
-    b"\x7f\xe0\0\x10",
-    b"\xe0\x7f\x10\0",
-    b"\x7f\xe0\0\x08",
-    b"\xe0\x7f\x08\0",
-    b"\x7f\xe0\0\x09",
-    b"\xe0\x7f\x09\0",
-}
-"""(7FE0,0010), and (7FE0,0008) and (7FE0,0009) of floats, of either byte order."""
-UNDEFINED = 0xFFFFFFFF
-ALLOCATED = (8, 16, 32)
+PIXELS = (b"\x7f\xe0\0\x10", b"\xe0\x7f\x10\0")
+FLOATS = (b"\x7f\xe0\0\x08", b"\xe0\x7f\x08\0", b"\x7f\xe0\0\x09", b"\xe0\x7f\x09\0")
+"""Tags of pixels, (7FE0,0010), and of such that are floating-point numbers, in either byte order."""
 ORTHOGONAL = 1e-3
 
 
@@ -80,6 +76,7 @@ class Slice:
     modality: str
     rows: int
     columns: int
+    pixels: Stored
     position: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
     spacing: tuple[float, float]
@@ -127,25 +124,21 @@ def read_slice(path: Path) -> Slice | str:
     held = require_image_file(path, MOST_FILE)
     with path.open("rb") as stream:
         header = read_header(path, READ, stream)
-        length = _pixel_bytes(stream)
-        rest = held - stream.tell()
+        length = _pixel_bytes(path, stream)
+        begin = stream.tell()
     if length is None or "Rows" not in header:
         return _other_object(path, header)
     _check_grey(path, header)
     rows, columns = (int(number(header, keyword, path) or 0) for keyword in ("Rows", "Columns"))
     require_shape(path, (columns, rows))
-    bits = int(number(header, "BitsAllocated", path) or 0)
-    if bits not in ALLOCATED:
-        raise HakkenError(
-            f"{path}: pixels of {bits} bits {tag_of('BitsAllocated')}, not 8, 16 or 32; convert it to NIfTI"
-        )
-    needed = rows * columns * bits // 8
-    if length != UNDEFINED and (length < needed or rest < length):
+    kept = stored_pixels(path, header, begin, length)
+    needed = rows * columns * kept.allocated // 8
+    if not kept.is_compressed and (length < needed or held - begin < length):
         raise cut_off(path)
-    return _slice(path, header, rows, columns)
+    return _slice(path, header, (rows, columns), kept)
 
 
-def _slice(path: Path, header: pydicom.Dataset, rows: int, columns: int) -> Slice:
+def _slice(path: Path, header: pydicom.Dataset, size: tuple[int, int], kept: Stored) -> Slice:
     modality = text(header, "Modality")
     spacing, at_detector = _spacing(path, header, modality)
     return Slice(
@@ -154,8 +147,9 @@ def _slice(path: Path, header: pydicom.Dataset, rows: int, columns: int) -> Slic
         series=text(header, "SeriesInstanceUID"),
         frame=text(header, "FrameOfReferenceUID"),
         modality=modality,
-        rows=rows,
-        columns=columns,
+        rows=size[0],
+        columns=size[1],
+        pixels=kept,
         position=_position(path, header),
         orientation=_orientation(path, header),
         spacing=spacing,
@@ -167,9 +161,11 @@ def _slice(path: Path, header: pydicom.Dataset, rows: int, columns: int) -> Slic
     )
 
 
-def _pixel_bytes(stream: IO[bytes]) -> int | None:
+def _pixel_bytes(path: Path, stream: IO[bytes]) -> int | None:
     """Return the length of the pixels that begin in ``stream``, None where none do (PS3.5, 7.1.2)."""
     tag = stream.read(4)
+    if tag in FLOATS:
+        raise HakkenError(f"{path}: pixels that are floating-point numbers (7FE0,0008); convert it to NIfTI")
     if tag not in PIXELS:
         return None
     order: Literal["big", "little"] = "big" if tag[0] == 0x7F else "little"
@@ -190,6 +186,8 @@ def _other_object(path: Path, header: pydicom.Dataset) -> str:
 
 def _check_grey(path: Path, header: pydicom.Dataset) -> None:
     """Raise HakkenError for several frames, for colours, and for grey values that a table or a lamp turns around."""
+    if text(header, "Modality") == DOSE:
+        raise HakkenError(f"{path}: doses of a radiation therapy (RTDOSE) and no image; name the folder of the series")
     frames = number(header, "NumberOfFrames", path)
     if frames is not None and frames > 1:
         raise HakkenError(f"{path}: holds several frames; convert it to NIfTI, or export one file a slice")

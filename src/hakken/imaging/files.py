@@ -59,8 +59,10 @@ def read_image(path: Path, colour: str | None = None, pixel_mm: PixelSize = None
     """Return the volume of a file with what there is to say about it; raises HakkenError as `read_volume` does."""
     try:
         return _read(path, colour, pixel_mm)
-    except HakkenError:
-        raise
+    except HakkenError as error:
+        if str(path) in str(error):
+            raise
+        raise HakkenError(f"{path}: {error}") from None  # of a volume that does not know its file
     except OSError as error:
         raise unreadable(path, error) from None
     except Exception as error:
@@ -101,11 +103,7 @@ def _meta_volume(path: Path) -> Volume:
     try:
         with quiet():
             image = reader.Execute()
-    except RuntimeError as error:
-        if "orthonormal" in str(error):
-            raise HakkenError(
-                f"{path}: the axes of this image are not orthogonal; resample it onto an orthogonal grid first"
-            ) from None
+    except RuntimeError:
         raise HakkenError(f"{path}: its pixels cannot be read; {AGAIN}") from None
     while image.GetDimension() > 3:
         image = image[..., 0]

@@ -61,10 +61,14 @@ def read_picture(path: Path, colour: str | None = None) -> Reading:
     if is_pnm(path):
         return Reading(Volume(_one_value(path, read_pnm(path), colour)[None]))
     with _opened(path) as picture:
-        pixels = _pixels(path, picture)
-        turn = _turn(picture)
-        if turn:
-            pixels = _turned(pixels, int(picture.getexif()[ORIENTATION]))
+        asked = _orientation(picture)  # before the pixels are read: Pillow turns a TIFF then, and forgets it
+        reader = _deep_reader(path, picture)
+        if reader == "TIFFImageIO" and asked in TURNS:  # it would make bytes of the numbers
+            raise HakkenError(f"{path}: numbers that are kept only upright, and a tag that turns them; save it turned")
+        pixels = _pixels(path, picture, reader)
+        if asked in TURNS and (reader or picture.format != "TIFF"):
+            pixels = _turned(pixels, asked)
+        turn = TURNS.get(asked)
     remarks = (f"is {turn}, as its EXIF orientation asks",) if turn else ()
     return Reading(Volume(_one_value(path, pixels, colour)[None]), remarks)
 
@@ -76,7 +80,7 @@ def picture_shape(path: Path) -> tuple[int, int]:
         return pnm_shape(path)
     with _opened(path) as picture:
         columns, rows = picture.size
-        across = picture.getexif().get(ORIENTATION) in (5, 6, 7, 8)
+        across = _orientation(picture) in (5, 6, 7, 8) and picture.format != "TIFF"  # of which Pillow says it turned
     return (columns, rows) if across else (rows, columns)
 
 
@@ -133,8 +137,10 @@ def _has_more(picture: Image.Image) -> bool:
     return True
 
 
-def _turn(picture: Image.Image) -> str | None:
-    return TURNS.get(int(picture.getexif().get(ORIENTATION, 1) or 1))
+def _orientation(picture: Image.Image) -> int:
+    """Return how a picture asks to be turned, 1 where it does not."""
+    asked = picture.getexif().get(ORIENTATION, 1)
+    return asked if isinstance(asked, int) else 1
 
 
 def _turned(pixels: Pixels, orientation: int) -> Pixels:
@@ -145,9 +151,8 @@ def _turned(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels[::down, ::across])
 
 
-def _pixels(path: Path, picture: Image.Image) -> Pixels:
+def _pixels(path: Path, picture: Image.Image, reader: str | None) -> Pixels:
     """Return grey values (rows, columns) or colours (rows, columns, 3); HakkenError where some are transparent."""
-    reader = _deep_reader(path, picture)
     if reader:
         deep = _deep_colours(path, reader)
         if deep.ndim == 2:

@@ -25,6 +25,8 @@ LEAST_MM, MOST_MM = 1e-3, 100.0
 """Sizes of a voxel: from micro-CT to a thick slab."""
 LONGEST_MM = 5000.0
 """No patient is longer."""
+FURTHEST_MM = 1e6
+"""No scanner counts from a point that is further away; numbers of 32 bits are rough there."""
 AGAIN = "copy the file anew from its source"
 
 
@@ -88,3 +90,10 @@ def require_spacing(path: Path, spacing: Sequence[float], sizes: Sequence[int], 
                 f"{path}: {'x'.join(str(one) for one in sizes)} voxels of {shown} mm{said}, which no image of a "
                 "patient has; correct the header, or export the image again"
             )
+
+
+def require_origin(path: Path, origin: Sequence[float]) -> None:
+    """Raise HakkenError where the first voxel of an image (mm) lies nowhere, or further away than any scanner says."""
+    if not all(math.isfinite(value) and abs(value) <= FURTHEST_MM for value in origin):
+        shown = ", ".join(f"{value:g}" for value in origin)
+        raise HakkenError(f"{path}: its first voxel lies at {shown} mm, which cannot be; correct the header")

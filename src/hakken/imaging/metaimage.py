@@ -9,12 +9,16 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hakken.core.errors import HakkenError
 from hakken.imaging.limits import (
     AGAIN,
     cut_off,
     require_bytes,
     require_image_file,
+    require_origin,
     require_shape,
     require_spacing,
     unreadable,
@@ -37,6 +41,7 @@ WIDTHS = {
 }
 """Bytes of a pixel, by its type."""
 LAST = "ElementDataFile"
+AXES = ("TransformMatrix", "Rotation", "Orientation")
 TRUE = {"true", "1", "yes"}
 
 
@@ -64,6 +69,7 @@ def check_metaimage(path: Path) -> None:
         raise HakkenError(f"{path}: NDims and DimSize of its header do not fit; {AGAIN}")
     require_shape(path, sizes)
     _check_spacing(path, header, sizes)
+    _check_place(path, header, len(sizes))
     width = WIDTHS.get(header.fields.get("ElementType", ""))
     if width is None:
         raise HakkenError(f"{path}: pixels of type {header.fields.get('ElementType', 'none')}; {AGAIN}")
@@ -110,6 +116,31 @@ def _check_spacing(path: Path, header: _Header, sizes: list[int]) -> None:
     if len(spacing) != len(sizes):
         raise HakkenError(f"{path}: its header does not say how large its voxels are (ElementSpacing); add it")
     require_spacing(path, spacing, sizes)
+
+
+def _check_place(path: Path, header: _Header, dimensions: int) -> None:
+    """Raise HakkenError where origin or axes are no numbers, which would be read as none, or axes not orthogonal."""
+    for names, count in ((("Offset", "Position", "Origin"), dimensions), (AXES, dimensions**2)):
+        for name in names:
+            if name not in header.fields:
+                continue
+            try:
+                values = [float(word) for word in header.fields[name].split()]
+            except ValueError:
+                values = []
+            if len(values) != count:
+                raise HakkenError(f"{path}: {name} of its header is `{header.fields[name][:40]}`; {AGAIN}")
+            if name in AXES:
+                _check_axes(path, np.reshape(values, (dimensions, dimensions)))
+            else:
+                require_origin(path, values)
+
+
+def _check_axes(path: Path, axes: NDArray[np.float64]) -> None:
+    if not np.allclose(axes @ axes.T, np.eye(len(axes)), atol=1e-3):
+        raise HakkenError(
+            f"{path}: the axes of this image are not orthogonal and of length 1; resample it onto an orthogonal grid"
+        )
 
 
 def _check_length(path: Path, header: _Header, rest: int, needed: int, sizes: list[int]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, triple
-from hakken.imaging.limits import require_spacing
+from hakken.imaging.limits import require_origin, require_spacing
 
 Affine = NDArray[np.float64]
 UNITS = {1: ("metres", 1000.0), 3: ("microns", 1e-3)}
@@ -41,6 +41,7 @@ def grid_of(path: Path, raw: Nifti1Header, sizes: tuple[int, int, int]) -> tuple
         remarks.append("its header does not say where its voxels lie (qform and sform codes 0): sides are not known")
     matrix = LPS @ affine if affine is not None else np.diag([*spacing, 1.0])
     direction = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
+    require_origin(path, (matrix[:3, 3] * scale).tolist())
     grid = Geometry(
         (sizes[2], sizes[1], sizes[0]),
         triple(spacing * scale),

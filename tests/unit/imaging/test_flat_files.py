@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -132,14 +133,32 @@ def test_several_pictures_in_one_file_are_refused(name: str, tmp_path: Path) -> 
     assert refusal(tmp_path / name) == said
 
 
+def turned(pixels: Any, orientation: int) -> Any:
+    """The pixels as a viewer shows them: the orientation says where row 0 and column 0 of the file lie."""
+    return {
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.T,
+        6: pixels.T[:, ::-1],
+        7: pixels.T[::-1, ::-1],
+        8: pixels.T[::-1],
+    }[orientation]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_that_asks_to_be_turned_is_turned(orientation: int, tmp_path: Path) -> None:
+def test_a_picture_that_asks_to_be_turned_is_turned(orientation: int, name: str, tmp_path: Path) -> None:
     image = Image.fromarray(COLOURS)
+    plain = read_volume(save(tmp_path / name, image), "red").array[0]
     exif = image.getexif()
     exif[0x0112] = orientation
-    path = save(tmp_path / "a.png", image, exif=exif)
+    path = save(tmp_path / name, image, exif=exif)
     found = read_image(path, "red")
-    assert np.array_equal(found.volume.array[0], np.asarray(ImageOps.exif_transpose(Image.open(path)))[..., 0])
+    assert np.array_equal(found.volume.array[0], turned(plain, orientation))
+    with Image.open(path) as opened:
+        assert np.array_equal(found.volume.array[0], np.asarray(ImageOps.exif_transpose(opened))[..., 0])
     assert bool(found.remarks) == (orientation > 1)
     assert read_geometry(path) == found.volume.geometry
     if orientation == 6:
@@ -194,3 +213,14 @@ def test_a_jpeg_whose_end_was_never_written_is_refused(tmp_path: Path) -> None:
         assert refusal(tmp_path / "a.jpg").startswith("no readable image, or cut off (")
     (tmp_path / "a.jpg").write_bytes(content + bytes(1000))
     assert read_volume(tmp_path / "a.jpg").array.shape == (1, 40, 50)
+
+
+def test_a_tiff_of_another_type_that_asks_to_be_turned_is_refused(tmp_path: Path) -> None:
+    for name, pixels in (("a.tif", DEEP.astype(np.int8)), ("b.tif", np.dstack([DEEP] * 3))):
+        sitk.WriteImage(sitk.GetImageFromArray(pixels, isVector=pixels.ndim == 3), str(tmp_path / name))
+        content = bytearray((tmp_path / name).read_bytes())
+        place = content.index(struct.pack("<HHI", 274, 3, 1))  # the tag of the orientation, which is written as 1
+        struct.pack_into("<H", content, place + 8, 6)
+        (tmp_path / name).write_bytes(content)
+        said = "numbers that are kept only upright, and a tag that turns them; save it turned"
+        assert refusal(tmp_path / name) == said

@@ -267,7 +267,7 @@ HOSTILE: list[tuple[str, Make, str]] = [
     ("DICOM of sequences in sequences", written("a.dcm", nested(20_000)), "no readable DICOM image"),
     ("DICOM that is a preamble", written("a.dcm", bytes(128) + b"DICM"), "no readable DICOM image"),
     ("DICOM that grows", written("a.dcm", deflated()), "compressed as a whole"),
-    ("DICOM whose JPEG 2000 promises more", jpeg_2000, "the pixels of the series cannot be read"),
+    ("DICOM whose JPEG 2000 promises more", jpeg_2000, "its pixels cannot be read (JPEG 2000 Image Compression (Lossless Only)); export it again"),
     ("a terabyte that is called DICOM", special("a.dcm", "sparse"), "1,024.0 GiB, more than the 512 MiB"),
     ("a pipe, a loop and a device among slices", pipe_among_slices, ""),
     *[(f"{kind} called {name}", special(name, kind), said)

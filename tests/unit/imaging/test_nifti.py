@@ -208,6 +208,7 @@ def test_analyze_is_refused(array: Any, tmp_path: Path) -> None:
         ({"quatern_b": 2.0, "quatern_c": 3.0}, "its NIfTI header cannot be right"),
         ({"quatern_b": np.nan}, ""),
         ({"srow_x": {0: 0.3}, "qform_code": 0}, "the axes of this image are not orthogonal; resample it onto an"),
+        ({"srow_x": {3: 1e8}, "qform_code": 0}, "its first voxel lies at -1e+08, 20, 30 mm, which cannot be; correct"),
         ({"magic": b"xyz"}, "an image of Analyze 7.5"),
     ],
 )

@@ -8,6 +8,7 @@ not known. It draws or reads cases of training and validation alone, never one o
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import subprocess
@@ -40,6 +41,9 @@ PROPOSALS = 3
 
 STEPS = 3
 CASES = 2
+FOR_STEPS, FOR_CASES = 0.35, 0.6
+"""Shares of the time after which no further step is timed, and no further case is drawn."""
+
 Spent = tuple[float, float]
 """Seconds of CPU and on the clock."""
 
@@ -75,7 +79,7 @@ class Rehearsal:
 def rehearse(plan: Plan, threads: int, seconds: float) -> Rehearsal:
     """Time the stages of a study here for at most so many ``seconds``; ``threads`` are those of a training."""
     found = Rehearsal()
-    given = json.dumps({"study": plan.study.model_dump(mode="json"), "threads": threads})
+    given = json.dumps({"study": plan.study.model_dump(mode="json"), "threads": threads, "seconds": seconds})
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     with tempfile.TemporaryDirectory(prefix="hakken-plan-") as folder:
         command = [sys.executable, "-m", "hakken.commands.rehearsal", folder]
@@ -187,6 +191,7 @@ def main() -> None:
 
     given = json.load(sys.stdin)
     study, folder, began = Study.model_validate(given["study"]), Path(sys.argv[1]), time.perf_counter()
+    for_steps, for_cases = (began + share * float(given["seconds"]) for share in (FOR_STEPS, FOR_CASES))
     import hakken.stages.check
 
     _say(what=START, spent=[_cpu(), time.perf_counter() - began])
@@ -200,17 +205,20 @@ def main() -> None:
 
     early = needs_of(study).patches or study.cohort.kind == "none"
     if early:
-        _try(STEP, lambda: _time_steps(study, folder, ()))
-    cases = _try("cases", lambda: _time_cases(study, folder)) or []
+        _try(STEP, lambda: _time_steps(study, folder, (), for_steps))
+    cases = _try("cases", lambda: _time_cases(study, folder, for_cases)) or []
     if not early:
-        _try(STEP, lambda: _time_steps(study, folder, cases))
+        _try(STEP, lambda: _time_steps(study, folder, cases, math.inf))
     if cases:
         _try(PREDICT, lambda: _time_predictions(study, cases))
     _say(ended=True)
 
 
-def _time_steps(study: Study, folder: Path, cases: Sequence[Any]) -> None:
-    """Say how long a step takes, the mean over the study's own parameters and some points of its search space."""
+def _time_steps(study: Study, folder: Path, cases: Sequence[Any], until: float) -> None:
+    """Say how long a step takes, the mean over the study's own parameters and some points of its search space.
+
+    It is said again whenever more is known, so that something is known ``until`` the clock stops it.
+    """
     from hakken.runs.layout_pool import Stepper, made_up_patches
     from hakken.runs.required import needs_of
     from hakken.training.device import choose_device, choose_layout
@@ -219,16 +227,24 @@ def _time_steps(study: Study, folder: Path, cases: Sequence[Any]) -> None:
         made_up_patches(study, folder / "made_up")
     device = choose_device()
     _say(gpu=device.type == "cuda")
-    layout, taken = choose_layout(study.training.precision, device), []
+    layout = choose_layout(study.training.precision, device)
+    means: list[Spent] = []
     for chosen in _proposals(study):
         stepper = Stepper(chosen, layout, folder / "made_up", cases=cases, device=device)
-        stepper.step()  # one that does not count: the first one plans
-        cpu, clock = _cpu(), time.perf_counter()
-        for _ in range(STEPS):
+        taken: list[Spent] = []
+        for number in range(STEPS + 1):
+            cpu, clock = _cpu(), time.perf_counter()
             stepper.step()
-        taken.append(((_cpu() - cpu) / STEPS, (time.perf_counter() - clock) / STEPS))
-        mean = [sum(column) / len(taken) for column in zip(*taken, strict=True)]
-        _say(what=STEP, spent=mean)  # better and better
+            # the first one plans and allocates, and does not count once there is another
+            taken = [*(taken if number > 1 else []), (_cpu() - cpu, time.perf_counter() - clock)]
+            _say(what=STEP, spent=_mean([*means, _mean(taken)]))
+            if time.perf_counter() > until:
+                return
+        means.append(_mean(taken))
+
+
+def _mean(spent: Sequence[Spent]) -> Spent:
+    return sum(cpu for cpu, _ in spent) / len(spent), sum(clock for _, clock in spent) / len(spent)
 
 
 def _proposals(study: Study) -> Iterator[Study]:
@@ -252,8 +268,11 @@ def _proposals(study: Study) -> Iterator[Study]:
         yield study.model_copy(update={"parameters": parameters})
 
 
-def _time_cases(study: Study, folder: Path) -> list[Any]:
-    """Say what each stage takes for a case, and return some that are ready to be learnt from."""
+def _time_cases(study: Study, folder: Path, until: float) -> list[Any]:
+    """Say what each stage takes for a case, and return some that are ready to be learnt from.
+
+    Of a phantom another case is drawn only ``until`` then.
+    """
     from hakken.cohort.split import assign_parts, phantom_table
     from hakken.cohort.table import read_table, write_table
     from hakken.runs.cases import read_cases
@@ -266,15 +285,18 @@ def _time_cases(study: Study, folder: Path) -> list[Any]:
         return []
     if study.of_phantom:
         table, cohort = folder / "cohort" / "cases.csv", phantom_table(study, folder / "cohort", 1_000_000)
-        chosen = _some(cohort)
         write_table(table, cohort, study)
-        with _timed("phantom", len(chosen)):
-            for part in dict.fromkeys(case.split for case in cohort.cases if case.case_id in chosen):
-                own = [case.case_id for case in cohort.cases if case.case_id in chosen and case.split == part]
-                phantom(study=study, cases=own, output=folder / "cohort" / f"{part}-000")
+        part, names = _some(cohort)
+        chosen: list[str] = []
+        for name in names:
+            if chosen and time.perf_counter() > until:
+                break
+            with _timed("phantom"):
+                phantom(study=study, cases=[name], output=folder / "cohort" / f"{part}-000")
+            chosen.append(name)
     else:
         table = Path(study.cohort.table or "")
-        chosen = _some(assign_parts(read_table(table, study), study))
+        chosen = _some(assign_parts(read_table(table, study), study))[1]
     with _timed("check", len(chosen)):
         check(study=study, table=table, cases=chosen, output=folder / "checked.json")
     if study.cohort.kind == "items":
@@ -288,11 +310,10 @@ def _time_cases(study: Study, folder: Path) -> list[Any]:
     return list(read_cases([folder / "prepared"]))
 
 
-def _some(cohort: CaseTable) -> list[str]:
-    """Return a few cases that are no test cases: the first ones of training, or of the first fold."""
-    open_to_all = [case for case in cohort.cases if case.split != "test"]
-    first = [case for case in open_to_all if case.split == open_to_all[0].split]
-    return [case.case_id for case in first[:CASES]]
+def _some(cohort: CaseTable) -> tuple[str, list[str]]:
+    """Return a few cases that are no test cases, the first ones of training or of the first fold, and their part."""
+    part = next(case.split for case in cohort.cases if case.split != "test")
+    return str(part), [case.case_id for case in cohort.cases if case.split == part][:CASES]
 
 
 def _time_patches(study: Study, folder: Path, cases: int) -> None:

@@ -26,7 +26,7 @@ from hakken.evaluation.froc import (
     rows_sensitivity_at,
     sensitivity_at,
 )
-from hakken.evaluation.matching import Matching
+from hakken.evaluation.matching import Fate, Matching
 from hakken.evaluation.operating import AtThreshold, at_threshold, choose_threshold, found_at
 from hakken.evaluation.precision import (
     AVERAGES,
@@ -302,6 +302,11 @@ def _of_all(matching: Matching, curve: FrocCurve, resamples: Resamples) -> Itera
     if curve.reason is not None:
         yield Caution("", f"sensitivity, partial AUC and CPM are null: {curve.reason}")
         return
+    marks = matching.counts.candidates
+    if not marks:
+        yield Caution("", "there is no candidate, so every sensitivity is 0")
+    elif marks > 1 and len(set(matching.candidates.score[matching.fate != Fate.CUT].tolist())) == 1:
+        yield Caution("", "all candidates have the same score, so the curve has one operating point and ranks nothing")
     if resamples.drawn and not len(resamples):
         yield Caution("", "intervals are null: no resample could be used")
     if resamples.unit == "finding":

@@ -275,3 +275,15 @@ def test_bad_numbers_are_named(
         froc(*options)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_what_warns_of_a_stratum_or_of_the_other_detector_is_said_beside_it(
+    tables: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tables / "other.csv").write_text("case_id,x,y,z,score\n")
+    assert froc("--by", "class", "--compare", "other.csv") == 0
+    shown = capsys.readouterr().out
+    assert "warning: other.csv: there is no candidate, so every sensitivity is 0\n" in shown
+    never = "no lesion is found in any resample, so the interval is Wilson's over the patients"
+    assert re.search(rf"^warning: class n.*: sensitivity at .*: {never}$", shown, flags=re.MULTILINE)
+    assert "0.000 [0.000, 0.000] *" in shown

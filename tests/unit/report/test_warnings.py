@@ -177,3 +177,10 @@ def test_none_of_three_is_no_certainty(nothing_found: dict[str, list[Path]]) -> 
         == (ends["low"], ends["high"])
         == (0, pytest.approx(0.5615, abs=1e-4))
     )
+
+
+def test_the_report_warns_below_a_figure(study: Study, results: Path, tmp_path: Path) -> None:
+    (tmp_path / "froc.svg").write_text("<svg/>")
+    (tmp_path / "froc.json").write_text(json.dumps({"figure": "froc", "warnings": ["test: <few> patients"]}))
+    page = render(gather(study, results), [tmp_path / "froc.json"])
+    assert "<li>* test: &lt;few&gt; patients</li>" in page.partition("<figcaption>")[2].partition("<details>")[0]

@@ -18,9 +18,10 @@ from hakken.figures import Files
 from hakken.imaging.prepared import Lesion
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Row, cautioned
+from hakken.report.heads import warnings_of
 from hakken.report.overview import overview_page
 from hakken.report.page import render
-from hakken.report.result import gather, measured_table, warnings_of
+from hakken.report.result import gather, measured_table
 from hakken.report.summary import summarise
 from hakken.runs.cases import read_cases
 from hakken.stages.figure import figure
@@ -184,3 +185,10 @@ def test_the_report_warns_below_a_figure(study: Study, results: Path, tmp_path: 
     (tmp_path / "froc.json").write_text(json.dumps({"figure": "froc", "warnings": ["test: <few> patients"]}))
     page = render(gather(study, results), [tmp_path / "froc.json"])
     assert "<li>* test: &lt;few&gt; patients</li>" in page.partition("<figcaption>")[2].partition("<details>")[0]
+
+
+def test_the_models_of_a_run_have_heads() -> None:
+    from hakken.report.heads import HEADS
+    from hakken.runs.table import DEFAULT, SELECTED
+
+    assert {model for _, model in HEADS} == {DEFAULT, SELECTED}

@@ -9,7 +9,7 @@ from typing import Any
 
 from hakken.core.files import read_json
 from hakken.core.tables import Cell
-from hakken.evaluation.caution import Caution, lines
+from hakken.evaluation.caution import NO_WIDTH, Caution, has_no_width, lines
 from hakken.outcomes import Row
 from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
 from hakken.report.heads import head_of
@@ -109,6 +109,9 @@ class StudyResult:
             for number, fold in enumerate(self.measurements[key].folds)
             for line in fold[self.measurements[key].objective].said
         ]
+        corrected = (self.optimism or {}).get("corrected", {})
+        if has_no_width(*(corrected.get(end) for end in ("value", "low", "high"))):
+            found.append(Caution("validation objective, corrected for the choice", NO_WIDTH))
         return tuple(lines(found))
 
     @property
@@ -191,7 +194,8 @@ def with_interval(entry: Mapping[str, Any] | None, digits: int = 2) -> str:
     """Return `0.71 [0.62, 0.80]`, without the interval where there is none, or `undefined`."""
     if entry is None:
         return "undefined"
-    return Row("", entry.get("value"), entry.get("low"), entry.get("high"), digits).cell
+    ends = entry.get("value"), entry.get("low"), entry.get("high")
+    return Row("", *ends, digits, warning=NO_WIDTH if has_no_width(*ends) else "").cell
 
 
 def plain(value: Any) -> str:

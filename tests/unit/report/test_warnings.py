@@ -192,3 +192,13 @@ def test_the_models_of_a_run_have_heads() -> None:
     from hakken.runs.table import DEFAULT, SELECTED
 
     assert {model for _, model in HEADS} == {DEFAULT, SELECTED}
+
+
+def test_a_corrected_objective_without_a_width_is_no_certainty(study: Study, results: Path) -> None:
+    optimism = json.loads((results / "optimism.json").read_text())
+    certain = {"value": 1.0, "low": 1.0, "high": 1.0}
+    (results / "optimism.json").write_text(json.dumps(optimism | {"corrected": certain}))
+    result = gather(study, results)
+    line = f"validation objective, corrected for the choice: {NO_WIDTH}"
+    assert result.warnings[-1] == line
+    assert "corrected for the choice of the best 1.000 [1.000, 1.000] *" in summarise(result)

@@ -12,7 +12,7 @@ from hakken.commands.parser import add_command
 from hakken.commands.scored import record, require_format, resampled_enough, say, whole
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
-from hakken.evaluation.caution import has_no_width
+from hakken.evaluation.caution import Caution, has_no_width, lines
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
@@ -126,7 +126,21 @@ def run(options: argparse.Namespace) -> None:
         write_json(options.output, record("froc", files, result, result["warnings"]))
     if options.figure is not None:
         _draw(options, own, other, result["warnings"])
-    say(_table(result), (options.output, options.figure), result["warnings"])
+    say(_table(result), (options.output, options.figure), [*result["warnings"], *_of_parts(result)])
+
+
+def _of_parts(result: dict[str, Any]) -> list[str]:
+    """Return what warns of strata and of the other detector and not of the whole, each line with all that it is of."""
+    strata = result.get("strata", {})
+    parts = {f"{column} {name}": block for column, blocks in strata.items() for name, block in blocks.items()}
+    if "comparison" in result:
+        parts[result["comparison"]["candidates"]] = result["comparison"]["other"]
+    return lines(
+        Caution(name, line)
+        for name, block in parts.items()
+        for line in block["warnings"]
+        if line not in result["warnings"]
+    )
 
 
 def _check(options: argparse.Namespace) -> None:

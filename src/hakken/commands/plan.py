@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hakken.commands.configured import add_study_options, chosen_studies, read_config
 from hakken.commands.parser import add_command
+from hakken.commands.rehearsal import CASES, STEPS
+from hakken.commands.scored import whole
 from hakken.core.names import counted
 
 if TYPE_CHECKING:
     from hakken.cluster.forecast import Forecast
+    from hakken.cluster.requests import Request
     from hakken.cluster.site import Site
     from hakken.commands.parser import Subparsers
+    from hakken.commands.rehearsal import Rehearsal
+    from hakken.report.cost import StageCost
+    from hakken.runs.plan import Plan
     from hakken.study import Study
+
+SECONDS = 120
+UNTIMED = "not known: this study has not run here at this scale, and nothing was timed (--seconds 0)"
 
 
 def add(commands: Subparsers) -> None:
@@ -23,11 +33,18 @@ def add(commands: Subparsers) -> None:
     parser = add_command(
         commands,
         "plan",
-        "count the jobs of a study and estimate its CPU- and GPU-hours from earlier runs",
+        "count the jobs of a study and time some of it here, to say how many CPU- and GPU-hours it will take",
         "hakken plan --study brain_metastasis --scale paper",
         run,
     )
     add_study_options(parser)
+    parser.add_argument(
+        "--seconds",
+        type=whole,
+        default=SECONDS,
+        metavar="N",
+        help=f"how long to time a study here that has not run at this scale; 0: not at all (default: {SECONDS})",
+    )
     parser.add_argument(
         "--profile",
         metavar="NAME",
@@ -44,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
         plan = plan_of(study, cases_per_job)
         cases = f"{len(plan.cohort.cohort)} cases" if plan.cohort else "no cases"
         print(f"{study.name} at scale {study.scale}: {cases}", *describe_search(study), sep="\n")
-        print(*_table(study, options.profile), sep="\n")
+        print(*_table(plan, options.profile, options.seconds), sep="\n")
 
 
 def describe_search(study: Study) -> Iterator[str]:
@@ -74,20 +91,21 @@ def describe_search(study: Study) -> Iterator[str]:
         yield f"target `comparison`, not counted here: {total} trials in {len(runs)} sweeps"
 
 
-def _table(study: Study, profile: str | None) -> Iterator[str]:
+def _table(plan: Plan, profile: str | None, seconds: int) -> Iterator[str]:
     """Yield the lines of the table of stages, and below it where the timings are from."""
     from hakken.cluster.forecast import describe_chain, forecasts
     from hakken.cluster.requests import ask, largest
     from hakken.cluster.site import Site, read_site
     from hakken.commands.profile import find_profile
     from hakken.report.cost import TRIAL
-    from hakken.report.earlier import earlier_costs, earlier_run, longest_training
+    from hakken.report.earlier import longest_training
 
+    study = plan.study
     site = read_site(find_profile(profile)) if profile else Site(Path(), {})
     requests = ask(profile, study.name, study.scale)
-    folder = earlier_run(Path("results"), study.name, study.scale)
-    costs, gpu_seconds = earlier_costs(folder) if folder else ((), None)
-    rows = forecasts(requests, site, costs, gpu_seconds)
+    timed = _timings(plan, requests, seconds)
+    folder = timed.folder
+    rows = forecasts(requests, site, timed.costs, timed.gpu_seconds)
     if profile:
         yield f"with {site.path}"
         yield from _by_queue(rows, site)
@@ -95,7 +113,54 @@ def _table(study: Study, profile: str | None) -> Iterator[str]:
         yield describe_chain(training, site, longest_training(folder) if folder else None)
     else:
         yield from _by_stage(rows)
-    yield _source(folder, study)
+    yield from timed.source
+
+
+@dataclass(frozen=True)
+class _Timings:
+    """What a job of each stage costs, the GPU-seconds of a training, and where that is known from."""
+
+    costs: tuple[StageCost, ...]
+    gpu_seconds: float | None
+    folder: Path | None
+    source: tuple[str, ...]
+
+
+def _timings(plan: Plan, requests: Mapping[Request, int], seconds: int) -> _Timings:
+    """Return the timings of a run of this study at this scale and, of what that does not know, those of a rehearsal."""
+    from hakken.commands.rehearsal import costs_of, rehearse
+    from hakken.core.console import progress
+    from hakken.report.cost import TRIAL
+    from hakken.report.earlier import earlier_costs, earlier_run
+
+    folder = earlier_run(Path("results"), plan.study.name, plan.study.scale)
+    costs, gpu_seconds = earlier_costs(folder) if folder else ((), None)
+    source = [f"timings of {folder}"] if folder else []
+    known = {cost.stage for cost in costs}
+    if TRIAL in known or not seconds:
+        return _Timings(costs, gpu_seconds, folder, tuple(source or [UNTIMED]))
+    jobs: dict[str, int] = {}
+    for request, count in requests.items():
+        jobs[request.stage] = jobs.get(request.stage, 0) + count
+    threads = max((request.threads for request in requests if request.stage == TRIAL), default=1)
+    progress(f"{plan.study.name} at scale {plan.study.scale}: timing some cases and steps, at most {seconds} s")
+    found = rehearse(plan, threads, seconds)
+    more = [cost for cost in costs_of(plan, jobs, found) if cost.stage not in known]
+    source += _said_of(found, threads, seconds)
+    return _Timings((*costs, *more), gpu_seconds or found.gpu_seconds(plan), folder, tuple(source))
+
+
+def _said_of(found: Rehearsal, threads: int, seconds: int) -> Iterator[str]:
+    """Yield what was timed here, and what is not known and why."""
+    if found.spent:
+        where = "a GPU" if found.on_gpu else f"the CPU, {counted(threads, 'thread')}"
+        yield (
+            f"timed here on {where}: start-up, {counted(CASES, 'case')}, and {STEPS} steps each at the study's own and "
+            "some random parameters; hours are steps and cases times these, right to about a factor of 2 on such a host"
+        )
+    if not found.ended:
+        yield f"not all could be timed in {seconds} s; `?` is not known, --seconds gives more time"
+    yield from (f"not known: {what} ({reason})" for what, reason in found.failed.items())
 
 
 def _by_stage(rows: Iterable[Forecast]) -> Iterator[str]:
@@ -121,14 +186,6 @@ def _by_queue(rows: Iterable[Forecast], site: Site) -> Iterator[str]:
     line = f"{'all':<36}{sum(row.jobs for row in known):>6}{'':>15}"
     line += f"{_total(row.cpu_hours for row in known):>12}{_total(row.gpu_hours for row in known):>12}"
     yield line + (f"{_total((row.tokens for row in known), 1):>10}" if counted else "")
-
-
-def _source(folder: Path | None, study: Study) -> str:
-    """Say where the timings are from."""
-    if folder is None:
-        return "no earlier run here to take timings from; run a study at scale `tiny` first"
-    same = folder == Path("results") / study.name / study.scale
-    return f"timings of {folder}" + ("" if same else ", another study or scale: an order of magnitude at best")
 
 
 def _total(hours: Iterable[float | None], digits: int = 3) -> str:

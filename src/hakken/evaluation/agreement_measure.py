@@ -27,7 +27,7 @@ from hakken.evaluation.agreement import (
     rows_mcc,
     weights,
 )
-from hakken.evaluation.caution import of_few
+from hakken.evaluation.caution import NO_WIDTH, has_no_width, of_few
 from hakken.evaluation.findings import Flags, Floats, Ints
 from hakken.evaluation.proportions import Share, share
 from hakken.evaluation.resampling import Bootstrapped, Resampled, bootstrapped, over_patients
@@ -226,6 +226,10 @@ def _undefined(found: Agreement, drawn: Resampled) -> Iterator[str]:
             yield f"{found.name}, class {name}: precision is null, no case was called so"
         if part.f1.value is None:
             yield f"{found.name}, class {name}: F1 is null, neither truth nor prediction has it; macro F1 leaves it out"
+    means = {"balanced accuracy": found.balanced_accuracy, "macro F1": found.macro_f1, "MCC": found.mcc}
+    for name, entry in means.items():
+        if has_no_width(entry.value, entry.bootstrap.low, entry.bootstrap.high):
+            yield f"{found.name}, {name}: {NO_WIDTH}"
     if found.mcc.value is None:
         yield f"{found.name}: MCC is null, truth or prediction has one class only"
     for weighting, (value, _) in found.kappas.items():

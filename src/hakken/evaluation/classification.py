@@ -20,6 +20,7 @@ from hakken.evaluation.agreement import balanced_accuracy, confusion
 from hakken.evaluation.agreement_measure import Labels, Measurement
 from hakken.evaluation.bootstrap import Estimate
 from hakken.evaluation.findings import Floats, Ints
+from hakken.evaluation.proportions import widened
 from hakken.evaluation.resampling import Resampled, bootstrapped, over_patients
 from hakken.evaluation.roc import Counts
 
@@ -75,9 +76,10 @@ class ClassMeasurement:
 
     @property
     def accuracy(self) -> Estimate:
-        """The share of lesions that are called rightly with its interval over patients."""
-        found = self.agreement.predictions[0]
-        return Estimate(found.accuracy.value, found.accuracy_ends.low, found.accuracy_ends.high)
+        """The share of lesions that are called rightly with its interval over patients; Wilson's of all or none."""
+        found, patients = self.agreement.predictions[0], self.agreement.labels.patients
+        value, ends = found.accuracy.value, found.accuracy_ends
+        return Estimate(value, *widened(value, ends.low, ends.high, patients))
 
     @property
     def mcc(self) -> Estimate:

@@ -26,7 +26,7 @@ from hakken.evaluation.froc import (
     rows_sensitivity_at,
     sensitivity_at,
 )
-from hakken.evaluation.matching import Matching
+from hakken.evaluation.matching import Fate, Matching
 from hakken.evaluation.operating import AtThreshold, at_threshold, choose_threshold, found_at
 from hakken.evaluation.precision import (
     AVERAGES,
@@ -36,8 +36,8 @@ from hakken.evaluation.precision import (
     rows_average_precision,
     rows_case_auc,
 )
+from hakken.evaluation.proportions import widened
 from hakken.evaluation.roc import auc
-from hakken.evaluation.strata import proportion
 
 CPM, PARTIAL, CASES, PICAI, SENSITIVITY = "cpm", "partial AUC", "AUC of the cases", "PI-CAI score", "sensitivity at"
 """How the numbers are called, in replicates, differences and cautions."""
@@ -120,7 +120,7 @@ def measure(matching: Matching, settings: Settings) -> Measurement:
 
     Patients are resampled. A cohort of one patient has no interval over patients; its lesions and false positives are
     resampled instead, and a warning says so. Where no resample changes a sensitivity of 0 or 1 its interval is Wilson's
-    (`hakken.evaluation.strata.proportion`).
+    over the patients (`hakken.evaluation.proportions.widened`).
     """
     unit: Unit = "patient" if len(set(matching.cases.patient)) > 1 else "finding"
     curve = froc(matching, settings.per)
@@ -178,11 +178,8 @@ def measure(matching: Matching, settings: Settings) -> Measurement:
 def _sensitivity(matching: Matching, value: float | None, replicates: Floats) -> Estimate:
     """Return a sensitivity with its percentile interval, or with Wilson's where that of all or none has no width."""
     found = estimate(value, replicates)
-    if not has_no_width(found.value, found.low, found.high) or found.value not in (0, 1):
-        return found
-    own = matching.lesions.case[matching.lesions.included]
-    share = proportion(np.full(len(own), bool(found.value)), matching.cases.patient_index[own])
-    return Estimate(found.value, share.low, share.high)
+    own = matching.cases.patient_index[matching.lesions.case[matching.lesions.included]]
+    return Estimate(found.value, *widened(found.value, found.low, found.high, len(np.unique(own))))
 
 
 def _ranked_replicates(matching: Matching, resamples: Resamples) -> dict[str, Floats]:
@@ -302,6 +299,11 @@ def _of_all(matching: Matching, curve: FrocCurve, resamples: Resamples) -> Itera
     if curve.reason is not None:
         yield Caution("", f"sensitivity, partial AUC and CPM are null: {curve.reason}")
         return
+    marks = matching.counts.candidates
+    if not marks:
+        yield Caution("", "there is no candidate, so every sensitivity is 0")
+    elif marks > 1 and len(set(matching.candidates.score[matching.fate != Fate.CUT].tolist())) == 1:
+        yield Caution("", "all candidates have the same score, so the curve has one operating point and ranks nothing")
     if resamples.drawn and not len(resamples):
         yield Caution("", "intervals are null: no resample could be used")
     if resamples.unit == "finding":

@@ -52,6 +52,22 @@ def wilson(share: float, number: float) -> tuple[float, float]:
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
+def widened(
+    value: float | None, low: float | None, high: float | None, patients: int
+) -> tuple[float | None, float | None]:
+    """Return the ends of a resampled interval of a proportion, or Wilson's where that of all or none has no width.
+
+    No resample differs from the whole there. Each of the ``patients`` counts as one trial: the worst case, in which all
+    that is counted of a patient is alike.
+
+    >>> widened(0.5, 0.4, 0.6, 9), widened(None, None, None, 9)
+    ((0.4, 0.6), (None, None))
+    """
+    if value in (0, 1) and low == high == value:
+        return wilson(float(value), patients)
+    return low, high
+
+
 def clopper_pearson(count: int, total: int) -> tuple[float, float]:
     """Return the exact 95 % interval of ``count`` of ``total`` trials, both whole; at least 95 % in every population.
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hakken.evaluation.bootstrap import Estimate, estimate
-from hakken.evaluation.caution import has_no_width
 from hakken.evaluation.findings import Floats, Ints
-from hakken.evaluation.proportions import wilson
+from hakken.evaluation.proportions import widened
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,8 @@ def pool(count: Ints, total: Ints, patient: Ints, counts: Ints) -> Pooled:
     drawn = weights @ total > 0
     weights = weights[drawn]
     found = estimate(hits / all_, (weights @ count) / (weights @ total))
-    if has_no_width(found.value, found.low, found.high) and hits in (0, all_):
-        found = Estimate(found.value, *wilson(hits / all_, len(np.unique(patient[total > 0]))))
-    return Pooled(hits, all_, found, int((~drawn).sum()))
+    ends = widened(found.value, found.low, found.high, len(np.unique(patient[total > 0])))
+    return Pooled(hits, all_, Estimate(found.value, *ends), int((~drawn).sum()))
 
 
 def weighted_medians(values: Floats, weights: Ints) -> Floats:

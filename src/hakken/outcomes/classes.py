@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.tables import Cell, read_table, write_table
+from hakken.evaluation.caution import NO_WIDTH
 from hakken.evaluation.classification import Classified, balanced, measure_classes, rows_balanced
 from hakken.evaluation.findings import Floats
 from hakken.evaluation.optimism import replicated
@@ -119,7 +120,7 @@ def measure(found: Predictions, part: Part) -> Measured:
         objective=main,
         rows=rows,
         counts={"lesions": counts["lesions"], "patients": counts["patients"]},
-        warnings=tuple(measured.warnings),
+        warnings=tuple(line for line in measured.warnings if NO_WIDTH not in line),  # the rows have it
         details=details,
     )
 

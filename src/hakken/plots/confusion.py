@@ -59,10 +59,11 @@ def _panel(axes: Axes, found: Agreement, names: list[str], cell: float) -> None:
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(True)
-    wilson = found.accuracy.wilson
+    wilson, boot = found.accuracy.wilson, found.accuracy_ends
+    shown = wilson if boot.low == boot.high else boot  # that of the screen which holds for cases of one patient too
     kappa = found.kappas["unweighted"][0]
     axes.set_title(
-        f"{found.name}\naccuracy {interval_text(found.accuracy.value, wilson.low, wilson.high)}, "
+        f"{found.name}\naccuracy {interval_text(found.accuracy.value, shown.low, shown.high)}, "
         f"kappa {interval_text(kappa.value, kappa.low, kappa.high)}",
         fontsize=6.5,
         weight="normal",

@@ -1,4 +1,4 @@
-"""What an earlier run has cost, to tell from it what the next one will."""
+"""What an earlier run of a study at a scale has cost, to tell from it what the next one will."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from hakken.report.cost import StageCost, read_costs
 
 
 def earlier_run(results: Path, study: str, scale: str) -> Path | None:
-    """Return the results folder whose timings fit best: this study at this scale, at another scale, any study."""
-    folders = [path.parent for path in sorted(results.glob("*/*/logs"))]
-    ranks = {folder: (folder.parent.name == study, folder.name == scale) for folder in folders}
-    return max(folders, key=lambda folder: ranks[folder], default=None)
+    """Return the results folder of this study at this scale, None where it has no timings; no other's would fit."""
+    folder = results / study / scale
+    return folder if (folder / "logs").is_dir() else None
 
 
 def earlier_costs(folder: Path) -> tuple[tuple[StageCost, ...], float | None]:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hakken import plugins
 from hakken.cohort.parts import openings_folder
 from hakken.core.files import read_json
 from hakken.core.tables import Cell
-from hakken.evaluation.caution import Caution, lines
+from hakken.evaluation.caution import NO_WIDTH, Caution, has_no_width, lines
 from hakken.outcomes import Row
 from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
-from hakken.runs.measurement import FILE, Measurement, read_measurement
+from hakken.report.heads import head_of
+from hakken.runs.measurement import Measurement, read_measurement
 from hakken.runs.table import DEFAULT, SELECTED, folds_of, name_of, variant_runs
 from hakken.seal.freeze import read_freeze
 from hakken.seal.guard import opened_for
@@ -22,7 +22,6 @@ from hakken.seal.openings import Opening
 from hakken.study import Study
 
 PARTS = ("validation", "test")
-HEADS = {("validation", SELECTED): "validation", ("test", SELECTED): "test", ("test", DEFAULT): "test, untuned default"}
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,9 @@ class StudyResult:
             for number, fold in enumerate(self.measurements[key].folds)
             for line in fold[self.measurements[key].objective].said
         ]
+        corrected = (self.optimism or {}).get("corrected", {})
+        if has_no_width(*(corrected.get(end) for end in ("value", "low", "high"))):
+            found.append(Caution("validation objective, corrected for the choice", NO_WIDTH))
         return tuple(lines(found))
 
     @property
@@ -152,15 +154,6 @@ def _place(part: str, model: str, models: Sequence[str]) -> tuple[int, int]:
     return models.index(model), PARTS.index(part) if part in PARTS else len(PARTS)
 
 
-def head_of(part: str, model: str) -> str:
-    """Return the head of a column of the table of what was measured.
-
-    >>> head_of("test", "selected"), head_of("test", "brightest_components")
-    ('test', 'test, brightest components')
-    """
-    return HEADS.get((part, model), f"{part}, {model.replace('_', ' ')}" if part != "records" else model)
-
-
 def measured_table(result: StudyResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the heads of the columns, and a row of cells for each number, its name first."""
     columns = [result.measurements[key] for key in result.main]
@@ -179,22 +172,6 @@ def variants_table(result: StudyResult) -> tuple[tuple[str, ...], list[tuple[str
                 cells.setdefault(model, {})[f"{part}, {measured.objective.name.strip()}"] = measured.objective.cell
     heads = tuple(dict.fromkeys(head for found in cells.values() for head in found))
     return heads, [(model, *(found.get(head, "") for head in heads)) for model, found in cells.items()]
-
-
-def warnings_of(figure: str, files: Mapping[str, Sequence[Path]]) -> list[str]:
-    """Return what warns of the numbers of a ``figure`` that draws the measurements among its ``files``.
-
-    Of an outcome that has such a figure only its own numbers are meant; a figure of images shows none.
-    """
-    if "predictions" in files:
-        return []
-    folders = [path for paths in files.values() for path in paths if (path / FILE).is_file()]
-    found = []
-    for measured in map(read_measurement, folders):
-        own = [name for name in measured.outcomes if figure in plugins.literals("outcomes", name).get("FIGURES", ())]
-        for name in own or measured.outcomes:
-            found += [Caution(head_of(measured.part, measured.model), line) for line in measured.outcomes[name].said]
-    return lines(found)
 
 
 MEASURED = ("part", "model", "outcome", "measured", "value", "low", "high", "text", "warning")
@@ -220,7 +197,8 @@ def with_interval(entry: Mapping[str, Any] | None, digits: int = 2) -> str:
     """Return `0.71 [0.62, 0.80]`, without the interval where there is none, or `undefined`."""
     if entry is None:
         return "undefined"
-    return Row("", entry.get("value"), entry.get("low"), entry.get("high"), digits).cell
+    ends = entry.get("value"), entry.get("low"), entry.get("high")
+    return Row("", *ends, digits, warning=NO_WIDTH if has_no_width(*ends) else "").cell
 
 
 def plain(value: Any) -> str:

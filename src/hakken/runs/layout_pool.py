@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -25,6 +26,7 @@ import torch
 from torch import distributed
 
 from hakken.core.errors import HakkenError
+from hakken.imaging.cases import Case
 from hakken.patches import shards
 from hakken.patches.sampling import Centres, Kind
 from hakken.runs.learner import learner_of
@@ -155,16 +157,27 @@ def _time(study: Study, patches: Path, order: Order, group: distributed.ProcessG
 class Stepper:
     """A study's networks at its own parameters, mini-batches of made-up patches, and the updates of a training.
 
-    It is made anew for each measurement.
+    It is made anew for each measurement. ``cases`` are what a method learns from that takes no patches.
     """
 
-    def __init__(self, study: Study, layout: Layout, patches: Path, team: Team = ALONE) -> None:
+    def __init__(
+        self,
+        study: Study,
+        layout: Layout,
+        patches: Path,
+        team: Team = ALONE,
+        *,
+        cases: Sequence[Case] = (),
+        device: torch.device | None = None,
+    ) -> None:
         torch.manual_seed(0)
         learner = learner_of(study)
         if not isinstance(learner, Method):
             raise HakkenError(f"the method `{study.method}` of study `{study.name}` learns without gradients")
-        self.networks = {name: arrange(one, layout.channels_last).train() for name, one in learner.networks().items()}
-        players = learner.players(self.networks, Data((), patches), 0, torch.device("cpu"))
+        place = device or torch.device("cpu")
+        networks = {name: one.to(place) for name, one in learner.networks().items()}
+        self.networks = {name: arrange(one, layout.channels_last).train() for name, one in networks.items()}
+        players = learner.players(self.networks, Data(tuple(cases), patches), 0, place)  # type: ignore[arg-type]
         self.turns = [
             Turn(player, self.networks, learner.loss, team.size, 0, layout.dtype, layout.channels_last, team, 1, number)
             for number, player in enumerate(players)

@@ -12,7 +12,7 @@ from hakken.figures import Drawing, Files
 from hakken.plots.publish import publish
 from hakken.plots.style import Origin
 from hakken.report.figure import provenance
-from hakken.report.result import warnings_of
+from hakken.report.heads import warnings_of
 from hakken.seal.guard import opened_for
 from hakken.stages import stage
 from hakken.study import Study

@@ -297,3 +297,15 @@ def test_tables_of_flat_images_need_no_z(tmp_path: Path, capsys: pytest.CaptureF
     assert list(shares["distance"]["strata"]["diameter"]) == [f"below 100 {unit}", f"100 {unit} and more"]
     assert shares["overlap:0.5"]["curve"]["sensitivity"][-1] == 0.5  # discs of 12, 2 apart: IoU 0.65; spheres: 0.6
     capsys.readouterr()
+
+
+def test_what_warns_of_a_stratum_or_of_the_other_detector_is_said_beside_it(
+    tables: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tables / "other.csv").write_text("case_id,x,y,z,score\n")
+    assert froc("--by", "class", "--compare", "other.csv") == 0
+    shown = capsys.readouterr().out
+    assert "warning: other.csv: there is no candidate, so every sensitivity is 0\n" in shown
+    never = "no lesion is found in any resample, so the interval is Wilson's over the patients"
+    assert re.search(rf"^warning: class n.*: sensitivity at .*: {never}$", shown, flags=re.MULTILINE)
+    assert "0.000 [0.000, 0.000] *" in shown

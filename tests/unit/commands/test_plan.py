@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from hakken.cli import main
 from hakken.cluster import requests
 from hakken.cluster.requests import Request
+from hakken.commands import rehearsal
 from hakken.commands.plan import describe_search
+from hakken.commands.rehearsal import Rehearsal
 from hakken.core.errors import HakkenError
 
 from ..miniature import study
@@ -39,7 +42,22 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str, str]]:
         return {CHECK: 5, ONE: 12, FOUR: 1, REPORT: 1}
 
     monkeypatch.setattr(requests, "ask", ask)
+    monkeypatch.setattr(rehearsal, "rehearse", lambda plan, threads, seconds: TIMED)
     return seen
+
+
+TIMED = Rehearsal(
+    {
+        "start": (1.0, 2.0),
+        "start with torch": (3.0, 4.0),
+        "step": (0.5, 0.25),
+        "objective": (0.2, 0.1),
+        "check": (0.5, 1.0),
+    },
+    {"prediction": "ValueError: no"},
+    ended=True,
+)
+"""What was timed: seconds of CPU and on the clock."""
 
 
 def plan(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[dict[str, tuple[str, ...]], str]:
@@ -61,7 +79,7 @@ def earlier(project: Path, scale: str) -> None:
 
 
 def test_before_any_run(project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    rows, shown = plan(capsys)
+    rows, shown = plan(capsys, "--seconds", "0")
     assert asked == [(None, "brain_metastasis", "tiny")]
     assert shown.startswith("brain_metastasis at scale tiny: ")
     assert rows == {
@@ -70,11 +88,11 @@ def test_before_any_run(project: Path, asked: list[Any], capsys: pytest.CaptureF
         "report": ["1", "?", "0.000"],
         "all": ["19", "?", "?"],
     }
-    assert shown.endswith("no earlier run here to take timings from; run a study at scale `tiny` first\n")
+    assert shown.endswith("not known: this study has not run here at this scale, and nothing was timed (--seconds 0)\n")
 
 
 def test_the_published_size(project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    _, shown = plan(capsys, "--study", "brain_metastasis", "--scale", "paper")
+    _, shown = plan(capsys, "--study", "brain_metastasis", "--scale", "paper", "--seconds", "0")
     assert asked == [(None, "brain_metastasis", "paper")]
     assert shown.startswith("brain_metastasis at scale paper: 348 cases\nsearch: 50 trials, 8 trainings at once, ")
 
@@ -85,14 +103,31 @@ def test_with_timings_of_the_same_run(project: Path, asked: list[Any], capsys: p
     assert rows["trial"] == ["13", "13.000", "6.500"]
     assert rows["check"][1:] == ["?", "0.000"]
     assert rows["all"][1:] == [">13.000", "6.500"]  # what the others take is not known
+    assert "timed here" not in shown
     assert shown.endswith("timings of results/brain_metastasis/tiny\n")
 
 
-def test_with_timings_of_another_scale(project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    earlier(project, "tiny")
-    rows, shown = plan(capsys, "--scale", "paper")
-    assert rows["trial"] == ["13", "13.000", "6.500"]
-    assert "timings of results/brain_metastasis/tiny, another study or scale: an order of magnitude at best" in shown
+def test_timings_of_another_scale_are_not_taken(
+    project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier(project, "small")
+    rows, shown = plan(capsys)
+    # a training: 3 s of start, 240 steps of 0.5 s, three times 12 validation cases of 0.2 s
+    assert rows["trial"] == ["13", f"{13 * (3 + 240 * 0.5 + 3 * 12 * 0.2) / 3600:.3f}", "?"]
+    assert rows["check"] == ["5", f"{(5 * 1 + 42 * 0.5) / 3600:.3f}", "0.000"]
+    assert rows["report"] == ["1", "0.000", "0.000"]
+    assert "timed here on the CPU, 2 threads: start-up, 2 cases, and 3 steps each at the study's own" in shown
+    assert shown.endswith("not known: prediction (ValueError: no)\n")
+
+
+def test_a_gpu_here_tells_gpu_hours(
+    project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearsal, "rehearse", lambda *_: replace(TIMED, on_gpu=True, ended=False))
+    rows, shown = plan(capsys)
+    assert rows["trial"][2] == f"{13 * (4 + 240 * 0.25 + 3 * 12 * 0.1) / 3600:.3f}"
+    assert "timed here on a GPU: " in shown
+    assert "not all could be timed in 120 s; `?` is not known, --seconds gives more time" in shown
 
 
 def test_with_a_profile_by_queue(project: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:

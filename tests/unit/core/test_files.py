@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hakken.core import files
+from hakken.core import files, publish
 from hakken.core.errors import HakkenError
 from hakken.core.files import (
     _indented,
@@ -31,7 +31,6 @@ from hakken.core.files import (
     writing,
     writing_somewhere,
 )
-from hakken.core import publish
 
 FULL = "no space left on the disk; free some, or make `results` a link to a folder on another disk"
 READ_ONLY = "that file system is read-only; make `results` a link to a folder of your own"

@@ -85,3 +85,11 @@ def test_what_cannot_be_measured() -> None:
         Classified(CLASSES, np.empty(0, np.int64), [], np.empty((0, 3)))
     with pytest.raises(HakkenError, match="lesion 1: no finite probability"):
         Classified(CLASSES, np.array([0, 1]), ["p", "q"], np.array([[1, 0, 0], [np.nan, 0, 1]]))
+
+
+def test_all_right_is_no_certainty() -> None:
+    # four lesions of two patients, all called rightly: Wilson's interval of 2 of 2, from 1 / (1 + z² / 2)
+    probability = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]])
+    classified = Classified(("one", "two"), np.array([0, 1, 0, 1]), ["p", "p", "q", "q"], probability)
+    found = measure_classes(classified, resamples=100, seed=0).accuracy
+    assert (found.value, found.low, found.high) == (1, pytest.approx(0.3424, abs=1e-4), 1)

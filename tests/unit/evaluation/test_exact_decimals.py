@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.core.decimals import below, reaches, same
+from hakken.core.files import read_json, write_json
+from hakken.core.tables import read_table, write_table
 from hakken.core.volume import Geometry
 from hakken.evaluation.findings import Candidates, Cases, Lesions, Overlaps
 from hakken.evaluation.matching import Rules, match
@@ -156,3 +159,17 @@ def test_numbers_without_end_and_none_compare_as_ever() -> None:
     assert same(inf, inf) and not same(1.0, inf) and not same(inf, 1.0) and not same(nan, nan)
     assert below(1.0, inf) and not below(inf, inf) and not below(nan, 1.0)
     assert reaches(inf, inf) and not reaches(nan, 0.0)
+
+
+def test_ties_and_thresholds_outlive_their_way_through_text(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    scores = np.repeat(rng.random(40).astype(np.float32), 3).astype(float)  # as networks give them, each three times
+    scores = np.concatenate([scores, [0.1 + 0.2, 0.3, np.nextafter(0.3, 1), 1e-300, 5e-324]])
+    write_table(tmp_path / "candidates.csv", ("score",), [(score,) for score in scores.tolist()])
+    read = read_table(tmp_path / "candidates.csv").numbers("score")
+    assert (read == scores).all()
+    for threshold in scores.tolist():
+        write_json(tmp_path / "freeze.json", {"threshold": threshold})
+        again = read_json(tmp_path / "freeze.json")["threshold"]
+        assert ((read >= again) == (scores >= threshold)).all()
+        assert ((read - again >= 0) == (scores >= threshold)).all()  # as where each case has a threshold of its own

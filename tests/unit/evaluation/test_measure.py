@@ -97,6 +97,15 @@ def test_lesions_of_one_patient_are_one_where_all_are_found() -> None:
     assert (ends.value, ends.low, ends.high) == (1, pytest.approx(0.3424, abs=1e-4), 1)
 
 
+def test_ties_of_all_and_no_candidate_at_all_are_said() -> None:
+    lesions = [(0, 0, 10), (1, 0, 10)]
+    tied = measure(matched("ab", lesions, [(0, 0, 0.5), (1, 50, 0.5)]), SETTINGS).warnings
+    assert "all candidates have the same score, so the curve has one operating point and ranks nothing" in tied
+    assert "there is no candidate, so every sensitivity is 0" in measure(matched("ab", lesions, []), SETTINGS).warnings
+    apart = measure(matched("ab", lesions, [(0, 0, 0.5), (1, 50, 0.4)]), SETTINGS).warnings
+    assert not any("candidate" in line for line in apart)
+
+
 @pytest.mark.parametrize(("patients", "said"), [(2, True), (10, True), (11, False)])
 def test_intervals_from_at_most_ten_patients_are_no_certainty(patients: int, said: bool) -> None:
     names = [chr(ord("a") + number) for number in range(patients)]

@@ -18,9 +18,10 @@ from hakken.figures import Files
 from hakken.imaging.prepared import Lesion
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Row, cautioned
+from hakken.report.heads import warnings_of
 from hakken.report.overview import overview_page
 from hakken.report.page import render
-from hakken.report.result import gather, measured_table, warnings_of
+from hakken.report.result import gather, measured_table
 from hakken.report.summary import summarise
 from hakken.runs.cases import read_cases
 from hakken.stages.figure import figure
@@ -177,3 +178,27 @@ def test_none_of_three_is_no_certainty(nothing_found: dict[str, list[Path]]) -> 
         == (ends["low"], ends["high"])
         == (0, pytest.approx(0.5615, abs=1e-4))
     )
+
+
+def test_the_report_warns_below_a_figure(study: Study, results: Path, tmp_path: Path) -> None:
+    (tmp_path / "froc.svg").write_text("<svg/>")
+    (tmp_path / "froc.json").write_text(json.dumps({"figure": "froc", "warnings": ["test: <few> patients"]}))
+    page = render(gather(study, results), [tmp_path / "froc.json"])
+    assert "<li>* test: &lt;few&gt; patients</li>" in page.partition("<figcaption>")[2].partition("<details>")[0]
+
+
+def test_the_models_of_a_run_have_heads() -> None:
+    from hakken.report.heads import HEADS
+    from hakken.runs.table import DEFAULT, SELECTED
+
+    assert {model for _, model in HEADS} == {DEFAULT, SELECTED}
+
+
+def test_a_corrected_objective_without_a_width_is_no_certainty(study: Study, results: Path) -> None:
+    optimism = json.loads((results / "optimism.json").read_text())
+    certain = {"value": 1.0, "low": 1.0, "high": 1.0}
+    (results / "optimism.json").write_text(json.dumps(optimism | {"corrected": certain}))
+    result = gather(study, results)
+    line = f"validation objective, corrected for the choice: {NO_WIDTH}"
+    assert result.warnings[-1] == line
+    assert "corrected for the choice of the best 1.000 [1.000, 1.000] *" in summarise(result)

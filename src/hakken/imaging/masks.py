@@ -8,19 +8,18 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Volume
+from hakken.imaging.body import find_body
 from hakken.imaging.brain import find_brain
 from hakken.imaging.pieces import Mask, filled, largest
 
 Kind = Literal["brain", "body", "nonzero", "none"]
 Modality = Literal["mr", "ct", "pet", "xray", "endoscopy"]
 
-CT_BODY_HU = -400.0
 STRIPPED_ZERO = 0.2
 STRIPPED_BORDER = 0.1
 
@@ -29,7 +28,8 @@ def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
     """Return the mask (z, y, x) of ``volume``; raises HakkenError when it would be empty.
 
     ``brain``: of a skull-stripped image what is not zero, else the brain inside the skull; on CT, in Hounsfield units,
-    all that the skull encloses, blood below the bone too. ``body``: the largest piece that stands out from the air.
+    all that the skull encloses, blood below the bone too. ``body``: what stands out from the air, every limb; all of an
+    image that shows no air.
     ``nonzero``: what is not zero, cavities filled. ``none``: every voxel.
     """
     array = np.nan_to_num(volume.array)
@@ -38,7 +38,7 @@ def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
     if kind == "nonzero":
         mask = filled(array != 0)
     elif kind == "body":
-        mask = _body(array, modality)
+        mask = find_body(volume, modality)
     elif is_stripped(array):
         mask = filled(largest(array != 0))
     else:
@@ -70,21 +70,3 @@ def is_stripped(array: NDArray[np.generic]) -> bool:
     faces = [inside.take(index, axis) for axis in range(3) for index in (0, -1) if array.shape[axis] > 1]
     zeros = 1 - float(inside.mean())
     return zeros >= STRIPPED_ZERO and max(float(face.mean()) for face in faces) <= STRIPPED_BORDER
-
-
-def _body(array: NDArray[np.generic], modality: Modality) -> Mask:
-    values = np.asarray(array, np.float32)
-    if modality == "pet":  # uptake spans decades: the body stands out from the air only on a compressed scale
-        values = np.sqrt(np.maximum(values, 0))
-    threshold = CT_BODY_HU if modality == "ct" else _otsu(values)
-    inside = ndimage.binary_opening(values > threshold, np.ones((1, 3, 3), bool))
-    return filled(largest(inside if inside.any() else values > threshold))
-
-
-def _otsu(values: NDArray[np.floating]) -> float:
-    """Otsu's threshold with the brightest 1 % cut off, so that vessels and fat do not carry it away."""
-    low, high = np.percentile(values, (0.1, 99))
-    image = sitk.GetImageFromArray(np.clip(values, low, high).astype(np.float32))
-    otsu = sitk.OtsuThresholdImageFilter()
-    otsu.Execute(image)
-    return float(otsu.GetThreshold())

@@ -71,7 +71,7 @@ def test_an_image_without_a_head_is_refused() -> None:
 def test_the_template_is_the_average_brain() -> None:
     template = brain_template()
     surface = sitk.GetArrayFromImage(template.surface)
-    assert 1700 < np.count_nonzero(surface > 0) * 8 / 1000 < 2100  # ml; 1886 is published for its mask with fluid
+    assert 1700 < np.count_nonzero(surface > 0) * 8 / 1000 < 2100  # ml
     assert abs(template.centre[0]) < 2  # its halves are alike
     assert template.top == pytest.approx(80, abs=6)
 

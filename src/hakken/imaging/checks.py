@@ -15,11 +15,11 @@ from hakken.core.errors import HakkenError
 from hakken.core.problems import Problem
 from hakken.core.volume import Geometry, Points, Volume
 from hakken.imaging.files import read_volume
+from hakken.imaging.lattice import onto_lattice
 from hakken.imaging.lesions import read_lesion_table
 from hakken.study import Study
 
 PROBES = 12
-GRID_TOLERANCE = 0.01
 SHOWN_VALUES = 5
 WHITE = 255  # the lesion's value in a mask that was saved as a picture
 
@@ -152,7 +152,7 @@ def _check_truth(case: CaseFiles, study: Study, reference: Volume) -> list[Probl
     mask = _read(case, "lesion_mask", case.lesion_mask)
     if isinstance(mask, Problem):
         return [mask]
-    if not mask.matches(reference, tolerance_mm=GRID_TOLERANCE * min(reference.spacing)):
+    if onto_lattice(mask, reference.geometry) is None:
         reason = f"lies on another grid than the reference channel {study.reference}: mask {mask.geometry}; "
         reason += f"{study.reference} {reference.geometry}"
         remedy = "resample the mask onto the reference channel by nearest neighbour"

@@ -19,6 +19,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Triple, Volume
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
+from hakken.imaging.lattice import onto_lattice
 from hakken.imaging.lesions import Labels, draw_spheres, keep_each, lesions_of_mask, with_minimum
 from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
@@ -165,9 +166,10 @@ def _truth(
     if not isinstance(truth, Volume):
         lesions = with_minimum(truth, minimum)
         return draw_spheres(lesions, grid), lesions
-    if not truth.matches(reference, tolerance_mm=0.01 * min(reference.spacing)):
+    placed = onto_lattice(truth, reference)
+    if placed is None:
         raise HakkenError(f"lesion mask on another grid: mask {truth.geometry}; reference {reference}; resample it")
-    labels, lesions = lesions_of_mask(truth, study.cohort.labels, minimum)
+    labels, lesions = lesions_of_mask(placed, study.cohort.labels, minimum)
     drawn = resample(Volume.on(reference, labels), grid, sitk.Transform(), nearest=True).array.astype(np.int16)
     return keep_each(drawn, lesions, grid), lesions
 

@@ -39,8 +39,11 @@ PITCHES = (-20.0, 0.0, 20.0)  # degrees
 TURNS = (0.0, 180.0)  # degrees: some files have front and back exchanged
 DOUBT = 0.1  # by so much the metric must be better for a head that lies otherwise than its header says
 STARTS = 3
+ADULT_MM = 150.0  # the root of the largest axial area of a head
+SMALL, SMALLEST = 0.88, 0.5  # heads of such a size are tried as small ones too
 NEAR_MM = (30.0, 20.0, 12.0)  # of the brain's surface: what the metric looks at, ever less
 FITTED_MM = 12.0
+FITS = 2
 CLOSING_MM = 6.0
 THIN_MM = 2.0
 DEEP_MM = 10.0
@@ -77,12 +80,24 @@ KEPT_MM = 8.0  # deeper than this nothing is too bright for brain
 
 @dataclass(frozen=True)
 class _Scene:
-    """A head on a coarse upright grid: its image, where it was scanned, and the height of its top and its middle."""
+    """A head on a coarse upright grid: its image, where it was scanned, its middle, the height of its top, its size.
+
+    ``size`` is the root of its largest axial area, as a share of an adult's.
+    """
 
     image: sitk.Image
     scanned: sitk.Image
     middle: NDArray[np.float64]
     top: float
+    size: float
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A rigid transform from the head to a template that was shrunk by ``scale``, an affine transform."""
+
+    rigid: sitk.Euler3DTransform
+    scale: sitk.AffineTransform
 
 
 def find_brain(volume: Volume, modality: Literal["mr", "ct"]) -> Mask:
@@ -95,8 +110,10 @@ def find_brain(volume: Volume, modality: Literal["mr", "ct"]) -> Mask:
         with one_thread():
             laid = _lay(_scene(volume, modality), template)
             coarse = coarser(volume)
-            first = _near(coarse, _surface(template, coarse, laid), modality, LOOSE_MM)
-            surface = _surface(template, coarse, _fitted(coarse, first, template, laid))
+            for _ in range(FITS):
+                brain = _near(coarse, _surface(template, coarse, laid), modality, LOOSE_MM)
+                laid = _fitted(coarse, brain, template, laid)
+            surface = _surface(template, coarse, laid)
             brain = _near(coarse, surface, modality, TIGHT_MM)
     except RuntimeError:
         raise HakkenError(f"the brain was not found, no template fits; {REMEDY}") from None
@@ -132,7 +149,9 @@ def _scene(volume: Volume, modality: str) -> _Scene:
     places = np.argwhere(head)
     places = places[places[:, 0] > places[:, 0].max() - SLAB_MM / SEARCH_MM]
     world = from_image(image).to_world(places)
-    return _Scene(sitk.Clamp(image, sitk.sitkFloat32, low, high), scanned, world.mean(axis=0), float(world[:, 2].max()))
+    size = float(np.sqrt(head.sum(axis=(1, 2)).max())) * SEARCH_MM / ADULT_MM
+    clipped = sitk.Clamp(image, sitk.sitkFloat32, low, high)
+    return _Scene(clipped, scanned, world.mean(axis=0), float(world[:, 2].max()), size)
 
 
 def _upright(volume: Volume) -> tuple[sitk.Image, sitk.Image]:
@@ -148,12 +167,14 @@ def _upright(volume: Volume) -> tuple[sitk.Image, sitk.Image]:
 
 
 def _lay(scene: _Scene, template: Template) -> sitk.AffineTransform:
-    """Return the transform from points of the head to points of the template."""
-    found = min((_stepped(scene, template, start) for start in _starts(scene, template)), key=lambda one: one[0])[1]
-    affine = sitk.AffineTransform(3)
-    affine.SetCenter(found.GetCenter())
-    affine.SetMatrix(found.GetMatrix())
-    affine.SetTranslation(found.GetTranslation())
+    """Return the transform from points of the head to points of the template, the best that the starts lead to."""
+    laid = [_closer(scene, template, _composed(_stepped(scene, template, start))) for start in _starts(scene, template)]
+    judge = _method(scene.image, scene.scanned, 2 * SAMPLES)
+    return min(laid, key=lambda affine: _value(judge, affine, scene, template))
+
+
+def _closer(scene: _Scene, template: Template, affine: sitk.AffineTransform) -> sitk.AffineTransform:
+    """Return ``affine`` improved, looking ever closer at the brain."""
     for near in NEAR_MM:
         surface = sitk.Resample(template.surface, scene.image, affine, sitk.sitkLinear, -FAR_MM)
         method = _method(scene.image, sitk.And(surface > -near, scene.scanned > 0), 1.5 * SAMPLES)
@@ -163,37 +184,63 @@ def _lay(scene: _Scene, template: Template) -> sitk.AffineTransform:
     return affine
 
 
-def _starts(scene: _Scene, template: Template) -> list[sitk.Euler3DTransform]:
-    """Return the best starts by the metric: up and down along the head, nodding, turned about."""
-    method = _method(scene.image, scene.scanned, SAMPLES)
+def _starts(scene: _Scene, template: Template) -> list[_Start]:
+    """Return the best starts by the metric: up and down along the head, nodding, turned about, for a small head small.
+
+    A small cross-section may also be the top of a large head, so both sizes are tried.
+    """
     judged = []
-    for number, (turn, shift, pitch) in enumerate(product(TURNS, SHIFTS_MM, PITCHES)):
-        start = sitk.Euler3DTransform()
-        height = scene.top - SCALP_MM - (template.top - template.centre[2]) + shift
-        start.SetCenter((*scene.middle[:2].tolist(), height))
-        start.SetTranslation((np.asarray(template.centre) - start.GetCenter()).tolist())
-        start.SetRotation(float(np.deg2rad(pitch)), 0.0, float(np.deg2rad(turn)))
-        method.SetInitialTransform(start)
-        value = _value(method, scene, template)
+    sizes = (1.0,) if scene.size > SMALL else (1.0, max(scene.size, SMALLEST))
+    for number, (size, turn, shift, pitch) in enumerate(product(sizes, TURNS, SHIFTS_MM, PITCHES)):
+        rigid = sitk.Euler3DTransform()
+        height = scene.top - size * (SCALP_MM + template.top - template.centre[2] - shift)
+        rigid.SetCenter((*scene.middle[:2].tolist(), height))
+        rigid.SetTranslation((np.asarray(template.centre) - rigid.GetCenter()).tolist())
+        rigid.SetRotation(float(np.deg2rad(pitch)), 0.0, float(np.deg2rad(turn)))
+        start = _Start(rigid, _scaled(template, size))
+        value = _value(_method(scene.image, scene.scanned, SAMPLES), _composed(start), scene, template)
         judged.append((value if turn == 0 else value * (1 - DOUBT), number, start))
-    return [start for _, _, start in sorted(judged)[:STARTS]]
+    return [start for _, _, start in sorted(judged, key=lambda one: one[:2])[:STARTS]]
 
 
-def _stepped(scene: _Scene, template: Template, start: sitk.Euler3DTransform) -> tuple[float, sitk.Euler3DTransform]:
-    """Return the metric of a start and where regular steps led from it."""
-    found = sitk.Euler3DTransform(start)
+def _scaled(template: Template, size: float) -> sitk.AffineTransform:
+    """Return the transform from points of a template of ``size`` to those of the template as it is."""
+    scale = sitk.AffineTransform(3)
+    scale.SetCenter(template.centre)
+    scale.Scale(1 / size)
+    return scale
+
+
+def _stepped(scene: _Scene, template: Template, start: _Start) -> _Start:
+    """Return where regular steps lead from a start."""
+    found = _Start(sitk.Euler3DTransform(start.rigid), start.scale)
     method = _method(scene.image, scene.scanned, SAMPLES)
+    method.SetMovingInitialTransform(start.scale)
+    method.SetInitialTransform(found.rigid, inPlace=True)
     method.SetOptimizerAsRegularStepGradientDescent(SEARCH_MM, 0.1, 60, 0.6, 1e-8)
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetInitialTransform(found, inPlace=True)
     method.Execute(scene.image, template.appearance)
-    return float(method.GetMetricValue()), found
+    return found
 
 
-def _value(method: sitk.ImageRegistrationMethod, scene: _Scene, template: Template) -> float:
+def _composed(start: _Start) -> sitk.AffineTransform:
+    """Return both transforms of a start as one."""
+    rigid, scale = start.rigid, start.scale
+    affine = sitk.AffineTransform(3)
+    affine.SetCenter(rigid.GetCenter())
+    turned = np.reshape(scale.GetMatrix(), (3, 3)) @ np.reshape(rigid.GetMatrix(), (3, 3))
+    affine.SetMatrix(turned.ravel().tolist())
+    middle = np.asarray(scale.TransformPoint(rigid.TransformPoint(rigid.GetCenter())))
+    affine.SetTranslation((middle - rigid.GetCenter()).tolist())
+    return affine
+
+
+def _value(method: sitk.ImageRegistrationMethod, transform: sitk.Transform, scene: _Scene, template: Template) -> float:
+    """Return the metric of a transform, lower is better; infinite where hardly anything overlaps."""
+    method.SetInitialTransform(transform)
     try:
         return float(method.MetricEvaluate(scene.image, template.appearance))
-    except RuntimeError:  # hardly any overlap
+    except RuntimeError:
         return float("inf")
 
 

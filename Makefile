@@ -63,4 +63,5 @@ benchmarks: setup
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/search_warm_start.py
 	$(BIN)/python benchmarks/evaluation.py
+	$(BIN)/python benchmarks/similarity.py
 	$(BIN)/python benchmarks/dry_run.py

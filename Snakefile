@@ -61,7 +61,7 @@ rule scaling:
 
 
 onstart:
-    jobs.begin(PLANS)
+    begin()
 
 
 onsuccess:

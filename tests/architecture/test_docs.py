@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from hakken import plugins
-from hakken.evaluation.findings import Candidates, Cases, Lesions
+from hakken.evaluation.findings import Candidates, Cases, Lesions, Overlaps
 from hakken.evaluation.froc import cpm, fp_at_sensitivity, froc, partial_auc, sensitivity_at
 from hakken.evaluation.matching import Rules, match
-from hakken.evaluation.measure import per_patient
+from hakken.evaluation.measure import Settings, measure, per_patient
 from hakken.evaluation.operating import choose_threshold
+from hakken.evaluation.strata import proportion
 from hakken.patches.shards import COLUMNS as INDEX
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,6 +106,33 @@ def test_the_numbers_of_the_example(example: tuple[Cases, Lesions, Candidates]) 
     assert cpm(curve) == pytest.approx(11 / 21)
     assert choose_threshold(curve, 0.7) == 0.6
     assert per_patient(matching, 0.6) == {"pooled": pytest.approx(2 / 3), "mean_over_cases": 0.75}
+
+
+def test_average_precision_and_the_picai_score_of_the_example(example: tuple[Cases, Lesions, Candidates]) -> None:
+    found = measure(match(*example), Settings(2, (1,), resamples=10))
+    for words in ("`all_point` (1 + 1/2)/3 = 1/2.", "(34 + 33/2)/101 = 1/2.", "PI-CAI score: (1/2 + 1/2)/2 = 1/2."):
+        assert words in EVALUATION
+    averages = {name: entry.value for name, entry in found.average_precision.items()}
+    assert averages == {name: pytest.approx(1 / 2) for name in ("step", "all_point", "points_101")}
+    assert (found.case_auc.value, found.picai.value) == (1 / 2, pytest.approx(1 / 2))
+
+
+def test_the_two_ways_of_matching_one_to_one_of_the_page() -> None:
+    assert "0.9 with an IoU of 0.3 and 0.1 with an IoU of 0.6" in EVALUATION
+    cases, lesions = Cases.of(["a"]), Lesions.of([0], [[0, 0, 0]], [4])
+    marks = Candidates.of([0, 0], np.zeros((2, 3)), [0.9, 0.1])
+    pairs = Overlaps(np.array([0, 1]), np.array([0, 0]), np.array([0.3, 0.6]))
+    scores = {
+        rule: match(cases, lesions, marks, Rules(hit="overlap:0.1", double_hit=rule), pairs).lesion_score.tolist()
+        for rule in ("score", "one")
+    }
+    assert scores == {"score": [0.9], "one": [0.1]}
+
+
+def test_none_of_four_of_the_page() -> None:
+    assert "0 of 4 lesions of four patients have 0.00 [0.00, 0.49]" in EVALUATION
+    found = proportion(np.zeros(4, bool), np.arange(4))
+    assert (found.low, round(found.high or 0, 2)) == (0, 0.49)
 
 
 def test_the_touching_candidate_of_the_example(example: tuple[Cases, Lesions, Candidates]) -> None:

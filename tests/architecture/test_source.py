@@ -24,6 +24,7 @@ ORDER = [
     "imaging",
     "patches",
     "search",
+    "seal",
     "evaluation",
     "anatomy",
     "phantoms",
@@ -204,7 +205,7 @@ def test_what_a_package_does_without(package: str, forbidden: set[str]) -> None:
 def test_in_the_search_only_the_ledger_touches_files() -> None:
     files = {"pathlib", "os", "tempfile", "shutil", "hakken.core.files"}
     touching = {path.stem for path in in_packages("search") if files & imports(path)}
-    assert touching == {"ledger", "lease", "publish"}
+    assert touching == {"ledger", "lease"}
 
 
 def test_networks_are_torch_modules_and_nothing_else() -> None:

@@ -14,58 +14,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from workflow_project import Project, new_project
+from own_cohort import lesions, own_project, volume
+from workflow_project import Project
 
 from hakken.cli import main
 from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume, write_volume
 
-DIRECTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-PARTS = ("train", "validation", "test")
-STUDY = """
-name: own
-title: Own images
-seed: 3
-method: patch_classifier
-cohort: {table: data/own/cases.csv}
-channels: {T1: {modality: mr}, T2: {modality: mr}}
-reference: T1
-registration: {method: none}
-preparation: {spacing_mm: [2, 2, 2], mask: nonzero}
-patches: {size_voxel: 8, margin_voxel: 1, positives_per_lesion: 2, easy_negatives_per_case: 9}
-parameters: {patch_size: 6, convolutions: 1, base_features: 2, batch_size: 4}
-search: {trials: 1, slots: 1, space: {learning_rate: {type: real, low: 1.0e-4, high: 1.0e-1, scale: log}}}
-training: {steps: 2, validate_every: 1}
-evaluation: {bootstrap: 100}
-scales: {tiny: {}}
-"""
-
-
-def volume(seed: int, shape: tuple[int, int, int] = (14, 16, 18), origin: float = 0.0) -> Volume:
-    array = np.random.default_rng(seed).normal(100, 10, shape).astype(np.float32)
-    return Volume(array, (2.0, 2.0, 2.0), (origin, 0.0, 0.0), DIRECTION)
-
-
-def lesions(shape: tuple[int, int, int] = (14, 16, 18)) -> Volume:
-    array = np.zeros(shape, np.int16)
-    array[6:9, 6:9, 6:9] = 1
-    return Volume(array, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), DIRECTION)
-
 
 @pytest.fixture
 def own(tmp_path: Path) -> Project:
     """A project with three cases of its own, one for each part."""
-    project = new_project(tmp_path / "project", "studies: {own: tiny}\ncases_per_job: 8\n")
-    project.path("config/studies/own.yaml").write_text(STUDY)
-    rows = ["case_id,patient,split,T1,T2,lesion_mask"]
-    for number, part in enumerate(PARTS):
-        folder = project.path(f"data/own/c{number}")
-        write_volume(folder / "T1.nii.gz", volume(number))
-        write_volume(folder / "T2.nii.gz", volume(number + 10))
-        write_volume(folder / "lesions.nii.gz", lesions())
-        rows.append(f"c{number},p{number},{part},c{number}/T1.nii.gz,c{number}/T2.nii.gz,c{number}/lesions.nii.gz")
-    project.path("data/own/cases.csv").write_text("\n".join(rows) + "\n")
-    return project
+    return own_project(tmp_path / "project")
 
 
 def check(project: Project, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -187,14 +147,14 @@ def test_the_workflow_stops_with_the_same_message(name: str, own: Project) -> No
 
 
 def test_nothing_reads_a_test_image_before_the_freeze(own: Project) -> None:
-    """The test images are damaged: the sweep does not notice, the stages behind the opening do."""
+    """The test images are damaged: the sweep does not notice, what reads them after the freeze does."""
     for name in ("T1", "T2", "lesions"):
         own.path(f"data/own/c2/{name}.nii.gz").write_bytes(b"sealed")
     own.at_once("results/own/tiny/freeze.json")
     opened = own.snakemake()
     assert opened.returncode == 1
     assert "row 4, column T1: data/own/c2/T1.nii.gz" in opened.stdout
-    assert own.path("results/own/tiny/openings.jsonl").read_text().count("\n") == 1
+    assert not own.path("data/own/openings/0001.json").exists(), "what cannot be read is not opened"
 
 
 def test_no_job_before_the_freeze_has_a_test_image_among_its_inputs(own: Project) -> None:

@@ -26,7 +26,7 @@ rule phantom_table:
 rule phantom:
     """Draw the phantom cases of one batch."""
     input:
-        of(inputs.seal),
+        of(inputs.freeze_first),
     output:
         output=directory("results/{study}/{scale}/cohort/{part}-{batch}"),
     log:
@@ -50,7 +50,7 @@ rule check:
     """Read the files of one batch and stop at the first batch with problems, naming all of them."""
     input:
         of(inputs.images),
-        of(inputs.seal),
+        of(inputs.freeze_first),
         table=of(inputs.table),
     output:
         output="results/{study}/{scale}/checked/{part}-{batch}.json",
@@ -64,7 +64,7 @@ rule check:
         runtime=60,
     params:
         stage="check",
-        study=study("cohort"),
+        study=study("cohort", "cohort.accept"),
         cases=of(jobs.batch),
         code=code("check"),
     script:
@@ -72,7 +72,7 @@ rule check:
 
 
 rule separate:
-    """Make sure that no image stands in two parts: of the development cases, and once the test set is open, of all."""
+    """Make sure that no image stands in two parts: of the development cases, and once the models are frozen, of all."""
     input:
         digests=of(inputs.digests),
         table=of(inputs.table),
@@ -88,7 +88,8 @@ rule separate:
         runtime=10,
     params:
         stage="separate",
-        study=study("cohort"),
+        study=unseen(jobs.separated_study),
+        ledger=unseen(jobs.ledger),
         code=code("separate"),
     script:
         "../scripts/stage.py"

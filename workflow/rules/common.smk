@@ -68,6 +68,15 @@ def on_demand(figure):
         raise WorkflowError(str(error))
 
 
+def begin():
+    """Write down what runs; ask before results that came from elsewhere are made anew."""
+    made = [str(path) for job in workflow.persistence.dag.needrun_jobs() for path in job.output]
+    try:
+        jobs.begin(PLANS, made, bool(config.get("overwrite")))
+    except HakkenError as error:
+        raise WorkflowError(str(error))
+
+
 def attempt(wildcards, attempt):
     """Which attempt at a job this is: 1, and one more with each retry."""
     return attempt

@@ -6,7 +6,7 @@ rule figure:
     """Draw one figure."""
     input:
         of(inputs.figure_files),
-        of(inputs.figure_opening),
+        opening=of(inputs.figure_opening),
         table=of(inputs.table),
     output:
         pictures=[
@@ -35,7 +35,8 @@ rule figure:
         study=of(jobs.drawn_study),
         name="{figure}",
         files=of(jobs.figure_inputs),
-        openings=of(jobs.openings),
+        ledger=unseen(jobs.ledger),
+        reused=of(jobs.reused),
         caption=unseen(jobs.caption),
         code=code("figure"),
     script:

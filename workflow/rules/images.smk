@@ -6,8 +6,9 @@ rule register:
     """Register every channel of one batch to its reference channel."""
     input:
         of(inputs.images),
-        "results/{study}/{scale}/checked/{part}-{batch}.json",
+        of(inputs.opening),
         table=of(inputs.table),
+        checked="results/{study}/{scale}/checked/{part}-{batch}.json",
     output:
         output=directory("results/{study}/{scale}/registered/{part}-{batch}"),
     log:
@@ -32,6 +33,7 @@ rule prepare:
     input:
         of(inputs.images),
         table=of(inputs.table),
+        checked="results/{study}/{scale}/checked/{part}-{batch}.json",
         registered="results/{study}/{scale}/registered/{part}-{batch}",
     output:
         output=directory("results/{study}/{scale}/prepared/{part}-{batch}"),

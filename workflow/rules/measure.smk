@@ -8,6 +8,9 @@ rule measure:
         predictions="results/{study}/{scale}/predictions/{part}/{model}",
         cases=of(inputs.part_cases),
         points=of(inputs.points),
+        table=of(inputs.table),
+        freeze=of(inputs.freeze),
+        opening=of(inputs.opening),
     output:
         output=directory("results/{study}/{scale}/measurements/{part}/{model}"),
     log:
@@ -24,6 +27,7 @@ rule measure:
         model="{model}",
         part="{part}",
         folds=of(jobs.folds),
+        ledger=unseen(jobs.ledger),
         code=code("measure"),
     script:
         "../scripts/stage.py"

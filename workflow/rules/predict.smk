@@ -5,7 +5,7 @@
 rule baseline:
     """Choose on validation what has learnt nothing and is measured beside the models."""
     input:
-        of(inputs.separated),
+        of(inputs.ready),
         cases=of(inputs.baseline_cases),
     output:
         output="results/{study}/{scale}/models/{model}.pt",
@@ -31,8 +31,9 @@ rule baseline:
 rule predict:
     """Say of the cases of a part what a model makes of them."""
     input:
-        of(inputs.separated),
+        of(inputs.ready),
         freeze=of(inputs.freeze),
+        opening=of(inputs.opening),
         models=of(inputs.model_files),
         cases=of(inputs.part_cases),
     output:
@@ -50,6 +51,7 @@ rule predict:
         stage="predict",
         study=study("preparation", "parameters", "inference", "outcomes"),
         whose=of(jobs.whose),
+        ledger=unseen(jobs.ledger),
         code=code("predict"),
     script:
         "../scripts/stage.py"

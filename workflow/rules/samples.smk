@@ -6,7 +6,7 @@
 rule patches:
     """Cut positives, easy and hard negatives into shards."""
     input:
-        of(inputs.separated),
+        of(inputs.ready),
         prepared=of(inputs.cut_from),
     output:
         output=directory("results/{study}/{scale}/patches/{data}"),
@@ -20,7 +20,7 @@ rule patches:
         runtime=240,
     params:
         stage="patches",
-        study=study("preparation", "patches", "method", "inference.least_inside"),
+        study=study("preparation", "patches", "method", "inference.least_inside", "evaluation.accept_outside"),
         code=code("patches"),
     script:
         "../scripts/stage.py"

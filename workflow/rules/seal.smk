@@ -1,7 +1,7 @@
 # The seal: once the models and their operating points are written down with the hashes of all that led to them, the test
-# set may be opened. Needs models/ and their measurements on validation. Makes freeze.json and test/opening.json, and appends
-# to openings.jsonl, the hash-chained ledger of all openings. Where each case is predicted by a model of the other folds, the
-# plan is frozen and everything else waits for the opening.
+# set may be opened. Needs models/ and their measurements on validation, and then the checked test cases. Makes freeze.json,
+# test/opening.json and a file in the ledger of all openings of these cases, which stands outside the results. Where each case
+# is predicted by a model of the other folds, the plan is frozen and everything else waits for the opening.
 
 
 rule freeze:
@@ -32,9 +32,13 @@ rule freeze:
 
 
 rule unseal:
-    """Open the test set: append one line to the ledger of openings."""
+    """Open the test set: add one file to the ledger of openings."""
     input:
+        of(inputs.all_separated),
         freeze="results/{study}/{scale}/freeze.json",
+        models=of(inputs.frozen_models),
+        checked=of(inputs.sealed_checks),
+        table=of(inputs.table),
     output:
         output="results/{study}/{scale}/test/opening.json",
     log:
@@ -47,6 +51,7 @@ rule unseal:
         runtime=10,
     params:
         stage="unseal",
-        ledger="results/{study}/{scale}/openings.jsonl",
+        study=study("cohort"),
+        ledger=unseen(jobs.ledger),
     script:
         "../scripts/stage.py"

@@ -8,7 +8,7 @@ rule trial:
     """Train one model: of a search, with the study's untuned default, or of a variant."""
     input:
         ancient(of(inputs.earlier)),
-        of(inputs.separated),
+        of(inputs.ready),
         patches=of(inputs.store),
         train=of(inputs.train_cases),
         validation=of(inputs.validation_cases),

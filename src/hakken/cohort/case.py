@@ -14,8 +14,8 @@ class Case:
     """One row of the case table.
 
     ``channels`` holds one image per channel. The truth is ``lesion_mask``, ``lesion_table`` or ``label``, as the study
-    says; all are None for a case without lesions. ``columns`` holds the remaining columns (scanner, sex, age, site and
-    others, but none whose heading announces personal data). ``row`` is the line of the table, its heading being line 1.
+    says; all are None for a case without lesions. ``columns`` holds site, scanner, sex and age, and the columns that
+    the study asks for. ``row`` is the line of the table, its heading being line 1.
     """
 
     case_id: str

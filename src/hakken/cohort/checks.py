@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from hakken.cohort.case import CaseTable
-from hakken.cohort.rows import Row, Rows, read_rows
-from hakken.core.names import nearest
-from hakken.core.problems import Problem
+from hakken.cohort.patients import looks_personal, normalised
+from hakken.cohort.rows import ORDINARY, Row, Rows, read_rows
+from hakken.core.names import counted, nearest
+from hakken.core.problems import Problem, stopping
 from hakken.study import PARTS, Part, Study
 
 NO_LESIONS = "none"
+TOGETHER = "put all cases of a patient into the same part"
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-PERSONAL = re.compile(r"name|birth|dob\b|address|phone|e-?mail|insurance|mrn\b|social", re.IGNORECASE)
 TRUTHS = ("lesion_mask", "lesion_table", "label")
+NAMES_OF_PARTS = frozenset(
+    (
+        "train",
+        "training",
+        "val",
+        "valid",
+        "validation",
+        "dev",
+        "development",
+        "tune",
+        "tuning",
+        "test",
+        "testing",
+        "hold-out",
+    )
+)
+BRACES = re.compile(r"[{}]")
+PLAIN_PATH = "rename the file or folder without { and }"
 
 
 def check_table(path: Path, study: Study, files_exist: bool = True) -> list[Problem]:
@@ -25,17 +45,23 @@ def check_table(path: Path, study: Study, files_exist: bool = True) -> list[Prob
 
     Raises HakkenError where the file is no readable table at all.
     """
-    return check_rows(read_rows(path), study, files_exist)
+    return check_rows(read_rows(path, named_columns(study)), study, files_exist)
+
+
+def named_columns(study: Study) -> tuple[str, ...]:
+    """Return the columns that a study names: files of the cases, and what else is kept of the table."""
+    return (*file_columns(study), *study.case_columns)
 
 
 def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Problem]:
     """Return every problem of a table read as text; problems of the heading come first and hide those of the cells."""
-    problems = list(_heading(rows.heading, study))
-    if not problems and not rows.rows:
+    problems = list(_heading(rows, study))
+    if not stopping(problems) and not rows.rows:
         problems = [_of_table("case_id", "the table has no cases", "add one line per case")]
-    if problems:
+    if stopping(problems):
         return problems
     problems = [
+        *problems,
         *_empty_cells(rows, study),
         *_case_ids(rows.rows),
         *_splits(rows, study.parts),
@@ -58,42 +84,57 @@ def truth_column(study: Study) -> str | None:
 
 
 def free_columns(heading: Iterable[str], study: Study) -> list[str]:
-    """Return the columns that are kept as they are: all but the known ones and those that announce personal data."""
+    """Return the columns that are kept as they are: those that the study asks for; others may hold personal data."""
     known = {"case_id", "patient", "split", *TRUTHS, *file_columns(study)}
-    return [name for name in heading if name and name not in known and not PERSONAL.search(name)]
+    return [name for name in heading if name in study.case_columns and name not in known]
 
 
-def identical_pixels(digests: Mapping[str, str], table: CaseTable) -> list[Problem]:
-    """Return a problem for every pair of cases in different parts whose images have the same pixel digest.
-
-    Cases without a digest are passed over, so that the sealed test cases may stay unread.
-    """
-    groups = defaultdict(list)
-    for case in table.cases:
-        if case.case_id in digests:
-            groups[digests[case.case_id]].append(case)
-    return [
-        Problem(
-            case.case_id,
-            "split",
-            f"has the same pixels as case {first.case_id}, but this one is in {case.split} and that in {first.split}",
-            "remove one of the two cases, or give both the same `patient` and `split`",
-            case.row,
-        )
-        for first, *others in groups.values()
-        for case in others
-        if case.split != first.split
-    ]
-
-
-def _heading(heading: tuple[str, ...], study: Study) -> Iterator[Problem]:
-    """Yield missing columns."""
-    truth = truth_column(study)
-    for column in ("case_id", "patient", *file_columns(study), *([truth] if truth else [])):
+def _heading(rows: Rows, study: Study) -> Iterator[Problem]:
+    """Yield missing columns, headings that look like one with a meaning, and columns that are not read."""
+    heading, truth = rows.heading, truth_column(study)
+    needed = ("case_id", "patient", *file_columns(study), *([truth] if truth else []))
+    known = {*ORDINARY, *named_columns(study)}
+    unknown = [name for name in heading if name and name not in known]
+    for column in needed:
         if column not in heading:
-            unknown = [name for name in heading if name]
-            reason = f"this column is missing{nearest(column, unknown)}; there are {', '.join(unknown)}"
+            there = [name for name in heading if name]
+            reason = f"this column is missing{nearest(column, there)}; there are {', '.join(there)}"
             yield _of_table(column, reason, f"name a column of the table `{column}`")
+    for key, name in _asked_for(study):
+        if name not in heading:
+            reason = f"{key} names `{name}`, which is no column of the table{nearest(name, heading)}"
+            yield _of_table(name, reason, f"correct {key}, or add the column")
+    found = {name: _questioned(name, rows, needed) for name in unknown}
+    yield from (_of_table(name, *question) for name, question in found.items() if question)
+    unread = [name for name, question in found.items() if not question]
+    if unread and set(needed) <= set(heading):
+        reason = f"not read: {', '.join(unread)}" if len(unread) > 1 else "is not read"
+        remedy = "name what is to be kept in cohort.columns; other columns may hold personal data"
+        yield replace(_of_table(unread[0], reason, remedy), stops=False)
+
+
+def _asked_for(study: Study) -> Iterator[tuple[str, str]]:
+    """Yield the key and the name of each column that a study asks for; a table without scanners is as welcome."""
+    if study.evaluation.strata != type(study.evaluation).model_fields["strata"].default:
+        yield from (("evaluation.strata", name) for name in study.evaluation.strata)
+    yield from (("cohort.columns", name) for name in study.cohort.columns)
+    for outcome, settings in study.outcomes.items():
+        yield from ((f"outcomes.{outcome}", name) for name in getattr(settings, "case_columns", ()))
+
+
+def _questioned(name: str, rows: Rows, needed: Sequence[str]) -> tuple[str, str] | None:
+    """Return reason and remedy where a column without a meaning looks like one that has one and is not ``needed``."""
+    cells = {row[name].casefold() for row in rows.rows} - {""}
+    if cells and cells <= NAMES_OF_PARTS and "split" not in rows.heading:
+        return (
+            f"holds names of parts ({', '.join(sorted(cells))}), but is no column that hakken knows",
+            "name it `split`, with the cells train, validation and test, or remove it",
+        )
+    others = [one for one in ORDINARY if one not in (*rows.heading, *needed)]
+    near = difflib.get_close_matches(name.casefold(), others, n=1, cutoff=0.8)
+    if near:
+        return f"is not known; did you mean `{near[0]}`?", f"name it `{near[0]}`, or rename it to something else"
+    return None
 
 
 def _empty_cells(rows: Rows, study: Study) -> Iterator[Problem]:
@@ -108,8 +149,8 @@ def _empty_cells(rows: Rows, study: Study) -> Iterator[Problem]:
 
 
 def _case_ids(rows: Iterable[Row]) -> Iterator[Problem]:
-    """Yield ids that cannot be file names, and ids that stand twice."""
-    first: dict[str, int] = {}
+    """Yield ids that cannot be file names, and ids that stand twice, if only on a disk that knows no capitals."""
+    first: dict[str, Row] = {}
     for row in rows:
         case_id = row["case_id"]
         if not case_id:
@@ -117,10 +158,15 @@ def _case_ids(rows: Iterable[Row]) -> Iterator[Problem]:
         if not CASE_ID.fullmatch(case_id):
             reason = f"`{case_id}` cannot become a file name"
             yield _of_row(row, "case_id", reason, "use at most 100 letters, digits, `-` and `_`, no other characters")
-        if case_id in first:
-            reason = f"case id `{case_id}` stands in rows {first[case_id]} and {row.number}"
+        before = first.setdefault(case_id.casefold(), row)
+        if before is not row:
+            same = before["case_id"] == case_id
+            reason = f"case id `{case_id}` stands in rows {before.number} and {row.number}"
+            if not same:
+                reason = (
+                    f"case ids `{before['case_id']}` (row {before.number}) and `{case_id}` differ in capitals alone"
+                )
             yield _of_row(row, "case_id", reason, "give every case an id of its own, or remove one of the rows")
-        first.setdefault(case_id, row.number)
 
 
 def _splits(rows: Rows, parts: Sequence[Part]) -> Iterator[Problem]:
@@ -138,18 +184,37 @@ def _splits(rows: Rows, parts: Sequence[Part]) -> Iterator[Problem]:
 
 
 def _patients(rows: Rows, known: Sequence[Part]) -> Iterator[Problem]:
-    """Yield patients who stand in more than one part: their images would leak from training into the test."""
-    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    last: dict[str, Row] = {}
+    """Yield patients who stand in more than one part, however spelt: they would leak from training into the test.
+
+    Cells that look like the name of a person are questioned: they would go into results.
+    """
+    found: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in rows.rows:
         if row["split"] in known and row["patient"]:
-            found[row["patient"]][row["split"]].append(str(row.number))
-            last[row["patient"]] = row
-    for patient, parts in found.items():
+            found[normalised(row["patient"])][row["split"]].append(row)
+    for parts in found.values():
         if len(parts) > 1:
-            where = " and ".join(f"{part} (row {', '.join(numbers)})" for part, numbers in parts.items())
-            reason = f"patient `{patient}` is in {where}"
-            yield _of_row(last[patient], "split", reason, "put all cases of a patient into the same part")
+            members = [row for rows_ in parts.values() for row in rows_]
+            names = list(dict.fromkeys(row["patient"] for row in members))
+            where = " and ".join(_where(part, found_, len(names) > 1) for part, found_ in parts.items())
+            last = max(members, key=lambda row: row.number)
+            if len(names) == 1:
+                yield _of_row(last, "split", f"patient `{names[0]}` is in {where}", TOGETHER)
+            else:
+                spelt = " and ".join(f"`{name}`" for name in names)
+                remedy = f"{TOGETHER}, spelt alike; for two patients, tell them apart by more than zeros, case or signs"
+                yield _of_row(last, "patient", f"{spelt} look like one patient, who is in {where}", remedy)
+    personal = [row for row in rows.rows if looks_personal(row["patient"])]
+    if personal:
+        reason = f"`{personal[0]['patient']}` looks like the name of a person ({counted(len(personal), 'row')})"
+        remedy = "write a pseudonym: what stands here goes into the results"
+        yield replace(_of_row(personal[0], "patient", reason, remedy), stops=False)
+
+
+def _where(part: Part, rows: Sequence[Row], spelt: bool) -> str:
+    numbers = ", ".join(str(row.number) for row in rows)
+    names = f" as `{rows[0]['patient']}`" if spelt else ""
+    return f"{part} (row {numbers}{names})"
 
 
 def _parts(rows: Rows, study: Study) -> Iterator[Problem]:
@@ -170,6 +235,9 @@ def _missing_files(rows: Rows, study: Study) -> Iterator[Problem]:
         for column in (*file_columns(study), *([truth] if truth and truth != "label" else [])):
             cell = row[column]
             if not cell or (column == truth and cell.lower() == NO_LESIONS):
+                continue
+            if BRACES.search(cell):
+                yield _of_row(row, column, f"`{cell}` holds signs with a meaning of their own in paths", PLAIN_PATH)
                 continue
             path = os.path.join(folder, cell)  # noqa: PTH118 - strings are ten times faster here than Path
             if not os.path.exists(path):  # noqa: PTH110

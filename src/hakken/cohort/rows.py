@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from hakken.core.errors import HakkenError
 from hakken.core.tables import read_table
+
+ORDINARY = (
+    *("case_id", "patient", "split", "site", "scanner", "sex", "age"),
+    *("lesion_mask", "lesion_table", "mask", "label"),
+)
+"""Headings with a meaning of their own."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +38,30 @@ class Rows:
     rows: tuple[Row, ...]
 
 
-def read_rows(path: Path) -> Rows:
-    """Read a CSV file as text, as every table is read; raises HakkenError where there is no readable table."""
+def read_rows(path: Path, known: Collection[str] = ()) -> Rows:
+    """Read a CSV file as text, as every table is read.
+
+    Headings that are those of `ORDINARY`, or of the ``known`` ones, but for case, width, blanks and underscores, get
+    these names. Raises HakkenError where there is no readable table, or where two headings are the same in this sense.
+    """
     table = read_table(path)
-    rows = [Row(number, cells) for number, cells in zip(table.rows, table.records(), strict=True)]
-    return Rows(path, table.columns, tuple(rows))
+    names = {_folded(name): name for name in (*ORDINARY, *known)}
+    heading = tuple(name if name in known else names.get(_folded(name), name) for name in table.columns)
+    for place, name in enumerate(heading):
+        if name in heading[:place]:
+            first = table.columns[heading.index(name)]
+            raise HakkenError(f"{path}: the columns `{first}` and `{table.columns[place]}` are both `{name}`; keep one")
+    rows = [
+        Row(number, dict(zip(heading, cells.values(), strict=True)))
+        for number, cells in zip(table.rows, table.records(), strict=True)
+    ]
+    return Rows(path, heading, tuple(rows))
+
+
+def _folded(heading: str) -> str:
+    """Return a heading without what does not count.
+
+    >>> _folded("Case ID"), _folded("case_id"), _folded("\uff33\uff50lit")
+    ('caseid', 'caseid', 'split')
+    """
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", heading).casefold())

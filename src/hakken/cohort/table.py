@@ -1,9 +1,10 @@
 """The case table: one row per case, which images it has, and where its truth stands.
 
 Columns: ``case_id``, ``patient``, optionally ``split`` (train, validation, test), ``site``, ``scanner``, ``sex``,
-``age``; one column per channel of the study with a path relative to the table; and ``lesion_mask``,
-``lesion_table`` or ``label``, as the study's ``cohort.truth`` says. In a column of truth the word ``none`` says that
-the case has no lesions; an empty cell is a mistake, since it could also mean that nobody has looked.
+``age``; further ones that the study asks for by name, and no others; one column per channel of the study with a path
+relative to the table; and ``lesion_mask``, ``lesion_table`` or ``label``, as the study's ``cohort.truth`` says. In a
+column of truth the word ``none`` says that the case has no lesions; an empty cell is a mistake, since it could also
+mean that nobody has looked.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hakken.cohort.case import Case, CaseTable
-from hakken.cohort.checks import NO_LESIONS, check_rows, file_columns, free_columns, truth_column
+from hakken.cohort.checks import NO_LESIONS, check_rows, file_columns, free_columns, named_columns, truth_column
 from hakken.cohort.rows import Row, Rows, read_rows
 from hakken.core import tables
 from hakken.core.errors import HakkenError
-from hakken.core.problems import listed
+from hakken.core.problems import listed, stopping
 from hakken.study import Study
 
 __all__ = ["Case", "CaseTable", "read_table", "write_table"]
@@ -29,9 +30,8 @@ def read_table(path: Path, study: Study, files_exist: bool = True) -> CaseTable:
     With ``files_exist`` every image must be on disk; phantoms are drawn later. Raises HakkenError that lists every
     problem with its row, column, reason and remedy.
     """
-    rows = read_rows(path)
-    problems = check_rows(rows, study, files_exist)
-    if problems:
+    rows = read_rows(path, named_columns(study))
+    if problems := stopping(check_rows(rows, study, files_exist)):
         raise HakkenError(listed(problems, str(path)))
     free = free_columns(rows.heading, study)
     return CaseTable(tuple(_case(row, rows, study, free) for row in rows.rows), path)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hakken.evaluation.agreement_measure import Agreement, Labels, Measurement
 
 REQUIRED = ("case_id", "truth", "prediction")
-OPTIONAL = ("prediction_b", "patient")
+OPTIONAL = ("prediction_b", "patient", "lesion_id")
 CELLS = 10
 """Classes up to which the screen shows the matrix."""
 
@@ -59,18 +59,18 @@ def add(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> None:
     """Measure, write the results, draw the matrix, print the table."""
     from hakken.core.files import write_json
-    from hakken.core.tables import read_table
+    from hakken.core.headings import read_known
     from hakken.evaluation.agreement_measure import measure, warnings
 
     if options.figure is not None:
         require_format(options.figure)
-    labels = read_labels(read_table(options.labels, REQUIRED, OPTIONAL), options.ordered)
+    labels = read_labels(read_known(options.labels, REQUIRED, OPTIONAL), options.ordered)
     found = measure(labels, options.bootstrap, options.seed)
     said = warnings(found) + resampled_enough(options.bootstrap)
     if options.output is not None:
         write_json(options.output, record("agreement", {"labels": options.labels}, found.as_dict(), said))
     if options.figure is not None:
-        _draw(options, found)
+        _draw(options, found, said)
     say(summary(found), (options.output, options.figure), said)
 
 
@@ -113,7 +113,8 @@ def _lines(found: Agreement) -> list[str]:
         f"  {'accuracy':<20}{number(found.accuracy.value)} {ends(wilson.low, wilson.high)} Wilson; "
         f"{ends(boot.low, boot.high)} bootstrap",
     ]
-    for name, part in (("balanced accuracy", found.balanced_accuracy), ("macro F1", found.macro_f1)):
+    means = {"balanced accuracy": found.balanced_accuracy, "macro F1": found.macro_f1, "MCC": found.mcc}
+    for name, part in means.items():
         lines.append(f"  {name:<20}{number(part.value)} {ends(part.bootstrap.low, part.bootstrap.high)} bootstrap")
     for weighting, (kappa, interval) in found.kappas.items():
         name = "kappa" if weighting == "unweighted" else f"{weighting} kappa"
@@ -137,11 +138,11 @@ def _matrix(found: Agreement, wide: int) -> list[str]:
     return lines
 
 
-def _draw(options: argparse.Namespace, found: Measurement) -> None:
+def _draw(options: argparse.Namespace, found: Measurement, said: list[str]) -> None:
     from hakken.plots.confusion import draw_confusion
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
 
-    save_one(draw_confusion(found, options.labels.name), options.figure)
+    save_warned(draw_confusion(found, options.labels.name), options.figure, said)
 
 
 def _classes(text: str) -> tuple[str, ...]:

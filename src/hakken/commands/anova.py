@@ -13,6 +13,8 @@ from hakken.commands.parser import add_command
 from hakken.commands.scored import add_bootstrap_options, record, require_format, resampled_enough, say
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
+from hakken.core.names import counted
+from hakken.evaluation.caution import FEW_PATIENTS
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 CASES = ("case", "case_id")
 """Columns that say which rows come from one case."""
 
-FEW_PATIENTS = 10
 SMALL_P = 1e-4
 LARGEST = 1e120
 WIDTH = 115  # characters of a line
@@ -78,21 +79,24 @@ def run(options: argparse.Namespace) -> None:
     """Test the factors, print the tables and write what was asked for."""
     if options.figure is not None:
         require_format(options.figure)
-    table, factors, response = read_observations(options)
+    table, factors, response, left_out = read_observations(options)
     if options.within is None:
         content, said = _independent(table, factors, response, options)
     else:
         content, said = _within(table, factors, response, options)
+    said = [*left_out, *said]
     result = record("anova", {"accuracies": options.accuracies}, content, said)
     if options.output is not None:
         write_json(options.output, result)
     if options.figure is not None:
-        _draw(table, factors, response, options)
+        _draw(table, factors, response, options, said)
     say(_shown(result, options.accuracies), (options.output, options.figure))
 
 
-def read_observations(options: argparse.Namespace) -> tuple[Table, list[Factor], Floats]:
-    """Return the table with its factors and the response (rows,).
+def read_observations(options: argparse.Namespace) -> tuple[Table, list[Factor], Floats, list[str]]:
+    """Return the table with its factors and the response (rows,), and a warning of trainings that failed.
+
+    Those have the ``state`` `failed` and no response, as the table of a set of variants has them; they are left out.
 
     Raises HakkenError naming a column that is missing or named twice, a cell that is empty or no number, and a factor
     of one level.
@@ -110,7 +114,7 @@ def read_observations(options: argparse.Namespace) -> tuple[Table, list[Factor],
         if wanted.count(name) > 1:
             raise HakkenError(f"column {name} is named twice among factors, response and case; use it once")
     path = options.accuracies
-    table = read_table(path, wanted)
+    table, left_out = _without_failed(read_table(path, wanted), options.response)
     if not len(table):
         raise HakkenError(f"{path}: no observation; give a row for each")
     response = table.numbers(options.response)
@@ -122,7 +126,22 @@ def read_observations(options: argparse.Namespace) -> tuple[Table, list[Factor],
         factors = [Factor.of(name, table.text(name)) for name in names]
     except HakkenError as error:
         raise _of(path, error) from None
-    return table, factors, response
+    return table, factors, response, left_out
+
+
+def _without_failed(table: Table, response: str) -> tuple[Table, list[str]]:
+    """Return a table without its trainings that failed, and a warning that counts them."""
+    from hakken.core.tables import Table
+
+    states = table.cells.get("state", [""] * len(table))
+    pairs = enumerate(zip(states, table.cells[response], strict=True))
+    kept = [entry for entry, (state, cell) in pairs if not (state == "failed" and cell == "")]
+    lost = len(table) - len(kept)
+    if not lost:
+        return table, []
+    cells = {name: [column[entry] for entry in kept] for name, column in table.cells.items()}
+    warning = f"{table.path}: without {counted(lost, 'training')} that failed"
+    return Table(table.path, cells, [table.rows[entry] for entry in kept]), [warning]
 
 
 def _of(path: Path, error: HakkenError) -> HakkenError:
@@ -226,8 +245,9 @@ def _warnings_within(
         yield "several cases of one patient: F, t and Wilcoxon take cases as independent, the bootstrap does not"
     if patients == 1:
         yield "one patient: there is no bootstrap interval over patients"
-    elif patients < FEW_PATIENTS:
-        yield f"{patients} patients: bootstrap intervals from so few are rough and rather too narrow"
+    elif patients <= FEW_PATIENTS:
+        rough = "intervals from so few are rough and rather too narrow; they are no certainty"
+        yield f"{patients} patients: bootstrap {rough}"
     for effect in effects:
         if effect.f is None:
             yield f"{effect.effect}: F, p and epsilon are null, all cases respond alike, so there is no error"
@@ -284,11 +304,13 @@ def _p(value: float | None) -> str:
     return f"<{SMALL_P:.4f}" if value < SMALL_P else f"{value:.4f}"
 
 
-def _draw(table: Table, factors: Sequence[Factor], response: Floats, options: argparse.Namespace) -> None:
+def _draw(
+    table: Table, factors: Sequence[Factor], response: Floats, options: argparse.Namespace, said: list[str]
+) -> None:
     from hakken.evaluation.intervals import cell_intervals, within_intervals
     from hakken.evaluation.repeated import arrange
     from hakken.plots.interaction import InteractionInput, draw_interaction
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
 
     if options.within is None:
         means = cell_intervals(factors, response, options.order)
@@ -299,4 +321,5 @@ def _draw(table: Table, factors: Sequence[Factor], response: Floats, options: ar
         )
         words = "95 % within-case intervals (Cousineau-Morey)"
     names = tuple((factor.name, factor.levels) for factor in factors)
-    save_one(draw_interaction(InteractionInput(names, means, options.response, words)), options.figure)
+    given = InteractionInput(names, means, options.response, words)
+    save_warned(draw_interaction(given), options.figure, said)

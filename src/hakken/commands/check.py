@@ -11,16 +11,16 @@ from hakken.commands.configured import first_scale, study_path
 from hakken.commands.parser import add_command
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.problems import Problem, listed
+from hakken.core.names import counted
+from hakken.core.problems import Problem, listed, questions, stopping
 
 if TYPE_CHECKING:
     from hakken.cohort.case import Case, CaseTable
     from hakken.cohort.rows import Row
+    from hakken.cohort.similarity import Content
     from hakken.commands.parser import Subparsers
     from hakken.study import Part, Study
 
-TRUTHS = ("lesion_mask", "lesion_table")
-ORDINARY = {"case_id", "patient", "split", "site", "scanner", "sex", "age", "mask", "label", *TRUTHS}
 HEADING = 1
 
 
@@ -46,24 +46,56 @@ def run(options: argparse.Namespace) -> None:
 
     study = _named_study(options.study, options.table) if options.study else _study_of(options.table)
     problems = check_table(options.table, study)
+    if not stopping(problems):
+        problems += _problems_of_parts(assign_parts(read_table(options.table, study), study), study)
     if not options.fast:
-        problems += _image_problems(_readable(options.table, study, problems), study, whole=not problems)
-    if problems:
-        raise HakkenError(listed(sorted(problems, key=lambda problem: problem.row or 0), str(options.table)))
+        problems += _image_problems(_readable(options.table, study, problems), study, whole=not stopping(problems))
+    problems.sort(key=lambda problem: problem.row or 0)
+    if odd := questions(problems):
+        print(listed(odd, str(options.table), "question"))
+    if wrong := stopping(problems):
+        raise HakkenError(listed(wrong, str(options.table)))
     cohort = assign_parts(read_table(options.table, study), study)
     parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in study.parts)
     files = f"channels {', '.join(study.channels)}" if study.channels else f"files {', '.join(study.cohort.files)}"
     print(f"{options.table}: {len(cohort)} cases ({parts}), {files}: no problem found")
+    if (threshold := study.cohort.mask_threshold) is not None:
+        print(f"lesion masks: values from {threshold:g} on are lesion (`cohort.mask_threshold`)")
+    if _pictures_of(cohort, study) and study.cohort.pixel_mm is None:
+        print("lengths are in pixels (px): a picture has no size in mm unless the study says so (`cohort.pixel_mm`)")
+
+
+def _pictures_of(cohort: CaseTable, study: Study) -> list[Path]:
+    """Return the images of a cohort's reference channel that are pictures, whose pixels have no size of their own."""
+    from hakken.imaging.files import FLAT, suffix
+
+    paths = [case.channels[study.reference] for case in cohort.cases if study.reference in case.channels]
+    return [path for path in paths if suffix(path) in FLAT]
+
+
+def _problems_of_parts(cohort: CaseTable, study: Study) -> list[Problem]:
+    """Return who has moved to another part, or trains after an opening; the ledger must be writable."""
+    from hakken.cohort.parts import changed_parts, openings_folder
+    from hakken.runs.sealed import require_ledger
+    from hakken.seal.guard import opened_patients
+    from hakken.seal.openings import read_openings
+
+    ledger = openings_folder(study)
+    require_ledger(ledger)
+    known = read_openings(ledger)
+    reused = [] if study.cohort.reuse_opened else opened_patients(study, cohort, known)
+    return [*changed_parts(cohort, study, bool(known)), *reused]
 
 
 def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
     """Return the cases whose images can be examined: all in a part, or those of sound rows, as they stand."""
     from hakken.cohort.case import Case, CaseTable
-    from hakken.cohort.checks import file_columns
+    from hakken.cohort.checks import file_columns, named_columns
     from hakken.cohort.rows import read_rows
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
 
+    problems = stopping(problems)
     if not problems:
         return assign_parts(read_table(table, study), study)
     unsound = {problem.row for problem in problems}
@@ -78,7 +110,7 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
             label=_label(row, study),
             row=row.number,
         )
-        for row in read_rows(table).rows
+        for row in read_rows(table, named_columns(study)).rows
         if not unsound & {row.number, HEADING}
     ]
     return CaseTable(tuple(cases), table)
@@ -100,46 +132,43 @@ def _label(row: Row, study: Study) -> str | None:
 
 def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Problem]:
     """Yield the problems of every case's images, images in two parts and, of a ``whole`` cohort, parts of no use."""
-    from hakken.cohort.checks import identical_pixels
+    from hakken.cohort.similarity import problems_between
     from hakken.runs.required import Kinds, require_cases
 
-    digests: dict[str, str] = {}
+    contents: dict[str, Content] = {}
     abnormal: dict[Part, list[bool]] = {case.split: [] for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
-        found, digest = _examined(case, study)
+        found, content, lesions = _examined(case, study)
         yield from found
-        if digest is not None:
-            digests[case.case_id] = digest
+        wrong = stopping(found)
+        contents[case.case_id] = content
         if case.split is not None:
-            abnormal[case.split].append(bool(found) or _has_lesions(case))
-        verdict = f"{len(found)} problems" if found else "read"
+            abnormal[case.split].append(lesions)
+        verdict = counted(len(wrong), "problem") if wrong else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
-    yield from identical_pixels(digests, cohort)
+    yield from problems_between(contents, cohort, [frozenset(pair) for pair in study.cohort.distinct])
     if whole and study.method is not None:
         yield from require_cases(study, {part: Kinds.of(flags) for part, flags in abnormal.items()})
 
 
-def _examined(case: Case, study: Study) -> tuple[list[Problem], str | None]:
-    """Return what is wrong with the files of a case, and the digest of its content where they can be read."""
+def _examined(case: Case, study: Study) -> tuple[list[Problem], Content, bool]:
+    """Return what is wrong with the files of a case, what its images hold, and whether it may have lesions."""
     from hakken.cohort.items import examine_item
+    from hakken.cohort.similarity import Content, same_within
     from hakken.imaging.checks import examine_case
 
     if study.cohort.kind == "items":
         problems, item = examine_item(case)
-        return problems, item.digest if item else None
+        return (
+            problems,
+            Content(dict(item.sha256) if item else {}, fingerprinted=False),
+            bool(problems) or case.label is not None,
+        )
     examined = examine_case(case, study)
-    return list(examined.problems), examined.pixel_digest
-
-
-def _has_lesions(case: Case) -> bool:
-    from hakken.imaging.files import read_volume
-    from hakken.imaging.lesions import read_lesion_table
-
-    if case.label is not None:
-        return True
-    if case.lesion_table is not None:
-        return bool(read_lesion_table(case.lesion_table))
-    return case.lesion_mask is not None and bool(read_volume(case.lesion_mask).array.any())
+    content = Content(examined.images, examined.fingerprints, examined.truth_digest, not study.of_phantom)
+    colours = {name: channel.colour for name, channel in study.channels.items()}
+    lesions = case.label is not None or examined.lesions != 0
+    return [*examined.problems, *same_within(case, content, colours)], content, lesions
 
 
 def _named_study(name: str, table: Path) -> Study:
@@ -152,8 +181,8 @@ def _named_study(name: str, table: Path) -> Study:
 
 def _study_of(table: Path) -> Study:
     """Return a study that fits the table's own columns: other columns that hold images are channels."""
-    from hakken.cohort.rows import read_rows
-    from hakken.imaging.files import KNOWN, suffix
+    from hakken.cohort.rows import ORDINARY, read_rows
+    from hakken.imaging.files import COLOURS, KNOWN, suffix
     from hakken.study import Channel, Cohort, Study
 
     rows = read_rows(table)
@@ -166,13 +195,14 @@ def _study_of(table: Path) -> Study:
             suffix(Path(row[name])) in KNOWN or (table.parent / row[name]).exists() for row in rows.rows if row[name]
         )
     ]
+    colours = {name: name for name in COLOURS}
     if not channels:
         raise HakkenError(f"{table}: no column holds image paths; there are {', '.join(rows.heading)}")
-    truth = "lesion_table" if "lesion_table" in rows.heading else "lesion_mask"
+    truth = next((name for name in ("lesion_table", "lesion_mask", "label") if name in rows.heading), "lesion_mask")
     return Study(
         name="check",
         seed=0,
         cohort=Cohort(table=str(table), truth=truth),
-        channels={name: Channel(modality="mr") for name in channels},
+        channels={name: Channel(modality="mr", colour=colours.get(name)) for name in channels},
         reference=channels[0],
     )

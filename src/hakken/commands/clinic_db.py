@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
 
 
+THRESHOLD = 128  # half of white
+
+
 def add(commands: Subparsers) -> None:
     """Add the command."""
     parser = add_command(
@@ -39,3 +42,19 @@ def run(options: argparse.Namespace) -> None:
     table = write_case_table(options.folder, options.output, sequences)
     patients = len({case.patient for case in table.cases})
     print(f"{options.output}: case table of {len(table)} frames in {patients} sequences")
+    grey = sum(_is_grey(case.lesion_mask) for case in table.cases if case.lesion_mask is not None)
+    if grey:
+        print(
+            f"{grey} of {len(table)} masks have grey rims; in the study: cohort: {{table: {options.output}, labels: "
+            f"binary, mask_threshold: {THRESHOLD}}}"
+        )
+
+
+def _is_grey(mask: Path) -> bool:
+    """Whether a mask holds other values than black and white."""
+    import numpy as np
+
+    from hakken.imaging.files import read_volume
+
+    values = np.unique(read_volume(mask).array)
+    return bool(((values > 0) & (values < values[-1])).any())

@@ -32,13 +32,17 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the smaller network and say what it holds."""
+    from hakken.commands.predict import frozen_points
     from hakken.core.errors import InvalidArchitecture
+    from hakken.core.files import sha256_file
     from hakken.runs.fit import count_weights
     from hakken.runs.model_file import load_model, save_model
+    from hakken.seal.freeze import write_exported
 
     if options.output.resolve() == options.model.resolve():
         raise HakkenError(f"--output {options.output}: is the model itself; name another file")
     trained = load_model(options.model)
+    points = frozen_points(options.model, trained.study)
     smaller = getattr(trained.learner, "smaller", None)
     if smaller is None:
         raise HakkenError(f"{options.model}: a model of the method `{trained.study.method}` has one size and no other")
@@ -50,5 +54,6 @@ def run(options: argparse.Namespace) -> None:
     study = trained.study.model_copy(update={"parameters": parameters})
     metadata = {**trained.metadata, "size": words}
     save_model(options.output, weights, small.values, study=study, metadata=metadata)
+    write_exported(options.output, sha256_file(options.model), points)
     whole = count_weights(trained.model.networks)
     print(f"{options.output}: {count_weights(small.networks)} of {whole} weights, {words}")

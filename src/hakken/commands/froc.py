@@ -12,9 +12,11 @@ from hakken.commands.parser import add_command
 from hakken.commands.scored import record, require_format, resampled_enough, say, whole
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
+from hakken.evaluation.caution import has_no_width
 
 if TYPE_CHECKING:
     from hakken.commands.parser import Subparsers
+    from hakken.evaluation.bootstrap import Estimate
     from hakken.evaluation.findings import Floats
     from hakken.evaluation.matching import Rules
     from hakken.evaluation.measure import Measurement, Settings
@@ -31,8 +33,18 @@ def add(commands: Subparsers) -> None:
     )
     files = parser.add_argument_group("tables (CSV)")
     files.add_argument("--cases", type=Path, required=True, help="case_id[,patient,...]: every case that was read")
-    files.add_argument("--lesions", type=Path, required=True, help="case_id,lesion_id,x,y,z,diameter_mm[,kind,...]")
-    files.add_argument("--candidates", type=Path, required=True, help="case_id,x,y,z,score[,lesion_id,diameter_mm,...]")
+    files.add_argument(
+        "--lesions",
+        type=Path,
+        help="case_id,x,y,z,diameter_mm[,lesion_id,kind,...], or a folder of one table for each case (default: those "
+        "that a column lesion_table of the cases names)",
+    )
+    files.add_argument(
+        "--candidates",
+        type=Path,
+        required=True,
+        help="case_id,x,y,z,score[,lesion_id,diameter_mm,...], or a folder of one table for each case",
+    )
     files.add_argument("--compare", type=Path, metavar="CANDIDATES", help="another detector on the same cohort")
     files.add_argument("--overlaps", type=Path, help="case_id,lesion_id,candidate_id,iou: overlaps of masks or boxes")
     rules = parser.add_argument_group("rules")
@@ -45,7 +57,13 @@ def add(commands: Subparsers) -> None:
         default="ignore",
         help="what further hits of a lesion are: neither true nor false positives, or false ones (default: ignore)",
     )
-    rules.add_argument("--double-hit", choices=("both", "one"), default="both", help="of a mark in two lesions")
+    rules.add_argument(
+        "--double-hit",
+        choices=("both", "one", "score"),
+        default="both",
+        help="a mark in two lesions hits both (default), or one: by score each mark takes the best lesion that is free "
+        "(COCO, nnDetection), by one overlaps are assigned as a whole (PI-CAI)",
+    )
     rules.add_argument(
         "--per", choices=("case", "lesion-free"), default="case", help="cases that false positives count"
     )
@@ -78,12 +96,17 @@ def run(options: argparse.Namespace) -> None:
         options.max_fp, options.at or CPM_AT, options.sensitivities, options.bootstrap, options.seed, per=options.per
     )
     truth = read_truth(
-        options.cases, options.lesions, cluster=options.cluster, unknown_diameter=options.unknown_diameter
+        options.cases,
+        options.lesions,
+        cluster=options.cluster,
+        unknown_diameter=options.unknown_diameter,
+        labelled=options.hit == "inside" or options.overlaps is not None,
     )
     findings, table, warnings = read_marks(options.candidates, truth, options.overlaps, hit=options.hit)
     own = _measured(findings, rules, settings)
     result = _block(own, truth.unit)
     result["rules"]["unknown_diameter"] = options.unknown_diameter
+    warnings = [*truth.warnings, *warnings]
     if truth.assumed:
         warnings.append(f"{truth.assumed} lesions of unknown diameter count as {options.unknown_diameter:g} mm wide")
     result["warnings"] += warnings + resampled_enough(options.bootstrap)
@@ -102,7 +125,7 @@ def run(options: argparse.Namespace) -> None:
         files = {name: getattr(options, name) for name in names}
         write_json(options.output, record("froc", files, result, result["warnings"]))
     if options.figure is not None:
-        _draw(options, own, other)
+        _draw(options, own, other, result["warnings"])
     say(_table(result), (options.output, options.figure), result["warnings"])
 
 
@@ -145,8 +168,10 @@ def _block(measurement: Measurement, unit: str) -> dict[str, Any]:
         **{axis: known(getattr(curve, axis)) for axis in ("fp_per_case", "sensitivity")},
     }
     rest = {"curve": points, "per_patient": {"sensitivity": per_patient(measurement.matching)}}
-    keys = ("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "per_patient")
-    return {key: {**block, **rest}[key] for key in (*keys, "bootstrap", "warnings")}
+    measured = ("sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc")
+    ranked = ("average_precision", "case_auc", "picai_score")
+    order = ("rules", "counts", "curve", *measured, *ranked, "per_patient", "bootstrap", "warnings")
+    return {key: {**block, **rest}[key] for key in order}
 
 
 def _compared(own: Measurement, other: Measurement, path: Path, unit: str) -> dict[str, Any]:
@@ -178,6 +203,10 @@ def _table(result: dict[str, Any]) -> list[str]:
     lines += [f"{name:<28}{_interval(entry)}" for name, entry in result["fp_at_sensitivity"].items()]
     lines += ["", f"{'CPM':<28}{_interval(result['cpm'])}"]
     lines += [f"{'partial AUC to ' + format(area['max_fp'], 'g'):<28}{_interval(area)}"]
+    precision = result["average_precision"].items()
+    lines += [f"{f'AP ({name})':<28}{_interval(entry)}" for name, entry in precision]
+    lines += [f"{'AUC of the cases':<28}{_interval(result['case_auc'])}"]
+    lines += [f"{'PI-CAI score':<28}{_interval(result['picai_score'])}"]
     lines += [f"{boot['resamples']} resamples by {boot['unit']}, {boot['skipped']} skipped, seed {boot['seed']}"]
     for column, strata in result.get("strata", {}).items():
         lines += ["", f"{column:<28}{'lesions':>8}  partial AUC [95 %]"]
@@ -196,13 +225,19 @@ def _interval(entry: dict[str, Any]) -> str:
         return "undefined"
     ends = [entry["low"], entry["high"]]
     shown = ", ".join("-" if end is None else f"{end:.3f}" for end in ends)
-    return f"{entry['value']:.3f}" + ("" if ends == [None, None] else f" [{shown}]")
+    star = " *" if has_no_width(entry["value"], *ends) else ""
+    return f"{entry['value']:.3f}" + ("" if ends == [None, None] else f" [{shown}]{star}")
 
 
-def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | None) -> None:
+def _star(found: Estimate) -> str:
+    """Return what points from a number without certainty to the warnings below."""
+    return " *" if has_no_width(found.value, found.low, found.high) else ""
+
+
+def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | None, said: list[str]) -> None:
     from hakken.evaluation.measure import curve_band
     from hakken.plots.froc import CurveInput, FrocInput, draw_froc
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
     from hakken.plots.style import interval_text
 
     named: list[tuple[Any, Path, Measurement | None]] = [
@@ -217,12 +252,12 @@ def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | No
         low, high = curve_band(found)
         curves.append(CurveInput(role, path.stem, found.curve.fp_per_case, found.curve.sensitivity, low, high))
         area, mean = found.partial_auc, found.cpm
-        ends = [interval_text(one.value, one.low, one.high).replace(" [", "\n[") for one in (area, mean)]
+        ends = [interval_text(one.value, one.low, one.high).replace(" [", "\n[") + _star(one) for one in (area, mean)]
         table.append((path.stem, *ends))
     if not curves:
         raise HakkenError(f"{options.figure}: nothing to draw, {own.curve.reason}")
     counts = own.matching.counts
-    save_one(
+    save_warned(
         draw_froc(
             FrocInput(
                 curves=tuple(curves),
@@ -233,10 +268,11 @@ def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | No
                     f"{counts.cases} cases, {counts.lesions} lesions; hit rule {options.hit}; "
                     f"95 % intervals from {options.bootstrap} resamples",
                 ),
-                origin=f"{options.candidates.name} against {options.lesions.name}",
+                origin=f"{options.candidates.name} against {(options.lesions or options.cases).name}",
             )
         ),
         options.figure,
+        said,
     )
 
 

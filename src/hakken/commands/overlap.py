@@ -14,6 +14,7 @@ from hakken.commands.scored import add_bootstrap_options, patients_of, record, r
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
+from hakken.evaluation.caution import NO_WIDTH, Caution, has_no_width, lines, of_few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 EVERY = "any"
 """How the structure is called that is every value above 0."""
 
-FEW_PATIENTS = 10
 SHOWN_VALUES = 5
 NAMES = {
     "dice": "Dice",
@@ -38,6 +38,8 @@ NAMES = {
     "relative_volume_error": "relative volume error",
     "hd95_mm": "HD95, mm",
     "mean_surface_distance_mm": "mean surface distance, mm",
+    "false_positive_ml": "false positive volume, ml",
+    "false_negative_ml": "false negative volume, ml",
     "lesion_sensitivity": "lesion sensitivity",
     "lesion_precision": "lesion precision",
 }
@@ -46,6 +48,8 @@ DEFINITIONS = {
     "surface": "voxels of the mask with a face neighbour outside it; each counts once",
     "hd95_mm": "the larger of the two directed 95th percentiles, each a distance that occurs; not pooled",
     "mean_surface_distance_mm": "mean over the surface voxels of both masks together",
+    "false_positive_ml": "of the 18-connected pieces of the prediction without a voxel of the truth (autoPET)",
+    "false_negative_ml": "of the 18-connected pieces of the truth without a voxel of the prediction (autoPET)",
     "empty": "both masks empty: Dice and Jaccard null; one empty: 0; distances null in both cases",
     "interval": "95 %, percentiles over resampled patients",
 }
@@ -59,6 +63,7 @@ class Row:
     patient: str
     label: str
     overlap: Overlap
+    grid: Geometry
 
 
 def add(commands: Subparsers) -> None:
@@ -117,7 +122,7 @@ def run(options: argparse.Namespace) -> None:
     if options.table is not None:
         _write_table(rows, options.table)
     if options.figure is not None:
-        _draw(rows, options.figure)
+        _draw(rows, options.figure, result["warnings"])
     say(_shown(result, options.pairs), (options.output, options.table, options.figure))
 
 
@@ -140,7 +145,7 @@ def measure_pairs(path: Path, labels: Sequence[int], rule: LesionRule) -> list[R
         )
         placed = _on_grid(table, entry, truth.geometry, prediction)
         measured = _measure(truth, placed, labels, rule)
-        rows += [Row(case_id, patients[entry], label, overlap) for label, overlap in measured.items()]
+        rows += [Row(case_id, patients[entry], label, overlap, truth.geometry) for label, overlap in measured.items()]
         values = ", ".join("null" if one.dice is None else f"{one.dice:.3f}" for one in measured.values())
         progress(f"case {entry + 1}/{len(case_ids)} {case_id}: Dice {values}")
     for label in labels:
@@ -163,20 +168,23 @@ def _mask(table: Table, entry: int, column: str, path: Path, seen: set[int]) -> 
     """Read a mask and add its values above 0 to ``seen``; raises HakkenError where a value is no label."""
     import numpy as np
 
+    from hakken.core.volume import Volume
     from hakken.imaging.files import read_volume
+    from hakken.imaging.truth_checks import VALUE_TOLERANCE
 
     try:
         volume = read_volume(path)
     except HakkenError as error:
         raise table.error(entry, column, str(error).replace("in the case table", "in the table")) from None
-    values = np.unique(volume.array[volume.array != 0])
-    bad = values[~np.isfinite(values) | (values < 0) | (values != np.rint(values))]
+    found = np.unique(volume.array)
+    values = np.rint(found[np.isfinite(found)])
+    bad = found[~np.isfinite(found) | (found < -VALUE_TOLERANCE) | (np.abs(found - np.rint(found)) > VALUE_TOLERANCE)]
     if bad.size:
         shown = ", ".join(f"{value:g}" for value in bad[:SHOWN_VALUES])
         reason = f"{path} holds {shown}{', …' if bad.size > SHOWN_VALUES else ''}; a mask holds whole numbers from 0, "
         raise table.error(entry, column, f"{reason}so choose a threshold and write labels")
-    seen.update(int(value) for value in values)
-    return volume
+    seen.update(int(value) for value in values if value)
+    return Volume.on(volume.geometry, np.rint(volume.array))
 
 
 def _on_grid(table: Table, entry: int, truth: Geometry, prediction: Volume) -> Volume:
@@ -229,10 +237,12 @@ def _result(rows: Sequence[Row], rule: LesionRule, options: argparse.Namespace) 
         by_label.setdefault(row.label, []).append(place)
     structures = {}
     warnings = [*_warnings(len(names), len(next(iter(by_label.values())))), *resampled_enough(options.bootstrap)]
+    warnings += _of_flat_images([row.grid for row in rows])
     for label, places in by_label.items():
         measured = [rows[place].overlap for place in places]
         structures[label] = _structure(measured, patient[places], counts)
         warnings += _nulls(label, measured)
+        warnings += _without_width(label, structures[label])
         skipped = structures[label]["summary"]["dice"]["skipped"]
         if skipped and len(names) > 1:
             warnings.append(f"label {label}: {skipped} resamples held no case with a Dice and were skipped for it")
@@ -286,12 +296,35 @@ def _structure(measured: Sequence[Overlap], patient: NDArray[np.int64], counts: 
 def _warnings(patients: int, cases: int) -> Iterator[str]:
     if patients == 1:
         yield "one patient: there is no interval over patients"
-    elif patients < FEW_PATIENTS:
-        yield f"{patients} patients: intervals from so few are rough and rather too narrow"
+    yield from of_few(patients)
     if cases == 1:
         yield "one case: SD and limits of agreement are null"
     if patients < cases:
         yield "several cases of one patient: the intervals of the limits of agreement take them as independent"
+
+
+def _without_width(label: str, structure: Mapping[str, Any]) -> list[str]:
+    """Return a line on all means and medians whose interval has no width."""
+    named = [
+        (f"{measure} ({kind})", entry[kind])
+        for measure, entry in structure["summary"].items()
+        for kind in ("mean", "median")
+    ]
+    return lines(
+        Caution(f"label {label}: {name}", NO_WIDTH)
+        for name, entry in named
+        if has_no_width(entry["value"], entry["low"], entry["high"])
+    )
+
+
+def _of_flat_images(grids: Sequence[Geometry]) -> Iterator[str]:
+    """Yield what volumes and lengths are where masks are flat."""
+    flat = next((grid for grid in grids if grid.is_flat), None)
+    if flat is not None:
+        thick = f"{flat.spacing[2]:g} {flat.unit}"
+        yield f"flat masks: a volume in ml is an area in {flat.size_unit} times {thick} of thickness, by 1000"
+        if flat.unit == "px":
+            yield "pictures have no size in mm: lengths that are called mm are in pixels (px)"
 
 
 def _nulls(label: str, measured: Sequence[Overlap]) -> Iterator[str]:
@@ -332,7 +365,8 @@ def _number(value: float | None) -> str:
 def _interval(entry: Mapping[str, float | None]) -> str:
     if entry["value"] is None or entry["low"] is None or entry["high"] is None:
         return _number(entry["value"])
-    return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"
+    star = " *" if entry["low"] == entry["high"] else ""
+    return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]{star}"
 
 
 def _write_table(rows: Sequence[Row], path: Path) -> None:
@@ -347,11 +381,11 @@ def _write_table(rows: Sequence[Row], path: Path) -> None:
     write_table(path, list(records[0]), [list(record.values()) for record in records])
 
 
-def _draw(rows: Sequence[Row], path: Path) -> None:
+def _draw(rows: Sequence[Row], path: Path, warnings: list[str]) -> None:
     import numpy as np
 
     from hakken.plots.bland_altman import StructureInput, draw_overlap
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
 
     structures = []
     for label in dict.fromkeys(row.label for row in rows):
@@ -365,4 +399,4 @@ def _draw(rows: Sequence[Row], path: Path) -> None:
                 sum(one.both_empty for one in measured),
             )
         )
-    save_one(draw_overlap(tuple(structures)), path)
+    save_warned(draw_overlap(tuple(structures)), path, warnings)

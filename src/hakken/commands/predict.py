@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,11 +73,12 @@ def run(options: argparse.Namespace) -> None:
     trained = load_model(options.model, choose_device())
     study = trained.study
     outcome = _outcome_of(study, options.output)
+    points = frozen_points(options.model, study)
     images = channel_images(options.image, study)
+    require_no_sealed_case(options.model, study, images)
     with tempfile.TemporaryDirectory() as folder:
         case = prepared_case(study, images, options.case_id, Path(folder))
         said = trained.predict(case, tuple(study.outcomes))
-        points = frozen_points(options.model)
         lines = list(
             plugins.load("outcomes", outcome).save_one(options.output, said[outcome], case, points.get(outcome))
         )
@@ -85,7 +86,9 @@ def run(options: argparse.Namespace) -> None:
         lines += getattr(plugins.load("outcomes", name), "spoken", lambda found, point: [])(
             said[name], points.get(name)
         )
-    print(f"model of study {study.name} at scale {study.scale}, trained on: {study.data}", *lines, DISCLAIMER, sep="\n")
+    print(
+        f"model of study {study.name} at scale {study.scale}, trained on: {study.images}", *lines, DISCLAIMER, sep="\n"
+    )
 
 
 def _outcome_of(study: Study, output: Path) -> str:
@@ -129,30 +132,88 @@ def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
 def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder: Path) -> PreparedCase:
     """Return the case whose channels are ``images``, treated as the study treated its own; kept in ``folder``.
 
-    The seeds derive from ``case_id``, so a case of the study under its own name gets what the study said of it. Raises
-    HakkenError listing every problem of the images.
+    The seeds derive from the pixels, so a case of the study gets what the study said of it, whatever it is called.
+    Raises HakkenError listing every problem of the images.
     """
-    from hakken.imaging.files import read_volume
+    from hakken.imaging.channels import read_channels
     from hakken.imaging.preparation import prepare_case
     from hakken.imaging.prepared import save_prepared
 
     _check_images(images, case_id, study)
-    volumes = {name: read_volume(images[name], channel.colour) for name, channel in study.channels.items()}
-    prepared = prepare_case(volumes, _transforms(volumes, study, case_id), None, study, case_id=case_id)
+    volumes = read_channels(images, study)
+    prepared = prepare_case(volumes, _transforms(volumes, study), None, study, case_id=case_id)
     progress(f"prepared on a grid of {prepared.case.geometry}")
     return save_prepared(folder, prepared.case, prepared.image, prepared.mask, prepared.labels)
 
 
-def frozen_points(model: Path) -> Mapping[str, Any]:
-    """Return the operating points of a model by outcome, from the freeze file of its study; none where it has none."""
-    from hakken.core.files import read_json, sha256_file
+def frozen_points(model: Path, study: Study) -> Mapping[str, Any]:
+    """Return the operating points of a model by outcome, from the freeze of its study or from where it was exported.
 
-    freeze = model.resolve().parent.parent / "freeze.json"
-    if not freeze.is_file():
-        return {}
+    A study without cases freezes nothing. Raises HakkenError where the model was not frozen, or is not the one that
+    was.
+    """
+    from hakken.core.files import sha256_file
+    from hakken.seal.freeze import read_exported, read_freeze
+
     digest = sha256_file(model)
-    entries = [entry for entry in read_json(freeze)["models"].values() if entry["sha256"] == digest]
-    return entries[0]["points"] if entries else {}
+    exported = read_exported(model)
+    if exported is not None and exported["sha256"] == digest:
+        return dict(exported["points"])
+    freeze = model.resolve().parent.parent / "freeze.json"
+    if freeze.is_file():
+        content = read_freeze(freeze)
+        entries = [entry for entry in content["models"].values() if entry["sha256"] == digest]
+        if entries:
+            return dict(entries[0]["points"])
+        if not content["models"]:
+            return {}  # each fold has models of its own, the plan is frozen
+    if study.cohort.kind == "none":
+        return {}
+    raise HakkenError(
+        f"{model}: was not frozen, or is not what was frozen "
+        f"({freeze if freeze.is_file() else 'there is no freeze.json'}); "
+        "take models/selected.pt of a study that has come to its freeze, or what `hakken export` made of it"
+    )
+
+
+def require_no_sealed_case(model: Path, study: Study, images: Mapping[str, Path]) -> None:
+    """Raise HakkenError where an image is one of a test case of the model's study, whose test set is not open."""
+    results = model.resolve().parent.parent
+    if study.cohort.table is None or (results / "test/opening.json").is_file():
+        return
+    places = [place for place in (Path(), *results.parents) if (place / study.cohort.table).is_file()]
+    if not places:
+        return
+    try:
+        sealed = list(_test_files(study, places[0]))
+    except HakkenError:
+        return  # another table stands there now: with this one the study would not run
+    for case, path in sealed:
+        for given in images.values():
+            if _same_image(given, path):
+                raise HakkenError(
+                    f"--image {given}: is an image of case {case}, a test case of study {study.name}, whose test set "
+                    "is sealed; let the workflow open it first"
+                )
+
+
+def _test_files(study: Study, project: Path) -> Iterator[tuple[str, Path]]:
+    """Yield case id and path of each image of a test case, as the case table of the study says now."""
+    from hakken.cohort.parts import openings_folder
+    from hakken.cohort.split import assign_parts
+    from hakken.cohort.table import read_table
+
+    table = str(project / str(study.cohort.table))
+    moved = {"table": table, "openings": str(project / openings_folder(study))}
+    here = study.model_copy(update={"cohort": study.cohort.model_copy(update=moved)})
+    for case in assign_parts(read_table(Path(table), here, files_exist=False), here).part("test"):
+        yield from ((case.case_id, path) for path in case.channels.values() if path.exists())
+
+
+def _same_image(one: Path, other: Path) -> bool:
+    from hakken.cohort.checked import outside_of, state_of
+
+    return outside_of(one)[0] == outside_of(other)[0] and state_of(one).sha256 == state_of(other).sha256
 
 
 def _check_case_id(case_id: str) -> None:
@@ -172,12 +233,12 @@ def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> Non
         raise HakkenError(listed(problems, "images"))
 
 
-def _transforms(volumes: Mapping[str, Volume], study: Study, case_id: str) -> dict[str, Transform]:
+def _transforms(volumes: Mapping[str, Volume], study: Study) -> dict[str, Transform]:
     """Register every channel to the reference channel; the same seeds and settings as in the study."""
     from hakken.imaging.channels import align_channels
 
     found: dict[str, Transform] = {}
-    for aligned in align_channels(study, case_id, volumes):
+    for aligned in align_channels(study, volumes):
         found[aligned.channel] = aligned.result.transform
         done = f"{study.registration.method}, {aligned.result.seconds:.1f} s"
         progress(f"{aligned.channel} registered to {study.reference}: {done}")

@@ -101,6 +101,7 @@ def read_table(options: argparse.Namespace) -> RatingTable:
     if options.ratings is None or options.design is None:
         missing = "--ratings" if options.ratings is None else "--design"
         raise HakkenError(f"{missing} is missing; give --ratings and --design, or one of sample-size, plan, collect")
+    from hakken.core.headings import read_known
     from hakken.core.tables import read_table
     from hakken.evaluation.readers.ratings import FROC_COLUMNS, LESION_COLUMNS, ROC_COLUMNS, froc_table, roc_table
 
@@ -117,8 +118,8 @@ def read_table(options: argparse.Namespace) -> RatingTable:
             )
     return froc_table(
         read_table(options.ratings, FROC_COLUMNS, ()),
-        read_table(options.lesions, LESION_COLUMNS, ("weight",)),
-        read_table(options.cases, ("case_id",), ("patient",)),
+        read_known(options.lesions, LESION_COLUMNS, ("weight",)),
+        read_known(options.cases, ("case_id",), ("patient",)),
     )
 
 
@@ -226,9 +227,9 @@ def p_text(p: float | None) -> str:
 def _draw(found: StudyResult | SystemResult, path: Path) -> None:
     from hakken.evaluation.readers.merit import FIGURES
     from hakken.evaluation.readers.result import StudyResult
-    from hakken.plots.publish import save_one
+    from hakken.plots.publish import save_warned
     from hakken.plots.readers import draw_readers, of_study, of_system
 
     label = FIGURES[found.merit.name].label
     given: Any = of_study(found, label) if isinstance(found, StudyResult) else of_system(found, label)
-    save_one(draw_readers(given), path)
+    save_warned(draw_readers(given), path, found.warnings)

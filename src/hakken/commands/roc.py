@@ -87,17 +87,17 @@ def add(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> None:
     """Measure, write the results, draw the figure, print the table."""
     from hakken.core.files import write_json
-    from hakken.core.tables import read_table
+    from hakken.core.headings import read_known
     from hakken.evaluation.roc_measure import measure
     from hakken.evaluation.roc_warnings import warnings
 
     if options.figure is not None:
         require_format(options.figure)
-    table = read_table(options.scores, REQUIRED, OPTIONAL)
+    table = read_known(options.scores, REQUIRED, OPTIONAL)
     cohort, settings = read_cohort(table), _settings(options)
     other = None
     if options.threshold_from is not None:
-        other = read_table(
+        other = read_known(
             options.threshold_from, (*REQUIRED, *[name for name in ("score_b",) if name in table]), OPTIONAL
         )
     found = measure(cohort, settings, None if other is None else _chosen(other, cohort, settings))
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> None:
         files = {"scores": options.scores, "threshold_from": options.threshold_from}
         write_json(options.output, record("roc", files, found.as_dict(), said))
     if options.figure is not None:
-        _draw(options, found)
+        _draw(options, found, said)
     say(summary(found), (options.output, options.figure), said)
 
 
@@ -153,19 +153,20 @@ def _score_lines(found: ScoreMeasurement, max_fpr: float) -> list[str]:
         return [f"{found.name}: no AUC"]
     spread = found.clustered or found.delong
     how = "clustered" if found.clustered else "DeLong"
-    wald = ends(None, None) if spread is None else ends(spread.wald.low, spread.wald.high)
+    delong = ends(None, None) if spread is None else ends(spread.logit.low, spread.logit.high)
     lines = [
         f"{found.name}",
-        f"  AUC          {found.auc:.4f} {wald} {how}; {ends(found.auc_ends.low, found.auc_ends.high)} bootstrap",
+        f"  AUC          {found.auc:.4f} {delong} {how}; {ends(found.auc_ends.low, found.auc_ends.high)} bootstrap",
         f"  partial AUC  {number(found.partial_auc)} up to FPR {max_fpr:g}, corrected {number(found.corrected)}",
     ]
     if found.calibration is not None:
         cal = found.calibration
         lines.append(f"  calibration  ECE {cal.expected_error:.4f}, Brier score {cal.brier:.4f}")
-    lines.append(f"  {'operating point':<20}{'threshold':>12}" + "".join(f"{name:>14}" for name in MEASURES))
+    lines.append(f"  {'operating point':<20}{'threshold':>12}" + "".join(f"{name:>14}" for name in (*MEASURES, "MCC")))
     for point in found.points:
         threshold = "-" if point.threshold is None else f"{point.threshold:.6g}"
-        cells = "".join(f"{number(point.measures[name][0].value):>14}" for name in MEASURES)
+        values = [*(point.measures[name][0].value for name in MEASURES), point.mcc[0]]
+        cells = "".join(f"{number(value):>14}" for value in values)
         lines.append(f"  {point.name:<20}{threshold:>12}{cells}")
     return lines
 
@@ -213,11 +214,11 @@ def _shared(table: Table, other: Table) -> list[str]:
     ]
 
 
-def _draw(options: argparse.Namespace, found: Measurement) -> None:
-    from hakken.plots.publish import save_one
+def _draw(options: argparse.Namespace, found: Measurement, said: list[str]) -> None:
+    from hakken.plots.publish import save_warned
     from hakken.plots.roc import draw_roc, roc_input
 
-    save_one(draw_roc(roc_input(found, options.scores.name)), options.figure)
+    save_warned(draw_roc(roc_input(found, options.scores.name)), options.figure, said)
 
 
 def _share(text: str) -> float:

@@ -38,23 +38,35 @@ def resampled_enough(resamples: int) -> list[str]:
 def patients_of(table: Table) -> list[str]:
     """Return the patient of each case, the case itself without that column.
 
-    Raises HakkenError for a table without cases and for a case that stands there twice.
+    A table with a column ``lesion_id`` that is filled has a row for each lesion. Raises HakkenError for a table without
+    cases and for a case, or lesion, that stands there twice.
     """
     if not len(table):
         raise HakkenError(f"{table.path}: the table has a heading but no case; add a row for each case")
-    table.require_distinct(("case_id",), "case")
+    if any(table.cells.get("lesion_id", ())):
+        table.require_distinct(("case_id", "lesion_id"), "lesion")
+    else:
+        table.require_distinct(("case_id",), "case")
     return table.text("patient" if "patient" in table else "case_id")
 
 
 def record(command: str, files: dict[str, Path | None], content: dict[str, Any], said: list[str]) -> dict[str, Any]:
     """Return the content of a result file: version, input files with their SHA-256, results, warnings."""
     import hakken
-    from hakken.core.files import sha256_file
 
     inputs = {
-        name: None if path is None else {"path": str(path), "sha256": sha256_file(path)} for name, path in files.items()
+        name: None if path is None else {"path": str(path), "sha256": _digest(path)} for name, path in files.items()
     }
     return {"command": command, "hakken": hakken.__version__, "inputs": inputs, **content, "warnings": said}
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of the tables in a folder."""
+    from hakken.core.files import sha256_file, sha256_json
+
+    if not path.is_dir():
+        return sha256_file(path)
+    return sha256_json({file.relative_to(path).as_posix(): sha256_file(file) for file in sorted(path.rglob("*.csv"))})
 
 
 def say(lines: Iterable[str], written: Iterable[Path | None], warnings: Iterable[str] = ()) -> None:

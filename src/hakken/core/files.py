@@ -88,7 +88,12 @@ def write_json(path: Path, value: Any) -> None:
 
     NaN and infinity are refused, since JSON has neither.
     """
-    write_text(path, _indented(value, "\n") + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Return ``value`` as indented JSON, a list of plain values on one line."""
+    return _indented(value, "\n") + "\n"
 
 
 def _indented(value: Any, line: str) -> str:

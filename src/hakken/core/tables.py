@@ -15,7 +15,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,14 +123,21 @@ class Table:
         return HakkenError(f"{self.path}, row {self.rows[entry]}, column {column}: {reason}")
 
 
-def read_table(path: Path, required: Sequence[str] = (), optional: Sequence[str] | None = None) -> Table:
+def read_table(
+    path: Path,
+    required: Sequence[str] = (),
+    optional: Sequence[str] | None = None,
+    *,
+    rename: Callable[[Sequence[str]], list[str]] | None = None,
+) -> Table:
     """Read a CSV file.
 
-    Columns beyond the ``required`` and ``optional`` ones are left out; ``optional`` None keeps all. Raises HakkenError
-    naming the file and what is wrong: not there, not UTF-8, empty, a column that is missing or there twice, rows with
-    too few or too many cells.
+    ``rename`` gives the columns other names than the heading does. Columns beyond the ``required`` and ``optional``
+    ones are left out; ``optional`` None keeps all. Raises HakkenError naming the file and what is wrong: not there, not
+    UTF-8, empty, a column that is missing or there twice, rows with too few or too many cells.
     """
     heading, frame = _parsed(path)
+    heading = heading if rename is None else rename(heading)
     wanted = f" ({', '.join(required)})" if required else ""
     if not any(heading):
         raise HakkenError(f"{path}: the table is empty; its first line must name the columns{wanted}")

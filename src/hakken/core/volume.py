@@ -3,14 +3,15 @@
 Arrays are ordered (z, y, x). Spacing, origin and points in space are ordered x, y, z, in mm, in the LPS convention
 (x to the patient's left, y to the back, z to the head), as SimpleITK and DICOM have it. ``direction`` holds the nine
 direction cosines row by row: its columns are the axes of the grid. The origin is the centre of voxel (0, 0, 0).
-A 2-D image is a volume of one slice.
+A 2-D image is a volume of one slice. Where nobody knows how large its pixels are, as in a PNG, the unit of all lengths
+is one pixel (`px`) instead of mm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,7 @@ from hakken.core.errors import HakkenError
 
 Triple = tuple[float, float, float]
 Points = NDArray[np.float64]
+Unit = Literal["mm", "px"]
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
@@ -26,6 +28,7 @@ IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 class Geometry:
     """A grid of voxels in the scanner's space: shape (z, y, x); spacing, origin (x, y, z) in mm, LPS; direction.
 
+    Lengths are in ``unit``: mm, or px of a picture whose pixels have no known size.
     Raises HakkenError when the shape is empty, a spacing is not positive or the directions are not orthonormal.
     """
 
@@ -33,6 +36,7 @@ class Geometry:
     spacing: Triple = (1.0, 1.0, 1.0)
     origin: Triple = (0.0, 0.0, 0.0)
     direction: tuple[float, ...] = IDENTITY
+    unit: Unit = "mm"
 
     def __post_init__(self) -> None:
         if len(self.shape_zyx) != 3 or min(self.shape_zyx) < 1:
@@ -52,6 +56,25 @@ class Geometry:
     def voxel_mm3(self) -> float:
         """Volume of one voxel in mm³."""
         return float(np.prod(self.spacing))
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether this is the grid of a 2-D image, kept as one slice."""
+        return self.shape_zyx[0] == 1
+
+    @property
+    def voxel_size(self) -> float:
+        """Volume of a voxel in mm³; of a flat image the area of a pixel in mm², whatever its slice's thickness."""
+        return float(np.prod(self.spacing[:2])) if self.is_flat else self.voxel_mm3
+
+    @property
+    def size_unit(self) -> str:
+        """What sizes of lesions are measured in: `mm³`, and `mm²` or `px²` of a flat image.
+
+        >>> Geometry((9, 9, 9)).size_unit, Geometry((1, 9, 9), unit="px").size_unit
+        ('mm³', 'px²')
+        """
+        return f"{self.unit}{'²' if self.is_flat else '³'}"
 
     @property
     def centre(self) -> Triple:
@@ -88,6 +111,7 @@ class Geometry:
             "spacing": list(self.spacing),
             "origin": list(self.origin),
             "direction": list(self.direction),
+            "unit": self.unit,
         }
 
     @classmethod
@@ -98,22 +122,24 @@ class Geometry:
             spacing=triple(content["spacing"]),
             origin=triple(content["origin"]),
             direction=tuple(float(value) for value in content["direction"]),
+            unit=content["unit"],
         )
 
     def __str__(self) -> str:
         z, y, x = self.shape_zyx
         numbers = [" ".join(f"{value:.4g}" for value in row) for row in (self.spacing, self.origin, self.direction)]
-        return f"{x}x{y}x{z} voxels of {numbers[0]} mm, origin {numbers[1]}, direction {numbers[2]}"
+        return f"{x}x{y}x{z} voxels of {numbers[0]} {self.unit}, origin {numbers[1]}, direction {numbers[2]}"
 
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """One channel: ``array`` (z, y, x); ``spacing`` and ``origin`` x, y, z in mm, LPS; ``direction`` row by row."""
+    """One channel: ``array`` (z, y, x); ``spacing`` and ``origin`` x, y, z in ``unit``, LPS; ``direction`` by row."""
 
     array: NDArray[Any]
     spacing: Triple = (1.0, 1.0, 1.0)
     origin: Triple = (0.0, 0.0, 0.0)
     direction: tuple[float, ...] = IDENTITY
+    unit: Unit = "mm"
 
     def __post_init__(self) -> None:
         _ = self.geometry
@@ -123,12 +149,12 @@ class Volume:
         """Return ``array`` (z, y, x) as a volume on ``geometry``; raises HakkenError when the shapes differ."""
         if array.shape != geometry.shape_zyx:
             raise HakkenError(f"array of shape {array.shape} does not fit a grid of shape {geometry.shape_zyx}")
-        return cls(array, geometry.spacing, geometry.origin, geometry.direction)
+        return cls(array, geometry.spacing, geometry.origin, geometry.direction, geometry.unit)
 
     @property
     def geometry(self) -> Geometry:
         """The grid without its voxels."""
-        return Geometry(_triple_of_int(self.array.shape), self.spacing, self.origin, self.direction)
+        return Geometry(_triple_of_int(self.array.shape), self.spacing, self.origin, self.direction, self.unit)
 
     @property
     def is_flat(self) -> bool:

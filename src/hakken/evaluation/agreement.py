@@ -81,6 +81,21 @@ def macro_f1(matrix: Floats | Ints, among: Flags) -> Floats:
     return np.asarray(f1(matrix)[..., among].mean(axis=-1))
 
 
+def rows_mcc(matrix: Floats | Ints) -> Floats:
+    """Return Matthews' correlation coefficient (...) of any number of classes; NaN where truth or calls are all alike.
+
+    With n cases, c of them called rightly, t_k of class k and p_k called so: (c n - sum t_k p_k) / sqrt((n² - sum p_k²)
+    (n² - sum t_k²)) (Gorodkin, Computational Biology and Chemistry 2004;28:367-374). Of two classes it is that of
+    Matthews (Biochimica et Biophysica Acta 1975;405:442-451).
+    """
+    counts = np.asarray(matrix, float)
+    n, right = counts.sum(axis=(-2, -1)), _right(counts).sum(axis=-1)
+    truth, called = counts.sum(axis=-1), counts.sum(axis=-2)
+    together = right * n - (truth * called).sum(axis=-1)
+    spreads = (n**2 - (called**2).sum(axis=-1)) * (n**2 - (truth**2).sum(axis=-1))
+    return np.asarray(np.clip(_ratio(together, np.sqrt(spreads)), -1, 1))
+
+
 def weights(classes: int, weighting: Weighting) -> Floats:
     """Return the agreement weights (C, C): 1 on the diagonal, falling to 0 at the greatest distance of ordered classes.
 

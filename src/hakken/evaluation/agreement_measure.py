@@ -24,11 +24,13 @@ from hakken.evaluation.agreement import (
     precision,
     recall,
     rows_kappa,
+    rows_mcc,
     weights,
 )
+from hakken.evaluation.caution import of_few
 from hakken.evaluation.findings import Flags, Floats, Ints
 from hakken.evaluation.proportions import Share, share
-from hakken.evaluation.resampling import FEW_PATIENTS, Bootstrapped, Resampled, bootstrapped, over_patients
+from hakken.evaluation.resampling import Bootstrapped, Resampled, bootstrapped, over_patients
 from hakken.evaluation.roc import Counts
 
 
@@ -92,6 +94,7 @@ class Agreement:
     accuracy_ends: Bootstrapped
     balanced_accuracy: Estimated
     macro_f1: Estimated
+    mcc: Estimated
     classes: Mapping[str, ClassMeasures]
     kappas: Mapping[Weighting, tuple[Kappa, Bootstrapped]]
 
@@ -102,6 +105,7 @@ class Agreement:
             "accuracy": asdict(self.accuracy) | {"bootstrap": asdict(self.accuracy_ends)},
             "balanced_accuracy": asdict(self.balanced_accuracy),
             "macro_f1": asdict(self.macro_f1),
+            "mcc": asdict(self.mcc),
             "classes": {name: found.as_dict() for name, found in self.classes.items()},
             "kappa": {name: asdict(found) | {"bootstrap": asdict(ends)} for name, (found, ends) in self.kappas.items()},
         }
@@ -160,6 +164,7 @@ class _Plan:
             "accuracy": accuracy(matrix),
             "balanced accuracy": balanced_accuracy(matrix, self.with_truth),
             "macro F1": macro_f1(matrix, self.with_f1),
+            "MCC": rows_mcc(matrix),
         }
         found |= {f"kappa {name}": rows_kappa(matrix, weight) for name, weight in self.kappas.items()}
         for kind, values in (("precision", precision(matrix)), ("recall", recall(matrix)), ("F1", f1(matrix))):
@@ -205,8 +210,7 @@ def warnings(measurement: Measurement) -> list[str]:
         )
     if labels.patients < 2:
         lines.append("one patient: there is no bootstrap over patients, so its intervals are null")
-    elif labels.patients < FEW_PATIENTS:
-        lines.append(f"{labels.patients} patients: intervals from so few are rough and rather too narrow")
+    lines += of_few(labels.patients)
     for found in measurement.predictions:
         lines += _undefined(found, drawn)
     if measurement.comparison is not None and measurement.comparison.mcnemar.exact_p is None:
@@ -222,6 +226,8 @@ def _undefined(found: Agreement, drawn: Resampled) -> Iterator[str]:
             yield f"{found.name}, class {name}: precision is null, no case was called so"
         if part.f1.value is None:
             yield f"{found.name}, class {name}: F1 is null, neither truth nor prediction has it; macro F1 leaves it out"
+    if found.mcc.value is None:
+        yield f"{found.name}: MCC is null, truth or prediction has one class only"
     for weighting, (value, _) in found.kappas.items():
         if value.value is None:
             yield f"{found.name}: {weighting} kappa is null, truth and prediction have one and the same class only"
@@ -259,6 +265,7 @@ def _agreement(name: str, matrix: Ints, plan: _Plan, resampled: Resampled) -> Ag
         accuracy_ends=estimated("accuracy").bootstrap,
         balanced_accuracy=estimated("balanced accuracy"),
         macro_f1=estimated("macro F1"),
+        mcc=estimated("MCC"),
         classes=classes,
         kappas={
             kind: (kappa(matrix, weight), estimated(f"kappa {kind}").bootstrap) for kind, weight in plan.kappas.items()

@@ -118,14 +118,23 @@ class Resamples:
 
     def blocks(self) -> Iterator[tuple[Floats, Floats]]:
         """Yield curves: x false positives per case and y sensitivity, each (r, K + 1), from (0, 0) on."""
+        for rows, false, found in self._accumulated():
+            yield false / self.draws.cases[rows, None], found / self.lesions[rows, None]
+
+    def counted_blocks(self) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Yield curves in whole counts: false positives and found lesions (r, K + 1), and the lesions there are (r,).
+
+        Where only some cases count on the axis of false positives, only theirs are among them.
+        """
+        for rows, false, found in self._accumulated():
+            yield false, found, self.lesions[rows]
+
+    def _accumulated(self) -> Iterator[tuple[slice, Floats, Floats]]:
         step = max(1, BLOCK // (self.false.total + 1))
         for first in range(0, len(self), step):
             rows = slice(first, first + step)
             counts = self.draws.counts[rows]
-            yield (
-                self.false.accumulate(counts) / self.draws.cases[rows, None],
-                self.found.accumulate(counts) / self.lesions[rows, None],
-            )
+            yield rows, self.false.accumulate(counts), self.found.accumulate(counts)
 
     def measure(self, *measures: Measure) -> list[Floats]:
         """Return each measure of all curves (R,)."""

@@ -80,6 +80,12 @@ class ClassMeasurement:
         return Estimate(found.accuracy.value, found.accuracy_ends.low, found.accuracy_ends.high)
 
     @property
+    def mcc(self) -> Estimate:
+        """Matthews' correlation coefficient with its interval over patients."""
+        found = self.agreement.predictions[0].mcc
+        return Estimate(found.value, found.bootstrap.low, found.bootstrap.high)
+
+    @property
     def warnings(self) -> list[str]:
         """A sentence for each value that is undefined or weakly founded."""
         return agreement_measure.warnings(self.agreement)
@@ -96,6 +102,7 @@ class ClassMeasurement:
             },
             "accuracy": asdict(self.accuracy),
             "balanced_accuracy": asdict(self.balanced_accuracy),
+            "mcc": asdict(self.mcc),
             "macro_auc": asdict(self.macro_auc),
             "chance": {
                 "accuracy": self.classified.most_frequent,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from hakken.core.decimals import SLACK, below, reaches, rounding_of, same
 from hakken.core.errors import HakkenError
 from hakken.core.tables import FIRST_ROW
 from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
@@ -42,7 +43,7 @@ class Rules:
 
     hit: str = "distance"
     duplicates: Literal["ignore", "false-positive"] = "ignore"
-    double_hit: Literal["both", "one"] = "both"
+    double_hit: Literal["both", "one", "score"] = "both"
     max_candidates: int | None = None
 
     def __post_init__(self) -> None:
@@ -127,7 +128,7 @@ class Matching:
         """Hits of each detected lesion beyond its first, summed as LUNA16 does; one to one, marks that hit in vain."""
         if self.rules.duplicates != "ignore":
             return 0
-        if self.rules.double_hit == "one":
+        if self.rules.double_hit != "both":
             return int((self.fate == Fate.DUPLICATE).sum())
         return int((self.hits[found] - 1).sum())
 
@@ -168,7 +169,7 @@ def match(
     pairs = _hits(lesions, candidates, rules.hit, overlaps)
     pairs = pairs.where(kept[pairs.mark])
     right = pairs.where(lesions.included[pairs.lesion])
-    resolved = _resolved(right, lesions, candidates, rules) if rules.double_hit == "one" else right
+    resolved = _resolved(right, lesions, candidates, rules) if rules.double_hit != "both" else right
     lesion_mark = _best_marks(resolved, candidates, len(lesions))
     return Matching(
         cases=cases,
@@ -208,7 +209,7 @@ def _hits(lesions: Lesions, candidates: Candidates, hit: str, overlaps: Overlaps
         return _inside(lesions, candidates)
     if hit.startswith("overlap:"):
         found = overlaps or sphere_overlaps(lesions, candidates)
-        return _Pairs(found.mark, found.lesion, 1 - found.iou).where(found.iou >= float(hit.partition(":")[2]))
+        return _Pairs(found.mark, found.lesion, 1 - found.iou).where(reaches(found.iou, float(hit.partition(":")[2])))
     return _near(lesions, candidates, hit)
 
 
@@ -242,9 +243,10 @@ def _near(lesions: Lesions, candidates: Candidates, hit: str) -> _Pairs:
     radius = lesions.diameter_mm / 2 if fixed is None else np.full(len(lesions), fixed)
     mark, lesion = _neighbours(lesions, candidates, radius)
     squared = _squared_distance(candidates, mark, lesions, lesion)
-    with np.errstate(over="ignore"):
-        limit = radius[lesion] ** 2
-    return _Pairs(mark, lesion, squared).where(squared <= limit if hit == "distance-inclusive" else squared < limit)
+    distance, limit = np.sqrt(squared), radius[lesion]
+    rounding = rounding_of(candidates.xyz[mark], lesions.xyz[lesion])
+    on = same(distance, limit, rounding) if hit == "distance-inclusive" else np.zeros(len(mark), bool)
+    return _Pairs(mark, lesion, squared).where(below(distance, limit, rounding) | on)
 
 
 def _neighbours(lesions: Lesions, candidates: Candidates, radius: Floats) -> tuple[Ints, Ints]:
@@ -261,7 +263,7 @@ def _neighbours(lesions: Lesions, candidates: Candidates, radius: Floats) -> tup
     stride = 2 * (np.ptp(x) + 2 * radius.max() + 1)
     line, centre = np.split(np.concatenate([candidates.case, lesions.case]) * stride + (x - x.min()), [len(candidates)])
     order = np.argsort(line, kind="stable")
-    slack = radius * (1 + 1e-9) + np.abs(centre) * 1e-12 + 1e-9
+    slack = radius * (1 + 2 * SLACK) + np.abs(centre) * 1e-12 + 1e-9
     first = np.searchsorted(line[order], centre - slack, side="left")
     last = np.searchsorted(line[order], centre + slack, side="right")
     return order[_ranges(first, last)], np.repeat(np.arange(len(lesions)), last - first)
@@ -301,7 +303,8 @@ def _resolved(pairs: _Pairs, lesions: Lesions, candidates: Candidates, rules: Ru
     taken = single.copy()
     unclear = np.flatnonzero(~single)
     unclear = unclear[_ranked(pairs.where(~single), lesions, candidates)]
-    taken[_assigned(pairs, unclear, candidates) if rules.hit.startswith("overlap:") else _greedy(pairs, unclear)] = True
+    assigned = rules.double_hit == "one" and rules.hit.startswith("overlap:")
+    taken[_assigned(pairs, unclear, candidates) if assigned else _greedy(pairs, unclear)] = True
     return pairs.where(taken)
 
 
@@ -313,7 +316,7 @@ def _ranked(pairs: _Pairs, lesions: Lesions, candidates: Candidates) -> Ints:
 
 
 def _greedy(pairs: _Pairs, unclear: Ints) -> list[int]:
-    """Return which of the ``unclear`` pairs are taken, in their order: by falling score and then by distance."""
+    """Return which of the ``unclear`` pairs are taken, in their order: by falling score, then the nearest."""
     marks: set[int] = set()
     lesions: set[int] = set()
     taken = []

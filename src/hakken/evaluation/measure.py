@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from hakken.evaluation.bootstrap import Estimate, Measure, Resamples, Unit, band, estimate, resample
+from hakken.evaluation.caution import NO_WIDTH, Caution, has_no_width, lines, of_few
 from hakken.evaluation.findings import Floats
 from hakken.evaluation.froc import (
     FrocCurve,
@@ -27,8 +28,19 @@ from hakken.evaluation.froc import (
 )
 from hakken.evaluation.matching import Matching
 from hakken.evaluation.operating import AtThreshold, at_threshold, choose_threshold, found_at
+from hakken.evaluation.precision import (
+    AVERAGES,
+    abnormal_cases,
+    average_precision,
+    ranked_cases,
+    rows_average_precision,
+    rows_case_auc,
+)
+from hakken.evaluation.roc import auc
+from hakken.evaluation.strata import proportion
 
-FEW_PATIENTS = 10
+CPM, PARTIAL, CASES, PICAI, SENSITIVITY = "cpm", "partial AUC", "AUC of the cases", "PI-CAI score", "sensitivity at"
+"""How the numbers are called, in replicates, differences and cautions."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,9 @@ class Settings:
 class Measurement:
     """A curve and what is read from it, each value with its interval and each undefined one with its reason.
 
-    ``replicates`` are the values (R,) of every resample by name.
+    ``average_precision`` is given by name of the average, ``case_auc`` is that of the cases by their highest mark and
+    ``picai`` the mean of it and the average precision `step`. ``replicates`` are the values (R,) of every resample by
+    name.
     """
 
     matching: Matching
@@ -59,7 +73,19 @@ class Measurement:
     fp_at_sensitivity: dict[str, Estimate]
     cpm: Estimate
     partial_auc: Estimate
-    warnings: tuple[str, ...] = field(default=())
+    average_precision: dict[str, Estimate]
+    case_auc: Estimate
+    picai: Estimate
+    cautions: tuple[Caution, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for every value that is undefined, extrapolated or weakly founded."""
+        return tuple(lines(self.cautions))
+
+    def about(self, name: str) -> str:
+        """Return what warns of one number, in one line."""
+        return "; ".join(caution.text for caution in self.cautions if caution.about == name)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; the curve is a table of its own."""
@@ -76,6 +102,9 @@ class Measurement:
             "partial_auc": {"max_fp": most}
             | asdict(self.partial_auc)
             | {"raw": None if value is None else value * most},
+            "average_precision": {name: asdict(entry) for name, entry in self.average_precision.items()},
+            "case_auc": asdict(self.case_auc),
+            "picai_score": asdict(self.picai),
             "bootstrap": {
                 "resamples": self.resamples.drawn,
                 "skipped": self.resamples.skipped,
@@ -87,40 +116,89 @@ class Measurement:
 
 
 def measure(matching: Matching, settings: Settings) -> Measurement:
-    """Measure a matching: curve, sensitivities, partial AUC and CPM with 95 % intervals over patients.
+    """Measure a matching: curve, sensitivities, partial AUC, CPM and average precision with 95 % intervals.
 
-    A cohort of one patient has no interval over patients; its lesions and false positives are resampled instead, and a
-    warning says so.
+    Patients are resampled. A cohort of one patient has no interval over patients; its lesions and false positives are
+    resampled instead, and a warning says so. Where no resample changes a sensitivity of 0 or 1 its interval is Wilson's
+    (`hakken.evaluation.strata.proportion`).
     """
     unit: Unit = "patient" if len(set(matching.cases.patient)) > 1 else "finding"
     curve = froc(matching, settings.per)
     resamples = resample(matching, settings.resamples, settings.seed, per=settings.per, unit=unit)
     most = settings.maximum_fp
     measures: dict[str, Measure] = {
-        "cpm": rows_cpm,
-        "partial AUC": lambda x, y: rows_partial_auc(x, y, most),
+        CPM: rows_cpm,
+        PARTIAL: lambda x, y: rows_partial_auc(x, y, most),
         **{_at(rate): partial(rows_sensitivity_at, at=rate) for rate in settings.at},
         **{_reaching(level): partial(rows_fp_at_sensitivity, sensitivity=level) for level in settings.sensitivities},
     }
     drawn = resamples.measure(*measures.values()) if curve.reason is None else [np.empty(0)] * len(measures)
-    replicates = dict(zip(measures, drawn, strict=True))
-    at = {_name(rate): sensitivity_at(curve, rate) for rate in settings.at}
-    reached = {_name(level): fp_at_sensitivity(curve, level) for level in settings.sensitivities}
-    fewest = {name: estimate(value, replicates[f"false positives at {name}"]) for name, value in reached.items()}
+    every = resamples if settings.per == "case" else resample(matching, settings.resamples, settings.seed, unit=unit)
+    replicates = dict(zip(measures, drawn, strict=True)) | _ranked_replicates(matching, every)
+    at = {rate: sensitivity_at(curve, rate) for rate in settings.at}
+    sensitivities = {rate: _sensitivity(matching, found.value, replicates[_at(rate)]) for rate, found in at.items()}
+    fewest = {
+        level: estimate(fp_at_sensitivity(curve, level), replicates[_reaching(level)])
+        for level in settings.sensitivities
+    }
+    averages, area = average_precision(matching), auc(ranked_cases(matching))
+    step = averages["step"]
+    ranked: dict[str, float | None] = {
+        **{_average(name): value for name, value in averages.items()},
+        CASES: area,
+        PICAI: None if step is None or area is None else (step + area) / 2,
+    }
+    given = {name: estimate(value, _defined(replicates[name])) for name, value in ranked.items()}
+    single = {
+        CPM: estimate(cpm(curve), replicates[CPM]),
+        PARTIAL: estimate(partial_auc(curve, most), replicates[PARTIAL]),
+    }
     return Measurement(
         matching=matching,
         settings=settings,
         curve=curve,
         resamples=resamples,
         replicates=replicates,
-        sensitivity_at={
-            name: (found, estimate(found.value, replicates[f"sensitivity at {name}"])) for name, found in at.items()
-        },
-        fp_at_sensitivity=fewest,
-        cpm=estimate(cpm(curve), replicates["cpm"]),
-        partial_auc=estimate(partial_auc(curve, most), replicates["partial AUC"]),
-        warnings=tuple(_warnings(matching, curve, resamples, at, fewest)),
+        sensitivity_at={_name(rate): (found, sensitivities[rate]) for rate, found in at.items()},
+        fp_at_sensitivity={_name(level): entry for level, entry in fewest.items()},
+        cpm=single[CPM],
+        partial_auc=single[PARTIAL],
+        average_precision={name: given[_average(name)] for name in averages},
+        case_auc=given[CASES],
+        picai=given[PICAI],
+        cautions=(
+            *_of_all(matching, curve, resamples),
+            *_of_sensitivities(curve, at, sensitivities, replicates),
+            *_of_false_positives(curve, fewest, len(resamples)),
+            *_of_widths({"CPM": single[CPM], PARTIAL: single[PARTIAL], **given}),
+        ),
     )
+
+
+def _sensitivity(matching: Matching, value: float | None, replicates: Floats) -> Estimate:
+    """Return a sensitivity with its percentile interval, or with Wilson's where that of all or none has no width."""
+    found = estimate(value, replicates)
+    if not has_no_width(found.value, found.low, found.high) or found.value not in (0, 1):
+        return found
+    own = matching.lesions.case[matching.lesions.included]
+    share = proportion(np.full(len(own), bool(found.value)), matching.cases.patient_index[own])
+    return Estimate(found.value, share.low, share.high)
+
+
+def _ranked_replicates(matching: Matching, resamples: Resamples) -> dict[str, Floats]:
+    """Return average precisions, the AUC of the cases and the PI-CAI score of each resample (R,), NaN if undefined."""
+    blocks = [rows_average_precision(found, false, lesions) for false, found, lesions in resamples.counted_blocks()]
+    found = {_average(name): np.concatenate([block[name] for block in blocks] or [np.empty(0)]) for name in AVERAGES}
+    if resamples.unit == "finding":  # the cases of one patient are not resampled
+        return found | {CASES: np.empty(0), PICAI: np.empty(0)}
+    ranking, abnormal = ranked_cases(matching), abnormal_cases(matching)
+    weights = resamples.draws.counts[:, matching.cases.patient_index]
+    areas = rows_case_auc(ranking, abnormal, weights)
+    return found | {CASES: areas, PICAI: (areas + found[_average("step")]) / 2}
+
+
+def _defined(replicates: Floats) -> Floats:
+    return replicates[~np.isnan(replicates)]
 
 
 @dataclass(frozen=True)
@@ -138,18 +216,25 @@ def differences(own: Measurement, other: Measurement) -> dict[str, Difference]:
     value is undefined.
     """
     pairs: dict[str, tuple[float | None, float | None]] = {
-        "partial AUC": (own.partial_auc.value, other.partial_auc.value),
-        "cpm": (own.cpm.value, other.cpm.value),
+        PARTIAL: (own.partial_auc.value, other.partial_auc.value),
+        CPM: (own.cpm.value, other.cpm.value),
+        **{
+            _average(name): (entry.value, other.average_precision[name].value)
+            for name, entry in own.average_precision.items()
+        },
+        PICAI: (own.picai.value, other.picai.value),
     }
     for name, (found, _) in own.sensitivity_at.items():
-        pairs[f"sensitivity at {name}"] = (found.value, other.sensitivity_at[name][0].value)
-    return {name: _difference(*pair, own.replicates[name], other.replicates[name]) for name, pair in pairs.items()}
+        pairs[f"{SENSITIVITY} {name}"] = (found.value, other.sensitivity_at[name][0].value)
+    return {
+        name: _difference(*pair, _defined(own.replicates[name] - other.replicates[name]))
+        for name, pair in pairs.items()
+    }
 
 
-def _difference(own: float | None, other: float | None, ours: Floats, theirs: Floats) -> Difference:
+def _difference(own: float | None, other: float | None, drawn: Floats) -> Difference:
     if own is None or other is None:
         return Difference(None)
-    drawn = ours - theirs
     ends = estimate(own - other, drawn)
     if not len(drawn):
         return Difference(ends.value)
@@ -157,12 +242,21 @@ def _difference(own: float | None, other: float | None, ours: Floats, theirs: Fl
     return Difference(ends.value, ends.low, ends.high, min(1.0, float(p)))
 
 
+def at_rate(rate: float) -> str:
+    """Return how a sensitivity is called in cautions."""
+    return f"{_at(rate)} false positives per case"
+
+
 def _at(rate: float) -> str:
-    return f"sensitivity at {_name(rate)}"
+    return f"{SENSITIVITY} {_name(rate)}"
 
 
 def _reaching(level: float) -> str:
     return f"false positives at {_name(level)}"
+
+
+def _average(name: str) -> str:
+    return f"AP ({name})"
 
 
 def _name(number: float) -> str:
@@ -203,42 +297,60 @@ def curve_band(measurement: Measurement) -> tuple[Floats, Floats]:
     return ends[0], ends[1]
 
 
-def _warnings(
-    matching: Matching,
-    curve: FrocCurve,
-    resamples: Resamples,
-    at: dict[str, SensitivityAt],
-    reached: dict[str, Estimate],
-) -> Sequence[str]:
-    """Return a sentence for every value that is undefined, extrapolated or weakly founded."""
+def _of_all(matching: Matching, curve: FrocCurve, resamples: Resamples) -> Iterator[Caution]:
+    """Yield what is to be said of every number."""
     if curve.reason is not None:
-        return [f"sensitivity, partial AUC and CPM are null: {curve.reason}"]
-    patients = len(set(matching.cases.patient))
-    last, highest = curve.fp_per_case[-1], curve.sensitivity[-1]
-    lines = [
-        f"sensitivity at {name} false positives per case: the curve ends at {last:.4g}, the last value is given"
-        for name, found in at.items()
-        if found.extrapolated
-    ]
-    lines += [
-        f"false positives at sensitivity {name}: not reached, the highest sensitivity is {highest:.4g}"
-        for name, found in reached.items()
-        if found.value is None
-    ]
-    lines += [
-        f"false positives at sensitivity {name}: no upper end of the interval, too many resamples do not reach it"
-        for name, found in reached.items()
-        if found.value is not None and found.high is None and len(resamples)
-    ]
+        yield Caution("", f"sensitivity, partial AUC and CPM are null: {curve.reason}")
+        return
     if resamples.drawn and not len(resamples):
-        lines.append("intervals are null: no resample could be used")
+        yield Caution("", "intervals are null: no resample could be used")
     if resamples.unit == "finding":
-        lines.append(
+        yield Caution(
+            "",
             "one patient: intervals resample the lesions and false positives of this patient and say nothing about "
-            "other patients"
+            "other patients",
         )
-    elif patients < FEW_PATIENTS:
-        lines.append(f"{patients} patients: intervals from so few are rough and rather too narrow")
+    for line in of_few(len(set(matching.cases.patient))):
+        yield Caution("", line)
     if resamples.skipped:
-        lines.append(f"{resamples.skipped} of {resamples.drawn} resamples held no lesion and were skipped")
-    return lines
+        yield Caution("", f"{resamples.skipped} of {resamples.drawn} resamples held no lesion and were skipped")
+
+
+def _of_sensitivities(
+    curve: FrocCurve,
+    at: Mapping[float, SensitivityAt],
+    given: Mapping[float, Estimate],
+    replicates: Mapping[str, Floats],
+) -> Iterator[Caution]:
+    """Yield which sensitivities lie beyond the curve, and whose intervals are not, or cannot be, resampled."""
+    for rate, found in at.items():
+        about = at_rate(rate)
+        if found.extrapolated:
+            yield Caution(about, f"the curve ends at {curve.fp_per_case[-1]:.4g}, the last value is given")
+        ends = given[rate]
+        if has_no_width(ends.value, ends.low, ends.high):
+            yield Caution(about, NO_WIDTH)
+        elif len(replicates[_at(rate)]) and ends.value in (0, 1) and np.ptp(replicates[_at(rate)]) == 0:
+            found_ones = "no lesion is found in any" if ends.value == 0 else "all lesions are found in every"
+            yield Caution(about, f"{found_ones} resample, so the interval is Wilson's over the patients")
+
+
+def _of_false_positives(curve: FrocCurve, fewest: Mapping[float, Estimate], usable: int) -> Iterator[Caution]:
+    """Yield which sensitivities are not reached, and which intervals are open or have no width."""
+    if curve.reason is not None:
+        return
+    for level, found in fewest.items():
+        about = f"false positives at sensitivity {_name(level)}"
+        if found.value is None:
+            yield Caution(about, f"not reached, the highest sensitivity is {curve.sensitivity[-1]:.4g}")
+        elif found.high is None and usable:
+            yield Caution(about, "no upper end of the interval, too many resamples do not reach it")
+        elif has_no_width(found.value, found.low, found.high):
+            yield Caution(about, NO_WIDTH)
+
+
+def _of_widths(given: Mapping[str, Estimate]) -> Iterator[Caution]:
+    """Yield the numbers whose interval has no width."""
+    for name, found in given.items():
+        if has_no_width(found.value, found.low, found.high):
+            yield Caution(name, NO_WIDTH)

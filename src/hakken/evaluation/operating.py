@@ -10,6 +10,7 @@ from hakken.evaluation.bootstrap import Estimate, Resamples, estimate
 from hakken.evaluation.findings import Flags
 from hakken.evaluation.froc import FrocCurve
 from hakken.evaluation.matching import Matching
+from hakken.evaluation.strata import proportion
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,19 @@ def choose_threshold(curve: FrocCurve, fp_per_case: float) -> float | None:
 
 
 def at_threshold(matching: Matching, resamples: Resamples, threshold: float) -> AtThreshold:
-    """Measure a matching at a fixed threshold; intervals from the resamples of the same matching, per case."""
+    """Measure a matching at a fixed threshold.
+
+    The interval of the sensitivity, a proportion, is Wilson's with the design effect of patients
+    (`hakken.evaluation.strata.proportion`); that of the false positives per case comes from the resamples of the same
+    matching.
+    """
     found, false = found_at(matching, threshold), false_at(matching, threshold)
     draws, included = resamples.draws, matching.lesions.included
-    sensitivity = float(found.sum() / included.sum()) if included.any() else None
+    patient = matching.cases.patient_index[matching.lesions.case]
+    share = proportion(found[included], patient[included])
     return AtThreshold(
         threshold=threshold,
-        sensitivity=estimate(sensitivity, draws.lesions(found) / draws.lesions(included)),
+        sensitivity=Estimate(share.value, share.low, share.high),
         fp_per_case=estimate(float(false.sum() / len(matching.cases)), draws.marks(false) / draws.cases),
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hakken.core.decimals import reaches
 from hakken.core.errors import HakkenError
 from hakken.evaluation.findings import Flags, Ints
 from hakken.evaluation.surface import bounding_box, surface_distances
@@ -22,6 +23,10 @@ Connectivity = Literal[6, 18, 26]
 Labels = NDArray[np.integer[Any]]
 ORDERS: dict[int, int] = {6: 1, 18: 2, 26: 3}
 """Along how many axes two neighbouring voxels may differ."""
+
+MISSED_CONNECTIVITY: Connectivity = 18
+"""Neighbours of one piece share a face or an edge in false positive and false negative volumes, whatever the rule for
+lesions: so the challenge autoPET takes them (Gatidis et al., Nature Machine Intelligence 2024;6:1396-1405)."""
 
 MM3_PER_ML = 1000.0
 
@@ -33,6 +38,8 @@ MEASURES = (
     "relative_volume_error",
     "hd95_mm",
     "mean_surface_distance_mm",
+    "false_positive_ml",
+    "false_negative_ml",
     "lesion_sensitivity",
     "lesion_precision",
 )
@@ -82,7 +89,9 @@ class LesionCounts:
 class Overlap:
     """One predicted mask against its truth; volumes in ml, distances in mm; None where ``reasons`` say why.
 
-    The volume error is prediction less truth; the relative one is divided by the truth's volume.
+    The volume error is prediction less truth; the relative one is divided by the truth's volume. The false positive
+    volume is that of the pieces of the prediction without a voxel of the truth, the false negative one that of the
+    pieces of the truth without a voxel of the prediction (`MISSED_CONNECTIVITY`).
     """
 
     truth_ml: float
@@ -92,6 +101,8 @@ class Overlap:
     relative_volume_error: float | None
     hd95_mm: float | None
     mean_surface_distance_mm: float | None
+    false_positive_ml: float
+    false_negative_ml: float
     lesions: LesionCounts
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -165,6 +176,8 @@ def measure_overlap(
         relative_volume_error=(predicted - true) / true,
         hd95_mm=distances.hd95,
         mean_surface_distance_mm=distances.mean,
+        false_positive_ml=voxels_apart(prediction[box], truth[box]) * voxel_ml,
+        false_negative_ml=voxels_apart(truth[box], prediction[box]) * voxel_ml,
         lesions=count_lesions(truth[box], prediction[box], rule or LesionRule()),
     )
 
@@ -178,6 +191,15 @@ def count_lesions(truth: Flags, prediction: Flags, rule: LesionRule) -> LesionCo
     return LesionCounts(int(true), len(np.unique(first)), int(predicted), len(np.unique(second)))
 
 
+def voxels_apart(mask: Flags, other: Flags) -> int:
+    """Return how many voxels the pieces of a mask (z, y, x) have that share no voxel with the other mask."""
+    pieces, count = ndimage.label(mask, ndimage.generate_binary_structure(3, ORDERS[MISSED_CONNECTIVITY]))
+    touched = np.zeros(count + 1, bool)
+    touched[pieces[other]] = True
+    touched[0] = True
+    return int(np.bincount(pieces.ravel(), minlength=count + 1)[~touched].sum())
+
+
 def _matches(one: Labels, other: Labels, minimum_iou: float | None) -> tuple[Ints, Ints]:
     """Return the labels of the true and of the predicted lesion of every pair that matches (pairs,)."""
     shared = (one > 0) & (other > 0)
@@ -186,7 +208,7 @@ def _matches(one: Labels, other: Labels, minimum_iou: float | None) -> tuple[Int
     first, second = np.divmod(pairs, stride)
     if minimum_iou is not None:
         union = np.bincount(one.ravel())[first] + np.bincount(other.ravel())[second] - voxels
-        enough = voxels / union >= minimum_iou
+        enough = reaches(voxels / union, minimum_iou)
         first, second = first[enough], second[enough]
     return first, second
 
@@ -212,6 +234,8 @@ def _of_empty(truth: Flags, prediction: Flags, voxel_ml: float, rule: LesionRule
         relative_volume_error=-1.0 if lesions.truth else None,
         hd95_mm=None,
         mean_surface_distance_mm=None,
+        false_positive_ml=int(prediction.sum()) * voxel_ml,
+        false_negative_ml=int(truth.sum()) * voxel_ml,
         lesions=lesions,
         reasons={measure: reasons[measure] for measure in MEASURES if measure in reasons},
     )

@@ -14,8 +14,6 @@ from hakken.evaluation.roc import Counts
 BLOCK = 4_000_000
 """Counts that one block of resamples may hold."""
 
-FEW_PATIENTS = 10
-
 Measure = Callable[[Counts], Mapping[str, Floats]]
 """From how often each patient is drawn (B, patients) to the measures of each resample, (B,) or (B, n) by name."""
 

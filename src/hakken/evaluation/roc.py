@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.tables import FIRST_ROW
+from hakken.evaluation.agreement import rows_mcc
 from hakken.evaluation.findings import Flags, Floats, Ints
 
 SLACK = 1e-9
@@ -197,7 +198,7 @@ def rows_choose(tp: Counts, fp: Counts, choice: Choice) -> Ints:
 
 
 def rows_at(tp: Counts, fp: Counts, place: Ints) -> dict[str, Floats]:
-    """Return the five measures (R,) at one operating point ``place`` (R,) of each curve; NaN where one is undefined."""
+    """Return the five measures and `mcc` (R,) at the operating point ``place`` (R,) of each curve, NaN if undefined."""
     rows = np.arange(len(tp))
     positives, negatives = tp[:, -1].astype(float), fp[:, -1].astype(float)
     hits, false = tp[rows, place].astype(float), fp[rows, place].astype(float)
@@ -209,7 +210,9 @@ def rows_at(tp: Counts, fp: Counts, place: Ints) -> dict[str, Floats]:
         "npv": (spared, spared + positives - hits),
         "accuracy": (hits + spared, positives + negatives),
     }
-    return {
+    shares = {
         name: np.divide(part, total, out=np.full(len(tp), np.nan), where=total > 0)
         for name, (part, total) in parts.items()
     }
+    matrix = np.stack([np.stack([hits, positives - hits], axis=-1), np.stack([false, spared], axis=-1)], axis=-2)
+    return shares | {"mcc": rows_mcc(matrix)}

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hakken.evaluation.agreement import rows_mcc
 from hakken.evaluation.calibration import BINS, Calibration, calibrate, defined
 from hakken.evaluation.delong import Areas, Difference, Spread, areas, difference, spread
 from hakken.evaluation.findings import Flags, Floats, Ints
@@ -71,11 +72,14 @@ class Point:
     chosen: Chosen
     counts: Mapping[str, int | None]
     measures: Mapping[str, tuple[Share, Bootstrapped]]
+    mcc: tuple[float | None, Bootstrapped]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         measures = {name: asdict(part) | {"bootstrap": asdict(ends)} for name, (part, ends) in self.measures.items()}
-        return {"threshold": self.threshold, "chosen": self.chosen, **self.counts, **measures}
+        value, ends = self.mcc
+        mcc = {"mcc": {"value": value, "bootstrap": asdict(ends)}}
+        return {"threshold": self.threshold, "chosen": self.chosen, **self.counts, **measures, **mcc}
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,8 +311,9 @@ def _measured(work: _Work, name: str) -> ScoreMeasurement:
 def _point(ranking: Ranking, plan: _Threshold, resampled: Resampled, name: str) -> Point:
     """Return what a threshold gives; without one every number is undefined."""
     if plan.threshold is None:
-        nothing = {measure: (share(0, 0), Bootstrapped(None, None)) for measure in MEASURES}
-        return Point(plan.name, None, plan.chosen, dict.fromkeys(("tp", "fp", "tn", "fn")), nothing)
+        undefined = (None, Bootstrapped(None, None))
+        nothing = {measure: (share(0, 0), undefined[1]) for measure in MEASURES}
+        return Point(plan.name, None, plan.chosen, dict.fromkeys(("tp", "fp", "tn", "fn")), nothing, undefined)
     place = ranking.place(plan.threshold)
     tp, fp = int(ranking.tp[place]), int(ranking.fp[place])
     fn, tn = ranking.positives - tp, ranking.negatives - fp
@@ -317,7 +322,11 @@ def _point(ranking: Ranking, plan: _Threshold, resampled: Resampled, name: str) 
         measure: (part, bootstrapped(part.value, resampled, f"{name} {plan.name} {measure}"))
         for measure, part in zip(MEASURES, (*shares, share(tp + tn, tp + fp + tn + fn)), strict=True)
     }
-    return Point(plan.name, plan.threshold, plan.chosen, {"tp": tp, "fp": fp, "tn": tn, "fn": fn}, measures)
+    counts = {"tp": tp, "fp": fp, "tn": tn, "fn": fn}
+    matrix = float(rows_mcc(np.array([[tp, fn], [fp, tn]])))
+    mcc = None if np.isnan(matrix) else matrix
+    ends = bootstrapped(mcc, resampled, f"{name} {plan.name} mcc")
+    return Point(plan.name, plan.threshold, plan.chosen, counts, measures, (mcc, ends))
 
 
 def _compared(work: _Work) -> Comparison | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hakken.evaluation.caution import of_few
 from hakken.evaluation.proportions import Share
-from hakken.evaluation.resampling import FEW_PATIENTS, Bootstrapped
+from hakken.evaluation.resampling import Bootstrapped
 from hakken.evaluation.roc_measure import Measurement, Point, ScoreMeasurement
 
 
@@ -33,8 +34,7 @@ def _cohort(measurement: Measurement) -> Iterator[str]:
         )
     if cohort.patients < 2:
         yield "one patient: there is no bootstrap over patients, so its intervals are null"
-    elif cohort.patients < FEW_PATIENTS:
-        yield f"{cohort.patients} patients: intervals from so few are rough and rather too narrow"
+    yield from of_few(cohort.patients)
     if resampled.skipped:
         yield f"{resampled.skipped} of {resampled.drawn} resamples held one class only and were skipped"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hakken.core.decimals import below, reaches
 from hakken.evaluation.findings import Flags, Ints, Lesions
 from hakken.evaluation.proportions import wilson
 
@@ -27,40 +28,48 @@ class Proportion:
 
 @dataclass(frozen=True)
 class DiameterRange:
-    """Lesions of at least ``low`` and less than ``high`` mm."""
+    """Lesions of at least ``low`` and less than ``high`` mm, or px where that is the ``unit``."""
 
     low: float
     high: float
+    unit: str = "mm"
 
     @property
     def name(self) -> str:
         """How people say it."""
         if self.low == 0:
-            return f"below {self.high:g} mm"
-        return f"{self.low:g} mm and more" if math.isinf(self.high) else f"{self.low:g} to {self.high:g} mm"
+            return f"below {self.high:g} {self.unit}"
+        if math.isinf(self.high):
+            return f"{self.low:g} {self.unit} and more"
+        return f"{self.low:g} to {self.high:g} {self.unit}"
 
     def holds(self, lesions: Lesions) -> Flags:
         """Return which lesions (L,) are of this size."""
-        return np.asarray((lesions.diameter_mm >= self.low) & (lesions.diameter_mm < self.high))
+        return np.asarray(reaches(lesions.diameter_mm, self.low) & below(lesions.diameter_mm, self.high))
 
 
-def diameter_ranges(borders: Sequence[float]) -> tuple[DiameterRange, ...]:
-    """Return the ranges between 0, the sorted ``borders`` in mm, and infinity."""
+def diameter_ranges(borders: Sequence[float], unit: str = "mm") -> tuple[DiameterRange, ...]:
+    """Return the ranges between 0, the sorted ``borders`` in ``unit``, and infinity."""
     edges = [0.0, *sorted(borders), math.inf]
-    return tuple(DiameterRange(low, high) for low, high in itertools.pairwise(edges))
+    return tuple(DiameterRange(low, high, unit) for low, high in itertools.pairwise(edges))
 
 
 def proportion(found: Flags, patient: Ints) -> Proportion:
     """Return the share of lesions found, ``found`` (L,), with a Wilson interval over the ``patient`` (L,) of each.
 
     Lesions of one patient are alike, so the number of lesions is divided by the design effect of Rao and Scott
-    (Biometrics 1992;48:577-585), at least 1; where all or none are found it cannot be estimated and is 1.
+    (Biometrics 1992;48:577-585), at least 1. Where all or none are found it cannot be estimated: then the lesions of a
+    patient are taken as one, the worst case, so that n is the number of patients. Wilson's interval never has a width
+    of 0 (Wilson, Journal of the American Statistical Association 1927;22:209-212).
     """
     total, hits = len(found), int(found.sum())
     if not total:
         return Proportion(0, 0, None, None, None, 1.0)
     _, member = np.unique(patient, return_inverse=True)
-    effect = design_effect(np.bincount(member[found], minlength=int(member.max()) + 1), np.bincount(member))
+    clusters = np.bincount(member)
+    effect = design_effect(np.bincount(member[found], minlength=len(clusters)), clusters)
+    if hits in (0, total):
+        effect = total / len(clusters)
     low, high = wilson(hits / total, total / effect)
     return Proportion(hits, total, hits / total, low, high, effect)
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hakken.evaluation.bootstrap import Estimate, estimate
+from hakken.evaluation.caution import has_no_width
 from hakken.evaluation.findings import Floats, Ints
+from hakken.evaluation.proportions import wilson
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,20 @@ def summarise(values: Sequence[float | None], patient: Ints, counts: Ints) -> Su
 
 
 def pool(count: Ints, total: Ints, patient: Ints, counts: Ints) -> Pooled:
-    """Return the share of ``count`` (n,) in ``total`` (n,), summed over the cases, with its interval over patients."""
+    """Return the share of ``count`` (n,) in ``total`` (n,), summed over the cases, with its interval over patients.
+
+    Where all or none count no resample differs: then the interval is Wilson's, each patient with a total counting once.
+    """
     hits, all_ = int(count.sum()), int(total.sum())
     if not all_:
         return Pooled(hits, all_, Estimate(None), len(counts))
     weights = counts[:, patient] if counts.shape[1] > 1 else np.empty((0, len(count)), np.int64)
     drawn = weights @ total > 0
     weights = weights[drawn]
-    return Pooled(hits, all_, estimate(hits / all_, (weights @ count) / (weights @ total)), int((~drawn).sum()))
+    found = estimate(hits / all_, (weights @ count) / (weights @ total))
+    if has_no_width(found.value, found.low, found.high) and hits in (0, all_):
+        found = Estimate(found.value, *wilson(hits / all_, len(np.unique(patient[total > 0]))))
+    return Pooled(hits, all_, found, int((~drawn).sum()))
 
 
 def weighted_medians(values: Floats, weights: Ints) -> Floats:

@@ -55,7 +55,7 @@ class Drawing:
     """A figure, the table that it draws, and a line that says what it shows.
 
     ``trials`` are the numbers of the trials that it was made from, ``cost`` what they have cost, where it is made from
-    trials.
+    trials. ``warnings`` are about numbers that it shows and that come from no folder of measurements.
     """
 
     figure: Figure
@@ -63,6 +63,7 @@ class Drawing:
     words: str
     trials: Sequence[int] | Mapping[str, Sequence[int]] = ()
     cost: Mapping[str, float] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 def by_model(paths: Sequence[Path]) -> dict[str, Path]:

@@ -38,6 +38,16 @@ def voxel_at(geometry: Geometry, xyz: NDArray[np.float64]) -> tuple[int, int, in
     return z, y, x
 
 
+def slices_named(cases: Sequence[PreparedCase], many: bool = True) -> str:
+    """Return what is shown of ``cases``: axial slices of volumes, flat images as they are.
+
+    >>> slices_named([]), slices_named([], many=False)
+    ('axial slices', 'axial slice')
+    """
+    what = "image" if cases and cases[0].geometry.is_flat else "axial slice"
+    return f"{what}s" if many else what
+
+
 def thresholds_of(measured: Measured, case_ids: Sequence[str]) -> Thresholds | None:
     """Return the threshold of a measurement: one, that of each case where each has its own, or None without one."""
     point = measured.point or {}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hakken.core.files import read_json
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._pictures import images_of, voxel_at, window_of
+from hakken.figures._pictures import images_of, slices_named, voxel_at, window_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, chosen_words
@@ -82,7 +82,7 @@ def draw(study: Study, files: Files) -> Drawing:
         cases=tuple(cases),
         totals=(counts["abnormal"], counts["normal"]),
         highest=float(np.percentile(inside, BRIGHTEST)) if inside.size else 1.0,
-        reading=_reading(study, measured, edge),
+        reading=_reading(study, measured, edge, slices_named([one.case for one in shown], many=False)),
         origin=files.origin,
     )
     wrong = sum(one.called not in (None, one.abnormal) for one in shown)
@@ -124,14 +124,14 @@ def _patch_edge(records: Sequence[Path]) -> int | None:
     return edges.pop() if len(edges) == 1 else None
 
 
-def _reading(study: Study, measured: Measured, edge: int | None) -> tuple[str, str]:
+def _reading(study: Study, measured: Measured, edge: int | None, shown: str) -> tuple[str, str]:
     """Return the lines on what is shown."""
     point = measured.point or {}
     level = point.get("threshold")
     called = "" if level is None else f"from a score of {level:.3g}, "
     patch = "" if edge is None else " (cyan: patch around it)"
     return (
-        f"{study.reference}, axial slice through the highest score{patch}, lesions magenta; right: the map of scores.",
+        f"{study.reference}, {shown} through the highest score{patch}, lesions magenta; right: the map of scores.",
         f"Called abnormal {called}chosen on validation {chosen_words(point)}." if point else "",
     )
 

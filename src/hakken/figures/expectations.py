@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._pictures import images_of, thresholds_of, voxel_at
+from hakken.figures._pictures import images_of, slices_named, thresholds_of, voxel_at
+from hakken.figures._words import titled
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes.expectations import target_of
@@ -69,7 +70,7 @@ def draw(study: Study, files: Files) -> Drawing:
     cohort = {case.case_id: case for case in images_of(files.all("cases"))}
     said = _said(study, files, tuple(cohort.values()))
     rows = tuple(_row(study, cohort[place.case_id], place, said[place.case_id]) for place in places)
-    given = _input(study, files, rows)
+    given = _input(study, files, rows, slices_named(list(cohort.values())))
     return Drawing(
         draw_expectations(given), Table(COLUMNS, cells([place.row for place in places])), f"{len(rows)} lesions"
     )
@@ -130,7 +131,7 @@ def _width(study: Study) -> float:
     return high - low
 
 
-def _input(study: Study, files: Files, rows: tuple[Row, ...]) -> ExpectationsInput:
+def _input(study: Study, files: Files, rows: tuple[Row, ...], shown_as: str) -> ExpectationsInput:
     """Return what is drawn, with colours that reach from 0 to a high percentile of all rows."""
     target, threshold = study.targets[0], float(getattr(study.inference, "threshold", THRESHOLD))
     shown = np.concatenate([row.target.ravel() for row in rows])
@@ -144,8 +145,8 @@ def _input(study: Study, files: Files, rows: tuple[Row, ...]) -> ExpectationsInp
         threshold=threshold,
         highest_z=3 * threshold,
         reading=(
-            f"Axial slices through {len(rows)} test lesions (magenta), at even steps of their ranking from the highest "
-            "score to the lowest.",
+            f"{titled(shown_as)} through {len(rows)} test lesions (magenta), at even steps of their ranking from the "
+            "highest score to the lowest.",
             "Crosses: candidates near the slice whose highest z reaches the operating point"
             f"{'' if level is None else f', {level:.2f}'}. {target}: dark is high.",
         ),

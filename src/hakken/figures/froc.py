@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hakken.evaluation.bootstrap import estimate
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._models import Side, cost_of, sides, trials_of
 from hakken.figures._words import published, spoken
-from hakken.outcomes import Measured, chosen_words
+from hakken.outcomes import Measured, Row, chosen_words
 from hakken.outcomes.candidates import REPLICATES, Settings
 from hakken.plots.froc import CurveInput, FrocInput, draw_froc
 from hakken.plots.style import interval_text
@@ -45,8 +46,14 @@ def draw(study: Study, files: Files) -> Drawing:
         maximum_fp=settings.maximum_fp,
         table=_table(settings, test.measured, validation.measured),
         operating=_operating(test.measured),
-        notes=(*_counts(test.measured), *_ahead(test, others), *published(study)),
+        notes=(
+            *_counts(test.measured),
+            *_ceilings(test.measured, validation.measured),
+            *_ahead(test, others),
+            *published(study),
+        ),
         origin=files.origin,
+        ceiling=_ceiling(test.measured),
     )
     rows = [(curve.role, curve.label, *point) for curve in given.curves for point in _points(curve)]
     table = Table(("role", "curve", *COLUMNS), cells(rows))
@@ -78,18 +85,16 @@ def _marked(measured: Measured) -> tuple[float, float] | None:
 
 def _table(settings: Settings, test: Measured, validation: Measured) -> tuple[tuple[str, ...], ...]:
     """Return the rows of the table: sensitivities and partial AUC on test and validation."""
-    columns = [test.details, validation.details]
-    rows: list[tuple[str, ...]] = [("Sensitivity at", "Test", "Validation")]
-    for rate in settings.at:
-        found = [_cell(entry["sensitivity_at"][f"{rate:g}"]) for entry in columns]
-        rows.append((f"{rate:g} FP/case", *found))
-    partial = [_cell(entry["partial_auc"]) for entry in columns]
-    rows.append((f"Partial AUC to {settings.maximum_fp:g}", *partial))
-    return tuple(rows)
+    columns = [{row.name: row for row in measured.rows} for measured in (test, validation)]
+    names = {f"{rate:g} FP/case": f"sensitivity at {rate:g} FP/case" for rate in settings.at}
+    names[f"Partial AUC to {settings.maximum_fp:g}"] = f"partial AUC to {settings.maximum_fp:g} FP/case"
+    names["Average precision"] = "average precision"
+    shown = [(short, *(_cell(rows[name]) for rows in columns)) for short, name in names.items()]
+    return ("Sensitivity at", "Test", "Validation"), *shown
 
 
-def _cell(entry: dict[str, Any]) -> str:
-    return interval_text(entry["value"], entry["low"], entry["high"]).replace(" [", "\n[")
+def _cell(row: Row) -> str:
+    return replace(row, digits=2).cell.replace(" [", "\n[") if row.value is not None else "-"
 
 
 def _operating(test: Measured) -> str:
@@ -112,7 +117,25 @@ def _counts(test: Measured) -> Iterator[str]:
         f"Test: {counted(counts['lesions'], 'lesion')} in {counted(counts['cases'], 'case')} of "
         f"{counted(counts['patients'], 'patient')}; hit rule {test.details['rules']['hit']}."
     )
-    yield f"Bands, brackets: 95 %, {what} resampled {bootstrap['resamples']} times. Dotted: beyond the last candidate."
+    yield (
+        f"Bands, brackets: 95 %, {what} resampled {bootstrap['resamples']} times; Wilson's for the sensitivity at the "
+        "operating point. Dotted: beyond the last candidate."
+    )
+
+
+def _ceiling(measured: Measured) -> float | None:
+    """Return the highest sensitivity that there can be; None where no lesion lies outside of the mask."""
+    outside = measured.details["outside"]
+    return outside["ceiling"] if outside["missed"] else None
+
+
+def _ceilings(test: Measured, validation: Measured) -> Iterator[str]:
+    """Yield how many lesions lie outside of the mask; those of test are a line in the figure."""
+    for part, measured, line in (("test", test, " (dash-dotted line)"), ("validation", validation, "")):
+        outside = measured.details["outside"]
+        if outside["missed"]:
+            share = f"At most {outside['ceiling']:.3g} of the lesions of {part} can be found{line}"
+            yield f"{share}: {len(outside['missed'])} of {outside['lesions']} lie outside of the mask."
 
 
 def _ahead(test: Side, others: Sequence[Side]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from hakken.core import tables
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
 from hakken.core.names import nearest
+from hakken.evaluation.caution import Caution, lines
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._words import published, spoken
 from hakken.plots.grid import GridInput, LevelInput, LineInput, PanelInput, PointInput, draw_grid
@@ -73,7 +74,10 @@ def draw(study: Study, files: Files) -> Drawing:
         origin=files.origin,
     )
     rows = [row for one in sets for row in _rows(one)]
-    return Drawing(draw_grid(given), Table(COLUMNS, cells(rows)), "; ".join(map(_best, sets)))
+    several = len(sets) > 1
+    warnings = [Caution(spoken(one.name) if several else "", line) for one in sets for line in one.found["warnings"]]
+    words = "; ".join(map(_best, sets))
+    return Drawing(draw_grid(given), Table(COLUMNS, cells(rows)), words, warnings=lines(warnings))
 
 
 def _sets(study: Study, files: Files) -> Iterator[_Set]:
@@ -149,7 +153,7 @@ def _levels(study: Study, one: _Set) -> Iterator[LevelInput]:
 
 
 def _notes(study: Study, sets: Sequence[_Set]) -> Iterator[str]:
-    """Yield what was measured, what warns, and what the publication says."""
+    """Yield what was measured, and what the publication says."""
     folds = " and ".join(sorted({f"{study.variants[one.name].folds}-fold" for one in sets}))
     assumed = [spoken(one.name) for one in sets if study.variants[one.name].provenance == "reconstruction"]
     which = f" of {' and '.join(assumed)}" if len(assumed) < len(sets) else ""
@@ -158,7 +162,6 @@ def _notes(study: Study, sets: Sequence[_Set]) -> Iterator[str]:
         f"Points: {folds} cross-validation by patient on the development cases, 95 % intervals over resampled "
         f"patients; dots: folds. p: analysis of variance of the folds, Type II.{levels}"
     )
-    yield from dict.fromkeys(f"Warning: {line}." for one in sets for line in one.found["warnings"])
     yield from published(study)
 
 

@@ -33,23 +33,31 @@ CAPTION = (
 )
 COLUMNS = ("kind", "case_id", "x", "y", "z", "score", "diameter_mm")
 
-FIELD_MM = 50.0
-FALSE_RADIUS_MM = 4.0
+FIELD_MM, ROOM = 50.0, 1.5  # volumes are shown in a field of this width, or of so many times the widest lesion
+FALSE_RADIUS, CIRCLE = 0.08, 0.1  # shares of the field
 SHOWN = 6
-CIRCLE_MM, OUTLINED = 5.0, 12  # lesions up to this radius of fewer pixels are marked by a circle
+OUTLINED = 12  # lesions of a small radius of fewer pixels are marked by a circle
 
 Window = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class _Result:
-    """A matching at the operating point: which lesions are found or missed and which candidates are false."""
+    """A matching at the operating point: which lesions are found or missed and which candidates are false.
+
+    ``field`` is the width of what is shown of a volume; flat images, for which it is None, are shown whole.
+    """
 
     cohort: tuple[PreparedCase, ...]
     matching: Matching
     found: Flags
     missed: Flags
     false: Flags
+    field: float | None
+
+    @property
+    def unit(self) -> str:
+        return self.cohort[0].geometry.unit if self.cohort else "mm"
 
     @property
     def totals(self) -> dict[Kind, int]:
@@ -64,12 +72,14 @@ def draw(study: Study, files: Files) -> Drawing:
     given = OverlaysInput(
         tiles=tuple(_tile(result, kind, row, channel) for kind, row in chosen),
         totals=result.totals,
-        reading=f"{channel}, axial slices of {FIELD_MM:.0f} mm through the finding; candidates at the operating point. "
-        "Outline: lesion; cross: candidate that found it; square: false positive.",
+        reading=f"{channel}, {_shown_as(result)}; candidates at the operating point. Outline: lesion; cross: candidate "
+        "that found it; square: false positive.",
+        unit=result.unit,
         origin=files.origin,
     )
     words = ", ".join(f"{number} {kind}" for kind, number in result.totals.items())
-    table = Table(COLUMNS, cells([_row(result.matching, kind, row) for kind, row in chosen]))
+    named = tuple(f"diameter_{result.unit}" if column == "diameter_mm" else column for column in COLUMNS)
+    table = Table(named, cells([_row(result.matching, kind, row) for kind, row in chosen]))
     return Drawing(draw_overlays(given), table, words)
 
 
@@ -81,7 +91,23 @@ def _result(study: Study, files: Files) -> _Result:
     moved, level = levelled(findings_of(said, part), thresholds_of(measured, part.case_ids))
     at = match_findings(moved, rules_of(part))
     found = found_at(at, level)
-    return _Result(cohort, matched(said, part), found, at.lesions.included & ~found, false_at(at, level))
+    return _Result(
+        cohort, matched(said, part), found, at.lesions.included & ~found, false_at(at, level), _field(cohort)
+    )
+
+
+def _field(cohort: tuple[PreparedCase, ...]) -> float | None:
+    """Return the width of what is shown of each volume; None for flat images."""
+    if cohort and cohort[0].geometry.is_flat:
+        return None
+    widest = max((lesion.diameter for case in cohort for lesion in case.lesions), default=0.0)
+    return max(FIELD_MM, ROOM * widest)
+
+
+def _shown_as(result: _Result) -> str:
+    if result.field is None:
+        return "whole images with the finding"
+    return f"axial slices of {result.field:.0f} {result.unit} through the finding"
 
 
 def _chosen(result: _Result) -> Mapping[Kind, Ints]:
@@ -116,7 +142,7 @@ def _tile(result: _Result, kind: Kind, row: int, channel: str) -> Tile:
     case = result.cohort[number]
     image = case.image()[case.channels.index(channel)]
     plane, *middle = voxel_at(case.geometry, findings.xyz[row])
-    window = _window_around(middle, case.geometry)
+    window = _window_around(middle, case.geometry, result.field)
     crop = _crop(image[plane].astype(np.float32), window, float(image[plane].min()))
     sx, sy, _ = case.geometry.spacing
     marks = (*_lesion_marks(result, number, plane, window), *_false_marks(result, number, plane, window))
@@ -127,14 +153,16 @@ def _tile(result: _Result, kind: Kind, row: int, channel: str) -> Tile:
         height_mm=crop.shape[0] * sy,
         window=window_of(image, case.mask()),
         marks=marks,
-        caption=(case.case_id[:20], _caption(matching, kind, row)),
+        caption=(case.case_id[:20], _caption(matching, kind, row, result.unit)),
     )
 
 
-def _window_around(middle: list[int], geometry: Geometry) -> Window:
-    """Return the pixels of FIELD_MM around the pixel ``middle`` (y, x): first row, rows, first column, columns."""
+def _window_around(middle: list[int], geometry: Geometry, field: float | None) -> Window:
+    """Return the pixels of a ``field`` around the pixel ``middle`` (y, x): first row, rows, first column, columns."""
+    if field is None:
+        return (0, geometry.shape_zyx[1], 0, geometry.shape_zyx[2])
     y, x = middle
-    half_y, half_x = (max(1, round(FIELD_MM / 2 / step)) for step in (geometry.spacing[1], geometry.spacing[0]))
+    half_y, half_x = (max(1, round(field / 2 / step)) for step in (geometry.spacing[1], geometry.spacing[0]))
     return (y - half_y, 2 * half_y + 1, x - half_x, 2 * half_x + 1)
 
 
@@ -156,31 +184,38 @@ def _lesion_marks(result: _Result, number: int, plane: int, window: Window) -> I
     """Yield the included lesions of one case that a slice cuts, with their outline there."""
     matching, case = result.matching, result.cohort[number]
     labels = _crop(case.labels(mmap=True)[plane], window, 0) if case.has_truth else np.zeros((1, 1))
+    field = _width(case, window)
     for row in np.flatnonzero((matching.lesions.case == number) & matching.lesions.included):
         x, y, off = _on_tile(case, matching.lesions.xyz[row], plane, window)
         radius = float(matching.lesions.diameter_mm[row]) / 2
         outline = labels == matching.lesions.label[row]
-        if outline.any() or (off < radius <= CIRCLE_MM):
+        if outline.any() or (off < radius <= CIRCLE * field):
             hit = bool(result.found[row])
             cross = matching.candidates.xyz[matching.lesion_mark[row]] if hit else None
             place = None if cross is None else _on_tile(case, cross, plane, window)
-            shown = None if place is None or place[2] > FALSE_RADIUS_MM else place[:2]
-            shape = outline if radius > CIRCLE_MM or outline.sum() >= OUTLINED else None
-            yield Mark("found" if hit else "missed", x, y, radius + 1, shape, shown)
+            shown = None if place is None or place[2] > FALSE_RADIUS * field else place[:2]
+            shape = outline if radius > CIRCLE * field or outline.sum() >= OUTLINED else None
+            yield Mark("found" if hit else "missed", x, y, radius + field / 50, shape, shown)
 
 
 def _false_marks(result: _Result, number: int, plane: int, window: Window) -> Iterator[Mark]:
     """Yield the false positives of one case at or near a slice."""
+    radius = FALSE_RADIUS * _width(result.cohort[number], window)
     for row in np.flatnonzero(result.false & (result.matching.candidates.case == number)):
         x, y, off = _on_tile(result.cohort[number], result.matching.candidates.xyz[row], plane, window)
-        if off <= FALSE_RADIUS_MM:
-            yield Mark("false", x, y, FALSE_RADIUS_MM)
+        if off <= radius:
+            yield Mark("false", x, y, radius)
 
 
-def _caption(matching: Matching, kind: Kind, row: int) -> str:
+def _width(case: PreparedCase, window: Window) -> float:
+    """Return how wide a window is."""
+    return window[3] * case.geometry.spacing[0]
+
+
+def _caption(matching: Matching, kind: Kind, row: int, unit: str) -> str:
     if kind == "false":
         return f"score {matching.candidates.score[row]:.2f}"
-    score, size = matching.lesion_score[row], f"{matching.lesions.diameter_mm[row]:.1f} mm"
+    score, size = matching.lesion_score[row], f"{matching.lesions.diameter_mm[row]:.1f} {unit}"
     if kind == "found":
         return f"score {score:.2f}, {size}"
     return f"{size}, best {score:.2f}" if np.isfinite(score) else f"{size}, no candidate"

@@ -20,8 +20,8 @@ CAPTION = "Channels over the reference channel before and after registration, so
 COLUMNS = ("case_id", "channel", "metric_before", "metric_after", "seconds")
 SHOWN = 4
 READING = (
-    "Axial, coronal and sagittal planes through the middle. Green: reference; magenta: the channel; grey where both "
-    "agree. Lower metric: more alike."
+    "Planes through the middle, of volumes axial, coronal and sagittal. Green: reference; magenta: the channel; grey "
+    "where both agree. Lower metric: more alike."
 )
 
 Record = dict[str, Any]

@@ -107,4 +107,5 @@ def _notes(test: Measured, validation: Measured) -> Iterator[str]:
     said = [f"{part} {found['abnormal']} abnormal and {found['normal']} normal" for part, found in counts.items()]
     yield f"Cases: {'; '.join(said)}."
     drawn = test.details["bootstrap"]["resamples"]
-    yield f"Brackets: 95 %, AUC by DeLong, the others by Wilson. Bands: patients resampled {drawn} times."
+    how = "AUC by DeLong, MCC by bootstrap, the others by Wilson"
+    yield f"Brackets: 95 %, {how}. Bands: patients resampled {drawn} times."

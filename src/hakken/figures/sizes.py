@@ -14,13 +14,13 @@ from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.core.tables import read_table
 from hakken.evaluation.findings import Cases, Floats, Ints
-from hakken.evaluation.segmentation import Mean, mean_over_cases, paired_difference
+from hakken.evaluation.segmentation import Mean, paired_difference
 from hakken.figures import Drawing, Files, Table, by_model, cells
 from hakken.figures._words import published, spoken
 from hakken.methods.unet.sizes import Size
 from hakken.plots.sizes import Baseline, Family, SizePoint, SizesInput, draw_sizes, short_number
 from hakken.plots.style import interval_text
-from hakken.runs.measurement import table_of
+from hakken.runs.measurement import read_measurement, table_of
 from hakken.runs.table import DEFAULT, SELECTED, runs_of_set
 from hakken.study import Study
 
@@ -46,12 +46,16 @@ Costs = Mapping[tuple[str, str], Mapping[str, str]]
 
 @dataclass(frozen=True, eq=False)
 class _Model:
-    """The Dice (n,) of each case by mask of one model, NaN where undefined, and the ids and patients of the cases."""
+    """The Dice (n,) of each case by mask of one model, NaN where undefined, and the ids and patients of the cases.
+
+    ``means`` are those over the cases, as they were measured.
+    """
 
     name: str
     case_ids: tuple[str, ...]
     patients: tuple[str, ...]
     dice: Mapping[str, Floats]
+    means: Mapping[str, Mean]
 
     @classmethod
     def read(cls, folder: Path) -> _Model:
@@ -61,7 +65,11 @@ class _Model:
         first = names == names[0]
         case_ids, patients = (np.array(table.cells[column])[first].tolist() for column in ("case_id", "patient"))
         masks = dict.fromkeys(names.tolist())
-        return cls(folder.name, tuple(case_ids), tuple(patients), {name: values[names == name] for name in masks})
+        measured = read_measurement(folder).outcomes["masks"].details["masks"]
+        means = {name: Mean(**measured[name]["dice"]) for name in masks}
+        return cls(
+            folder.name, tuple(case_ids), tuple(patients), {name: values[names == name] for name in masks}, means
+        )
 
     @cached_property
     def patient(self) -> Ints:
@@ -110,8 +118,7 @@ class _Comparison:
 
     def mean(self, model: str, size: str) -> Mean:
         """Return the mean Dice of a model's masks of one size."""
-        own = self.models[model]
-        return mean_over_cases(own.dice[size], own.patient, *self._resampling)
+        return self.models[model].means[size]
 
     def above_baseline(self, model: str, size: str) -> Mean | None:
         """Return by how much a size is above the first baseline; None where there is none."""

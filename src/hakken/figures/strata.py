@@ -15,8 +15,11 @@ from hakken.study import Study
 INPUTS = {"test": "measurements/test/selected"}
 CAPTION = "Sensitivity of the selected model at its operating point on test, by lesion diameter and by group of cases."
 NAMES, COUNTS = ("group", "stratum"), ("cases", "lesions", "found")
-SHARES = ("sensitivity", "wilson_low", "wilson_high", "fp_per_case")
-INTERVALS = "Intervals: 95 % Wilson score, lesions divided by the design effect of patients (Rao and Scott 1992)."
+SHARES = ("sensitivity", "low", "high", "fp_per_case")
+INTERVALS = (
+    "Intervals: 95 % Wilson score, lesions divided by the design effect of patients (Rao and Scott 1992); where all or "
+    "none are found, patients."
+)
 
 
 def draw(study: Study, files: Files) -> Drawing:

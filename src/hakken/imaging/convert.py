@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from hakken.core.volume import Geometry, Volume, triple
+from hakken.core.volume import Geometry, Unit, Volume, triple
 
 
 def to_image(volume: Volume) -> sitk.Image:
@@ -18,13 +18,14 @@ def to_image(volume: Volume) -> sitk.Image:
     return image
 
 
-def from_image(image: sitk.Image) -> Volume:
-    """Return a copy of a three-dimensional scalar SimpleITK image as a volume, without its tags."""
+def from_image(image: sitk.Image, unit: Unit = "mm") -> Volume:
+    """Return a copy of a three-dimensional scalar SimpleITK image as a volume with lengths in ``unit``, untagged."""
     return Volume(
         array=sitk.GetArrayFromImage(image),
         spacing=triple(image.GetSpacing()),
         origin=triple(image.GetOrigin()),
         direction=tuple(float(value) for value in image.GetDirection()),
+        unit=unit,
     )
 
 

@@ -26,6 +26,7 @@ from hakken.core.files import replacing
 from hakken.core.volume import Geometry, Volume, triple
 from hakken.imaging.convert import from_image, to_image
 from hakken.imaging.dicom import is_dicom, read_series
+from hakken.imaging.pixel_size import PixelSize, sized
 
 NIFTI = (".nii.gz", ".nii")
 META = (".mha", ".mhd")
@@ -40,10 +41,11 @@ FLOATS = (16, 64)  # its codes for float32 and float64
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
-def read_volume(path: Path, colour: str | None = None) -> Volume:
+def read_volume(path: Path, colour: str | None = None, pixel_mm: PixelSize = None) -> Volume:
     """Return the volume of a file, or of the DICOM series in a folder; a 2-D image is one slice.
 
-    ``colour`` (`red`, `green`, `blue`) picks one colour of a colour picture; a grey one has the same three. Raises
+    ``colour`` (`red`, `green`, `blue`) picks one colour of a colour picture; a grey one has the same three. The pixels
+    of a picture are of ``pixel_mm``, or as large as its file says (`file`); without it lengths are in px. Raises
     HakkenError, naming the path, for what is missing, cut off, broken, coloured where no colour is picked, of four
     dimensions or of a kind that is not known, and for an incomplete or mixed DICOM series.
     """
@@ -56,6 +58,8 @@ def read_volume(path: Path, colour: str | None = None) -> Volume:
     except RuntimeError:
         raise HakkenError(f"{path}: its pixels cannot be read; copy the file anew from its source") from None
     volume = _scalar_volume(image, path, colour)
+    if suffix(path) in FLAT:
+        volume = sized(volume, path, pixel_mm)
     return _with_missing(volume, path) if missing else volume
 
 
@@ -71,6 +75,8 @@ def read_geometry(path: Path) -> Geometry:
     axes = min(dimension, 3)
     direction[:axes, :axes] = np.reshape(reader.GetDirection(), (dimension, dimension))[:axes, :axes]
     shape = (int(size[2]), int(size[1]), int(size[0]))
+    if suffix(path) in FLAT:
+        return Geometry(shape, unit="px")
     return Geometry(shape, triple(spacing[:3]), triple(origin[:3]), tuple(direction.ravel().tolist()))
 
 

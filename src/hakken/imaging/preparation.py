@@ -1,7 +1,8 @@
 """Preparation: all channels of a case on one grid, normalised inside one mask, each resampled once.
 
 The grid has the axes of the patient (LPS, identity direction) and the study's spacing, and holds the mask and a margin.
-A one-slice image keeps its own axes and its slice. Points of the grid lie in the reference channel's scanner space.
+A flat image keeps its own axes and its slice; it may be resized to a matrix instead of a spacing. Points of the grid
+lie in the reference channel's scanner space.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Triple, Volume
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
-from hakken.imaging.lattice import onto_lattice
-from hakken.imaging.lesions import Labels, draw_spheres, keep_each, lesions_of_mask, with_minimum
+from hakken.imaging.lesions import Labels, draw_lesions, keep_each, lesions_of_mask, minimum_size, placed, with_minimum
 from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.registration import resample
@@ -66,6 +66,7 @@ def prepare_case(
     inside = np.asarray(mask.array > 0)
     image, records = _image(channels, transforms, study, grid, inside)
     labels, lesions = _truth(truth, reference.geometry, grid, study)
+    outside = () if labels is None else _outside(labels, lesions, inside)
     case = PreparedCase(
         case_id=case_id,
         patient=patient,
@@ -78,6 +79,7 @@ def prepare_case(
         has_truth=labels is not None,
         lesions=lesions,
         label=label,
+        outside=outside,
     )
     return Prepared(case, image, inside, labels)
 
@@ -100,9 +102,12 @@ def _native_mask(
 def common_grid(reference: Geometry, mask: NDArray[np.bool_], settings: Preparation) -> Geometry:
     """Return the grid around a mask (z, y, x) on ``reference``, with the margin, at the spacing of the study.
 
-    Its points lie on the lattice through the reference's first voxel, so equal grids are not interpolated.
+    Its points lie on the lattice through the reference's first voxel, so equal grids are not interpolated. With a
+    `matrix` it has so many columns and rows whatever the size of the image. Raises HakkenError for a matrix of volumes.
     """
-    flat = reference.shape_zyx[0] == 1
+    flat = reference.is_flat
+    if settings.matrix is not None:
+        return _matrix_grid(reference, mask, settings.matrix, settings.keep_aspect)
     spacing = (*settings.spacing_mm[:2], reference.spacing[2]) if flat else settings.spacing_mm
     axes = np.reshape(reference.direction, (3, 3)) if flat else np.eye(3)
     edge = mask & ~_eroded(mask)
@@ -112,7 +117,27 @@ def common_grid(reference: Geometry, mask: NDArray[np.bool_], settings: Preparat
     last = np.ceil((along.max(axis=0) + margin) / spacing - 1e-6)
     x, y, z = (int(count) for count in (last - first + 1))
     origin = np.asarray(reference.origin) + axes @ (first * spacing)
-    return Geometry((z, y, x), spacing, _triple(origin), tuple(axes.ravel().tolist()))
+    return Geometry((z, y, x), spacing, _triple(origin), tuple(axes.ravel().tolist()), reference.unit)
+
+
+def _matrix_grid(reference: Geometry, mask: NDArray[np.bool_], matrix: tuple[int, int], keep_aspect: bool) -> Geometry:
+    """Return a grid of ``matrix`` columns and rows over the box around a mask, in its middle where pixels stay square.
+
+    Square are the pixels of the grid, in the unit of the image: an image of oblong pixels comes out undistorted.
+    """
+    if not reference.is_flat:
+        raise HakkenError("preparation.matrix: resizes flat images, and this is a volume; use `spacing_mm`")
+    columns, rows = matrix
+    axes, own = np.reshape(reference.direction, (3, 3)), np.asarray(reference.spacing)
+    along = (reference.to_world(np.argwhere(mask)) - reference.origin) @ axes
+    low, high = along.min(axis=0) - own / 2, along.max(axis=0) + own / 2
+    across, down = (high - low)[:2] / (columns, rows)
+    if keep_aspect:
+        across = down = max(across, down)
+    spacing = (float(across), float(down), float(own[2]))
+    first = (low + high) / 2 - np.array([across * (columns - 1), down * (rows - 1), 0]) / 2
+    origin = np.asarray(reference.origin) + axes @ first
+    return Geometry((1, rows, columns), spacing, _triple(origin), tuple(axes.ravel().tolist()), reference.unit)
 
 
 def normalise(values: NDArray[np.float32], inside: NDArray[np.bool_], channel: Channel) -> tuple[float, float]:
@@ -160,18 +185,23 @@ def _image(
 def _truth(
     truth: Volume | Sequence[Lesion] | None, reference: Geometry, grid: Geometry, study: Study
 ) -> tuple[Labels | None, tuple[Lesion, ...]]:
-    minimum = study.cohort.minimum_lesion_mm3
     if truth is None:
         return None, ()
     if not isinstance(truth, Volume):
-        lesions = with_minimum(truth, minimum)
-        return draw_spheres(lesions, grid), lesions
-    placed = onto_lattice(truth, reference)
-    if placed is None:
+        lesions = with_minimum(truth, minimum_size(study.cohort, reference))
+        return draw_lesions(lesions, grid), lesions
+    truth = placed(truth, reference)
+    if not truth.matches(reference, tolerance_mm=0.01 * min(reference.spacing)):
         raise HakkenError(f"lesion mask on another grid: mask {truth.geometry}; reference {reference}; resample it")
-    labels, lesions = lesions_of_mask(placed, study.cohort.labels, minimum)
+    labels, lesions = lesions_of_mask(truth, study.cohort)
     drawn = resample(Volume.on(reference, labels), grid, sitk.Transform(), nearest=True).array.astype(np.int16)
     return keep_each(drawn, lesions, grid), lesions
+
+
+def _outside(labels: Labels, lesions: Sequence[Lesion], inside: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Return the numbers of the lesions of which no voxel lies ``inside`` the mask (z, y, x)."""
+    met = set(np.unique(labels[inside]).tolist())
+    return tuple(lesion.lesion for lesion in lesions if lesion.lesion not in met)
 
 
 def _smoothed(volume: Volume, grid: Geometry) -> Volume:

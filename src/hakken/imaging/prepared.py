@@ -25,36 +25,41 @@ Kind = Literal["included", "excluded"]
 
 @dataclass(frozen=True)
 class Lesion:
-    """A lesion: its number in the labels, centre x, y, z in mm (LPS), equivalent-sphere diameter and volume.
+    """A lesion: its number in the labels, its centre x, y, z (LPS), its diameter and its size.
 
-    ``excluded`` lesions are findings too small to count: marks on them are neither right nor wrong.
+    ``size`` is its volume, or its area in a flat image; ``diameter`` that of the sphere of this volume or of the disc
+    of this area. All are in the unit of the image: mm, or px of a picture whose pixels have no known size. A lesion
+    that was drawn as a box has an ``extent``: width and height along the axes of the image. ``excluded`` lesions are
+    findings too small to count: marks on them are neither right nor wrong.
     """
 
     lesion: int
     x: float
     y: float
     z: float
-    diameter_mm: float
-    volume_mm3: float
+    diameter: float
+    size: float
     kind: Kind = "included"
     lesion_class: str | None = None
+    extent: tuple[float, float] | None = None
 
     @property
     def centre(self) -> tuple[float, float, float]:
-        """Centre x, y, z in mm, LPS."""
+        """Centre x, y, z, LPS, in the unit of the image."""
         return (self.x, self.y, self.z)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the lesion as plain values; the class has the key ``class`` and is left out where there is none."""
+        """Return the lesion as plain values; ``class`` and ``extent`` are left out where there is none."""
         content = asdict(self)
-        name = content.pop("lesion_class")
-        return content | ({"class": name} if name is not None else {})
+        further = {"class": content.pop("lesion_class"), "extent": content.pop("extent")}
+        return content | {key: value for key, value in further.items() if value is not None}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Lesion:
         """Return the lesion that ``as_dict`` described."""
         values = dict(content)
-        return cls(lesion_class=values.pop("class", None), **values)
+        extent = values.pop("extent", None)
+        return cls(lesion_class=values.pop("class", None), extent=tuple(extent) if extent else None, **values)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class PreparedCase:
     """What is known of a prepared case; its arrays stay on disk in ``folder`` until they are asked for.
 
     ``has_truth`` says whether somebody has marked its lesions. ``label`` is the class of the case in a word, where that
-    is all that is known of it.
+    is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask.
     """
 
     case_id: str
@@ -76,6 +81,7 @@ class PreparedCase:
     has_truth: bool
     lesions: tuple[Lesion, ...] = ()
     label: str | None = None
+    outside: tuple[int, ...] = ()
     folder: Path | None = field(default=None, compare=False)
 
     @property
@@ -119,6 +125,7 @@ class PreparedCase:
             "has_truth": self.has_truth,
             "lesions": [lesion.as_dict() for lesion in self.lesions],
             "label": self.label,
+            "outside": list(self.outside),
         }
 
     def _load(self, suffix: str, mmap: bool) -> NDArray[Any]:
@@ -167,6 +174,7 @@ def load_prepared(folder: Path, case_id: str) -> PreparedCase:
         has_truth=content["has_truth"],
         lesions=tuple(Lesion.from_dict(lesion) for lesion in content["lesions"]),
         label=content["label"],
+        outside=tuple(content["outside"]),
         folder=folder,
     )
 

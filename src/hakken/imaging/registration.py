@@ -94,7 +94,7 @@ def resample(
     """Return ``moving`` on ``grid`` through ``transform``: linear (float32), or nearest neighbour in its own type."""
     how = sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear
     image = to_image(moving) if nearest else sitk.Cast(to_image(moving), sitk.sitkFloat32)
-    return from_image(sitk.Resample(image, grid_image(grid), transform, how, outside))
+    return from_image(sitk.Resample(image, grid_image(grid), transform, how, outside), grid.unit)
 
 
 def transform_points(transform: sitk.Transform, points_xyz: ArrayLike) -> Points:

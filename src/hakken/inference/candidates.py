@@ -32,14 +32,14 @@ EVERYWHERE = np.ones((3, 3, 3), bool)
 class Candidates:
     """Candidates of one case, highest score first.
 
-    ``xyz`` (n, 3) x, y, z in mm, LPS; ``score`` (n,), a probability, an error or z; ``volume_mm3`` (n,) of the nearest
-    part of the component; ``voxel`` (n, 3) z, y, x of the image, with fractions. ``lesion`` (n,) are the labels of the
-    lesions that they lie in (0 is none), where they are known.
+    ``xyz`` (n, 3) x, y, z, LPS, in the unit of the image; ``score`` (n,), a probability, an error or z; ``size`` (n,)
+    of the nearest part of the component, a volume or in a flat image an area; ``voxel`` (n, 3) z, y, x, with fractions.
+    ``lesion`` (n,) are the labels of the lesions that they lie in (0 is none), where they are known.
     """
 
     xyz: Floats
     score: Floats
-    volume_mm3: Floats
+    size: Floats
     voxel: Floats
     lesion: NDArray[np.int64] | None = None
 
@@ -99,8 +99,13 @@ def extract_candidates(
     kept = _suppress(geometry.to_world(voxel), peaks.score, suppression_mm, maximum)
     peaks, voxel = peaks.take(kept), voxel[kept]
     points = _share(components, peaks)
-    volume = points * float(np.prod(score_map.step)) * geometry.voxel_mm3
-    return Candidates(geometry.to_world(voxel), peaks.score, volume, voxel)
+    size = points * _points_size(score_map, geometry)
+    return Candidates(geometry.to_world(voxel), peaks.score, size, voxel)
+
+
+def _points_size(score_map: ScoreMap, geometry: Geometry) -> float:
+    """Return the volume that a lattice point stands for, in a flat image the area."""
+    return float(np.prod(score_map.step[1:] if geometry.is_flat else score_map.step)) * geometry.voxel_size
 
 
 def _find_peaks(scores: Floats, components: NDArray[Any]) -> _Peaks:

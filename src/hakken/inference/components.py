@@ -27,7 +27,7 @@ def components(
     """Return at most ``maximum`` 26-connected components of ``values`` (z, y, x) at or above ``threshold``.
 
     ``mask`` (z, y, x) limits where they may lie. A candidate's score is the component's highest value, its place the
-    voxel that has it (of equals the first in z, y, x), its volume that of the whole component. Equal scores are ordered
+    voxel that has it (of equals the first in z, y, x), its size that of the whole component. Equal scores are ordered
     by place.
     """
     inside = values >= threshold if mask is None else (values >= threshold) & (np.asarray(mask) > 0)
@@ -36,7 +36,7 @@ def components(
     owner, height = labels.ravel()[voxels], np.asarray(values, float).ravel()[voxels]
     ranked = np.lexsort((voxels, -height, owner))
     best = ranked[np.unique(owner[ranked], return_index=True)[1]]
-    sizes = np.bincount(owner, minlength=count + 1)[1:] * geometry.voxel_mm3
+    sizes = np.bincount(owner, minlength=count + 1)[1:] * geometry.voxel_size
     order = np.lexsort((voxels[best], -height[best]))[:maximum]
     places = np.stack(np.unravel_index(voxels[best[order]], values.shape), -1).astype(float)
     return Candidates(geometry.to_world(places), height[best[order]], np.asarray(sizes[order], float), places)

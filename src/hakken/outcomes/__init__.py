@@ -22,7 +22,7 @@ and where there is something to say ``MEASURED_ON``, the kinds of cases that a p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from hakken import plugins
 from hakken.core.seeds import derive_seed
+from hakken.evaluation.caution import NO_WIDTH, Caution, has_no_width, lines, of_few
 
 if TYPE_CHECKING:
     from hakken.cohort.items import Item
@@ -47,7 +48,8 @@ class Row:
     """A line of what was measured: a name, a value with its 95 % interval, and how many digits are worth printing.
 
     ``value`` is None where it is undefined; ``text`` stands in its place where the cell is no number. A ``reference``
-    is a level to compare the row above with, such as that of guessing: the same for every model.
+    is a level to compare the row above with, such as that of guessing: the same for every model. ``warning`` is what a
+    reader must know of this number alone; an asterisk in its cell points there.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Row:
     digits: int = 3
     text: str = ""
     reference: bool = False
+    warning: str = ""
 
     @property
     def cell(self) -> str:
@@ -64,7 +67,13 @@ class Row:
 
         >>> Row("AUC", 0.8123, 0.71, 0.9).cell, Row("cases", text="12, 3").cell, Row("AUC").cell
         ('0.812 [0.710, 0.900]', '12, 3', 'undefined')
+        >>> Row("AUC", 1.0, 1.0, 1.0, warning="no width").cell
+        '1.000 [1.000, 1.000] *'
         """
+        return f"{self._number} *" if self.warning else self._number
+
+    @property
+    def _number(self) -> str:
         if self.text:
             return self.text
         if self.value is None:
@@ -88,8 +97,9 @@ class Measured:
     """What was measured of one outcome on one part.
 
     ``objective`` is its main row; ``rows`` are what summary and report print, ``intervals`` says what their brackets
-    are, ``counts`` what was counted. ``point`` is the operating point, None where the outcome has none. ``details`` are
-    plain values for the outcome's own figures, ``tables`` are kept as CSV.
+    are, ``counts`` what was counted. ``point`` is the operating point, None where the outcome has none. ``warnings``
+    are about all rows, or about numbers that are none of them; a row has its own. ``details`` are plain values for the
+    outcome's own figures, ``tables`` are kept as CSV.
     """
 
     objective: Row | None
@@ -100,6 +110,12 @@ class Measured:
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """All warnings, those of single rows with the names of these."""
+        own = [Caution(row.name.strip(), row.warning) for row in self.rows if row.warning]
+        return (*self.warnings, *lines(own))
 
     def as_dict(self) -> dict[str, Any]:
         """Return all but the tables as plain values for JSON."""
@@ -112,6 +128,22 @@ class Measured:
             "warnings": list(self.warnings),
             "details": dict(self.details),
         }
+
+
+def cautioned(measured: Measured) -> Measured:
+    """Return what was measured with a warning where intervals are of few patients or have no width."""
+    few = [
+        line
+        for line in of_few(measured.counts.get("patients", 0))
+        if not any(line in known for known in measured.warnings)
+    ]
+    objective = measured.objective and _cautioned(measured.objective)
+    rows = tuple(map(_cautioned, measured.rows))
+    return replace(measured, objective=objective, rows=rows, warnings=(*few, *measured.warnings))
+
+
+def _cautioned(row: Row) -> Row:
+    return replace(row, warning=row.warning or NO_WIDTH) if has_no_width(row.value, row.low, row.high) else row
 
 
 def measured_of(content: Mapping[str, Any]) -> Measured:

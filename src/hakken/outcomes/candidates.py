@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from hakken.core.names import nearest
-from hakken.core.tables import Cell, read_table, write_table
+from hakken.core.tables import Cell, write_table
 from hakken.evaluation import findings
 from hakken.evaluation import measure as evaluation
 from hakken.evaluation.bootstrap import resample
@@ -27,13 +27,17 @@ from hakken.evaluation.froc import objective as area
 from hakken.evaluation.matching import Matching, Rules, match_findings
 from hakken.evaluation.operating import false_at, found_at
 from hakken.evaluation.strata import diameter_ranges, proportion
+from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
-from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
+from hakken.outcomes import Measured, Part, Replicates, Table, chosen_words
+from hakken.outcomes._candidate_rows import rows_of, warnings_of
+from hakken.outcomes._candidate_tables import OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
+from hakken.outcomes._units import grid_of, named_in, unit_of
 from hakken.study import Distinct, Positive, Section
 
 FILE = "candidates.csv"
-COLUMNS = ("case_id", "candidate", "x", "y", "z", "score", "volume_mm3", "lesion")
+COLUMNS = OF_VOLUMES
 FIGURES = ("froc", "strata", "overlays")
 MEASURED_ON = ("abnormal",)
 REPORTED = ("at", "diameters_mm")
@@ -45,7 +49,7 @@ CURVE = ("threshold", "fp_per_case", "sensitivity", "low", "high")
 LESIONS = ("case_id", "lesion", "x", "y", "z", "diameter_mm", "kind", "score", "found")
 STRATA = (
     *("group", "stratum", "cases", "patients", "lesions", "found", "sensitivity", "low", "high"),
-    *("wilson_low", "wilson_high", "design_effect", "fp_per_case"),
+    *("design_effect", "fp_per_case"),
     *("partial_auc", "partial_auc_low", "partial_auc_high"),
 )
 REPLICATES = ("partial_auc",)
@@ -97,44 +101,20 @@ def write(folder: Path, found: Predictions, part: Part) -> None:
     rows = [
         row for case in part.images for row in candidate_rows(case.case_id, found[case.case_id], labels_of(found, case))
     ]
-    write_table(folder / FILE, COLUMNS, rows)
+    write_table(folder / FILE, columns_of(part.images[:1]), rows)
 
 
 ENDINGS = (".csv",)
-SHOWN = 10
 
 
 def save_one(path: Path, found: Candidates, case: PreparedCase, point: Mapping[str, Any] | None) -> Iterator[str]:
     """Write the candidates of a new case as a table; yield lines on the best, and on those that reach the ``point``."""
-    write_table(path, COLUMNS, candidate_rows(case.case_id, found))
-    yield f"{path}: {len(found)} candidates of {case.case_id}; mm, LPS, scanner space of the reference channel"
-    if len(found):
-        yield f"{'candidate':>9}{'x':>9}{'y':>9}{'z':>9}{'score':>9}{'volume_mm3':>12}"
-    best = zip(found.xyz[:SHOWN].tolist(), found.score.tolist(), found.volume_mm3.tolist(), strict=False)
-    for number, ((x, y, z), score, volume) in enumerate(best, start=1):
-        yield f"{number:>9}{x:>9.1f}{y:>9.1f}{z:>9.1f}{score:>9.4f}{volume:>12.1f}"
-    if len(found) > SHOWN:
-        yield f"{'…':>9}  {len(found) - SHOWN} more in the table"
+    write_table(path, columns_of([case]), candidate_rows(case.case_id, found))
+    yield from best_lines(path, found, case)
     if point is not None and point.get("threshold") is not None:
         reached = int((found.score >= point["threshold"]).sum())
         how = f"chosen on validation {chosen_words(point)}"
         yield f"{reached} reach the frozen threshold {point['threshold']:.4g}, {how}"
-
-
-def candidate_rows(
-    case_id: str, found: Candidates, lesion: NDArray[np.int64] | Sequence[int] | None = None
-) -> list[tuple[Cell, ...]]:
-    """Return one row for each candidate, numbered from 1, highest score first; x, y, z in mm, LPS.
-
-    ``lesion`` (n,) is the label of the lesion that each lies in (0 is none); without it the column stays empty.
-    """
-    labels = [None] * len(found) if lesion is None else [int(label) for label in lesion]
-    return [
-        (case_id, number, *map(float, xyz), float(score), float(volume), label)
-        for number, (xyz, score, volume, label) in enumerate(
-            zip(found.xyz, found.score, found.volume_mm3, labels, strict=True), start=1
-        )
-    ]
 
 
 def labels_of(found: Predictions, case: PreparedCase) -> NDArray[np.int64] | None:
@@ -147,11 +127,11 @@ def labels_of(found: Predictions, case: PreparedCase) -> NDArray[np.int64] | Non
 
 def read(folder: Path, part: Part) -> Predictions:
     """Return the candidates of a part; raises HakkenError naming the row of a value that cannot be used."""
-    table = read_table(folder / FILE, COLUMNS)
+    table, sized = read_candidates(folder / FILE)
     known = findings.Cases.of([case.case_id for case in part.cases])
     index = known.index(table.text("case_id"), "candidates") if len(table) else np.zeros(0, np.int64)
     xyz = np.stack([table.numbers(axis) for axis in "xyz"], axis=1)
-    score, volume = table.numbers("score"), table.numbers("volume_mm3")
+    score, volume = table.numbers("score"), table.numbers(sized)
     lesion = table.numbers("lesion", empty=True)
     known_lesion = not np.isnan(lesion).any()
     found = {}
@@ -189,29 +169,25 @@ def measure(found: Predictions, part: Part) -> Measured:
     measurement = evaluation.measure(matching, _resampling(part))
     threshold = _threshold(measurement, part)
     at = _at_point(found, part, threshold)
-    rows = [
-        Row(f"sensitivity at {rate:g} FP/case", one.value, ends.low, ends.high, digits=2)
-        for rate, (one, ends) in zip(settings.at, measurement.sensitivity_at.values(), strict=True)
-    ]
-    partial = measurement.partial_auc
-    main = Row(f"partial AUC to {settings.maximum_fp:g} FP/case", partial.value, partial.low, partial.high)
+    rows = tuple(rows_of(measurement))
     details = measurement.as_dict()
-    warnings = [*details.pop("warnings")]
-    if threshold is None:
-        warnings.append("no operating point: there is no lesion or no candidate")
+    del details["warnings"]
+    warnings = list(warnings_of(measurement, at, threshold))
     strata, notes = _strata(found, part, threshold)
+    outside = outside_of(part.images)
     counts = details["counts"]
     return Measured(
-        objective=main,
-        rows=(*rows, main),
+        objective=rows[len(settings.at)],
+        rows=rows,
         intervals=_intervals(details["bootstrap"]["unit"]),
         counts={"cases": counts["cases"], "patients": counts["patients"], "lesions": counts["lesions"]},
         point=_point(part, threshold) | at,
-        warnings=(*warnings, *notes),
-        details=details | {"per_patient": {"sensitivity": _per_patient(found, part, threshold)}},
+        warnings=(*warnings, *notes, *outside.warnings),
+        details=details
+        | {"outside": outside.as_dict(), "per_patient": {"sensitivity": _per_patient(found, part, threshold)}},
         tables={
             "curve": Table(CURVE, tuple(_curve_rows(measurement))),
-            "lesions": Table(LESIONS, tuple(_lesion_rows(found, part, threshold))),
+            "lesions": Table(named_in(LESIONS, grid_of(part.images)), tuple(_lesion_rows(found, part, threshold))),
             "strata": Table(STRATA, tuple(strata)),
             "replicates": Table(REPLICATES, tuple(zip(measurement.replicates["partial AUC"].tolist(), strict=True))),
         },
@@ -229,7 +205,7 @@ def lesions_of(cases: Sequence[PreparedCase]) -> findings.Lesions:
     return findings.Lesions.of(
         [number for number, _ in rows],
         [lesion.centre for _, lesion in rows],
-        [lesion.diameter_mm for _, lesion in rows],
+        [lesion.diameter for _, lesion in rows],
         [lesion.kind == "included" for _, lesion in rows],
         label=[lesion.lesion for _, lesion in rows],
     )
@@ -351,19 +327,19 @@ def _lesion_rows(found: Predictions, part: Part, threshold: Any) -> Iterator[tup
 
 def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[Cell, ...]], list[str]]:
     """Return a row for the whole part, each range of diameters and each value of the chosen columns, and notes."""
-    whole, level = levelled(findings_of(found, part), threshold)
-    rows = [_stratum(part, "all", "all lesions", whole, level)]
-    for size in diameter_ranges(_own(part.settings).diameters_mm):
-        rows.append(_stratum(part, "diameter", size.name, whole.including(size.holds(whole.lesions)), level))
+    plain = findings_of(found, part)
+    rows = [_stratum(part, "all", "all lesions", plain, threshold)]
+    for size in diameter_ranges(_own(part.settings).diameters_mm, unit_of(part.images)):
+        held = plain.including(size.holds(plain.lesions))
+        rows.append(_stratum(part, "diameter", size.name, held, threshold))
     notes = []
     for column, values in _columns(part):
         if not any(values):
             notes.append(f"no stratum by {column}: the case table has no such column")
             continue
-        rows += [
-            _stratum(part, column, str(value) or "unknown", whole.of_cases(values == value), level)
-            for value in np.unique(values)
-        ]
+        for value in np.unique(values):
+            own = np.asarray(threshold)[values == value] if np.ndim(threshold) else threshold
+            rows.append(_stratum(part, column, str(value) or "unknown", plain.of_cases(values == value), own))
     return rows, notes
 
 
@@ -375,16 +351,16 @@ def _columns(part: Part) -> Iterator[tuple[str, NDArray[np.str_]]]:
         yield "fold", part.folds.astype(np.str_)
 
 
-def _stratum(part: Part, group: str, name: str, found: Findings, level: float) -> tuple[Cell, ...]:
+def _stratum(part: Part, group: str, name: str, found: Findings, threshold: Any) -> tuple[Cell, ...]:
     """Return one row of the table of strata: counts, sensitivity at the operating point, partial AUC."""
-    matching = match_findings(found, rules_of(part))
-    measurement = evaluation.measure(matching, _resampling(part))
+    moved, level = levelled(found, threshold)
+    matching = match_findings(moved, rules_of(part))
     included = matching.lesions.included
     patient = matching.cases.patient_index[matching.lesions.case]
     share = proportion(found_at(matching, level)[included], patient[included])
-    at, partial = evaluation.operating_point(measurement, level), measurement.partial_auc
+    partial = evaluation.measure(match_findings(found, rules_of(part)), _resampling(part)).partial_auc
     return (
         *(group, name, len(matching.cases), len(set(matching.cases.patient)), share.total, share.found),
-        *(share.value, at.sensitivity.low, at.sensitivity.high, share.low, share.high, share.design_effect),
+        *(share.value, share.low, share.high, share.design_effect),
         *(float(false_at(matching, level).sum() / len(matching.cases)), partial.value, partial.low, partial.high),
     )

@@ -109,11 +109,13 @@ def measure(found: Predictions, part: Part) -> Measured:
     point, level = details["operating_point"], measured.threshold if threshold is None else threshold
     main = _area(details)
     shares = [_share(spoken, point[name]) for name, spoken in SHARES.items()]
+    correlation = point["mcc"]
+    mcc = Row("MCC", correlation["value"], correlation["bootstrap"]["low"], correlation["bootstrap"]["high"], digits=2)
     called = None if level is None else scored.score >= np.asarray(level, float)
     return Measured(
         objective=main,
-        rows=(main, *shares),
-        intervals="95 % intervals: DeLong, Wilson",
+        rows=(main, *shares, mcc),
+        intervals="95 % intervals: DeLong, Wilson; MCC: bootstrap",
         counts=details["counts"],
         point={
             "chosen_by": settings.operating_rule,

@@ -21,6 +21,7 @@ from hakken.evaluation.classification import Classified, balanced, measure_class
 from hakken.evaluation.findings import Floats
 from hakken.evaluation.optimism import replicated
 from hakken.imaging.prepared import Lesion, PreparedCase
+from hakken.imaging.whole import NORMAL
 from hakken.outcomes import Measured, Part, Replicates, Row
 from hakken.study import Section
 
@@ -110,6 +111,7 @@ def measure(found: Predictions, part: Part) -> Measured:
         Row("  of guessing", chance["balanced_accuracy"], reference=True),
         Row("accuracy", measured.accuracy.value, measured.accuracy.low, measured.accuracy.high),
         Row("  of the most frequent class", chance["accuracy"], reference=True),
+        Row("MCC", measured.mcc.value, measured.mcc.low, measured.mcc.high),
         Row("macro AUC", measured.macro_auc.value, measured.macro_auc.low, measured.macro_auc.high),
     )
     counts = details["counts"]
@@ -140,7 +142,7 @@ def units_of(case: Any, part: Part) -> tuple[Unit, ...]:
     """Return what is classified of a case; raises HakkenError naming a class that the study does not have."""
     classes = part.study.cohort.classes
     if part.study.cohort.truth == "label":
-        name = case.label or "none"
+        name = case.label or NORMAL
         if name not in classes:
             raise HakkenError(f"case {case.case_id}: has the label `{name}`; cohort.classes names {', '.join(classes)}")
         return (Unit("", name),)

@@ -58,17 +58,15 @@ def measure(found: Predictions, part: Part) -> Measured:
         "goals": {"mean_within": MEAN_WITHIN, "sd_within": SD_WITHIN},
     }
     mean, sd = measured.mean, measured.sd
-    rows = (
-        Row(f"mean of z without lesions (goal 0 ± {MEAN_WITHIN:g})", mean.value, mean.low, mean.high),
-        Row(f"SD of z without lesions (goal 1 ± {SD_WITHIN:g})", sd.value, sd.low, sd.high),
+    rows = tuple(
+        Row(name, one.value, one.low, one.high, warning="" if met else f"calibration of z missed, {one.value:.3f}")
+        for name, one, met in (
+            (f"mean of z without lesions (goal 0 ± {MEAN_WITHIN:g})", mean, measured.mean_met),
+            (f"SD of z without lesions (goal 1 ± {SD_WITHIN:g})", sd, measured.sd_met),
+        )
     )
-    missed = [
-        f"calibration of z missed: {row.name}, found {row.cell}"
-        for row, met in zip(rows, (measured.mean_met, measured.sd_met), strict=True)
-        if not met
-    ]
     counts = {"normal cases": measured.cases, "patients": measured.patients}
-    return Measured(objective=None, rows=rows, counts=counts, warnings=tuple(missed), details=details)
+    return Measured(objective=None, rows=rows, counts=counts, details=details)
 
 
 def z_of(case: PreparedCase, study: Study, found: Predictions) -> NDArray[np.float32]:

@@ -19,22 +19,25 @@ from numpy.typing import NDArray
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.core.tables import Cell, read_table, write_table
+from hakken.core.volume import Geometry
 from hakken.evaluation.findings import Floats, Ints
 from hakken.evaluation.optimism import replicated
 from hakken.evaluation.overlap import Overlap, measure_overlap
 from hakken.evaluation.segmentation import Mean, dice, mean_over_cases, weighted_means
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import Measured, Part, Point, Replicates, Row, Table
+from hakken.outcomes._units import MM3_PER_ML, grid_of, named_in, value_in
 from hakken.study import Section
 
 FILE = "masks.csv"
 COLUMNS = ("case_id", "mask", "start", "length")
 FIGURES = ("segmentations",)
 MEASURED_ON = ("abnormal",)
-MEANS = ("dice", "relative_volume_error", "hd95_mm")
+MEANS = ("dice", "relative_volume_error", "hd95_mm", "false_positive_ml", "false_negative_ml")
 CASES = (
     *("case_id", "patient", "mask"),
     *("truth_ml", "prediction_ml", "dice", "volume_error_ml", "relative_volume_error", "hd95_mm"),
+    *("false_positive_ml", "false_negative_ml"),
     *("truth_lesions", "found_lesions", "predicted_lesions", "matched_lesions"),
 )
 
@@ -113,11 +116,12 @@ def measure(found: Predictions, part: Part) -> Measured:
     by_name = {name: _means(part, overlaps) for name, overlaps in measured.items()}
     values = np.concatenate([_values(overlaps, "dice") for overlaps in measured.values()])
     overall = _mean(part, values, np.tile(part.patient_index, len(measured)))
-    first = next(iter(by_name.values()))
+    first, grid = next(iter(by_name.values())), grid_of(part.images)
     rows = [_row(f"Dice, {name}" if name else "Dice", entry["dice"]) for name, entry in by_name.items()]
     more = [
-        _row("relative volume error", first["relative_volume_error"], digits=2),
-        _row("HD95 in mm", first["hd95_mm"], digits=1),
+        _row(f"relative {'area' if grid.is_flat else 'volume'} error", first["relative_volume_error"], digits=2),
+        _row(f"HD95 in {grid.unit}", first["hd95_mm"], digits=1),
+        *(_size_row(f"false {kind}", first[f"false_{kind}_ml"], grid) for kind in ("positive", "negative")),
     ]
     strata = _strata(part, next(iter(measured.values())))
     return Measured(
@@ -130,7 +134,7 @@ def measure(found: Predictions, part: Part) -> Measured:
         },
         warnings=(*_warnings(by_name, overall), *_lacking(part)),
         details={"masks": by_name, "strata": strata},
-        tables={"cases": Table(CASES, tuple(_case_rows(measured, part)))},
+        tables={"cases": Table(named_in(CASES, grid), tuple(_case_rows(measured, part)))},
     )
 
 
@@ -207,6 +211,15 @@ def _row(name: str, entry: Mapping[str, Any], digits: int = 3) -> Row:
     return Row(name, entry["value"], entry["low"], entry["high"], digits)
 
 
+def _size_row(name: str, entry: Mapping[str, Any], grid: Geometry) -> Row:
+    """Return the row of a volume in ml, or of an area where the images are flat."""
+    if not grid.is_flat:
+        return _row(f"{name} volume in ml", entry, digits=2)
+    scale = MM3_PER_ML / grid.spacing[2]
+    scaled = {key: None if entry[key] is None else entry[key] * scale for key in ("value", "low", "high")}
+    return _row(f"{name} area in {grid.size_unit}", scaled, digits=1)
+
+
 def _means(part: Part, found: Sequence[Overlap]) -> dict[str, Any]:
     """Return the means of the masks of one name, and how many were empty."""
     means = {measure: asdict(_mean(part, _values(found, measure), part.patient_index)) for measure in MEANS}
@@ -241,7 +254,7 @@ def _case_rows(measured: Mapping[str, Sequence[Overlap]], part: Part) -> Iterato
     for name, overlaps in measured.items():
         for case, one in zip(part.images, overlaps, strict=True):
             found = one.as_dict()
-            yield (case.case_id, case.patient, name, *(found[column] for column in CASES[3:]))
+            yield (case.case_id, case.patient, name, *(value_in(column, found[column], case) for column in CASES[3:]))
 
 
 def _lacking(part: Part) -> list[str]:

@@ -67,6 +67,11 @@ class Settings(Section):
                 raise ValueError(f"labels: `{name}` is no quantity and not `by`{nearest(name, known)}")
         return self
 
+    @property
+    def case_columns(self) -> tuple[str, ...]:
+        """The columns of the case table that the numbers stand in, where they stand in no file."""
+        return () if self.truth is not None else (*self.quantities, *((self.by,) if self.by else ()))
+
     def label(self, name: str) -> str:
         """Return how figures write a quantity, or what numbers are grouped by."""
         return self.labels.get(name, name.replace("_", " "))

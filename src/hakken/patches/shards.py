@@ -29,7 +29,12 @@ from hakken.study import Spacing
 
 Patch = NDArray[np.float16]
 DTYPE = np.dtype("<f2")
-COLUMNS = ("patch", "shard", "row", "case_id", "z", "y", "x", "x_mm", "y_mm", "z_mm", "kind", "lesion", "class")
+DIGITS = 16
+"""So many of a case's pixel digest tell it apart from the others."""
+COLUMNS = (
+    *("patch", "shard", "row", "case_id", "z", "y", "x", "x_mm", "y_mm", "z_mm"),
+    *("kind", "lesion", "class", "pixels"),
+)
 NAMES = {kind: kind.name.lower() for kind in Kind}
 CODES = {name: kind for kind, name in NAMES.items()}
 
@@ -38,7 +43,8 @@ CODES = {name: kind for kind, name in NAMES.items()}
 class CutCase:
     """One case to be cut: ``image`` (c, z, y, x), its ``centres`` and the same ``points`` (n, 3) x, y, z in mm, LPS.
 
-    ``image`` holds the target channels of the layout last; ``classes`` the class of each lesion that has one.
+    ``image`` holds the target channels of the layout last; ``classes`` the class of each lesion that has one;
+    ``digest`` is that of the case's pixels.
     """
 
     case_id: str
@@ -46,6 +52,7 @@ class CutCase:
     centres: Centres
     points: NDArray[np.float64]
     classes: Mapping[int, str] = field(default_factory=dict)
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,15 +68,16 @@ class Shard:
 class Layout:
     """What every patch of a folder has in common.
 
-    ``spacing_mm`` is x, y, z; ``study`` is the digest of what the patches depend on; ``axes`` are the spatial axes. The
-    last ``targets`` channels are not to be seen but to be predicted. Patches of two axes are slices across z.
+    ``spacing_mm`` is x, y, z; ``sampled_study`` is the digest of what the patches depend on of the study; ``axes`` are
+    the spatial axes. The last ``targets`` channels are not to be seen but to be predicted. Patches of two axes are
+    slices across z.
     """
 
     size_voxel: int
     margin_voxel: int
     channels: tuple[str, ...]
     spacing_mm: Spacing
-    study: str
+    sampled_study: str
     axes: int = 3
     targets: int = 0
 
@@ -112,13 +120,14 @@ class Row:
     kind: Kind
     lesion: int
     lesion_class: str
+    pixels: str
 
     def cells(self) -> tuple[object, ...]:
         """Return the cells of the index, in the order of COLUMNS."""
         millimetres = (f"{value:.4f}" for value in self.point)
         return (
             *(self.patch, self.shard, self.row, self.case_id),
-            *(*self.voxel, *millimetres, NAMES[self.kind], self.lesion, self.lesion_class),
+            *(*self.voxel, *millimetres, NAMES[self.kind], self.lesion, self.lesion_class, self.pixels),
         )
 
 
@@ -188,7 +197,9 @@ class _Writer:
             kind = Kind(int(case.centres.kinds[number]))
             lesion = int(case.centres.lesions[number])
             name = case.classes.get(lesion, "")
-            yield Row(self.total, shard, row, case.case_id, tuple(centre), point, kind, lesion, name)
+            yield Row(
+                self.total, shard, row, case.case_id, tuple(centre), point, kind, lesion, name, case.digest[:DIGITS]
+            )
             self.total += 1
 
     def _append(self, patch: Patch) -> tuple[int, int]:
@@ -227,7 +238,7 @@ class PatchStore:
     """The patches of a folder, memory-mapped.
 
     ``kinds`` (n,) holds codes of Kind, ``cases`` (n,) case ids, ``centres`` (n, 3) z, y, x and ``lesions`` (n,) labels,
-    all by patch number.
+    all by patch number; ``pixels`` (n,) the first digits of the digest of the case's pixels.
     """
 
     def __init__(self, folder: Path, contents: Contents, shards: list[Patch], index: list[dict[str, str]]) -> None:
@@ -238,6 +249,7 @@ class PatchStore:
         self.cases = np.array([row["case_id"] for row in index], np.str_)
         self.centres = np.array([[int(row[axis]) for axis in "zyx"] for row in index], np.int32).reshape(-1, 3)
         self.lesions = np.array([int(row["lesion"]) for row in index], np.int32)
+        self.pixels = np.array([row["pixels"] for row in index], np.str_)
         self.classes = np.array([row["class"] for row in index], np.str_)
         self._shard_of = np.array([int(row["shard"]) for row in index], np.intp)
         self._row_of = np.array([int(row["row"]) for row in index], np.intp)

@@ -55,7 +55,10 @@ class CurveInput:
 
 @dataclass(frozen=True, eq=False)
 class FrocInput:
-    """Curves, the table of numbers beside them (heading row first), and a line about the publication or None."""
+    """Curves, the table of numbers beside them (heading row first), and lines below it.
+
+    ``ceiling`` is the highest sensitivity that there can be on test, where some lesions are out of reach.
+    """
 
     curves: tuple[CurveInput, ...]
     maximum_fp: float
@@ -63,6 +66,7 @@ class FrocInput:
     operating: str
     notes: tuple[str, ...]
     origin: Origin | str
+    ceiling: float | None = None
 
 
 def draw_froc(given: FrocInput) -> Figure:
@@ -73,6 +77,8 @@ def draw_froc(given: FrocInput) -> Figure:
         axes = place(figure, 0.5, height - 3.02, 3.2, 2.8)
         for curve in given.curves:
             _curve(axes, curve, given.maximum_fp)
+        if given.ceiling is not None:
+            axes.axhline(given.ceiling, color=BLUE, linewidth=0.9, linestyle=(0, (6, 2, 1, 2)), zorder=2)
         _labels(axes, given)
         _frame(axes, given.maximum_fp)
         write_numbers(figure, given.table, given.operating, given.notes)

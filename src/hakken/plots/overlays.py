@@ -38,7 +38,7 @@ CAPTION = 0.24
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A finding on a tile: its centre x, y in mm from the tile's left upper corner and its radius in mm.
+    """A finding on a tile: its centre x, y from the tile's left upper corner, and its radius.
 
     ``outline`` holds the pixels (rows, columns) of a lesion whose shape is known, drawn instead of a circle; ``cross``
     is the place of the candidate that found a lesion.
@@ -67,12 +67,16 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class OverlaysInput:
-    """Tiles of each kind in the order to draw them, how many there are in all, and a line on what is shown."""
+    """Tiles of each kind in the order to draw them, how many there are in all, and a line on what is shown.
+
+    Lengths are in ``unit``.
+    """
 
     tiles: tuple[Tile, ...]
     totals: dict[Kind, int]
     reading: str
     origin: Origin
+    unit: str = "mm"
 
 
 def draw_overlays(given: OverlaysInput) -> Figure:
@@ -87,7 +91,7 @@ def draw_overlays(given: OverlaysInput) -> Figure:
         for (kind, tiles), count in zip(groups, rows, strict=True):
             _heading(figure, top - 0.17, kind, len(tiles), given.totals.get(kind, 0))
             top -= 0.27
-            _tiles(figure, top, tiles)
+            _tiles(figure, top, tiles, given.unit)
             top -= count * (STEP + CAPTION) + 0.03 if count else 0.2
         write(figure, 0.1, 0.3, given.reading, fontsize=6, color=GREY)
     return figure
@@ -99,28 +103,40 @@ def _heading(figure: Figure, y: float, kind: Kind, shown: int, total: int) -> No
     write(figure, 0.1, y, text, fontsize=7.5, weight="bold", color=DARK[kind])
 
 
-def _tiles(figure: Figure, top: float, tiles: Sequence[Tile]) -> None:
+def _tiles(figure: Figure, top: float, tiles: Sequence[Tile], unit: str) -> None:
     """Draw tiles row by row below ``top`` inches."""
     for number, tile in enumerate(tiles):
         row, column = divmod(number, COLUMNS)
         left, upper = 0.1 + STEP * column, top - row * (STEP + CAPTION)
         axes = place(figure, left, upper - TILE, TILE, TILE)
-        _tile(axes, tile, scale_bar=number == 0)
+        _tile(axes, tile, None if number else unit)
         for line, text in enumerate(tile.caption):
             write(figure, left, upper - TILE - 0.1 - 0.095 * line, text, fontsize=5.6)
 
 
-def _tile(axes: Axes, tile: Tile, scale_bar: bool) -> None:
-    """Draw the slice with its marks; the first tile of a block has a bar of 10 mm."""
+def bar_of(width: float) -> float:
+    """Return a round length of at most a quarter of a ``width``.
+
+    >>> bar_of(50), bar_of(384), bar_of(9)
+    (10.0, 50.0, 2.0)
+    """
+    power = 10.0 ** math.floor(math.log10(width / 4))
+    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= width / 4)
+
+
+def _tile(axes: Axes, tile: Tile, unit: str | None) -> None:
+    """Draw the slice with its marks; the first tile of a block has a bar, whose length is given in its ``unit``."""
     extent = (0.0, tile.width_mm, tile.height_mm, 0.0)
     low, high = tile.window
     axes.imshow(tile.image, extent=extent, vmin=low, vmax=high, interpolation="bilinear", aspect="equal")
     for mark in tile.marks:
         _mark(axes, tile, mark)
-    if scale_bar:
+    if unit is not None:
+        length = bar_of(tile.width_mm)
         left, y = 0.06 * tile.width_mm, 0.94 * tile.height_mm
-        axes.plot([left, left + 10], [y, y], color="white", linewidth=1.5)
-        label = axes.text(left + 5, y - 0.03 * tile.height_mm, "10 mm", color="white", fontsize=5, ha="center")
+        axes.plot([left, left + length], [y, y], color="white", linewidth=1.5)
+        words = f"{length:g} {unit}"
+        label = axes.text(left, y - 0.03 * tile.height_mm, words, color="white", fontsize=5)
         label.set_path_effects([withStroke(linewidth=1, foreground="black")])
     axes.set_xlim(0, tile.width_mm)
     axes.set_ylim(tile.height_mm, 0)

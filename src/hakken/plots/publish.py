@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from hakken.core.errors import HakkenError
 from hakken.core.files import replacing, write_json
+from hakken.plots.footnotes import write_footnotes
 from hakken.plots.style import style
 
 # Neither dates nor versions: a figure drawn again from the same numbers is the same file.
@@ -29,20 +31,36 @@ def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[P
     return paths
 
 
-def save_one(figure: Figure, path: Path) -> None:
-    """Write one picture in the format of its suffix; raises HakkenError for a format that is not offered."""
+def save_one(figure: Figure, path: Path, *, below: float = 0.0) -> None:
+    """Write one picture in the format of its suffix, with ``below`` inches beneath its lower edge.
+
+    Raises HakkenError for a format that is not offered.
+    """
     kind = path.suffix.lstrip(".")
     if kind not in METADATA:
         raise HakkenError(f"{path}: figures are written as {', '.join(FORMATS)}, not as `{kind}`")
     with style(), replacing(path) as temporary:
-        figure.savefig(temporary, format=kind, metadata=METADATA[kind])
+        wide, high = figure.get_size_inches()
+        region = Bbox([[0, -below], [wide, high]]) if below else None
+        figure.savefig(temporary, format=kind, metadata=METADATA[kind], bbox_inches=region)
 
 
-def publish(figure: Figure, output: Sequence[Path], provenance: Mapping[str, Any]) -> None:
-    """Write the pictures of ``output`` and, last, its JSON file with the ``provenance``."""
+def save_warned(figure: Figure, path: Path, warnings: Sequence[str]) -> None:
+    """Write one picture with what warns of its numbers below it; raises HakkenError as `save_one`."""
+    with style():
+        below = write_footnotes(figure, warnings)
+    save_one(figure, path, below=below)
+
+
+def publish(
+    figure: Figure, output: Sequence[Path], provenance: Mapping[str, Any], warnings: Sequence[str] = ()
+) -> None:
+    """Write the pictures of ``output``, with ``warnings`` below, and, last, its JSON file with the ``provenance``."""
+    with style():
+        below = write_footnotes(figure, warnings)
     for path in output:
         if path.suffix != ".json":
-            save_one(figure, path)
+            save_one(figure, path, below=below)
     for path in output:
         if path.suffix == ".json":
             write_json(path, dict(provenance))

@@ -102,14 +102,14 @@ def draw_roc(given: RocInput) -> Figure:
 def _curve_input(part: ScoreMeasurement) -> CurveInput:
     assert part.curve is not None
     spread = part.clustered or part.delong
-    wald = (None, None) if spread is None else (spread.wald.low, spread.wald.high)
+    ends = (None, None) if spread is None else (spread.logit.low, spread.logit.high)
     points = []
     for point in part.points:
         sensitivity, specificity = (point.measures[name][0].value for name in ("sensitivity", "specificity"))
         if point.threshold is not None and sensitivity is not None and specificity is not None:
             points.append((1 - specificity, sensitivity, point.name))
     return CurveInput(
-        label=f"{part.name}: AUC {interval_text(part.auc, *wald, digits=3)}",
+        label=f"{part.name}: AUC {interval_text(part.auc, *ends, digits=3)}",
         fpr=part.curve.fpr,
         tpr=part.curve.tpr,
         low=part.band[0],

@@ -61,29 +61,25 @@ SETTINGS: Any = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What stands below every figure: the study, its scale, what the images are, how often the test set was opened.
+    """What stands below every figure: the study, its scale, what the images are, which opening of the test set this is.
 
-    ``openings`` is None where a figure shows nothing of a test set.
+    ``opening`` is in words, None where a figure shows nothing of a test set; ``reused`` is the reason why cases that
+    were once opened train here, where they do; ``phantom`` says whether the images are drawn by a program.
     """
 
     title: str
     scale: str
     data: str
-    openings: int | None
-
-    @property
-    def is_phantom(self) -> bool:
-        """Whether the images are drawn by a program."""
-        return "phantom" in self.data.lower()
+    opening: str | None
+    reused: str = ""
+    phantom: bool = False
 
     @property
     def line(self) -> str:
         """The words below a figure."""
-        times = {None: "", 0: "test set sealed", 1: "test set opened once"}.get(
-            self.openings, f"test set opened {self.openings} times"
-        )
-        data = "" if self.is_phantom else f"data: {self.data}"
-        return "  ·  ".join(filter(None, (self.title, f"scale {self.scale}", data, times)))
+        data = "" if self.phantom else f"data: {self.data}"
+        reused = f"opened cases reused: {self.reused}" if self.reused else ""
+        return "  ·  ".join(filter(None, (self.title, f"scale {self.scale}", data, self.opening, reused)))
 
 
 @contextmanager
@@ -104,7 +100,7 @@ def new_figure(width: float, height: float, origin: Origin | str) -> Figure:
     inch = 1 / height
     line = origin if isinstance(origin, str) else origin.line
     figure.text(0.08 / width, 0.07 * inch, line, fontsize=6, color=GREY, va="bottom")
-    if isinstance(origin, Origin) and origin.is_phantom:
+    if isinstance(origin, Origin) and origin.phantom:
         figure.text(
             1 - 0.08 / width,
             0.06 * inch,

@@ -12,6 +12,7 @@ from typing import Any
 
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, sha256_file, sha256_json
+from hakken.seal.openings import Opening
 from hakken.search.course import TimedTrial
 from hakken.search.trial import FINISHED, State, Trial
 from hakken.study import Study
@@ -80,26 +81,30 @@ def provenance(
     figure: str,
     inputs: Sequence[Path],
     code: str,
-    openings: int | None,
+    opening: Opening | None,
     trials: Sequence[int] | Mapping[str, Sequence[int]] = (),
     spent: Mapping[str, float] | None = None,
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what a figure was made from: hashes of its inputs, study and code, trials, scale, openings and cost.
 
-    ``trials`` are the numbers of one sweep, or those of each sweep by name; ``openings`` is None where nothing of a
-    test set is shown.
+    ``trials`` are the numbers of one sweep, or those of each sweep by name; ``opening`` is None where nothing of a
+    test set is shown; ``warnings`` are about the numbers that it shows. `drawn_study` is the hash of the study as
+    figures see it, without its description and the list of its figures; the hash in `freeze.json` is that of what the
+    seal holds.
     """
     return {
         "figure": figure,
         "study": study.name,
         "title": study.title or study.name,
         "scale": study.scale,
-        "data": study.data,
-        "test_openings": openings,
+        "data": study.images,
+        "opening": opening and {"number": opening.number, "begun": opening.begun, "hash": opening.hash},
         "trials": dict(trials) if isinstance(trials, Mapping) else list(trials),
         "cost": dict(spent or {}),
+        "warnings": list(warnings),
         "hashes": {
-            "study": sha256_json(study.model_dump(mode="json")),
+            "drawn_study": sha256_json(study.model_dump(mode="json")),
             "code": code,
             "inputs": {path.as_posix(): digest(path) for path in inputs},
         },

@@ -39,8 +39,8 @@ def _row(result: StudyResult) -> tuple[str, ...]:
     return (
         f"`{study.name}`",
         f"{published.result} ({published.citation})" if published else "nothing",
-        f"{ours} ({measured.main.intervals})",
-        f"{study.data}, scale `{study.scale}`; {counts}",
+        f"{ours} ({measured.main.intervals}){''.join(f'; * {line}' for line in measured.warnings)}",
+        f"{study.images}, scale `{study.scale}`; {counts}",
         (published.unclear if published else "") or "",
     )
 

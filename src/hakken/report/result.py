@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hakken import plugins
+from hakken.cohort.parts import openings_folder
 from hakken.core.files import read_json
 from hakken.core.tables import Cell
+from hakken.evaluation.caution import Caution, lines
 from hakken.outcomes import Row
 from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
-from hakken.report.seal import require_opening
-from hakken.runs.measurement import Measurement, read_measurement
+from hakken.runs.measurement import FILE, Measurement, read_measurement
 from hakken.runs.table import DEFAULT, SELECTED, folds_of, name_of, variant_runs
+from hakken.seal.freeze import read_freeze
+from hakken.seal.guard import opened_for
+from hakken.seal.openings import Opening
 from hakken.study import Study
 
 PARTS = ("validation", "test")
@@ -25,8 +30,8 @@ class StudyResult:
     """Everything that the report says.
 
     ``records`` say which trial each trained model is, ``measurements`` hold what was measured by part and model, in the
-    order in which it is shown. ``optimism`` is None where nothing was chosen among trials; ``openings`` are none of a
-    study without cases.
+    order in which it is shown. ``optimism`` is None where nothing was chosen among trials, ``opening`` for a study
+    without cases.
     """
 
     study: Study
@@ -35,7 +40,7 @@ class StudyResult:
     measurements: Mapping[tuple[str, str], Measurement]
     optimism: dict[str, Any] | None
     hashes: Mapping[str, Any]
-    openings: list[dict[str, Any]]
+    opening: Opening | None
     jobs: tuple[JobCost, ...]
 
     @property
@@ -100,8 +105,15 @@ class StudyResult:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What warns of the numbers of `main`, with what it warns of."""
-        return tuple(f"{head_of(*key)}: {line}" for key in self.main for line in self.measurements[key].warnings)
+        """What warns of the numbers of `main` and of those of their folds, with what it warns of."""
+        found = [Caution(head_of(*key), line) for key in self.main for line in self.measurements[key].warnings]
+        found += [
+            Caution(f"{head_of(*key)}, fold {number}", line)
+            for key in self.main
+            for number, fold in enumerate(self.measurements[key].folds)
+            for line in fold[self.measurements[key].objective].said
+        ]
+        return tuple(lines(found))
 
     @property
     def warnings_of_variants(self) -> dict[str, list[str]]:
@@ -129,8 +141,8 @@ def gather(study: Study, folder: Path) -> StudyResult:
         records=records,
         measurements={(part, model): read_measurement(found[part, model]) for part, model in order},
         optimism=read_json(optimism) if optimism.exists() else None,
-        hashes=read_json(freeze)["hashes"] if freeze.exists() else {},
-        openings=require_opening(folder / "openings.jsonl", read_json(opening)) if opening.exists() else [],
+        hashes=read_freeze(freeze)["hashes"] if freeze.exists() else {},
+        opening=opened_for(opening, openings_folder(study)) if opening.exists() else None,
         jobs=read_jobs(folder / "logs"),
     )
 
@@ -169,7 +181,23 @@ def variants_table(result: StudyResult) -> tuple[tuple[str, ...], list[tuple[str
     return heads, [(model, *(found.get(head, "") for head in heads)) for model, found in cells.items()]
 
 
-MEASURED = ("part", "model", "outcome", "measured", "value", "low", "high", "text")
+def warnings_of(figure: str, files: Mapping[str, Sequence[Path]]) -> list[str]:
+    """Return what warns of the numbers of a ``figure`` that draws the measurements among its ``files``.
+
+    Of an outcome that has such a figure only its own numbers are meant; a figure of images shows none.
+    """
+    if "predictions" in files:
+        return []
+    folders = [path for paths in files.values() for path in paths if (path / FILE).is_file()]
+    found = []
+    for measured in map(read_measurement, folders):
+        own = [name for name in measured.outcomes if figure in plugins.literals("outcomes", name).get("FIGURES", ())]
+        for name in own or measured.outcomes:
+            found += [Caution(head_of(measured.part, measured.model), line) for line in measured.outcomes[name].said]
+    return lines(found)
+
+
+MEASURED = ("part", "model", "outcome", "measured", "value", "low", "high", "text", "warning")
 
 
 def measured_rows(result: StudyResult) -> Iterator[tuple[Cell, ...]]:
@@ -177,7 +205,8 @@ def measured_rows(result: StudyResult) -> Iterator[tuple[Cell, ...]]:
     for (part, model), measurement in result.measurements.items():
         for outcome, measured in measurement.outcomes.items():
             for row in measured.rows:
-                yield part, model, outcome, row.name.strip(), row.value, row.low, row.high, row.text
+                warning = "" if row.reference else "; ".join(filter(None, (row.warning, *measured.warnings)))
+                yield part, model, outcome, row.name.strip(), row.value, row.low, row.high, row.text, warning
 
 
 def counted(result: StudyResult) -> tuple[str, list[str]]:

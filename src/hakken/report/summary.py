@@ -13,11 +13,12 @@ def summarise(result: StudyResult) -> str:
     lines = [
         "",
         f"{study.title or study.name}",
-        f"study {study.name} at scale {study.scale}, data: {study.data}; research use only",
+        f"study {study.name} at scale {study.scale}, data: {study.images}; research use only",
         "",
         *_measured(result),
+        *_opened(result),
         *(f"by fold, {head}: {'; '.join(cells)}" for head, cells in result.by_fold.items()),
-        *(f"warning: {line}" for line in result.warnings),
+        *(f"* warning: {line}" for line in result.warnings),
         *_variants(result),
         "",
         *_selection(result),
@@ -29,11 +30,18 @@ def summarise(result: StudyResult) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _opened(result: StudyResult) -> list[str]:
+    """Return which opening of the test set this is, and why opened cases train here."""
+    reason = result.study.cohort.reuse_opened
+    reused = [f"cases that were test cases of an earlier opening train here: {reason}"] if reason else []
+    return [*([f"{result.opening.words}"] if result.opening else []), *reused]
+
+
 def _measured(result: StudyResult) -> list[str]:
     """Return the table of what was measured, with 95 % intervals."""
     heads, rows = measured_table(result)
-    opened = f"test (opening {len(result.openings)})"
-    shown = [opened if head == "test" and result.openings else head for head in heads]
+    opened = f"test (opening {result.opening.number})" if result.opening else "test"
+    shown = [opened if head == "test" else head for head in heads]
     intervals = result.measurements[result.main[0]].main.intervals
     lines = [(intervals, *shown), *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -12,6 +12,7 @@ from hakken.core.files import require_writable
 from hakken.runs.beside import require_results_of_this_version
 from hakken.runs.guard import require_source, require_unchanged
 from hakken.runs.plan import Plan
+from hakken.runs.sealed import require_sealed
 from hakken.study import Study
 from hakken.study.reading import load_study
 
@@ -65,6 +66,8 @@ def _look_over(plan: Plan, wanted: int, terminal: TextIO) -> None:
         run.study(plan.study, whole=True)
     for figure in plan.study.drawn:
         plan.require_figure(figure)
+    if plan.cohort is not None:
+        require_sealed(plan)
     line = kept_batches(plan.cohort, wanted) if plan.cohort else None
     if line:
         terminal.write(f"{line}\n")

@@ -29,9 +29,24 @@ def images(plan: Plan, wildcards: Wildcards) -> list[str] | str:
     return plan.images(wildcards["part"], wildcards["batch"])
 
 
-def seal(plan: Plan, wildcards: Wildcards) -> str | list[str]:
-    """Return the opening for cases that are sealed, which waits for the freeze; others wait for nothing."""
-    return f"{plan.root}/{OPENING}" if plan.sealed(wildcards["part"]) else []
+def freeze_first(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the freeze for cases that are sealed, since nothing reads them before; others wait for nothing."""
+    return f"{plan.root}/freeze.json" if plan.sealed(wildcards["part"]) else []
+
+
+def opening(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the opening for what is made of sealed cases; nothing else waits for it."""
+    return f"{plan.root}/{OPENING}" if _is_sealed(plan, wildcards["part"]) else []
+
+
+def sealed_checks(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return what was checked of the cases that an opening opens."""
+    return plan.each_batch("checked/{part}-{batch}.json", *(part for part in plan.parts if plan.sealed(part)))
+
+
+def all_separated(plan: Plan, wildcards: Wildcards) -> str:
+    """Return the file that says that no image stands in two parts, of all cases."""
+    return f"{plan.root}/checked/test.json"
 
 
 def digests(plan: Plan, wildcards: Wildcards) -> list[str]:
@@ -40,13 +55,24 @@ def digests(plan: Plan, wildcards: Wildcards) -> list[str]:
     return plan.each_batch("checked/{part}-{batch}.json", *parts)
 
 
-def separated(plan: Plan, wildcards: Wildcards) -> str | list[str]:
-    """Return the file that says that no image stands in two parts, of as many cases as a job may see."""
+def ready(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return what says that cases may be used.
+
+    Of development cases that none of their images stands in two parts; of sealed ones, whose images are compared
+    before, the opening.
+    """
     if plan.cohort is None:
         return []
-    parts = plan.of_part(wildcards["part"]) if "part" in wildcards else ()
-    opened = plan.study.crossed or any(plan.sealed(part) for part in parts)
-    return f"{plan.root}/checked/{'test' if opened else 'development'}.json"
+    opened = plan.study.crossed or any(plan.sealed(part) for part in _parts(plan, wildcards))
+    return f"{plan.root}/{OPENING}" if opened else f"{plan.root}/checked/development.json"
+
+
+def _parts(plan: Plan, wildcards: Wildcards) -> tuple[str, ...]:
+    return plan.of_part(wildcards["part"]) if "part" in wildcards else ()
+
+
+def _is_sealed(plan: Plan, part: str) -> bool:
+    return plan.cohort is not None and (plan.study.crossed or plan.sealed(part))
 
 
 def cut_from(plan: Plan, wildcards: Wildcards) -> list[str]:
@@ -134,8 +160,7 @@ def validation_part(plan: Plan, wildcards: Wildcards) -> list[str]:
 
 def freeze(plan: Plan, wildcards: Wildcards) -> str | list[str]:
     """Return the freeze for what is sealed, nothing else waits for it."""
-    sealed = plan.cohort is not None and (plan.study.crossed or plan.sealed(wildcards["part"]))
-    return f"{plan.root}/freeze.json" if sealed else []
+    return f"{plan.root}/freeze.json" if _is_sealed(plan, wildcards["part"]) else []
 
 
 def points(plan: Plan, wildcards: Wildcards) -> str | list[str]:

@@ -7,12 +7,15 @@ values.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hakken import plugins
-from hakken.runs.beside import record_study
+from hakken.cohort.parts import openings_folder, record_parts
+from hakken.core.errors import HakkenError
+from hakken.runs.beside import overwritten, record_study
 from hakken.runs.guard import SCIENCE, science, source_table
 from hakken.runs.identity import code_digest
 from hakken.runs.plan import Plan, folds_param
@@ -36,6 +39,9 @@ OF_BASELINES = ("baseline", "predict")
 
 FROZEN = ("register", "prepare", "patches", "trial", "predict", "measure")
 """Stages whose code leads from images to measurements."""
+
+OF_THE_SEAL = ("cohort.openings", "cohort.reuse_opened", "cohort.distinct")
+"""Keys of the cohort that say what may be opened and used, and change no result."""
 
 NOT_DRAWN = ("description", "figures")
 """Keys that no figure shows."""
@@ -84,10 +90,20 @@ def further_rules(folder: str | Path) -> list[str]:
     return [str(path) for path in found if path.stem not in CHAIN]
 
 
-def begin(plans: Plans) -> None:
-    """Write down, beside the results, the studies as they run, with which versions, and what their batches hold."""
+def begin(plans: Plans, made: Iterable[str], agreed: bool) -> None:
+    """Write down, beside the results, the studies as they run, with which versions, and what their batches hold.
+
+    ``made`` are the files that this run makes. Where some of them would replace results that were finished elsewhere,
+    whoever sits at the terminal is asked, unless he ``agreed`` before. Raises HakkenError where he does not agree.
+    """
+    made = list(made)
     for plan in plans.values():
+        question = None if agreed else overwritten(plan, made)
+        if question and not (sys.stdin.isatty() and input(f"{question}\nGo on? [y/N] ").strip().lower() == "y"):
+            raise HakkenError(f"{question}. To go on all the same: --config overwrite=true")
         record_study(plan)
+        if plan.cohort is not None and not plan.study.of_phantom:
+            record_parts(plan.cohort.cohort, plan.study)
 
 
 def every_sweep(plans: Plans) -> list[str]:
@@ -121,7 +137,12 @@ def root(plan: Plan, wildcards: Wildcards) -> str:
 
 def whole_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
     """Return the whole study."""
-    return study_slice(plan.study, EVERYTHING)
+    return study_slice(plan.study, (*EVERYTHING, *OF_THE_SEAL))
+
+
+def separated_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
+    """Return what decides which cases may stand in which part."""
+    return study_slice(plan.study, OF_THE_SEAL)
 
 
 def drawn_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
@@ -130,8 +151,8 @@ def drawn_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
 
 
 def science_of_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
-    """Return all of the study that a training depends on."""
-    return study_slice(plan.study, SCIENCE)
+    """Return all of the study that a training depends on, and what lets it go on."""
+    return study_slice(plan.study, (*SCIENCE, "evaluation.accept_outside"))
 
 
 def sealed_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
@@ -308,9 +329,14 @@ def figure_inputs(plan: Plan, wildcards: Wildcards) -> dict[str, list[str]]:
     return plan.figure_inputs(wildcards["figure"])
 
 
-def openings(plan: Plan, wildcards: Wildcards) -> str | None:
-    """Return the ledger of openings; None for a figure that waits for none."""
-    return f"{plan.root}/openings.jsonl" if plan.is_of_test(wildcards["figure"]) else None
+def ledger(plan: Plan, wildcards: Wildcards) -> str:
+    """Return the folder of the ledger of openings."""
+    return openings_folder(plan.study).as_posix()
+
+
+def reused(plan: Plan, wildcards: Wildcards) -> str:
+    """Return why cases that were once opened train here; nothing where they do not."""
+    return plan.study.cohort.reuse_opened
 
 
 def caption(plan: Plan, wildcards: Wildcards) -> str:
@@ -320,4 +346,4 @@ def caption(plan: Plan, wildcards: Wildcards) -> str:
 
 def plain_studies(plans: Plans) -> list[dict[str, Any]]:
     """Return all studies as plain values."""
-    return [study_slice(plan.study, EVERYTHING) for plan in plans.values()]
+    return [study_slice(plan.study, (*EVERYTHING, *OF_THE_SEAL)) for plan in plans.values()]

@@ -201,7 +201,7 @@ def made_up_patches(study: Study, folder: Path) -> None:
         margin_voxel=settings.margin_voxel,
         channels=channels,
         spacing_mm=study.preparation.spacing_mm,
-        study="made up",
+        sampled_study="made up",
         axes=settings.axes,
         targets=len(study.targets) + len(drawn),
     )

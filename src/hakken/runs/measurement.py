@@ -49,7 +49,7 @@ class Measurement:
     @property
     def warnings(self) -> tuple[str, ...]:
         """All warnings."""
-        return tuple(line for measured in self._ordered for line in measured.warnings)
+        return tuple(line for measured in self._ordered for line in measured.said)
 
     @property
     def _ordered(self) -> list[Measured]:

@@ -6,9 +6,9 @@ is kept in the same way: it has no networks.
 
 from __future__ import annotations
 
+import hashlib
 import io
-import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ from hakken.study import Study
 from hakken.training.method import Fitted, Method
 from hakken.training.players import Model
 
-FORMAT = "hakken model 2"
-EARLIER = "hakken detector 1"
+FORMAT = "hakken model 3"
+EARLIER = ("hakken detector 1", "hakken model 2")
+DIGEST = "digest"
+ANEW = "copy it anew from where it was made, or train again"
 
 Weights = Mapping[str, Mapping[str, torch.Tensor]]
 
@@ -85,6 +87,7 @@ def save_model(
         "metadata": dict(metadata),
         **({"baseline": baseline} if baseline else {}),
     }
+    content[DIGEST] = digest_of(content)
     buffer = io.BytesIO()
     torch.save(content, buffer)
     with replacing(path) as temporary:
@@ -108,19 +111,48 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Trained:
     return Trained(study, _restored(learner, content, device), content["metadata"], learner)
 
 
+def digest_of(content: Any) -> str:
+    """Return the SHA-256 of all that a model's file holds: names, plain values, and tensors to the last bit."""
+    digest = hashlib.sha256()
+    for part in _parts(content):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts(value: Any) -> Iterator[bytes]:
+    if isinstance(value, Mapping):
+        for key in sorted(value):
+            yield f"{key}:".encode()
+            yield from _parts(value[key])
+    elif isinstance(value, torch.Tensor):
+        tensor = value.detach().cpu().contiguous()
+        yield f"{tensor.dtype} {tuple(tensor.shape)}".encode()
+        yield tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield b"-"
+            yield from _parts(one)
+    else:
+        yield f"{type(value).__name__} {value!r}".encode()
+
+
 def _content(path: Path, device: torch.device | str) -> dict[str, Any]:
+    """Return what a model's file holds; raises HakkenError where it is none, of another version, or damaged."""
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise HakkenError(f"{path}: no such model") from None
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = next(iter(str(error).splitlines()), "it is empty or cut off")
-        raise HakkenError(f"{path}: no model that can be read ({reason})") from None
+    except Exception:
+        raise HakkenError(f"{path}: damaged, or no model of hakken; {ANEW}") from None
     found = content.get("format") if isinstance(content, dict) else None
-    if found == EARLIER:
-        raise HakkenError(f"{path}: was written by hakken 0.1, whose models this version does not use; train again")
+    if found in EARLIER:
+        raise HakkenError(
+            f"{path}: was written by an earlier hakken, whose models this version does not use; train again"
+        )
     if found != FORMAT:
         raise HakkenError(f"{path}: not a model of this version of hakken (found {found!r}, expected {FORMAT!r})")
+    if content.pop(DIGEST, None) != digest_of(content):
+        raise HakkenError(f"{path}: damaged: its checksum is not that of what it holds; {ANEW}")
     return dict(content)
 
 

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hakken.search import publish
+from hakken.core import publish
 
 BEATS = 6  # signs of life within the time after which a lease is stale
 

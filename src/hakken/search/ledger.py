@@ -8,7 +8,7 @@
     trial-0007.lease         held by the process that trains it; propose.lease while one proposes
 
 A trial with a proposal and no result is pending as long as it shows signs of life. Temporary files begin with a dot and
-are never read. See `hakken.search.publish` for why a kill at any instant loses nothing that was published.
+are never read. See `hakken.core.publish` for why a kill at any instant loses nothing that was published.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hakken.core import publish
 from hakken.core.errors import HakkenError
-from hakken.search import publish
 from hakken.search.entry import Entry, Planned, Proposal, duration
 from hakken.search.lease import Lease, lease
 from hakken.search.plain import differences, plain

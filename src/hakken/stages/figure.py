@@ -12,7 +12,8 @@ from hakken.figures import Drawing, Files
 from hakken.plots.publish import publish
 from hakken.plots.style import Origin
 from hakken.report.figure import provenance
-from hakken.report.seal import read_openings
+from hakken.report.result import warnings_of
+from hakken.seal.guard import opened_for
 from hakken.stages import stage
 from hakken.study import Study
 
@@ -28,25 +29,33 @@ def figure(
     numbers: Path,
     code: str,
     table: Path | None = None,
-    openings: Path | None = None,
+    opening: Path | None = None,
+    ledger: Path | None = None,
+    reused: str = "",
 ) -> None:
     """Draw the figure ``name`` from its ``files`` as ``pictures``, its ``numbers`` as CSV and its origin as ``facts``.
 
-    ``table`` is the case table, ``openings`` the ledger of test openings; None where nothing of them is shown.
+    What warns of the numbers that it draws stands below the pictures and in the JSON file. ``table`` is the case table;
+    ``opening`` is that of the test set, known to the ``ledger``, None where nothing of it is shown; ``reused`` says why
+    cases that were once opened train here. Raises HakkenError where the ledger does not know the opening, or where what
+    is frozen is not what was opened.
     """
-    opened = len(read_openings(openings)) if openings else None
-    origin = Origin(study.title or study.name, study.scale, study.data, opened)
+    opened = opened_for(opening, ledger)
+    words = opened.words if opened else None
+    origin = Origin(study.title or study.name, study.scale, study.images, words, reused, study.of_phantom)
     drawing: Drawing = plugins.load("figures", name).draw(study, Files(files, origin))
     inputs = [path for paths in files.values() for path in paths]
+    warnings = [*warnings_of(name, files), *drawing.warnings]
     details: dict[str, Any] = provenance(
         study,
         figure=name,
         inputs=[*inputs, *([table] if table else [])],
         code=code,
-        openings=opened,
+        opening=opened,
         trials=drawing.trials,
         spent=drawing.cost,
+        warnings=warnings,
     )
     write_table(numbers, drawing.table.columns, drawing.table.rows)
-    publish(drawing.figure, [*pictures, facts], details)
+    publish(drawing.figure, [*pictures, facts], details, warnings)
     progress(f"{name}: {drawing.words}")

@@ -8,8 +8,9 @@ from typing import Any
 import hakken
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.files import read_json, sha256_file, sha256_json, write_json
+from hakken.core.files import read_json, sha256_file, sha256_json
 from hakken.runs.measurement import FILE
+from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
 
 
@@ -36,7 +37,7 @@ def freeze(
     chosen = {path.stem: read_json(path)["trial"] for path in records}
     sealed = {path.stem: _sealed(path, chosen.get(path.stem), points[path.stem]) for path in models}
     hashes = {
-        "study": sha256_json(study),
+        "sealed_study": sha256_json(study),
         "case_table": sha256_file(table),
         "code": codes,
         **({"development_cases": sha256_file(separated)} if separated else {}),
@@ -50,7 +51,7 @@ def freeze(
         "plan": study,
         "hashes": hashes,
     }
-    write_json(output, content)
+    write_sealed(output, content)
     progress(f"frozen: {', '.join(sealed)}" if sealed else "the plan is frozen: folds, space and rule of choice")
 
 

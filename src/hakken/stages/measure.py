@@ -10,16 +10,22 @@ from typing import Any
 import numpy as np
 
 from hakken import plugins
+from hakken.cohort.table import read_table
 from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
-from hakken.outcomes import Measured, Part, in_order
+from hakken.outcomes import Measured, Part, cautioned, in_order
 from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.measurement import FILE, Measurement, write_measurement
 from hakken.runs.predictions import manifest_digest, part_of, read_predictions, verified
 from hakken.runs.required import Kinds, require_cases
+from hakken.seal.freeze import read_freeze
+from hakken.seal.guard import require_opened
+from hakken.seal.predicted import record, sketch_of_cases
 from hakken.stages import stage
 from hakken.study import Study
+
+TEST = "test"
 
 
 @stage
@@ -33,19 +39,29 @@ def measure(
     cases: list[Path] = [],  # noqa: B006 - never changed
     folds: dict[str, int] | None = None,
     points: Path | None = None,
+    table: Path | None = None,
+    freeze: Path | None = None,
+    opening: Path | None = None,
+    ledger: Path | None = None,
 ) -> None:
     """Measure all outcomes of the folder ``predictions`` and write them into the folder ``output``.
 
     ``points`` is the freeze file or, where each case has a fold in ``folds``, the measurement on validation: the
-    operating points stand there; without it they are chosen here. Raises HakkenError naming a prediction that cannot be
-    used.
+    operating points stand there; without it they are chosen here. ``table`` is the case table, whose columns some
+    outcomes group by. Of the test set ``freeze``, ``opening`` and ``ledger`` say what was opened; other predictions
+    than those that were measured first are counted as another opening. Raises HakkenError naming a prediction that
+    cannot be used.
     """
-    known = in_order(read_cases(cases)) or [NO_CASE]
+    known = in_order(_with_columns(read_cases(cases), table, study)) or [NO_CASE]
     said = [name for name in study.outcomes if name in verified(predictions)["outcomes"]]
     if study.cohort.kind != "none":
         kinds = {part: Kinds.of(case.abnormal for case in known)}
         if problems := require_cases(study, kinds, said):
             raise HakkenError(str(problems[0]))
+    if part == TEST and freeze is not None and opening is not None and ledger is not None:
+        opened = require_opened(ledger, opening, freeze)
+        found = sketch_of_cases(_sealed(study, predictions, known, said))
+        record(ledger, opening.parent.parent, opened, model, found)
     number = None if folds is None else np.array([folds[case.case_id] for case in known], np.int64)
     frozen = _frozen(points, model, number)
     each = [] if number is None else list(_of_folds(study, predictions, known, said, frozen=frozen, folds=number))
@@ -54,11 +70,34 @@ def measure(
     objective = study.objective if study.objective in outcomes else next(iter(outcomes))
     hashes = {"predictions": manifest_digest(predictions)}
     outcomes = {name: _on_one_scale(one, [fold[name] for fold in each]) for name, one in outcomes.items()}
-    found = Measurement(study.name, study.scale, model, part, objective, outcomes, tuple(each), hashes)
-    write_measurement(output, found)
-    progress(f"{model} on {part}: {_counted(found.main)}{_main(found.main)}")
-    for line in found.warnings:
+    measured = Measurement(study.name, study.scale, model, part, objective, outcomes, tuple(each), hashes)
+    write_measurement(output, measured)
+    progress(f"{model} on {part}: {_counted(measured.main)}{_main(measured.main)}")
+    for line in measured.warnings:
         log(f"warning: {line}")
+
+
+def _with_columns(cases: Any, table: Path | None, study: Study) -> Any:
+    """Return cases with the columns of the case table as they stand there now: a further one redoes no preparation."""
+    if table is None:
+        return cases
+    rows = read_table(table, study, files_exist=False)
+    return [replace(case, columns=rows.case(case.case_id).columns) for case in cases]
+
+
+def _sealed(study: Study, predictions: Path, cases: Any, outcomes: list[str]) -> dict[str, Any]:
+    """Return what is said of each case and what is true of it."""
+    found: dict[str, dict[str, Any]] = {case.case_id: {"truth": _truth(case)} for case in cases}
+    for name in outcomes:
+        for case_id, said in read_predictions(predictions, name, part_of(study, name, cases, points={})).items():
+            found[case_id][name] = said
+    return found
+
+
+def _truth(case: Any) -> Any:
+    """Return what is known to be true of a case: its findings, their labels, its class."""
+    labels = [case.labels()] if getattr(case, "has_truth", False) else []
+    return [getattr(case, "lesions", ()), *labels, case.label or ""]
 
 
 def _of_folds(
@@ -85,7 +124,8 @@ def _measured(
     known = dict(points)
     for name in sorted(outcomes, key=lambda name: name != study.objective):
         part: Part = part_of(study, name, cases, points=known, folds=folds)
-        found[name] = plugins.load("outcomes", name).measure(read_predictions(predictions, name, part), part)
+        outcome = plugins.load("outcomes", name)
+        found[name] = cautioned(outcome.measure(read_predictions(predictions, name, part), part))
         point = found[name].point
         if point is not None and name not in known and point.get("threshold") is not None:
             known[name] = float(point["threshold"])
@@ -111,7 +151,7 @@ def _frozen(points: Path | None, model: str, folds: Any) -> dict[str, Any]:
         return {}
     if points.is_dir():
         return {name: values[folds] for name, values in _of_each_fold(points).items()}
-    sealed = read_json(points)["models"]
+    sealed = read_freeze(points)["models"]
     if model not in sealed:
         raise HakkenError(f"{points}: holds no model `{model}`, only {', '.join(sealed)}")
     return {

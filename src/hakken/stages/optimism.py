@@ -9,7 +9,6 @@ from hakken import plugins
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, require_same, write_json
-from hakken.core.seeds import derive_seed
 from hakken.evaluation.optimism import optimism as of_choice
 from hakken.outcomes import in_order, words_of
 from hakken.runs.cases import read_cases
@@ -23,7 +22,8 @@ from hakken.study import Study
 def optimism(*, study: Study, trials: list[Path], cases: list[Path], output: Path) -> None:
     """Write the naive objective of the selected trial, its optimism, and the corrected objective.
 
-    From the validation predictions that every complete trial has stored. Raises HakkenError naming a folder that is
+    From the validation predictions that every complete trial has stored, on the resamples of all measurements, so that
+    the naive objective has the same interval here as there. Raises HakkenError naming a folder that is
     missing or changed.
     """
     name = study.objective
@@ -33,9 +33,7 @@ def optimism(*, study: Study, trials: list[Path], cases: list[Path], output: Pat
         raise HakkenError(f"none of the {len(trials)} trials finished; see logs/trial/")
     stored = [record["predictions"] for record in records]
     folders = [require_same(Path(one["path"]) / MANIFEST, one["sha256"], REDO).parent for one in stored]
-    found = outcome.replicates(
-        [read_predictions(folder, name, part) for folder in folders], part, derive_seed(study.seed, "optimism")
-    )
+    found = outcome.replicates([read_predictions(folder, name, part) for folder in folders], part, part.seed)
     chosen = of_choice(
         found.values,
         found.drawn,

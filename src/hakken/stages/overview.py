@@ -26,5 +26,5 @@ def overview(*, studies: list[Study], folders: list[Path], page: Path, sheet: Pa
 def _row(result: StudyResult) -> Row:
     study = result.study
     pictures = tuple((name, result.folder / "figures" / f"{name}.png") for name in study.drawn)
-    note = f"{study.name} at scale {study.scale}, measured on: {study.data}"
+    note = f"{study.name} at scale {study.scale}, measured on: {study.images}"
     return Row(study.title or study.name, note, pictures)

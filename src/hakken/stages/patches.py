@@ -16,7 +16,9 @@ from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_json
 from hakken.core.seeds import derive_seed
+from hakken.imaging.outside import require_inside
 from hakken.imaging.prepared import PreparedCase, prepared_cases
+from hakken.imaging.whole import whole_image
 from hakken.patches.preview import write_preview
 from hakken.patches.sampling import Centres, Kind, sample_centres
 from hakken.patches.shards import CutCase, Layout, PatchStore, write_shards
@@ -34,23 +36,25 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
 
     ``prepared`` are the folders of prepared cases. A method that learns from normal cases alone leaves the others out;
     one that marks every voxel gets the lesions' mask beside the image. Raises HakkenError when no case has a lesion, or
-    none is free of lesions, to learn from, or when patches of three axes are asked of flat images.
+    none is free of lesions, to learn from, when too many lesions lie outside of the mask, or when patches of three axes
+    are asked of flat images.
     """
     method = plugins.load("methods", str(study.method))
     cases = [case for folder in prepared for case in prepared_cases(folder)]
     if method.NEEDS.learns_from == "normal":
         cases, study = _normal(cases, output.name), _without_positives(study)
-    elif method.NEEDS.learns_from == "lesions":
+    elif method.NEEDS.learns_from == "lesions" and not _labelled(study):
         _check_lesions(cases, output.name)
     part = output.name
     _check_axes(cases, study.patches.axes)
+    require_inside(cases, study.evaluation.accept_outside, part, study.preparation.mask)
     targets = [*study.targets, *_drawn_targets(study)]
     layout = Layout(
         size_voxel=study.patches.size_voxel,
         margin_voxel=study.patches.margin_voxel,
         channels=(*study.inputs, *targets),
         spacing_mm=study.preparation.spacing_mm,
-        study=sha256_json(study_slice(study, SECTIONS)),
+        sampled_study=sha256_json(study_slice(study, SECTIONS)),
         axes=study.patches.axes,
         targets=len(targets),
     )
@@ -90,8 +94,25 @@ def _cut_all(cases: list[PreparedCase], study: Study, part: str) -> Iterator[Cut
         pace.line(number, len(cases), part)
 
 
+def _labelled(study: Study) -> bool:
+    """Whether classes of whole images are learnt, so that each gives one patch, in its middle."""
+    learns: str = plugins.load("methods", str(study.method)).NEEDS.learns_from
+    return study.cohort.truth == "label" and learns == "lesions"
+
+
+def _cut_whole(case: PreparedCase) -> CutCase:
+    """Return a labelled case with its middle alone."""
+    whole = whole_image(case)
+    voxel = np.rint(case.geometry.to_voxel(whole.centre)).astype(np.int32)
+    centres = Centres(voxel, np.array([Kind.POSITIVE], np.int8), np.array([whole.lesion], np.int32))
+    points, classes = case.geometry.to_world(voxel), {whole.lesion: str(whole.lesion_class)}
+    return CutCase(case.case_id, case.image(), centres, points, classes, case.pixel_digest)
+
+
 def _cut(case: PreparedCase, study: Study) -> CutCase:
     """Choose the centres of one case."""
+    if _labelled(study):
+        return _cut_whole(case)
     image = case.image()
     labels = case.labels() if case.has_truth else np.zeros(case.geometry.shape_zyx, np.int16)
     centres = sample_centres(
@@ -100,7 +121,7 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
         np.asarray(image[list(study.channels).index(study.reference)]),
         spacing=case.geometry.spacing,
         settings=study.patches,
-        seed=derive_seed(study.seed, "patches", case.case_id),
+        seed=derive_seed(study.seed, "patches", case.pixel_digest),
         excluded={lesion.lesion for lesion in case.lesions if lesion.kind == "excluded"},
     )
     names = list(study.channels)
@@ -109,7 +130,8 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
         parts.append((labels > 0).astype(np.float16))
     whole = image if len(parts) == len(names) and names == list(study.inputs) else np.stack(parts)
     classes = {lesion.lesion: lesion.lesion_class or "" for lesion in case.lesions}
-    return CutCase(case.case_id, whole, centres, case.geometry.to_world(centres.voxels), classes)
+    points = case.geometry.to_world(centres.voxels)
+    return CutCase(case.case_id, whole, centres, points, classes, case.pixel_digest)
 
 
 def _where(case: PreparedCase, study: Study) -> NDArray[Any]:

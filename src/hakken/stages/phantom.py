@@ -15,7 +15,8 @@ from hakken.core.files import replacing, write_json
 from hakken.core.names import nearest
 from hakken.core.tables import Cell, write_table
 from hakken.imaging.files import write_volume
-from hakken.imaging.lesions import COLUMNS, measure_lesions
+from hakken.imaging.lesion_tables import COLUMNS
+from hakken.imaging.lesions import measure_lesions
 from hakken.phantoms import Drawn, DrawnItem, PhantomCase
 from hakken.stages import stage
 from hakken.study import Study
@@ -60,10 +61,10 @@ def _write(drawing: Drawn, study: Study, folder: Path) -> None:
 
 
 def _lesion_rows(drawing: Drawn) -> Iterator[tuple[Cell, ...]]:
-    """Yield each lesion as a sphere with its class, where the phantom's lesions have one."""
+    """Yield each lesion as a sphere, or a circle, with its class, where the phantom's lesions have one."""
     classes = {lesion["lesion"]: lesion.get("class", "") for lesion in drawing.truth["lesions"]}
     for lesion in measure_lesions(drawing.lesions.array, drawing.lesions.geometry):
-        yield (lesion.lesion, *lesion.centre, lesion.diameter_mm, classes[lesion.lesion])
+        yield (lesion.lesion, *lesion.centre, lesion.diameter, classes[lesion.lesion])
 
 
 def _describe(case: PhantomCase) -> str:

@@ -11,11 +11,12 @@ import torch
 
 from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
-from hakken.core.files import read_json, sha256_file
 from hakken.imaging.cases import Case
 from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.model_file import Trained, load_model
 from hakken.runs.predictions import write_predictions
+from hakken.seal.freeze import read_freeze, require_frozen
+from hakken.seal.guard import require_opened
 from hakken.stages import stage
 from hakken.study import Study
 from hakken.training.device import choose_device
@@ -32,20 +33,28 @@ def predict(
     output: Path,
     whose: list[list[str]] | None = None,
     freeze: Path | None = None,
+    opening: Path | None = None,
+    ledger: Path | None = None,
     threads: int = 1,
 ) -> None:
     """Write what the ``models`` say of the ``cases`` into the folder ``output``.
 
-    There is one model, or one for each fold, of which number k predicts the cases ``whose[k]``. Raises HakkenError
-    where a model is not the one that the file ``freeze`` names, or its channels are others.
+    There is one model, or one for each fold, of which number k predicts the cases ``whose[k]``. Of sealed cases
+    ``freeze`` says which models were frozen, ``opening`` and ``ledger`` that they are open for these. Raises
+    HakkenError where a model is not the one that was frozen, the freeze not the one that was opened, or channels are
+    others.
     """
+    content = None if freeze is None else read_freeze(freeze)
+    if freeze is not None and opening is not None and ledger is not None:
+        require_opened(ledger, opening, freeze)
     torch.set_num_threads(threads)
     known = read_cases(cases) or [NO_CASE]
     started = time.monotonic()
     found: dict[str, Any] = {}
     outcomes: set[str] = set()
     for number, path in enumerate(models):
-        require_frozen(path, freeze)
+        if content is not None and freeze is not None:
+            require_frozen(path, content, freeze)
         # The model is the one that was trained; how it is used on a case is for the study to say.
         trained = load_model(path, choose_device()).used_as(study)
         mine = known if whose is None else [case for case in known if case.case_id in set(whose[number])]
@@ -56,15 +65,6 @@ def predict(
         raise HakkenError(f"{models[0]}: says nothing of {', '.join(study.outcomes)}")
     write_predictions(output, found, study, known, [name for name in study.outcomes if name in outcomes])
     progress(f"{output.name}: {len(found)} cases, {time.monotonic() - started:.0f} s")
-
-
-def require_frozen(model: Path, freeze: Path | None) -> None:
-    """The test set is measured with what was frozen, and with nothing else."""
-    if freeze is None:
-        return
-    sealed = read_json(freeze)["models"]
-    if sealed and sha256_file(model) != sealed.get(model.stem, {}).get("sha256"):
-        raise HakkenError(f"{model}: is not the model that {freeze} names; delete {freeze} to freeze this one")
 
 
 def _said(trained: Trained, cases: Sequence[Case], wanted: Sequence[str]) -> Iterator[tuple[str, Any]]:

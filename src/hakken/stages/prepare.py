@@ -8,23 +8,35 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from hakken.cohort.checked import read_checked, require_checked
 from hakken.cohort.table import Case, read_table
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.volume import Volume
+from hakken.core.volume import Geometry, Volume
+from hakken.imaging.channels import read_channels
 from hakken.imaging.files import read_volume
-from hakken.imaging.lesions import read_lesion_table
+from hakken.imaging.lesion_tables import read_lesion_table
 from hakken.imaging.preparation import Prepared, prepare_case
 from hakken.imaging.prepared import Lesion, save_prepared
 from hakken.stages import stage
 from hakken.study import Study
 
+LARGE = 0.5
+"""Lesions that fill more of the mask than this are told: they are larger than the organ is likely to bear."""
+
 
 @stage
-def prepare(*, study: Study, table: Path, cases: list[str], registered: Path, output: Path) -> None:
-    """Write the prepared ``cases`` into the folder ``output``, through the transforms in the folder ``registered``."""
+def prepare(*, study: Study, table: Path, cases: list[str], checked: Path, registered: Path, output: Path) -> None:
+    """Write the prepared ``cases`` into the folder ``output``, through the transforms in the folder ``registered``.
+
+    Raises HakkenError where a file is not the one that was ``checked``.
+    """
     output.mkdir(parents=True, exist_ok=True)
+    known = read_checked([checked])
+    if (threshold := study.cohort.mask_threshold) is not None:
+        progress(f"lesion masks: values from {threshold:g} on are lesion (`cohort.mask_threshold`)")
     for number, case in enumerate(read_table(table, study, files_exist=False).select(cases), start=1):
+        require_checked(case, known, checked)
         try:
             prepared = _prepare_case(study, case, registered)
         except HakkenError as error:
@@ -34,18 +46,17 @@ def prepare(*, study: Study, table: Path, cases: list[str], registered: Path, ou
 
 
 def _prepare_case(study: Study, case: Case, registered: Path) -> Prepared:
-    channels = {name: read_volume(case.channels[name], channel.colour) for name, channel in study.channels.items()}
+    channels = read_channels(case.channels, study)
     transforms = {
         name: _read_transform(registered / f"{case.case_id}_{name}.tfm") for name in channels if name != study.reference
     }
     return prepare_case(
         channels,
         transforms,
-        _read_truth(study, case),
+        _read_truth(study, case, channels[study.reference].geometry),
         study,
         case_id=case.case_id,
         patient=case.patient,
-        columns=case.columns,
         label=case.label,
     )
 
@@ -58,23 +69,24 @@ def _read_transform(path: Path) -> sitk.Transform:
     return transform
 
 
-def _read_truth(study: Study, case: Case) -> Volume | Sequence[Lesion] | None:
+def _read_truth(study: Study, case: Case, reference: Geometry) -> Volume | Sequence[Lesion] | None:
     """Return the lesion mask or the lesions (without either it has none); None where a label is all that is known."""
     if study.cohort.truth == "label":
         return None
     if study.cohort.truth == "lesion_mask" and case.lesion_mask is not None:
-        return read_volume(case.lesion_mask)
+        return read_volume(case.lesion_mask, pixel_mm=study.cohort.pixel_mm)
     if study.cohort.truth == "lesion_table" and case.lesion_table is not None:
-        return read_lesion_table(case.lesion_table)
+        return read_lesion_table(case.lesion_table, reference)
     return ()
 
 
 def _line(prepared: Prepared) -> str:
-    """Say size, number of lesions, and how many of their centres the mask misses."""
-    geometry, lesions = prepared.case.geometry, prepared.case.lesions
-    z, y, x = geometry.shape_zyx
-    places = np.rint(geometry.to_voxel([lesion.centre for lesion in lesions])).astype(int)
-    places = np.clip(places, 0, np.array(geometry.shape_zyx) - 1)
-    missed = int(np.count_nonzero(~prepared.mask[tuple(places.T)]))
-    warning = f", {missed} OUTSIDE THE MASK" if missed else ""
-    return f"{x}x{y}x{z} voxels, lesions: {len(lesions)}{warning}"
+    """Say size, number of lesions, and which of them lie outside of the mask."""
+    case = prepared.case
+    z, y, x = case.geometry.shape_zyx
+    size = f"{x}x{y} pixels" if case.geometry.is_flat else f"{x}x{y}x{z} voxels"
+    named = ", ".join(map(str, case.outside))
+    share = 0 if prepared.labels is None else np.count_nonzero(prepared.labels) / np.count_nonzero(prepared.mask)
+    large = f", they fill {share:.0%} OF THE MASK" if share > LARGE else ""
+    warning = f", {len(case.outside)} OUTSIDE THE MASK (lesion {named})" if case.outside else ""
+    return f"{size}, lesions: {len(case.lesions)}{large}{warning}"

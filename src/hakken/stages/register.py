@@ -6,13 +6,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+from hakken.cohort.checked import read_checked, require_checked
 from hakken.cohort.table import Case, read_table
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
 from hakken.core.volume import Volume
-from hakken.imaging.channels import align_channels
-from hakken.imaging.files import read_volume, write_picture, write_transform
+from hakken.imaging.channels import align_channels, read_channels
+from hakken.imaging.files import write_picture, write_transform
 from hakken.imaging.pictures import registration_picture
 from hakken.imaging.registration import RegistrationResult
 from hakken.stages import stage
@@ -20,14 +21,17 @@ from hakken.study import Study
 
 
 @stage
-def register(*, study: Study, table: Path, cases: list[str], output: Path) -> None:
+def register(*, study: Study, table: Path, cases: list[str], checked: Path, output: Path) -> None:
     """Write into the folder ``output``, for each of the ``cases``, what brings its channels onto the reference.
 
     ``<case>_<channel>.tfm`` maps reference points to points of the channel, ``<case>_<channel>.png`` shows both before
-    and after, ``<case>.json`` holds metric (lower is better; null where it cannot be measured), iterations and seconds.
+    and after, ``<case>.json`` holds metric (lower is better; null where it cannot be measured), iterations and
+    seconds. Raises HakkenError where a file is not the one that was ``checked``.
     """
     output.mkdir(parents=True, exist_ok=True)
+    known = read_checked([checked])
     for number, case in enumerate(read_table(table, study, files_exist=False).select(cases), start=1):
+        require_checked(case, known, checked)
         try:
             said = _register_case(study, case, output)
         except HakkenError as error:
@@ -36,10 +40,10 @@ def register(*, study: Study, table: Path, cases: list[str], output: Path) -> No
 
 
 def _register_case(study: Study, case: Case, output: Path) -> str:
-    volumes = {name: read_volume(case.channels[name], channel.colour) for name, channel in study.channels.items()}
+    volumes = read_channels(case.channels, study)
     record: dict[str, Any] = {}
     said = []
-    for aligned in align_channels(study, case.case_id, volumes):
+    for aligned in align_channels(study, volumes):
         channel, result = aligned.channel, aligned.result
         _write(output, f"{case.case_id}_{channel}", result, volumes[study.reference], volumes[channel])
         record[channel] = _record(study, result, aligned.seed)

@@ -18,6 +18,8 @@ from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_json, write_json
 from hakken.core.seeds import derive_seed
+from hakken.imaging.outside import require_inside
+from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import words_of
 from hakken.runs.ask import complete, propose_trial, seed_of, settings_of
 from hakken.runs.cases import read_cases
@@ -146,8 +148,10 @@ class _Job:
         return self.work / self.generation[:SHORT]
 
     def require_cases(self) -> None:
-        """Raise HakkenError where the cases that measure the training lack a kind that is measured."""
+        """Raise HakkenError where the cases that measure the training lack a kind, or lesions inside of the mask."""
         cases = read_cases(self.places[1])
+        images = [case for case in cases if isinstance(case, PreparedCase)]
+        require_inside(images, self.study.evaluation.accept_outside, "validation", self.study.preparation.mask)
         if self.study.cohort.kind != "none" and cases:
             kinds = Kinds.of(case.abnormal for case in cases)
             if problems := require_cases(self.study, {"validation": kinds}, (self.study.objective,)):

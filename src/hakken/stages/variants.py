@@ -9,7 +9,8 @@ from hakken import plugins
 from hakken.core.console import log, progress
 from hakken.core.files import read_json, write_json
 from hakken.core.tables import write_table
-from hakken.outcomes import in_order
+from hakken.evaluation.caution import Caution, lines
+from hakken.outcomes import cautioned, in_order
 from hakken.report.variants import (
     Cell,
     anova_of,
@@ -53,11 +54,15 @@ def variants(
     complete = [cell for cell in cells if cell.found is not None]
     outcome = study.objective
     module, whole = plugins.load("outcomes", outcome), part_of(study, outcome, known)
-    measured = [module.measure(cell.found, whole) for cell in complete]
+    measured = [cautioned(module.measure(cell.found, whole)) for cell in complete]
     replicates = module.replicates([cell.found for cell in complete], whole, whole.seed) if complete else None
     seen, factors = observations(study, outcome, runs, records, known), _factors(runs)
-    tests = anova_of(seen, measured[0].objective.name if measured else "")
+    first = measured[0].objective if measured else None
+    tests = anova_of(seen, first.name if first else "")
     warnings = [f"{cell.label}: {cell.failed} of {cell.folds} trainings failed" for cell in cells if cell.failed]
+    warnings += lines(
+        [Caution(cell.label, text) for cell, one in zip(complete, measured, strict=True) for text in one.said]
+    )
     if tests:
         warnings.append("anova: folds share training cases, so they are not quite independent and p is too small")
     write_table(table, table_columns(seen), cell_rows(seen))

@@ -8,11 +8,19 @@ from typing import Any, Literal, Self
 from pydantic import Field, ModelWrapValidatorHandler, SerializeAsAny, model_validator
 
 from hakken.study.plugged import plugged
-from hakken.study.section import Distinct, Name, Section
+from hakken.study.section import Distinct, Name, Positive, Section, only_with
 
 Part = str
 """A part of the cohort: one of `PARTS`, or a fold, `fold0` and so on."""
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+
+OF_TABLE = ("columns", "openings", "reuse_opened", "distinct")
+"""Keys without effect where cases come from no table."""
+Question = Literal[
+    "far_pieces", "grey_rims", "inverted", "large_lesions", "many_lesions", "outside_content", "specks", "twice"
+]
+"""What a truth may be asked about; see `hakken.imaging.truth_questions`."""
 
 
 class Published(Section):
@@ -98,10 +106,72 @@ class Cohort(Section):
         description="Lesion masks hold 0 and n for lesion n (`instances`), or 0 and 1, and 26-connected components "
         "are the lesions (`binary`).",
     )
-    minimum_lesion_mm3: float = Field(default=0.0, ge=0, description="Smaller lesions count as excluded findings.")
+    mask_threshold: float | None = Field(
+        default=None,
+        gt=0,
+        description="Voxels of a lesion mask from this value on are lesion: for masks saved as pictures whose rims are "
+        "grey (128 of 255, say). Without it a mask of grey values is refused.",
+        json_schema_extra=only_with(labels="binary"),
+    )
+    minimum_lesion_mm3: float = Field(
+        default=0.0, ge=0, description="Lesions of a smaller volume count as excluded findings."
+    )
+    minimum_lesion_mm2: float = Field(
+        default=0.0, ge=0, description="In flat images: lesions of a smaller area count as excluded findings."
+    )
+    minimum_lesion_px2: float = Field(
+        default=0.0,
+        ge=0,
+        description="In pictures whose pixels have no known size: lesions of fewer pixels count as excluded findings.",
+    )
+    pixel_mm: Positive | Literal["file"] | None = Field(
+        default=None,
+        description="How large a pixel of a picture (PNG, JPEG, TIFF, BMP) is in mm, or `file` "
+        "for what each file says. Without it lengths are in pixels, whatever the files say, and wherever a key of a "
+        "study says mm it is px. DICOM, NIfTI and MetaImage files have sizes of their own.",
+    )
+    accept: Distinct[Question] = Field(
+        default=(),
+        description="Questions about the truth that have been looked into and are not asked again, by the names that "
+        "`hakken check` gives them.",
+    )
     fractions: PartFractions = Field(
         default=PartFractions(), description="Split by patient where the table has no `split` column."
     )
+    columns: Distinct[str] = Field(
+        default=(),
+        description="Further columns of the case table that are kept, beside `site`, `scanner`, `sex`, `age` and those "
+        "of `evaluation.strata`; no other is read, since it may hold personal data.",
+    )
+    openings: str | None = Field(
+        default=None,
+        description="Folder of the ledger of test openings and of the parts that were written down, relative to the "
+        "working folder; `openings` beside the case table by default. All who work with these cases should share it.",
+    )
+    reuse_opened: str = Field(
+        default="",
+        description="The reason why cases that were once opened as test cases may train here, such as another task on "
+        "the same cohort; every figure prints it. Without one it is an error.",
+    )
+    distinct: tuple[tuple[str, str], ...] = Field(
+        default=(), description="Pairs of cases that look alike and are no duplicates: `[[c07, c19]]`."
+    )
+
+    @property
+    def minimum_sizes(self) -> dict[str, float]:
+        """The least size of a lesion that counts, by the unit that it is given in."""
+        return {
+            "mm3": self.minimum_lesion_mm3,
+            "mm2": self.minimum_lesion_mm2,
+            "px2": self.minimum_lesion_px2,
+        }
+
+    @model_validator(mode="after")
+    def _one_minimum(self) -> Self:
+        given = [f"minimum_lesion_{unit}" for unit, value in self.minimum_sizes.items() if value]
+        if len(given) > 1:
+            raise ValueError(f"give one of {' and '.join(given)}: the cases are volumes or flat images, not both")
+        return self
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -111,6 +181,8 @@ class Cohort(Section):
                 raise ValueError("`kind: none` has no cases; remove `table`, `phantom` and `files`")
         elif sources != 1:
             raise ValueError("give either `table` or `phantom`, not both and not neither")
+        if self.table is None and (unused := [key for key in OF_TABLE if getattr(self, key)]):
+            raise ValueError(f"`{unused[0]}` is of a case table, and this study has none; remove it")
         if (self.kind == "items") != bool(self.files):
             raise ValueError("`files` names the columns of cases that are `items`; give it with `kind: items` alone")
         return self

@@ -30,4 +30,12 @@ class Evaluation(Section):
         description="The outcome whose number a training maximises on validation; the first of `outcomes` by default.",
     )
     bootstrap: int = Field(default=1000, ge=100, le=100_000, description="Resamples of the patients.")
+    accept_outside: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Which share of the lesions of training and of validation may lie outside of the region of "
+        "interest before the run stops; a lesion is outside where no voxel of it lies in the mask. On test they are "
+        "told.",
+    )
     strata: Distinct[Name] = Field(default=("scanner",), description="Columns of the case table to stratify by.")

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from hakken.study.section import Name, Section, Spacing, only_with
 
 Shrink = Annotated[int, Field(ge=1, le=64)]
+Pixels = Annotated[int, Field(ge=8, le=8192)]
 
 
 class Channel(Section):
@@ -104,6 +105,27 @@ class Preparation(Section):
         json_schema_extra=MASKED,
     )
     margin_mm: float = Field(default=4.0, ge=0, le=50, description="Margin around the mask kept when cropping.")
+    matrix: tuple[Pixels, Pixels] | None = Field(
+        default=None,
+        description="Columns and rows that every flat image is resized to, whatever its size, instead of a spacing: "
+        "for networks that see images as a whole. What is resized is the box around the mask, without a margin; "
+        "lesions keep the sizes of the original image.",
+    )
+    keep_aspect: bool = Field(
+        default=True,
+        description="Whether pixels stay square, the image in the middle of the matrix with an empty border at two "
+        "sides; or are stretched to fill it.",
+    )
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if self.matrix is not None:
+            for name in ("spacing_mm", "margin_mm"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"`{name}` has no effect with `matrix`; give one of the two")
+        elif not self.keep_aspect:
+            raise ValueError("`keep_aspect` has an effect with `matrix` alone; give it, or leave this key out")
+        return self
 
 
 class Patches(Section):

@@ -27,6 +27,8 @@ from hakken.study.section import Distinct, Name, Section
 from hakken.study.training import Training
 from hakken.study.variants import Label, VariantSet
 
+OWN_DATA = "own data"
+ALWAYS_KEPT = ("site", "scanner", "sex", "age")
 OF_IMAGES = ("channels", "reference", "registration", "preparation", "patches")
 """Sections that a study has whose cases are images."""
 
@@ -38,7 +40,10 @@ class Study(Section):
     title: str = Field(default="", description="Title for figures and reports.")
     description: str = Field(default="", description="What is searched for, in which images, after whom.")
     scale: Name = Field(default="paper", description="Scale of this run; set by `scales`, printed on every figure.")
-    data: str = Field(default="own data", description="What the images are, printed on every figure.")
+    data: str = Field(
+        default=OWN_DATA,
+        description="What the images are, printed on every figure; of a phantom it says so in any case.",
+    )
     seed: int = Field(ge=0, description="All randomness of the study derives from it.")
     method: str | None = Field(default=None, description="What learns and predicts: a folder of `hakken/methods`.")
     published: Published | None = Field(default=None, description="The published system and its result.")
@@ -110,6 +115,20 @@ class Study(Section):
             else read_section(plugged("outcomes", str(name)).Settings, given or {}, str(name))
             for name, given in named.items()
         }
+
+    @property
+    def images(self) -> str:
+        """What the images are, on every figure: that they are a phantom is a fact of the cohort, whatever is said."""
+        if not self.of_phantom:
+            return self.data
+        said = self.data if self.data != OWN_DATA else "phantom"
+        return said if said.casefold().startswith("phantom") else f"phantom ({said})"
+
+    @property
+    def case_columns(self) -> tuple[str, ...]:
+        """The columns of the case table that are kept beside ids, files and truth: what the study asks for by name."""
+        asked = [name for settings in self.outcomes.values() for name in getattr(settings, "case_columns", ())]
+        return tuple(dict.fromkeys((*ALWAYS_KEPT, *self.evaluation.strata, *self.cohort.columns, *asked)))
 
     @property
     def source(self) -> tuple[str, str] | None:

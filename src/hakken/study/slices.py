@@ -15,6 +15,8 @@ from hakken.study.section import Section
 IDENTITY = ("name", "scale", "seed")
 COHORT = ("cohort", "channels", "reference", "evaluation.design", "evaluation.folds")
 VERSIONS = "versions"
+APART = {"cohort": ("accept", "columns", "openings", "reuse_opened", "distinct")}
+"""Keys of sections that count only where a stage asks for them by name: they let a run go on, and change no result."""
 EVERYTHING = tuple(key for key in Study.model_fields if key not in (*IDENTITY, *COHORT))
 """All sections beside those that always count."""
 
@@ -34,12 +36,18 @@ def study_slice(study: Study, sections: tuple[str, ...]) -> dict[str, Any]:
         if head not in full:
             continue
         if not key:
-            chosen[head] = full[head]
+            chosen[head] = _counting(head, full[head])
         elif key in full[head]:
             chosen.setdefault(head, {})[key] = full[head][key]
     if versions := dict(_versions(study, {section.partition(".")[0] for section in (*COHORT, *sections)})):
         chosen[VERSIONS] = versions
     return chosen
+
+
+def _counting(section: str, values: Any) -> Any:
+    """Return the keys of a section that results depend on."""
+    apart = APART.get(section, ())
+    return {key: value for key, value in values.items() if key not in apart} if apart else values
 
 
 def _versions(study: Study, sections: set[str]) -> Iterator[tuple[str, int]]:

@@ -25,7 +25,8 @@ class Facts:
     """What a method must know of the study beside its own sections.
 
     ``channels`` are all channels of a case, of which ``inputs`` are seen and ``targets`` predicted; ``axes`` are those
-    of a patch (2 or 3); ``spacing_mm`` is the prepared voxel size x, y, z; ``seed`` is that of the study.
+    of a patch (2 or 3); ``spacing_mm`` is the prepared voxel size x, y, z; ``seed`` is that of the study; ``labelled``
+    says that cases have a class as a whole, and no lesions.
     """
 
     channels: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ class Facts:
     classes: tuple[str, ...] = ()
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     seed: int = 0
+    labelled: bool = False
 
     @classmethod
     def of(cls, study: Study) -> Facts:
@@ -49,6 +51,7 @@ class Facts:
             classes=study.cohort.classes,
             spacing_mm=study.preparation.spacing_mm,
             seed=study.seed,
+            labelled=study.cohort.truth == "label",
         )
 
 

@@ -16,6 +16,7 @@ from hakken.cohort.table import read_table
 from hakken.core.errors import HakkenError
 from hakken.imaging.checks import check_case
 from hakken.imaging.files import read_volume
+from hakken.imaging.lesions import lesions_of_mask
 from hakken.study import Study
 
 FRAMES = (1, 2, 25, 26, 27, 68, 103, 612)
@@ -132,3 +133,28 @@ def test_gaps_and_other_folders_are_named(source: Path, tmp_path: Path) -> None:
         HakkenError, match=r"Original: no such folder; CVC-ClinicDB has the folders Original and Ground"
     ):
         write_case_table(tmp_path, output)
+
+
+def test_masks_with_grey_rims_take_the_documented_path(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Masks as the data set has them: a smoothed edge of 20 to 230 around white, in some frames."""
+    mask = next((source / "Ground Truth").glob("26.*"))
+    pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(mask))).astype(int)
+    pixels[4, 6:12], pixels[9, 6:12], pixels[5:9, 5], pixels[5:9, 12] = 20, 127, 128, 230
+    sitk.WriteImage(sitk.GetImageFromArray(pixels.astype(np.uint8)), str(mask))
+    output = tmp_path / "cases.csv"
+    assert main(["clinic-db", str(source), str(output)]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == (
+        f"1 of 8 masks have grey rims; in the study: cohort: {{table: {output}, labels: binary, mask_threshold: 128}}"
+    )
+    study = study_of(output)
+    case = read_table(output, study).case("frame026")
+    (problem,) = check_case(case, study)
+    assert problem.reason.startswith("6 values from 0 to 255 (20, 127, 128, 230): levels of grey, as smoothing")
+    assert problem.remedy.endswith("`cohort: {labels: binary, mask_threshold: 128}`")
+    told = study.model_copy(update={"cohort": study.cohort.model_copy(update={"mask_threshold": 128.0})})
+    assert check_case(case, told) == []
+    mask_read = read_volume(mask)
+    (lesion,) = lesions_of_mask(mask_read, told.cohort)[1]
+    assert (lesion.size, mask_read.unit) == (4 * 6 + 4 + 4, "px")  # white, and the sides of 128 and 230

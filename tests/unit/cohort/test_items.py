@@ -91,7 +91,7 @@ def test_items_come_back_from_their_batches_in_order(item: Item, tmp_path: Path)
 
 
 def test_a_table_of_items_has_a_column_for_each_file_and_needs_no_truth(tmp_path: Path) -> None:
-    study, path = study_of_items(), tmp_path / "cases.csv"
+    study, path = study_of_items(columns=["centre"]), tmp_path / "cases.csv"
     assert file_columns(study) == ("report", "scan")
     assert truth_column(study) is None
     for name in ("a", "b"):

@@ -89,12 +89,12 @@ def test_patients_stay_together_whatever_the_order(patients: list[int], shuffle:
 
 @given(counts=st.tuples(*[st.integers(0, 25)] * 3).filter(lambda counts: sum(counts) >= 3), seed=st.integers(0, 99))
 def test_scanners_are_spread_evenly(counts: tuple[int, int, int], seed: int) -> None:
-    strata = {f"{name}{n}": name for name, count in zip("ABC", counts, strict=True) for n in range(count)}
+    strata = {f"{name}{n}": (name,) for name, count in zip("ABC", counts, strict=True) for n in range(count)}
     parts = split_patients(strata, SIXTY, seed)
     sizes = part_sizes(len(strata), SIXTY)
     for name, count in zip("ABC", counts, strict=True):
         for part in PARTS:
-            found = sum(parts[patient] == part for patient in strata if strata[patient] == name)
+            found = sum(parts[patient] == part for patient in strata if strata[patient] == (name,))
             assert abs(found - count * sizes[part] / len(strata)) < 2
 
 

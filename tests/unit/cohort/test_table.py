@@ -218,7 +218,7 @@ def test_what_is_written_is_read(
             split=None,
             channels={"T1": folder / "one" / case_id, "T2": folder.parent / "two" / case_id},
             lesion_mask=None if free else folder / f"{case_id}.nii",
-            columns={"scanner": cells[number], "note": "x" + cells[-1]},
+            columns={"scanner": cells[number], "site": "x" + cells[-1]},
             row=number + 2,
         )
         for number, case_id in enumerate(ids)
@@ -259,3 +259,98 @@ def test_an_empty_label_is_a_mistake(table_file: Writer, study: Study) -> None:
     assert problems_of(path, labelled) == [
         "row 2, column label: the cell is empty; fill it in, or write `none` where the case has no lesions"
     ]
+
+
+@pytest.mark.parametrize("heading", ["Split", "SPLIT", " split ", "\uff33\uff50\uff4c\uff49\uff54"])
+def test_headings_count_whatever_their_case_and_width(heading: str, table_file: Writer, study: Study) -> None:
+    rows = [
+        f"c{number},p{number},{part},a.nii,b.nii,c.nii" for number, part in enumerate(("test", "train", "validation"))
+    ]
+    path = table_file(f"Case ID,Patient,{heading},T1,T2,Lesion-Mask", *rows)
+    first, *_ = read_table(path, study).cases
+    assert (first.case_id, first.patient, first.split) == ("c0", "p0", "test")
+    assert first.lesion_mask == path.parent / "c.nii"
+
+
+def test_two_headings_that_are_the_same(table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,Case ID,patient,T1,T2,lesion_mask", "c1,c1,p1,a.nii,b.nii,c.nii")
+    with pytest.raises(HakkenError) as caught:
+        read_table(path, study)
+    assert str(caught.value) == f"{path}: the columns `case_id` and `Case ID` are both `case_id`; keep one"
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "message"),
+    [
+        ("set", "train", "row 1, column set: holds names of parts (train), but is no column that hakken knows; name it "
+                         "`split`, with the cells train, validation and test, or remove it"),
+        ("group", "Testing", "row 1, column group: holds names of parts (testing), but is no column that hakken knows; "
+                             "name it `split`, with the cells train, validation and test, or remove it"),
+        ("splt", "1", "row 1, column splt: is not known; did you mean `split`?; name it `split`, or rename it to "
+                      "something else"),
+        ("scaner", "A", "row 1, column scaner: is not known; did you mean `scanner`?; name it `scanner`, or rename it "
+                        "to something else"),
+    ],
+)  # fmt: skip
+def test_a_heading_that_looks_like_a_known_one_is_asked_about(
+    heading: str, cell: str, message: str, table_file: Writer, study: Study
+) -> None:
+    path = table_file(f"case_id,patient,T1,T2,lesion_mask,{heading}", f"c1,p1,a.nii,b.nii,c.nii,{cell}")
+    assert [str(problem) for problem in check_table(path, study)] == [message]
+
+
+def test_columns_that_are_not_read_are_named_once(table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask,remarks,kin", "c1,p1,a.nii,b.nii,c.nii,x,y")
+    (question,) = check_table(path, study)
+    assert (question.stops, question.reason) == (False, "not read: remarks, kin")
+    kept = study.model_copy(update={"cohort": study.cohort.model_copy(update={"columns": ("remarks", "kin")})})
+    assert read_table(path, kept).cases[0].columns == {"remarks": "x", "kin": "y"}
+
+
+def test_strata_that_the_table_lacks_are_named(table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask,scanner", "c1,p1,a.nii,b.nii,c.nii,A")
+    wanted = study.model_copy(update={"evaluation": study.evaluation.model_copy(update={"strata": ("scaner",)})})
+    assert [str(problem) for problem in check_table(path, wanted)] == [
+        "row 1, column scaner: evaluation.strata names `scaner`, which is no column of the table; did you mean "
+        "`scanner`?; correct evaluation.strata, or add the column"
+    ]
+
+
+def test_one_patient_spelt_in_two_ways_in_two_parts(table_file: Writer, study: Study) -> None:
+    path = table_file(
+        "case_id,patient,split,T1,T2,lesion_mask",
+        *("c1,007,train,a.nii,b.nii,c.nii", "c2,7,test,a.nii,b.nii,c.nii", "c3,8,validation,a.nii,b.nii,c.nii"),
+    )
+    assert [str(problem) for problem in check_table(path, study)] == [
+        "row 3, column patient: `007` and `7` look like one patient, who is in train (row 2 as `007`) and test (row 3 "
+        "as "
+        "`7`); put all cases of a patient into the same part, spelt alike; for two patients, tell them apart by more "
+        "than zeros, case or signs"
+    ]
+
+
+def test_a_patient_who_has_a_name_is_asked_about(table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "c1,Taro Yamada,a.nii,b.nii,c.nii")
+    (question,) = check_table(path, study)
+    assert not question.stops
+    assert str(question) == (
+        "row 2, column patient: `Taro Yamada` looks like the name of a person (1 row); write a pseudonym: what stands "
+        "here goes into the results"
+    )
+
+
+def test_ids_that_differ_in_capitals_alone(table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "c1,p1,a.nii,b.nii,c.nii", "C1,p2,a.nii,b.nii,c.nii")
+    assert [str(problem) for problem in check_table(path, study)] == [
+        "row 3, column case_id: case ids `c1` (row 2) and `C1` differ in capitals alone; give every case an id of its "
+        "own, or remove one of the rows"
+    ]
+
+
+def test_braces_in_a_path(table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "c1,p1,a{1}.nii,b.nii,c.nii")
+    (problem,) = check_table(path, study)
+    assert str(problem) == (
+        "row 2, column T1: `a{1}.nii` holds signs with a meaning of their own in paths; rename the file or folder "
+        "without { and }"
+    )

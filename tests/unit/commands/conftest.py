@@ -38,12 +38,12 @@ def table(tmp_path: Path) -> Callable[..., Path]:
         folder = tmp_path / "data"
         folder.mkdir(exist_ok=True)
         rng = np.random.default_rng(0)
-        for case in "abc":
+        for place, case in enumerate("abc"):
             for channel in ("T1", "T2"):
                 pixels = rng.normal(100, 10, (6, 7, 8)).astype(np.float32)
                 write_volume(folder / f"{case}_{channel}.nii.gz", Volume(pixels))
             mask = np.zeros((6, 7, 8), np.uint8)
-            mask[2:4, 2:4, 2:4] = 1
+            mask[2:4, 2:4, 2 + place : 4 + place] = 1
             write_volume(folder / f"{case}_mask.nii.gz", Volume(mask))
         path = folder / "cases.csv"
         path.write_text("\n".join([heading, *(rows or ROWS)]) + "\n")

@@ -79,7 +79,7 @@ def test_the_table_within_cases(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert result["bootstrap"] == {"unit": "patient", "resamples": 300, "seed": 3}
     assert (result["cases"], result["patients"]) == (3, 3)
     assert result["warnings"] == [
-        "3 patients: bootstrap intervals from so few are rough and rather too narrow",
+        "3 patients: bootstrap intervals from so few are rough and rather too narrow; they are no certainty",
         "network, x - y: t and its interval are null, the difference is the same in all cases",
     ]
     shown = capsys.readouterr().out.splitlines()

@@ -78,7 +78,7 @@ def test_the_same_image_in_two_parts(table: Table, capsys: pytest.CaptureFixture
     )
     (line,) = problems(path, capsys)
     assert line.startswith(
-        "row 4, column split: has the same pixels as case a, but this one is in test and that in train; "
+        "row 4, column T1: has the same pixels as T1 of case a (row 2), but this one is in test and that in train; "
     )
 
 
@@ -197,8 +197,8 @@ def test_cases_that_are_no_images(vectors: Path, capsys: pytest.CaptureFixture[s
 def test_the_same_file_in_two_parts(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (vectors.parent / "4.npz").write_bytes(bytes([0]))
     (line,) = problems(vectors, capsys, "--study", "mine")
-    assert line.startswith("row 6, column split: has the same ")
-    assert " as case 0, but this one is in test and that in train; " in line
+    assert line.startswith("row 6, column vector: has the same ")
+    assert " of case 0 (row 2), but this one is in test and that in train; " in line
 
 
 def test_a_part_in_which_no_case_is_normal(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from hakken.cli import main
+from hakken.core.files import sha256_file
 from hakken.runs.learner import learner_of
 from hakken.runs.model_file import load_model, save_model
+from hakken.seal.freeze import write_sealed
 from hakken.study import Study
 
 from ..miniature import prepare_case, study, without
@@ -38,12 +40,19 @@ def write(path: Path, chosen: Study = UNET) -> Path:
     model = learner.export(learner.networks())
     weights = {name: network.state_dict() for name, network in model.networks.items()}
     save_model(path, weights, model.values, study=chosen, metadata={"number": 3})
+    return frozen(path)
+
+
+def frozen(path: Path) -> Path:
+    """Freeze a model, as its study does."""
+    points = {"masks": {"threshold": 0.5}}
+    write_sealed(path.parents[1] / "freeze.json", {"models": {"m": {"sha256": sha256_file(path), "points": points}}})
     return path
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    return write(tmp_path / "selected.pt")
+    return write(tmp_path / "models/selected.pt")
 
 
 ASKED: dict[str, tuple[list[str], tuple[int, float]]] = {
@@ -105,6 +114,6 @@ def test_a_method_of_one_size_has_no_other(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_neither_has_a_baseline(toys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = vectors.coin(tmp_path / "toy_coin.pt")
+    model = frozen(vectors.coin(tmp_path / "models/toy_coin.pt"))
     assert main(["export", str(model), "--levels", "1", "--output", str(tmp_path / "small.pt")]) == 2
     assert "one size and no other" in capsys.readouterr().err

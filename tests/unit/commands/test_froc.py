@@ -41,8 +41,8 @@ def test_everything_by_hand(tables: Path) -> None:
     result = measured("--at", "0.25,0.5,1", "--max-fp", "1", "--sensitivities", "0.3,0.6,0.9")
     assert list(result) == [
         *("command", "hakken", "inputs"),
-        *("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "per_patient"),
-        *("bootstrap", "warnings"),
+        *("rules", "counts", "curve", "sensitivity_at", "fp_at_sensitivity", "cpm", "partial_auc", "average_precision"),
+        *("case_auc", "picai_score", "per_patient", "bootstrap", "warnings"),
     ]
     assert result["inputs"]["cases"] == {"path": "cases.csv", "sha256": sha256_file(tables / "cases.csv")}
     assert result["counts"] == {
@@ -215,8 +215,8 @@ def test_the_figure_is_drawn(ending: str, tables: Path) -> None:
         (
             "lesions",
             ("diameter_mm", "diameter"),
-            "lesions.csv: column diameter_mm is missing; did you mean `diameter`?; the table needs case_id, lesion_id, "
-            "x, y, z, diameter_mm; there are case_id, lesion_id, x, y, z, diameter, kind, class",
+            "lesions.csv: column diameter_mm is missing; did you mean `diameter`?; the table needs case_id, x, y, z, "
+            "diameter_mm; there are case_id, lesion_id, x, y, z, diameter, kind, class",
         ),
     ],
 )
@@ -247,7 +247,7 @@ def test_bad_tables_are_named(
         ),
         (
             ["--hit", "overlap:0.1"],
-            "candidates.csv: column diameter_mm is missing; --hit overlap:0.1 needs it, or --overlaps",
+            "candidates.csv: column diameter_mm is missing; --hit overlap:0.1 needs it, or volume_mm3, or --overlaps",
         ),
     ],
 )
@@ -275,3 +275,25 @@ def test_bad_numbers_are_named(
         froc(*options)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("unit", ["px", "mm"])
+def test_tables_of_flat_images_need_no_z(tmp_path: Path, capsys: pytest.CaptureFixture[str], unit: str) -> None:
+    """A polyp of 180 px is hit 80 px from its centre; a sphere of its area times one pixel is 36.6 px wide."""
+    (tmp_path / "cases.csv").write_text("case_id,patient\na,1\nb,2\n")
+    (tmp_path / "lesions.csv").write_text(f"case_id,lesion_id,x,y,diameter_{unit}\na,1,200,150,180\nb,1,50,50,12\n")
+    (tmp_path / "marks.csv").write_text(
+        f"case_id,x,y,score,diameter_{unit}\na,264,198,0.9,60\na,20,20,0.5,60\nb,52,50,0.8,12\n"
+    )
+    output, shares = tmp_path / "froc.json", {}
+    for hit in ("distance", "overlap:0.5"):
+        tables = [
+            f"--{name}={tmp_path / file}.csv"
+            for name, file in (("cases", "cases"), ("lesions", "lesions"), ("candidates", "marks"))
+        ]
+        main(["froc", *tables, "--hit", hit, "--by", "diameter:100", "--bootstrap", "0", "--output", str(output)])
+        shares[hit] = json.loads(output.read_text())
+    assert shares["distance"]["curve"]["sensitivity"][-1] == 1.0
+    assert list(shares["distance"]["strata"]["diameter"]) == [f"below 100 {unit}", f"100 {unit} and more"]
+    assert shares["overlap:0.5"]["curve"]["sensitivity"][-1] == 0.5  # discs of 12, 2 apart: IoU 0.65; spheres: 0.6
+    capsys.readouterr()

@@ -94,6 +94,9 @@ def test_cases_are_measured_written_and_summed_up(
         "label any: hd95_mm, mean_surface_distance_mm null in 2 of 4 cases: both masks are empty in 1, "
         "the prediction is empty in 1",
         "label any: lesion_precision null in 2 of 4 cases: the prediction is empty in 2",
+        "label any: hd95_mm (median), mean_surface_distance_mm (mean), mean_surface_distance_mm (median), "
+        "lesion_precision (mean) and lesion_precision (median): the interval has no width, which does not mean that "
+        "the value is certain",
         f"label any: {summary['skipped']} resamples held no case with a Dice and were skipped for it",
     ]
     rows = list(csv.DictReader(table.open()))
@@ -274,3 +277,32 @@ def test_without_resamples_there_are_no_intervals(pairs: Callable[..., Path], tm
 def test_a_grid_within_the_tolerance_of_the_house_is_the_same(pairs: Callable[..., Path], tmp_path: Path) -> None:
     write_volume(tmp_path / "near.mha", Volume(pixels(CUBE), (1.0, 1.0, 3.0001), (0.005, 0.0, 0.0)))
     assert main(["overlap", "--pairs", str(pairs("a,t,near.mha"))]) == 0
+
+
+def test_flat_masks_say_what_their_volumes_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    for name, width in (("truth", 10), ("prediction", 12)):
+        mask = np.zeros((20, 30), np.uint8)
+        mask[4:8, 4 : 4 + width] = 255
+        Image.fromarray(mask).save(tmp_path / f"{name}.png")
+    (tmp_path / "pairs.csv").write_text("case_id,truth,prediction\na,truth.png,prediction.png\n")
+    assert main(["overlap", "--pairs", str(tmp_path / "pairs.csv"), "--output", str(tmp_path / "o.json")]) == 0
+    found = json.loads((tmp_path / "o.json").read_text())
+    assert found["cases"][0]["truth_ml"] == pytest.approx(0.04)
+    assert "flat masks: a volume in ml is an area in px² times 1 px of thickness, by 1000" in found["warnings"]
+    assert "pictures have no size in mm: lengths that are called mm are in pixels (px)" in found["warnings"]
+    capsys.readouterr()
+
+
+def test_values_near_whole_numbers_are_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mask = np.zeros((4, 5, 6), np.float32)
+    mask[1, 1:3, 1:4] = 0.9999999
+    write_volume(tmp_path / "a.nii.gz", Volume(mask))
+    write_volume(tmp_path / "b.nii.gz", Volume(np.rint(mask).astype(np.uint8)))
+    (tmp_path / "pairs.csv").write_text("case_id,truth,prediction\na,a.nii.gz,b.nii.gz\n")
+    assert (
+        main(["overlap", "--pairs", str(tmp_path / "pairs.csv"), "--label", "1", "--output", str(tmp_path / "o")]) == 0
+    )
+    assert json.loads((tmp_path / "o").read_text())["cases"][0]["dice"] == 1.0
+    capsys.readouterr()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,11 @@ from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file
 from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume, write_volume
-from hakken.outcomes import candidates as outcome
+from hakken.outcomes import _candidate_tables
 from hakken.runs.learner import learner_of
 from hakken.runs.model_file import save_model
+from hakken.seal.freeze import write_sealed
+from hakken.stages.check import check
 from hakken.stages.predict import predict
 from hakken.stages.prepare import prepare
 from hakken.stages.register import register
@@ -60,6 +61,7 @@ def write_model(path: Path, study: Study) -> Path:
     model = learner.export(learner.networks())
     weights = {name: network.state_dict() for name, network in model.networks.items()}
     save_model(path, weights, model.values, study=study, metadata={})
+    write_sealed(path.parents[1] / "freeze.json", {"models": {"selected": {"sha256": sha256_file(path), "points": {}}}})
     return path
 
 
@@ -99,7 +101,7 @@ def freeze_beside(model: Path, threshold: float) -> None:
         "default": {"sha256": "another", "points": {"candidates": {"threshold": 0.9, "chosen_for": 1}}},
         "selected": {"sha256": sha256_file(model), "points": {"candidates": point}},
     }
-    (model.parents[1] / "freeze.json").write_text(json.dumps({"models": entries}))
+    write_sealed(model.parents[1] / "freeze.json", {"models": entries})
 
 
 def test_the_candidates_are_those_of_the_study(
@@ -108,6 +110,8 @@ def test_the_candidates_are_those_of_the_study(
     table = tmp_path / "cases.csv"
     table.write_text("case_id,patient,T1POST,T1,lesion_mask\nnew,p,post.nii.gz,plain.nii.gz,none\n")
     given: dict[str, Any] = {"study": study_of(), "table": table, "cases": ["new"]}
+    given["checked"] = tmp_path / "checked.json"
+    check(**{key: value for key, value in given.items() if key != "checked"}, output=given["checked"])
     register(**given, output=tmp_path / "registered")
     prepare(**given, registered=tmp_path / "registered", output=tmp_path / "prepared")
     predict(study=study_of(), models=[model], cases=[tmp_path / "prepared"], output=tmp_path / "study")
@@ -142,7 +146,7 @@ def test_what_is_printed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(outcome, "SHOWN", 3)
+    monkeypatch.setattr(_candidate_tables, "SHOWN", 3)
     output = tmp_path / "out.csv"
     main(["predict", "--model", str(model), *images, "--output", str(output), "--case-id", "case-7"])
     found, shown = rows(output), capsys.readouterr()
@@ -174,11 +178,51 @@ def test_the_frozen_threshold_is_told(
     assert expected in capsys.readouterr().out.splitlines()
 
 
-def test_another_model_beside_a_freeze_has_no_frozen_threshold(model: Path) -> None:
+def test_a_model_that_was_not_frozen_is_refused(
+    model: Path, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of a trial, one that was trained anew since, one before the freeze."""
     freeze_beside(model, 0.5)
-    assert frozen_points(model) == {"candidates": {"threshold": 0.5, "chosen_for": 8.4}}
-    model.write_bytes(model.read_bytes() + b" ")
-    assert frozen_points(model) == {}
+    assert frozen_points(model, study_of()) == {"candidates": {"threshold": 0.5, "chosen_for": 8.4}}
+    trial = write_model(tmp_path / "sweeps/trainings/0001/model.pt", study_of())
+    (trial.parents[1] / "freeze.json").unlink()
+    write_sealed(model.parents[1] / "freeze.json", {"models": {"selected": {"sha256": "other", "points": {}}}})
+    for path in (trial, model):
+        assert main(["predict", "--model", str(path), *images, "--output", str(tmp_path / "out.csv")]) == 2
+        said = capsys.readouterr().err
+        assert f"hakken predict: {path}: was not frozen, or is not what was frozen (" in said
+        assert "take models/selected.pt of a study that has come to its freeze" in said
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_edited_freeze_is_refused(model: Path, images: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    freeze_beside(model, 0.5)
+    path = model.parents[1] / "freeze.json"
+    path.write_text(path.read_text().replace("0.5", "0.1"))
+    assert main(["predict", "--model", str(model), *images]) == 2
+    assert f"hakken predict: {path}: was changed since it was written; " in capsys.readouterr().err
+
+
+def test_a_test_case_of_the_study_waits_for_the_opening(
+    model: Path, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the file is called; once the test set is open it may be predicted."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cases.csv").write_text(
+        "case_id,patient,split,T1POST,T1,lesion_mask\n"
+        "a,p1,train,x.nii.gz,y.nii.gz,none\nb,p2,validation,x.nii.gz,y.nii.gz,none\n"
+        "c,p3,test,post.nii.gz,plain.nii.gz,none\n"
+    )
+    (tmp_path / "copy.nii.gz").write_bytes((tmp_path / "post.nii.gz").read_bytes())
+    given = ["predict", "--model", str(model), "--image", "T1POST=copy.nii.gz", *images[2:]]
+    assert main(given) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "hakken predict: --image copy.nii.gz: is an image of case c, a test case of study example, whose test set is "
+        "sealed; let the workflow open it first"
+    )
+    (model.parents[1] / "test").mkdir()
+    (model.parents[1] / "test/opening.json").write_text("{}")
+    assert main(given) == 0
 
 
 def test_one_channel_needs_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +258,7 @@ def test_the_score_of_the_case_is_spoken(images: list[str], tmp_path: Path, caps
     assert capsys.readouterr().out.splitlines()[-2] == score
     points = {"case_scores": {"threshold": 2.0}}
     freeze = {"models": {"selected": {"sha256": sha256_file(model), "points": points}}}
-    (model.parents[1] / "freeze.json").write_text(json.dumps(freeze))
+    write_sealed(model.parents[1] / "freeze.json", freeze)
     main(["predict", "--model", str(model), *images, "--output", str(output)])
     assert capsys.readouterr().out.splitlines()[-2] == f"{score}: abnormal by the frozen threshold 2"
 
@@ -328,8 +372,8 @@ def test_images_that_cannot_be_used(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"not a model", "no model that can be read ("),
-        (b"", "no model that can be read ("),
+        (b"not a model", "damaged, or no model of hakken; copy it anew"),
+        (b"", "damaged, or no model of hakken; copy it anew"),
     ],
 )
 def test_files_that_are_no_model(
@@ -380,3 +424,13 @@ def test_options_out_of_range(
 ) -> None:
     assert main(["predict", "--model", str(model), *images, *options]) == 2
     assert capsys.readouterr().err == f"hakken predict: {reason}\n"
+
+
+def test_the_same_images_under_another_name_give_the_same_candidates(
+    model: Path, images: list[str], tmp_path: Path
+) -> None:
+    for name in ("first", "another"):
+        main(["predict", "--model", str(model), *images, "--output", str(tmp_path / f"{name}.csv"), "--case-id", name])
+    first, another = ((tmp_path / f"{name}.csv").read_text() for name in ("first", "another"))
+    assert first.count("\n") > 1
+    assert first.replace("first", "another") == another

@@ -68,7 +68,7 @@ def test_the_example(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert any(line.startswith("thresholds chosen on the same cases") for line in content["warnings"])
     shown = capsys.readouterr().out
     assert "8 cases of 8 patients: 4 with label 1, 4 with label 0" in shown
-    assert "  AUC          0.7812 [0.4241, 1.0000] DeLong; [" in shown
+    assert "  AUC          0.7812 [0.3064, 0.9665] DeLong; [" in shown
     assert "  threshold 0.6                0.6        0.7500        0.5000        0.6000        0.6667" in shown
     for warning in content["warnings"]:
         assert f"warning: {warning}\n" in shown

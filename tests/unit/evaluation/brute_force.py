@@ -80,6 +80,30 @@ class Result:
     def false_positives_at(self, sensitivity: Fraction) -> Fraction | None:
         return next((x for x, y in self.points if y >= sensitivity), None)
 
+    def precision(self, threshold: int) -> Fraction:
+        """Found lesions at a threshold, divided by those and the false positives there."""
+        false = sum(score >= threshold for score in self.false)
+        found = sum(score >= threshold for score in self.found)
+        return Fraction(found, found + false)
+
+    def average_precision(self, kind: str) -> Fraction:
+        """`step`, `all_point` or `points_101`, one recall after the other."""
+        levels = sorted({*self.false, *self.found}, reverse=True)
+
+        def recall(threshold: int) -> Fraction:
+            return Fraction(sum(score >= threshold for score in self.found), self.lesions)
+
+        def highest(level: Fraction) -> Fraction:
+            return max((self.precision(t) for t in levels if recall(t) >= level), default=Fraction(0))
+
+        if kind == "points_101":
+            return sum((highest(Fraction(number, 100)) for number in range(101)), Fraction(0)) / 101
+        total, before = Fraction(0), Fraction(0)
+        for threshold in levels:
+            gained, before = recall(threshold) - before, recall(threshold)
+            total += gained * (self.precision(threshold) if kind == "step" else highest(before))
+        return total
+
     def partial_auc(self, most: Fraction) -> Fraction:
         places = sorted({x for x, _ in self.points if x < most} | {Fraction(0), most})
         area = Fraction(0)
@@ -123,13 +147,13 @@ def kept(cohort: Cohort, most: int | None) -> list[int]:
     return rows
 
 
-def one_to_one(cohort: Cohort, pairs: set[tuple[int, int]]) -> set[tuple[int, int]]:
+def one_to_one(cohort: Cohort, pairs: set[tuple[int, int]], overlap: bool = False) -> set[tuple[int, int]]:
     """Take the best pair of those that are left, until none is left."""
     left, taken = set(pairs), set()
 
     def rank(pair: tuple[int, int]) -> tuple[Any, ...]:
         mark, lesion = cohort.marks[pair[0]], cohort.lesions[pair[1]]
-        near = squared_distance(mark.xyz, lesion.xyz)
+        near = -cohort.iou[pair] if overlap else squared_distance(mark.xyz, lesion.xyz)
         return (-mark.score, near, mark.xyz[::-1], lesion.xyz[::-1], lesion.diameter, pair)
 
     while left:
@@ -170,7 +194,8 @@ def measure(
     every = {(m, k) for m in stay for k in range(len(cohort.lesions)) if hits(cohort, m, k, hit)}
     right = {pair for pair in every if cohort.lesions[pair[1]].included}
     if pairs is None:
-        pairs = one_to_one(cohort, right) if double_hit == "one" else right
+        overlap = hit.startswith("overlap")
+        pairs = one_to_one(cohort, right, overlap) if double_hit != "both" else right
     best: dict[int, int] = {}
     for lesion in {lesion for _, lesion in pairs}:
         marks = [mark for mark, other in pairs if other == lesion]
@@ -191,7 +216,7 @@ def measure(
     if duplicates == "false-positive":
         false += in_vain
         ignored = 0
-    elif double_hit == "one":
+    elif double_hit != "both":
         ignored = len(in_vain)
     else:
         ignored = sum(sum(other == lesion for _, other in right) - 1 for lesion in best)

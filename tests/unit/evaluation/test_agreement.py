@@ -23,6 +23,7 @@ from hakken.evaluation.agreement import (
     precision,
     recall,
     rows_kappa,
+    rows_mcc,
     weights,
 )
 from hakken.evaluation.agreement_measure import Labels, measure, warnings
@@ -181,7 +182,7 @@ class TestEdges:
         assert part.balanced_accuracy.value == 1 / 2  # of a and b
         assert part.macro_f1.value == pytest.approx((4 / 5 + 0) / 2)
         said = warnings(found)
-        assert "3 patients: intervals from so few are rough and rather too narrow" in said
+        assert "3 patients: intervals from so few are rough and rather too narrow; they are no certainty" in said
         assert "prediction, class b: precision is null, no case was called so" in said
         assert "prediction, class c: recall is null, no case has this truth; balanced accuracy leaves it out" in said
         assert "prediction, class c: F1 is null, neither truth nor prediction has it; macro F1 leaves it out" in said
@@ -204,3 +205,27 @@ class TestEdges:
         assert clustered.predictions[0].accuracy_ends == once.predictions[0].accuracy_ends
         assert measure(single, 300, 2).predictions[0].accuracy_ends != once.predictions[0].accuracy_ends
         assert warnings(clustered)[0].startswith("180 cases of 60 patients: ")
+
+
+class TestMatthews:
+    @pytest.mark.parametrize(
+        ("matrix", "value"),
+        [
+            ([[3, 1], [2, 2]], 4 / np.sqrt(240)),
+            ([[5, 0], [0, 5]], 1),
+            ([[0, 5], [5, 0]], -1),
+            ([[2, 2], [2, 2]], 0),
+            # three classes: 6 cases, 5 right, truth 2, 2, 2, called 2, 3, 1
+            ([[2, 0, 0], [0, 2, 0], [0, 1, 1]], (30 - 12) / np.sqrt((36 - 14) * (36 - 12))),
+        ],
+    )
+    def test_by_hand(self, matrix: list[list[int]], value: float) -> None:
+        assert float(rows_mcc(np.array(matrix))) == pytest.approx(value)
+
+    def test_is_undefined_where_truth_or_calls_are_all_alike(self) -> None:
+        assert np.isnan(rows_mcc(np.array([[[3, 2], [0, 0]], [[3, 0], [2, 0]]]))).all()
+
+    @pytest.mark.parametrize("seed", range(10))
+    def test_is_the_correlation_of_two_classes(self, seed: int) -> None:
+        truth, called = np.random.default_rng(seed).integers(0, 2, (2, 40))
+        assert float(rows_mcc(confusion(truth, called, 2))) == pytest.approx(np.corrcoef(truth, called)[0, 1])

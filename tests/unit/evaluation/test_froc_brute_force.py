@@ -57,7 +57,7 @@ options = st.fixed_dictionaries(
     {
         "hit": st.sampled_from(HITS),
         "duplicates": st.sampled_from(["ignore", "false-positive"]),
-        "double_hit": st.sampled_from(["both", "one"]),
+        "double_hit": st.sampled_from(["both", "one", "score"]),
         "most": st.sampled_from([None, 1, 2, 3]),
         "per": st.sampled_from(["case", "lesion-free"]),
     }

@@ -171,7 +171,7 @@ def test_empty_space_around_changes_nothing(seed: int, width: int) -> None:
 def test_a_mask_is_its_own_best_prediction(seed: int) -> None:
     mask = masks(seed)[0]
     found = measure_overlap(mask, mask, (1, 2, 3), LesionRule(6, 1.0))
-    assert [found.value(name) for name in MEASURES] == [1, 1, 0, 0, 0, 0, 0, 1, 1]
+    assert [found.value(name) for name in MEASURES] == [1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -189,3 +189,44 @@ def test_what_cannot_be_compared_is_named(make: object, message: str) -> None:
     with pytest.raises(HakkenError) as caught:
         make()  # type: ignore[operator]
     assert str(caught.value) == message
+
+
+def test_a_piece_that_touches_the_other_mask_is_neither_false_nor_missed() -> None:
+    truth, found = np.zeros((2, 1, 6, 12), bool)
+    truth[0, 0, 0:4] = True
+    found[0, 0, 3:12] = True  # one voxel in common, eight beyond
+    found[0, 3, 0:2] = True  # apart
+    truth[0, 5, 9:12] = True  # missed
+    measured = measure_overlap(truth, found, (1, 1, 1))
+    assert measured.false_positive_ml == pytest.approx(0.002)
+    assert measured.false_negative_ml == pytest.approx(0.003)
+
+
+@pytest.mark.parametrize("connectivity", [6, 18, 26])
+def test_pieces_of_false_volumes_share_faces_or_edges_whatever_lesions_do(connectivity: int) -> None:
+    truth, found = np.zeros((2, 3, 4, 4), bool)
+    truth[0, 0, 0] = found[0, 0, 0] = True
+    found[0, 1, 1] = True  # by an edge: of the piece that touches the truth
+    found[1, 2, 2] = True  # by a corner alone from there: a piece of its own, and false
+    rule = LesionRule(connectivity)  # type: ignore[arg-type]
+    assert measure_overlap(truth, found, (1, 1, 1), rule).false_positive_ml == pytest.approx(0.001)
+
+
+@given(st.integers(0, 10**6))
+def test_false_volumes_are_those_of_pieces_gone_through_one_by_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth, found = rng.random((2, 4, 6, 6)) < 0.25
+    measured = measure_overlap(truth, found, (2, 1, 0.5))
+    for value, mask, other in ((measured.false_positive_ml, found, truth), (measured.false_negative_ml, truth, found)):
+        pieces, count = ndimage.label(mask, ndimage.generate_binary_structure(3, 2))
+        voxels = sum((pieces == n).sum() for n in range(1, count + 1) if not (other & (pieces == n)).any())
+        assert value == pytest.approx(voxels * 0.001)
+
+
+@pytest.mark.parametrize(("truth", "found", "volumes"), [(0, 0, (0, 0)), (1, 0, (0, 0.008)), (0, 1, (0.008, 0))])
+def test_false_volumes_of_empty_masks_are_those_of_the_other(
+    truth: int, found: int, volumes: tuple[float, float]
+) -> None:
+    masks = [np.full((2, 2, 2), bool(value)) for value in (truth, found)]
+    measured = measure_overlap(*masks, (1, 1, 1))
+    assert (measured.false_positive_ml, measured.false_negative_ml) == pytest.approx(volumes)

@@ -39,6 +39,8 @@ def test_the_numbers_of_the_example() -> None:
     assert "= 0.027 ml each" in PAGE
     assert (found.truth_ml, found.volume_error_ml) == (pytest.approx(0.027), 0)
     assert (found.lesion_sensitivity, found.lesion_precision) == (0.5, 0.5)
+    assert "negative volume are 0.003 ml." in PAGE
+    assert (found.false_positive_ml, found.false_negative_ml) == (pytest.approx(0.003), pytest.approx(0.003))
 
 
 @pytest.mark.parametrize(("minimum", "found"), [(0.33, 1), (0.34, 0)])

@@ -109,6 +109,7 @@ class TestByHand:
         found = rows_at(example.tp[None], example.fp[None], np.array([place]))
         # at 0.6: 3 true and 2 false positives, 2 true and 1 false negative
         expected = {"sensitivity": 3 / 4, "specificity": 2 / 4, "ppv": 3 / 5, "npv": 2 / 3, "accuracy": 5 / 8}
+        expected["mcc"] = (3 * 2 - 2 * 1) / math.sqrt(5 * 4 * 4 * 3)
         assert {name: float(row[0]) for name, row in found.items()} == pytest.approx(expected)
         nothing = rows_at(example.tp[None], example.fp[None], np.array([0]))
         assert math.isnan(nothing["ppv"][0])

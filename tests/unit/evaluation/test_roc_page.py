@@ -49,6 +49,11 @@ def test_the_numbers(ranking: Ranking) -> None:
     settings = Settings(resamples=0, thresholds=(0.6,))
     assert [choose(ranking, choice) for choice in settings.choices] == [0.8, 0.3, 0.8]
     found = measure(Cohort(POSITIVE, np.arange(8), {"score": SCORE}), settings).scores[0]
+    assert "= 0.258." in PAGE
+    assert found.points[-1].mcc[0] == pytest.approx(0.258, abs=5e-4)
+    assert "log odds 0.306 to 0.966" in PAGE
+    assert found.delong is not None
+    assert (found.delong.logit.low, found.delong.logit.high) == pytest.approx((0.306, 0.9665), abs=1e-3)
     assert found.points[-1].counts == {"tp": 3, "fp": 2, "tn": 2, "fn": 1}
     calibration = calibrate(POSITIVE, SCORE, 2)
     assert (calibration.expected_error, calibration.brier) == pytest.approx((0.075, 0.2))

@@ -56,3 +56,12 @@ def test_a_weighted_median_is_that_of_the_values_written_out(pairs: list[tuple[f
     values, weights = np.array([value for value, _ in pairs]), np.array([many for _, many in pairs])
     weights[0] += 1
     assert weighted_medians(values, weights[None])[0] == np.median(np.repeat(values, weights))
+
+
+def test_where_all_or_none_count_the_interval_is_wilson_s_over_the_patients() -> None:
+    # 0 of 6 lesions of two patients, a third has none: z² / (2 + z²)
+    counts = draw(3, 200, 0)
+    found = pool(np.array([0, 0, 0]), np.array([4, 2, 0]), np.arange(3), counts).share
+    assert (found.value, found.low, found.high) == (0, 0, pytest.approx(3.8415 / 5.8415, abs=1e-4))
+    every = pool(np.array([4, 2, 0]), np.array([4, 2, 0]), np.arange(3), counts).share
+    assert (every.value, every.low, every.high) == (1, pytest.approx(2 / 5.8415, abs=1e-4), 1)

@@ -15,7 +15,7 @@ from hakken.runs.predictions import write_predictions
 from hakken.stages.measure import measure
 from hakken.study import Study
 
-ORIGIN = Origin("A study", "tiny", "phantom", 0)
+ORIGIN = Origin("A study", "tiny", "phantom", None, phantom=True)
 
 
 def files(**named: Path | Sequence[Path]) -> Files:

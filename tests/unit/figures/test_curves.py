@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hakken.core.files import write_json
 from hakken.core.volume import Geometry
 from hakken.figures import calibration, confusion, froc, roc, strata
-from hakken.imaging.prepared import Lesion
+from hakken.imaging.cases import image
+from hakken.imaging.prepared import Lesion, save_prepared
 from hakken.inference.candidates import Candidates
+from hakken.plots.froc import draw_froc
 from hakken.runs.cases import read_cases
+from hakken.runs.measurement import read_measurement
+from hakken.seal.freeze import write_sealed
 from hakken.study import Study
 
 from ..miniature import save_case, study, without
@@ -67,7 +71,7 @@ def of_models(tmp_path: Path, cases: Path, chosen: Study) -> dict[str, Path]:
     """The selected model on both parts at the threshold 0.55, and a worse default."""
     freeze = tmp_path / "freeze.json"
     point = {"points": {"candidates": {"threshold": 0.55}}}
-    write_json(freeze, {"models": {"selected": point, "default": point}})
+    write_sealed(freeze, {"models": {"selected": point, "default": point}})
     known, found = read_cases([cases]), {}
     for part, model, said in (("validation", "selected", GOOD), ("test", "selected", GOOD), ("test", "default", WORSE)):
         folder = predicted(tmp_path / "said" / part / model, chosen, {"candidates": said}, known)
@@ -94,13 +98,16 @@ def test_froc_draws_both_parts_and_what_stands_beside(tmp_path: Path, cases: Pat
     assert (test.point, default.point) == (pytest.approx((1 / 3, 2 / 3)), None)
     assert validation.point == pytest.approx((1, 2 / 3))
     assert [cells[0] for cells in drawn.table] == [
-        "Sensitivity at", "1 FP/case", "3 FP/case", "8.4 FP/case", "Partial AUC to 10",
+        "Sensitivity at", "1 FP/case", "3 FP/case", "8.4 FP/case", "Partial AUC to 10", "Average precision",
     ]  # fmt: skip
     assert drawn.table[1][1].startswith("0.67\n[")
     assert drawing.words.startswith("Operating point, chosen on validation for 8.4 FP/case: on test 0.67 [")
     assert drawing.words.endswith(" FP/case (circle).")
     assert drawn.notes[0] == "Test: 3 lesions in 3 cases of 3 patients; hit rule distance."
-    assert drawn.notes[1] == ("Bands, brackets: 95 %, patients resampled 100 times. Dotted: beyond the last candidate.")
+    assert drawn.notes[1] == (
+        "Bands, brackets: 95 %, patients resampled 100 times; Wilson's for the sensitivity at the operating point. "
+        "Dotted: beyond the last candidate."
+    )
     # The default finds a lesion less from 1/3 FP per case on: 29/30 * 1/3 of the area up to 10.
     assert drawn.notes[2].startswith("Partial AUC of the selected model less that of: default 0.32 [")
     assert drawn.notes[2].endswith("] (paired by resample).")
@@ -110,6 +117,27 @@ def test_froc_draws_both_parts_and_what_stands_beside(tmp_path: Path, cases: Pat
     of_test = [(row["fp_per_case"], row["sensitivity"]) for row in rows if row["role"] == "test"]
     assert of_test == [pytest.approx(point) for point in
                        ((0, 0), (0, 1 / 3), (1 / 3, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 2 / 3), (1, 2 / 3))]  # fmt: skip
+
+
+def test_lesions_out_of_reach_are_a_ceiling(tmp_path: Path, cases: Path, monkeypatch: Any) -> None:
+    chosen, folder = detection(), tmp_path / "beyond"
+    for case in read_cases([cases]):
+        outside = (2,) if case.case_id == "a" else ()
+        shown = replace(image(case), outside=outside)
+        save_prepared(folder, shown, shown.image(), shown.mask(), shown.labels())
+    made = of_models(tmp_path, folder, chosen)
+    given = files(test=made["test selected"], validation=made["validation selected"])
+    drawn, _ = handed(monkeypatch, froc, "draw_froc", chosen, given)
+    assert drawn.ceiling == pytest.approx(2 / 3)
+    assert drawn.notes[2:4] == (
+        "At most 0.667 of the lesions of test can be found (dash-dotted line): 1 of 3 lie outside of the mask.",
+        "At most 0.667 of the lesions of validation can be found: 1 of 3 lie outside of the mask.",
+    )
+    warning = "at most 0.667 of the lesions can be found: 1 of 3 lesions lies outside of the mask (lesion 2 of a)"
+    measured_of_test = read_measurement(made["test selected"]).outcomes["candidates"]
+    assert warning in measured_of_test.warnings
+    assert measured_of_test.details["outside"] == {"lesions": 3, "missed": [["a", 2]], "ceiling": pytest.approx(2 / 3)}
+    assert len(draw_froc(drawn).axes[0].lines) > len(drawn.curves)
 
 
 def test_what_a_publication_reports_of_patients_is_not_to_be_compared_with_a_phantom(
@@ -174,14 +202,14 @@ def test_roc_draws_both_parts_and_says_what_the_point_gives(tmp_path: Path, case
         ("test", "Test: AUC 0.50", (0.0, 0.5)),
         ("validation", "Validation: AUC 0.50", (0.0, 0.5)),
     ]
-    assert [cells[0] for cells in drawn.table] == ["", "AUC", "Sensitivity", "Specificity", "PPV", "NPV"]
+    assert [cells[0] for cells in drawn.table] == ["", "AUC", "Sensitivity", "Specificity", "PPV", "NPV", "MCC"]
     assert drawing.words == (
         "Operating point, chosen on validation by the Youden index: on test 1 of 2 abnormal cases are called abnormal "
         "and 1 of 1 normal cases normal (circle)."
     )
     assert drawn.notes == (
         "Cases: test 2 abnormal and 1 normal; validation 2 abnormal and 1 normal.",
-        "Brackets: 95 %, AUC by DeLong, the others by Wilson. Bands: patients resampled 100 times.",
+        "Brackets: 95 %, AUC by DeLong, MCC by bootstrap, the others by Wilson. Bands: patients resampled 100 times.",
     )
     corners = [row[2:4] for row in drawing.table.rows if row[0] == "test" and row[4] is None]
     assert corners == [(0.0, 0.0), (0.0, 0.5), (1.0, 0.5), (1.0, 1.0)]

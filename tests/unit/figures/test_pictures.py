@@ -18,6 +18,7 @@ from hakken.imaging.prepared import Lesion
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured
 from hakken.runs.cases import read_cases
+from hakken.seal.freeze import write_sealed
 from hakken.study import Study
 
 from ..miniature import save_case, study, without
@@ -94,7 +95,7 @@ def test_overlays_of_a_higher_threshold_show_fewer(tmp_path: Path, cases: Path, 
     chosen = detection()
     said = predicted(tmp_path / "said", chosen, {"candidates": MARKS}, read_cases([cases]))
     freeze = tmp_path / "freeze.json"
-    freeze.write_text(json.dumps({"models": {"selected": {"points": {"candidates": {"threshold": 0.65}}}}}))
+    write_sealed(freeze, {"models": {"selected": {"points": {"candidates": {"threshold": 0.65}}}}})
     folder = measured(tmp_path / "selected", chosen, said, [cases], points=freeze)
     drawn, drawing = handed(
         monkeypatch, overlays, "draw_overlays", chosen, files(test=folder, predictions=said, cases=cases)

@@ -100,7 +100,7 @@ def test_a_panel_has_a_line_for_each_level_of_the_first_factor(tmp_path: Path, m
         ("radiologists", 0.4, True),
     ]
     assert drawn.objective == "Partial AUC to 10 FP/case, all folds together"
-    assert "Warning: b-much: 1 of 2 trainings failed." in drawn.notes
+    assert "b-much: 1 of 2 trainings failed" in drawing.warnings
     assert any("2-fold cross-validation by patient" in note for note in drawn.notes)
     assert drawing.words == f"grid: best b-none, {ROW} 0.700"
 

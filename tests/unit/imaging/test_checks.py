@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hakken.core.volume import Volume
 from hakken.imaging.checks import check_case, examine_case, pixel_digest
@@ -20,6 +21,7 @@ class Row:
     case_id: str = "P1"
     lesion_mask: Path | None = None
     lesion_table: Path | None = None
+    label: str | None = None
     row: int | None = 4
     columns: dict[str, str] = field(default_factory=dict)
 
@@ -158,3 +160,114 @@ def test_equal_pixels_have_one_digest_whatever_the_file(tmp_path: Path) -> None:
     changed[0, 0, 0] += 1
     assert pixel_digest(Volume(changed)) != first
     assert pixel_digest(Volume(array.reshape(3, 5, 4))) != first
+
+
+def test_labels_are_compared_with_the_classes_of_the_study(good: Any, make_study: Callable[..., Study]) -> None:
+    study = make_study(cohort={"table": "c.csv", "truth": "label", "classes": ["none", "pneumonia"]})
+    assert examine_case(Row(good.channels, label="pneumonia"), study).lesions == 1
+    assert examine_case(Row(good.channels), study).lesions == 0
+    assert only(check_case(Row(good.channels, label="pneumonai"), study)) == (
+        "row 4, column label: `pneumonai` is no class of the study; did you mean `pneumonia`?; use one of none, "
+        "pneumonia (`cohort.classes`)"
+    )
+    assert check_case(Row(good.channels, label="x"), make_study(cohort={"table": "c.csv", "truth": "label"})) == []
+
+
+def test_classes_of_lesions_are_compared_too(good: Any, make_study: Callable[..., Study], tmp_path: Path) -> None:
+    study = make_study(
+        method="mean_classifier",
+        cohort={"table": "c.csv", "truth": "lesion_table", "classes": ["solid", "cystic"]},
+        search={},
+    )
+    table = tmp_path / "lesions.csv"
+    table.write_text("x,y,z,diameter_mm,class\n1,2,3,4,solid\n2,2,3,4,cystc\n3,2,3,4,\n")
+    first, second = check_case(Row(good.channels, lesion_table=table), study)
+    assert first.reason == f"{table}: lesion 2 is of class `cystc`, which is none of the study; did you mean `cystic`?"
+    assert second.reason == f"{table}: lesion 3 has no class"
+
+
+def test_truths_have_digests_of_what_they_say(good: Any, make_study: Callable[..., Study]) -> None:
+    study = make_study(cohort={"table": "c.csv", "labels": "binary", "accept": ["specks"]})
+    found = examine_case(good, study)
+    mask = read_volume(good.lesion_mask)
+    write_volume(good.lesion_mask, Volume.on(mask.geometry, mask.array.astype(np.float32) * 0.9999999))
+    again = examine_case(good, study)
+    assert found.truth_digest == again.truth_digest is not None
+    assert found.lesions == again.lesions
+    write_volume(good.lesion_mask, Volume.on(mask.geometry, mask.array[::-1].copy()))
+    assert examine_case(good, study).truth_digest != found.truth_digest
+    assert examine_case(Row(good.channels), study).truth_digest is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "values", "wanted"),
+    [
+        ("instances", [0, 0.9999999, 2.00005], None),
+        ("instances", [0, 0.99], "label values that the study does not know: 0.99 (0 is background"),
+        ("binary", [0, 254.99999], None),
+        ("binary", [0, 1, 254, 255], "4 values from 0 to 255 (1, 254): levels of grey, as smoothing and lossy"),
+        ("binary", [0, 60, 127, 128, 200, 255], "6 values from 0 to 255 (60, 127, 128, 200): levels of grey"),
+    ],
+)
+def test_values_near_whole_numbers_and_levels_of_grey(
+    good: Any, make_study: Callable[..., Study], labels: Any, values: Any, wanted: str | None
+) -> None:
+    array = np.zeros((6, 7, 8), np.float32)
+    array.flat[: len(values)] = values
+    write_volume(good.lesion_mask, Volume(array, (1.0, 1.0, 2.0)))
+    found = check_case(good, make_study(cohort={"table": "c.csv", "labels": labels}))
+    assert wanted is None if not found else wanted in only(found)
+
+
+def test_a_threshold_knows_all_values_and_must_be_reached(good: Any, make_study: Callable[..., Study]) -> None:
+    array = np.zeros((6, 7, 8), np.float32)
+    array[2, 3, 2:6] = [30, 140, 255, 129]
+    write_volume(good.lesion_mask, Volume(array, (1.0, 1.0, 2.0)))
+    study = make_study(cohort={"table": "c.csv", "labels": "binary", "mask_threshold": 128})
+    found = examine_case(good, study)
+    assert (found.problems, found.lesions) == ((), 1)
+    write_volume(good.lesion_mask, Volume(array / 255, (1.0, 1.0, 2.0)))
+    assert only(check_case(good, study)) == (
+        "row 4, column lesion_mask: no voxel reaches `cohort.mask_threshold: 128`; the highest is 1; lower the "
+        "threshold, or write masks of one kind"
+    )
+    write_volume(good.lesion_mask, Volume(array * 0, (1.0, 1.0, 2.0)))
+    assert check_case(good, study) == []
+
+
+def test_a_question_that_is_accepted_is_not_asked(good: Any, make_study: Callable[..., Study]) -> None:
+    array = np.zeros((6, 7, 8), np.uint8)
+    array[0, :2, :2] = array[5, 5:, 6:] = 1
+    write_volume(good.lesion_mask, Volume(array, (1.0, 1.0, 2.0)))
+    message = only(check_case(good, make_study()))
+    assert message == (
+        "row 4, column lesion_mask: label 1 has several pieces up to 11.9 mm apart, which count as one lesion whose "
+        "centre lies between them; set `cohort.labels: binary` if each piece is a lesion (the mask holds one label "
+        "alone), or accept it: `cohort.accept: [far_pieces]`"
+    )
+    assert check_case(good, make_study(cohort={"table": "c.csv", "accept": ["far_pieces"]})) == []
+
+
+def test_a_minimum_of_another_dimension_is_told(good: Any, make_study: Callable[..., Study]) -> None:
+    assert only(
+        check_case(good, make_study(cohort={"table": "c.csv", "labels": "binary", "minimum_lesion_mm2": 3}))
+    ) == (
+        "row 4, column lesion_mask: cohort.minimum_lesion_mm2: these are volumes whose sizes are in mm³; use "
+        "`minimum_lesion_mm3`"
+    )
+
+
+def test_pictures_of_two_sizes_do_not_lie_on_each_other(make_study: Callable[..., Study], tmp_path: Path) -> None:
+    paths = {}
+    for name, shape in (("A", (40, 60)), ("B", (20, 30))):
+        paths[name] = tmp_path / f"{name}.png"
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)).save(paths[name])
+    assert only(check_case(Row(paths), make_study())) == (
+        "row 4, column B: has 30 x 20 pixels, the reference channel A 60 x 40, and no size in mm says how they lie; "
+        "give pictures of as many pixels, or images that know the size of theirs"
+    )
+    write_volume(tmp_path / "B.nii.gz", Volume(np.ones((1, 40, 60), np.float32), (0.2, 0.2, 1.0)))
+    mixed = paths | {"B": tmp_path / "B.nii.gz"}
+    assert "how large a pixel of A is in mm is not known, that of B is; give the study `cohort.pixel_mm`" in only(
+        check_case(Row(mixed), make_study())
+    )

@@ -45,10 +45,10 @@ def test_lesions_return_to_where_the_scanner_saw_them(oblique: Any, make_study: 
     assert grid.direction == (1, 0, 0, 0, 1, 0, 0, 0, 1)
     assert grid.spacing == (1, 1, 1)
     native = prepared.case.lesions[0]
-    assert native.volume_mm3 == pytest.approx(np.count_nonzero(lesion) * 0.9 * 1.1 * 2.5)
+    assert native.size == pytest.approx(np.count_nonzero(lesion) * 0.9 * 1.1 * 2.5)
     drawn = measure_lesions(prepared.labels, grid)[0]
     assert drawn.centre == pytest.approx(native.centre, abs=0.3)
-    assert drawn.volume_mm3 == pytest.approx(native.volume_mm3, rel=0.1)
+    assert drawn.size == pytest.approx(native.size, rel=0.1)
     assert prepared.case.source_geometry == oblique.geometry
 
 
@@ -227,3 +227,87 @@ def test_bright_outliers_are_limited(make_study: Callable[..., Study]) -> None:
     study = make_study(channels={"A": {"modality": "mr"}}, preparation={"spacing_mm": [1, 1, 1], "mask": "none"})
     assert prepare_case({"A": Volume(array)}, {}, None, study, case_id="a").image.max() == 8
     assert Channel(modality="mr").normalise == "zscore"
+
+
+def flat_study(make_study: Any, **preparation: Any) -> Any:
+    return make_study(
+        channels={"A": {"modality": "xray"}},
+        registration={"method": "none"},
+        preparation={"mask": "none"} | preparation,
+        cohort={"table": "c.csv", "labels": "binary"},
+    )
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(100, 200), (333, 150), (224, 224)])
+def test_images_of_many_sizes_are_resized_to_a_matrix(make_study: Any, rows: int, columns: int) -> None:
+    image = np.random.default_rng(0).normal(size=(1, rows, columns))
+    mask = np.zeros((1, rows, columns), np.uint8)
+    mask[0, 10:40, 20:80] = 1
+    prepared = prepare_case(
+        {"A": Volume(image, unit="px")},
+        {},
+        Volume(mask, unit="px"),
+        flat_study(make_study, matrix=[112, 56]),
+        case_id="a",
+    )
+    grid, step = prepared.case.geometry, max(columns / 112, rows / 56)
+    assert (prepared.image.shape, grid.unit) == ((1, 1, 56, 112), "px")
+    assert grid.spacing == pytest.approx((step, step, 1))
+    assert grid.centre == pytest.approx(((columns - 1) / 2, (rows - 1) / 2, 0))
+    border = ~prepared.mask[0]
+    assert np.count_nonzero(border.all(axis=1)) == pytest.approx(56 - rows / step, abs=1)
+    assert np.count_nonzero(border.all(axis=0)) == pytest.approx(112 - columns / step, abs=1)
+    (lesion,) = prepared.case.lesions  # measured in the original image, and drawn where it is there
+    assert (lesion.size, lesion.centre) == (1800, (49.5, 24.5, 0.0))
+    assert np.count_nonzero(prepared.labels) * grid.voxel_size == pytest.approx(1800, rel=0.15)
+    assert grid.to_world(np.argwhere(prepared.labels)).mean(axis=0) == pytest.approx(lesion.centre, abs=step)
+
+
+def test_a_matrix_may_be_filled(make_study: Any) -> None:
+    image = Volume(np.random.default_rng(0).normal(size=(1, 100, 200)), (0.5, 0.5, 2.0))
+    prepared = prepare_case(
+        {"A": image}, {}, (), flat_study(make_study, matrix=[64, 64], keep_aspect=False), case_id="a"
+    )
+    assert prepared.mask.all()
+    assert prepared.case.geometry.spacing == pytest.approx((100 / 64, 50 / 64, 2))
+
+
+def test_a_matrix_of_equal_size_changes_no_pixel(make_study: Any) -> None:
+    image = np.random.default_rng(0).normal(size=(1, 64, 64))
+    study = flat_study(make_study, matrix=[64, 64])
+    prepared = prepare_case({"A": Volume(image, unit="px")}, {}, (), study, case_id="a")
+    assert prepared.image[0] == pytest.approx((image - image.mean()) / image.std(), abs=1e-4)
+
+
+def test_a_volume_has_no_matrix(make_study: Any) -> None:
+    image = Volume(np.random.default_rng(0).normal(size=(4, 20, 20)))
+    with pytest.raises(HakkenError, match=r"preparation.matrix: resizes flat images, and this is a volume; use"):
+        prepare_case({"A": image}, {}, (), flat_study(make_study, matrix=[64, 64]), case_id="a")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"matrix": [64, 64], "spacing_mm": [2, 2, 2]},
+            "`spacing_mm` has no effect with `matrix`; give one of the two",
+        ),
+        ({"matrix": [64, 64], "margin_mm": 9}, "`margin_mm` has no effect with `matrix`; give one of the two"),
+        ({"keep_aspect": False}, "`keep_aspect` has an effect with `matrix` alone; give it, or leave this key out"),
+    ],
+)
+def test_a_matrix_stands_instead_of_a_spacing(make_study: Any, keys: Any, message: str) -> None:
+    with pytest.raises(HakkenError) as error:
+        flat_study(make_study, **keys)
+    assert message in str(error.value)
+
+
+def test_lesions_outside_of_the_mask_are_written_down(make_study: Any) -> None:
+    image = np.zeros((1, 60, 80))
+    image[0, :, :40] = 100 + np.random.default_rng(0).normal(size=(60, 40))
+    mask = np.zeros((1, 60, 80), np.uint8)
+    mask[0, 5:10, 5:10] = mask[0, 30:34, 35:45] = mask[0, 50:55, 60:65] = 1  # within, across the border, beyond
+    study = flat_study(make_study, mask="nonzero")
+    prepared = prepare_case({"A": Volume(image, unit="px")}, {}, Volume(mask, unit="px"), study, case_id="a")
+    assert [lesion.lesion for lesion in prepared.case.lesions] == [1, 2, 3]
+    assert prepared.case.outside == (3,)

@@ -53,7 +53,7 @@ def test_the_files_are_those_of_the_design_and_the_json_is_plain(tmp_path: Path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["P1.json", "P1.labels.npy", "P1.mask.npy", "P1.npy"]
     lesions = json.loads((tmp_path / "P1.json").read_text())["lesions"]
     assert lesions[0] == {
-        "lesion": 1, "x": 0.1, "y": 0.2, "z": 0.3, "diameter_mm": 4.0, "volume_mm3": 33.5, "kind": "excluded"
+        "lesion": 1, "x": 0.1, "y": 0.2, "z": 0.3, "diameter": 4.0, "size": 33.5, "kind": "excluded"
     }  # fmt: skip
     assert lesions[1]["class"] == "solid"
 

@@ -65,7 +65,7 @@ def test_components_are_joined_over_corners_and_their_volume_is_shared() -> None
     scores[12, 12, 12] = 0.4
     found = extract(scores)
     point = 8 * 1.5  # a lattice point stands for 2 x 2 x 2 voxels of 1 x 1 x 1.5 mm
-    assert found.volume_mm3.tolist() == [2 * point, point]
+    assert found.size.tolist() == [2 * point, point]
     np.testing.assert_allclose(found.voxel, [(10, 11, 10), (24, 25, 24)], atol=0.2)  # the first of two equal peaks
 
 

@@ -20,7 +20,7 @@ def test_a_component_is_ranked_by_its_maximum_and_placed_there() -> None:
     assert found.score.tolist() == pytest.approx([6.0, 4.0])
     assert found.voxel.tolist() == [[5, 5, 5], [2, 2, 3]]
     assert found.xyz.tolist() == [[20, 35, 50], [16, 26, 38]]
-    assert found.volume_mm3.tolist() == [24, 72]
+    assert found.size.tolist() == [24, 72]
 
 
 def test_the_threshold_itself_belongs_to_a_component_and_the_mask_limits_it() -> None:
@@ -28,7 +28,7 @@ def test_the_threshold_itself_belongs_to_a_component_and_the_mask_limits_it() ->
     mask = np.zeros(GRID.shape_zyx, np.uint8)
     mask[2, 3] = 1
     found = components(values, GRID, mask, threshold=3.0, maximum=10)
-    assert found.volume_mm3.tolist() == [8 * 24]
+    assert found.size.tolist() == [8 * 24]
     assert found.voxel.tolist() == [[2, 3, 0]]
 
 

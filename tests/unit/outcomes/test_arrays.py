@@ -74,16 +74,16 @@ def test_the_calibration_is_that_of_the_voxels_of_cases_without_lesions(cases: l
     assert measured.counts == {"normal cases": 2, "patients": 2}
     assert (measured.details["case_ids"], measured.details["patients_of"]) == (["a", "b"], ["a", "b"])
     assert sum(measured.details["histogram"]) == 10
-    assert (measured.details["mean_met"], measured.details["sd_met"], measured.warnings) == (True, True, ())
+    assert (measured.details["mean_met"], measured.details["sd_met"], measured.said) == (True, True, ())
 
 
 def test_a_goal_that_is_missed_is_warned_of(cases: list[PreparedCase]) -> None:
     measured = expectations.measure(FOUND | {"b": expected(2, 1)}, part(cases))  # five times z = 1
     assert measured.rows[0].value == 0.5
     assert (measured.details["mean_met"], measured.details["sd_met"]) == (False, False)
-    cell = measured.rows[0].cell
-    assert measured.warnings[0] == (f"calibration of z missed: mean of z without lesions (goal 0 ± 0.05), found {cell}")
-    assert len(measured.warnings) == 2
+    assert [row.cell.endswith(" *") for row in measured.rows] == [True, True]
+    assert measured.said[0] == "mean of z without lesions (goal 0 ± 0.05): calibration of z missed, 0.500"
+    assert len(measured.said) == 2
 
 
 def test_where_every_case_has_a_lesion_there_is_no_calibration(cases: list[PreparedCase]) -> None:

@@ -14,7 +14,8 @@ from hakken.core.volume import Geometry
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Part, candidates
-from hakken.outcomes.candidates import candidate_rows, labels_of, levelled
+from hakken.outcomes._candidate_tables import candidate_rows
+from hakken.outcomes.candidates import labels_of, levelled
 from hakken.runs.predictions import part_of
 from hakken.study.reading import parse_study
 
@@ -91,10 +92,17 @@ def test_what_is_measured(cases: list[PreparedCase]) -> None:
         "ignored_duplicates": 0, "ignored_excluded": 0, "patients": 3,
     }  # fmt: skip
     names = [*(f"sensitivity at {rate} FP/case" for rate in ("1", "3", "8.4")), "partial AUC to 10 FP/case"]
+    names += ["average precision", "PI-CAI score"]
     assert [row.name for row in measured.rows] == names
     assert measured.rows[0].value == pytest.approx(2 / 3)
     # Sensitivity 1/3 up to 1/3 FP per case, then 2/3: it rises by linear interpolation between operating points.
-    assert measured.objective == measured.rows[-1]
+    assert measured.objective == measured.rows[3]
+    # marks: hit, false, hit, false, false of 3 lesions; highest marks: a 0.9 and b 0.6, abnormal, c 0.5
+    assert [row.value for row in measured.rows[4:]] == pytest.approx([5 / 9, (5 / 9 + 1) / 2])
+    beyond = "the curve ends at 1, the last value is given"
+    assert [row.warning for row in measured.rows[:3]] == ["", beyond, beyond]
+    assert measured.rows[2].cell.endswith("] *")
+    assert f"sensitivity at 3 and 8.4 FP/case: {beyond}" in measured.said
     assert measured.point is not None
     assert (measured.point["chosen_for"], measured.point["threshold"]) == (8.4, 0.2)
     assert measured.point["fp_per_case"]["value"] == 1
@@ -192,8 +200,8 @@ def test_the_rule_of_hits_is_the_study_s(hit: str, found: int, cases: list[Prepa
 
 def test_the_area_ends_where_the_study_says(cases: list[PreparedCase]) -> None:
     measured = candidates.measure(all_said(MARKS), part(cases, {"maximum_fp": 1, "at": [0.5]}))
-    assert [row.name for row in measured.rows] == ["sensitivity at 0.5 FP/case", "partial AUC to 1 FP/case"]
-    assert measured.rows[-1].value == pytest.approx(1 / 9 + 4 / 9)
+    assert [row.name for row in measured.rows[:2]] == ["sensitivity at 0.5 FP/case", "partial AUC to 1 FP/case"]
+    assert measured.rows[1].value == pytest.approx(1 / 9 + 4 / 9)
 
 
 def test_replicates_are_paired(cases: list[PreparedCase]) -> None:
@@ -216,7 +224,7 @@ def test_the_table_holds_every_digit_and_the_lesion(tmp_path: Path, cases: list[
     found = Candidates(
         xyz=np.array([(1.5, -2.25, 1 / 3), (4.0, 5.0, 6.0)]),
         score=np.array([0.9, 0.125]),
-        volume_mm3=np.array([27.0, 13.5]),
+        size=np.array([27.0, 13.5]),
         voxel=np.zeros((2, 3)),
     )
     assert candidate_rows("a", found, [2, 0]) == [
@@ -251,7 +259,7 @@ def test_the_lesion_that_a_candidate_lies_in_is_told_by_the_labels(tmp_path: Pat
     labels = np.zeros(GRID.shape_zyx, np.int16)
     labels[5, 21, 20] = 7
     case = save_case(tmp_path, "b", np.zeros((2, *GRID.shape_zyx)), geometry=GRID, labels=labels)
-    unknown = Candidates(*(getattr(said(MARKS["b"]), name) for name in ("xyz", "score", "volume_mm3", "voxel")))
+    unknown = Candidates(*(getattr(said(MARKS["b"]), name) for name in ("xyz", "score", "size", "voxel")))
     assert labels_of({"b": unknown}, case).tolist() == [7]  # type: ignore[union-attr]
     blind = save_case(tmp_path, "x", np.zeros((2, *GRID.shape_zyx)), geometry=GRID)
     assert labels_of({"x": unknown}, blind) is None

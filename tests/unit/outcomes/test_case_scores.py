@@ -40,13 +40,20 @@ def test_the_example_of_the_reference_page() -> None:
     """Of six pairs five are in order. At 0.5, where the Youden index is highest: 2 of 3 abnormal, no normal case."""
     measured = case_scores.measure(SCORES, part())
     assert case_scores.objective(SCORES, part()) == pytest.approx(5 / 6)
-    assert [row.name for row in measured.rows] == ["AUC of the cases", "sensitivity", "specificity", "PPV", "NPV"]
-    assert [row.value for row in measured.rows] == pytest.approx([5 / 6, 2 / 3, 1, 1, 2 / 3])
+    assert [row.name for row in measured.rows] == [
+        "AUC of the cases",
+        "sensitivity",
+        "specificity",
+        "PPV",
+        "NPV",
+        "MCC",
+    ]
+    assert [row.value for row in measured.rows] == pytest.approx([5 / 6, 2 / 3, 1, 1, 2 / 3, 2 / 3])
     assert measured.objective == measured.rows[0]
     assert measured.counts == {"cases": 5, "abnormal": 3, "normal": 2, "patients": 5}
     assert measured.point == {"chosen_by": "youden", "threshold": 0.5}
     assert measured.details["operating_point"]["chosen"] == "here"
-    assert measured.intervals == "95 % intervals: DeLong, Wilson"
+    assert measured.intervals == "95 % intervals: DeLong, Wilson; MCC: bootstrap"
     assert all(line.startswith("roc: ") for line in measured.warnings)
 
 
@@ -79,7 +86,7 @@ def test_each_case_may_have_a_threshold_of_its_own() -> None:
     """As where each fold has a model: at 0.95, 0.4, 0.1, 0.3 and 0.3 one of three is missed, one of two called."""
     levels = np.array([0.95, 0.4, 0.1, 0.3, 0.3])
     measured = case_scores.measure(SCORES, part(points={"case_scores": levels}))
-    assert [row.value for row in measured.rows] == pytest.approx([5 / 6, 2 / 3, 1 / 2, 2 / 3, 1 / 2])
+    assert [row.value for row in measured.rows] == pytest.approx([5 / 6, 2 / 3, 1 / 2, 2 / 3, 1 / 2, 1 / 6])
     assert [row["called"] for row in records(measured, "cases")] == [0, 1, 1, 1, 0]
     assert measured.point == {"chosen_by": "youden", "threshold": None}
 

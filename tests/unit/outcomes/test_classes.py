@@ -58,10 +58,10 @@ def test_what_is_measured() -> None:
     """Of class one 1 of 2 is right, of class two 2 of 2: balanced 3/4, and 3 of 4 in all."""
     measured = classes.measure(FOUND, part())
     assert [row.name for row in measured.rows] == [
-        *("balanced accuracy", "  of guessing", "accuracy", "  of the most frequent class", "macro AUC"),
+        *("balanced accuracy", "  of guessing", "accuracy", "  of the most frequent class", "MCC", "macro AUC"),
     ]
     # AUC: of the four pairs of a lesion of each class (0.9, 0.3 against 0.4, 0.2) three are in order.
-    assert [row.value for row in measured.rows] == pytest.approx([3 / 4, 1 / 2, 3 / 4, 1 / 2, 3 / 4])
+    assert [row.value for row in measured.rows] == pytest.approx([3 / 4, 1 / 2, 3 / 4, 1 / 2, 2 / 12**0.5, 3 / 4])
     assert measured.objective == measured.rows[0]
     assert classes.objective(FOUND, part()) == 3 / 4
     assert measured.counts == {"lesions": 4, "patients": 3}

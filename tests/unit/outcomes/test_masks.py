@@ -128,7 +128,13 @@ def test_what_does_not_fit_is_named(
 def test_what_is_measured(cases: list[PreparedCase]) -> None:
     """Dice of the large masks 1/2, 1/2 and undefined; of the small ones 1, 0 and undefined."""
     measured = masks.measure(FOUND, part(cases))
-    assert [row.name for row in measured.rows] == ["Dice, large", "Dice, small", "relative volume error", "HD95 in mm"]
+    assert [row.name for row in measured.rows] == [
+        *("Dice, large", "Dice, small", "relative area error", "HD95 in mm"),
+        *("false positive area in mm²", "false negative area in mm²"),
+    ]
+    assert [row.value for row in measured.rows[4:]] == [0, 0]  # what is predicted touches what is true
+    small = measured.details["masks"]["small"]
+    assert (small["false_positive_ml"]["value"], small["false_negative_ml"]["value"]) == (0, pytest.approx(0.024 / 3))
     # Volumes: 4 voxels for 4, 1 for 3.
     assert [row.value for row in measured.rows[:3]] == pytest.approx([1 / 2, 1 / 2, (0 - 2 / 3) / 2])
     assert measured.objective is not None
@@ -149,8 +155,8 @@ def test_every_case_stands_in_the_table(cases: list[PreparedCase]) -> None:
         *(("v0", "large", 0.5), ("v1", "large", 0.5), ("v2", "large", None)),
         *(("v0", "small", 1.0), ("v1", "small", 0.0), ("v2", "small", None)),
     ]
-    # 4 and 1 voxels of 8 mm³.
-    assert [row["prediction_ml"] for row in rows[:3]] == pytest.approx([0.032, 0.008, 0])
+    # 4 and 1 pixels of 4 mm², whatever the thickness of the slice.
+    assert [row["prediction_mm2"] for row in rows[:3]] == pytest.approx([16, 4, 0])
 
 
 def test_strata_are_those_of_the_columns_and_of_the_folds(cases: list[PreparedCase]) -> None:

@@ -76,7 +76,7 @@ def test_the_table_of_candidates_holds_every_digit_and_the_lesion(tmp_path: Path
     found = Candidates(
         xyz=np.array([(1.5, -2.25, 1 / 3), (4.0, 5.0, 6.0)]),
         score=np.array([0.9, 0.125]),
-        volume_mm3=np.array([27.0, 13.5]),
+        size=np.array([27.0, 13.5]),
         voxel=np.array([(8.0, 9.0, 10.0), (0.0, 0.0, 0.0)]),
     )
     case = prepare_case(tmp_path, "a", [(8, 9, 10)])
@@ -86,7 +86,7 @@ def test_the_table_of_candidates_holds_every_digit_and_the_lesion(tmp_path: Path
         HEADING + "a,1,1.5,-2.25,0.3333333333333333,0.9,27.0,1\na,2,4.0,5.0,6.0,0.125,13.5,0\n"
     )
     again = outcome.read(tmp_path, part)["a"]
-    for name in ("xyz", "score", "volume_mm3"):
+    for name in ("xyz", "score", "size"):
         np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
     assert again.lesion.tolist() == [1, 0]
     outcome.write(tmp_path, {"a": found}, part_of([replace(case, has_truth=False)], "candidates"))

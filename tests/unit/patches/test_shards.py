@@ -13,7 +13,7 @@ from hakken.core.files import read_json, sha256_file
 from hakken.patches.sampling import Centres, Kind
 from hakken.patches.shards import CutCase, Layout, PatchStore, cut_patch, write_shards
 
-LAYOUT = Layout(size_voxel=4, margin_voxel=1, channels=("A", "B"), spacing_mm=(1.0, 2.0, 3.0), study="digest")
+LAYOUT = Layout(size_voxel=4, margin_voxel=1, channels=("A", "B"), spacing_mm=(1.0, 2.0, 3.0), sampled_study="digest")
 
 
 def case(name: str, patches: int, seed: int = 0, shape: tuple[int, ...] = (9, 10, 11)) -> CutCase:
@@ -22,7 +22,7 @@ def case(name: str, patches: int, seed: int = 0, shape: tuple[int, ...] = (9, 10
     voxels = np.stack([rng.integers(0, size, patches) for size in shape], axis=1).astype(np.int32)
     kinds = np.arange(patches).astype(np.int8) % 3
     lesions = np.where(kinds == Kind.POSITIVE, 5, 0).astype(np.int32)
-    return CutCase(name, image, Centres(voxels, kinds, lesions), voxels[:, ::-1] * 1.5)
+    return CutCase(name, image, Centres(voxels, kinds, lesions), voxels[:, ::-1] * 1.5, digest="0123456789abcdef0123")
 
 
 @pytest.fixture
@@ -84,6 +84,7 @@ def test_the_index_names_case_centre_point_kind_and_lesion(folder: Path) -> None
         "kind": "positive",
         "lesion": "5",
         "class": "",
+        "pixels": "0123456789abcdef",
     }
     assert [row["kind"] for row in rows[:3]] == ["easy", "hard", "positive"]
 
@@ -93,7 +94,7 @@ def test_shards_json_holds_layout_counts_and_checksums(folder: Path) -> None:
     assert content["patch_shape"] == [2, 6, 6, 6]
     assert content["dtype"] == "float16"
     assert content["kinds"] == {"easy": 5, "hard": 4, "positive": 3}
-    assert content["layout"]["study"] == "digest"
+    assert content["layout"]["sampled_study"] == "digest"
     assert content["shards"] == [{"file": "shard-000.npy", "rows": 12, "sha256": sha256_file(folder / "shard-000.npy")}]
 
 

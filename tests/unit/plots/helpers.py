@@ -27,7 +27,7 @@ from hakken.plots.style import Origin
 from hakken.search.comparison import TimedSweep
 from hakken.search.course import TimedTrial
 
-ORIGIN = Origin("A study of dots", "tiny", "phantom", 2)
+ORIGIN = Origin("A study of dots", "tiny", "phantom", "test opening 2", phantom=True)
 
 
 def froc() -> Figure:

@@ -14,7 +14,7 @@ def training(processes: int, seconds: float) -> Scaled:
 
 def drawn(published: dict[int, float]) -> tuple[set[str], list[list[float]]]:
     """The words of the figure, and the lines of its panel of speeds, as y values."""
-    origin = Origin("A study", "tiny", "phantom", 0)
+    origin = Origin("A study", "tiny", "phantom", None, phantom=True)
     given = ScalingInput((training(1, 24.0), training(2, 15.0)), published, "Report", "Objective", ("A note.",), origin)
     figure = draw_scaling(given)
     words = {text.get_text() for text in figure.texts}

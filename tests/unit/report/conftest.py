@@ -12,9 +12,9 @@ from .finished import finish, finished_study
 
 
 @pytest.fixture
-def study() -> Study:
+def study(tmp_path: Path) -> Study:
     """A study of two searched parameters."""
-    return finished_study()
+    return finished_study(tmp_path / "openings")
 
 
 @pytest.fixture

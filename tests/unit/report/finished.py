@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hakken.cohort.parts import openings_folder
 from hakken.outcomes import Measured, Row
-from hakken.report.seal import append_opening
 from hakken.runs.measurement import Measurement, write_measurement
 from hakken.study import Study
 from hakken.study.reading import parse_study
+
+from ..opened import open_results
 
 BEST: dict[str, Any] = {"number": 7, "objective": 0.612345, "parameters": {"learning_rate": 0.0123456}}
 TRIALS = {"complete": 11, "failed": 1}
@@ -51,8 +53,8 @@ def write_cost(
     path.write_text(json.dumps(hour | cost | {"files": {"inputs": inputs, "outputs": outputs}}))
 
 
-def finished_study() -> Study:
-    """Return a study of two searched parameters."""
+def finished_study(openings: Path) -> Study:
+    """Return a study of two searched parameters, whose ledger of openings is a folder."""
     content: dict[str, Any] = {
         "name": "example",
         "title": "Lesions & <others>",
@@ -61,7 +63,7 @@ def finished_study() -> Study:
         "seed": 1,
         "published": {"citation": "A, 2017", "system": "a network", "result": "70 % at 8.4"},
         "method": "patch_classifier",
-        "cohort": {"table": "cases.csv"},
+        "cohort": {"table": "cases.csv", "openings": str(openings)},
         "channels": {"T1": {"modality": "mr"}},
         "search": {
             "space": {
@@ -81,7 +83,6 @@ def finish(study: Study, folder: Path) -> Path:
     write_record(folder, "default", BEST | {"number": 0, "objective": 0.4})
     optimism = {"value": 0.562345, "low": 0.45, "high": 0.65}
     files = {
-        "freeze.json": {"hashes": {"study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}},
         "optimism.json": {
             "models": 11,
             "optimism": 0.05,
@@ -100,9 +101,7 @@ def finish(study: Study, folder: Path) -> Path:
         ("validation", "selected", 0.7),
     ):
         write_measured(folder, study, part, model, candidates(level))
-    opening = append_opening(folder / "openings.jsonl", "f", {"selected": "aa"})
-    (folder / "test").mkdir()
-    (folder / "test" / "opening.json").write_text(json.dumps(opening))
+    open_results(folder, openings_folder(study))
     for job, (seconds, cpu, rss) in {"a": (10, 1800, 512), "b": (20, 5400, 1024.4)}.items():
         write_cost(folder, f"trial/{job}", seconds=seconds, cpu_seconds=cpu, peak_mb=rss)
     return folder

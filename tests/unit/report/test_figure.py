@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from hakken.report.figure import Machine, TrialRecord, cost, digest, provenance,
 from hakken.search.course import TimedTrial
 from hakken.search.trial import Trial
 from hakken.study import Study
+
+from ..opened import freeze_of, opening_of
 
 RECORD: dict[str, Any] = {
     "sweep": "search",
@@ -95,8 +98,16 @@ def test_what_a_figure_was_made_from(study: Study, tmp_path: Path) -> None:
     table.write_text("case_id\n")
     folder.mkdir()
     (folder / "measurement.json").write_text("{}")
+    opening = replace(opening_of(freeze_of(selected="aa")), number=1)
     found = provenance(
-        study, figure="froc", inputs=[folder, table], code="c0de", openings=2, trials=(7,), spent={"gpu_seconds": 1.5}
+        study,
+        figure="froc",
+        inputs=[folder, table],
+        code="c0de",
+        opening=opening,
+        trials=(7,),
+        spent={"gpu_seconds": 1.5},
+        warnings=["few"],
     )
     assert found == {
         "figure": "froc",
@@ -104,17 +115,18 @@ def test_what_a_figure_was_made_from(study: Study, tmp_path: Path) -> None:
         "title": "Lesions & <others>",
         "scale": "tiny",
         "data": "phantom",
-        "test_openings": 2,
+        "opening": {"number": 1, "begun": opening.begun, "hash": opening.hash},
         "trials": [7],
         "cost": {"gpu_seconds": 1.5},
+        "warnings": ["few"],
         "hashes": {
-            "study": sha256_json(study.model_dump(mode="json")),
+            "drawn_study": sha256_json(study.model_dump(mode="json")),
             "code": "c0de",
             "inputs": {folder.as_posix(): digest(folder), table.as_posix(): sha256_file(table)},
         },
     }
     untitled = study.model_copy(update={"title": ""})
-    several = provenance(untitled, figure="f", inputs=[], code="c", openings=0, trials={"n1-r0": (0, 1)})
+    several = provenance(untitled, figure="f", inputs=[], code="c", opening=None, trials={"n1-r0": (0, 1)})
     assert (several["title"], several["trials"], several["cost"]) == ("example", {"n1-r0": (0, 1)}, {})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from hakken.report.result import (
 from hakken.study import Study
 from hakken.study.variants import VariantSet
 
+from ..opened import edit
 from .finished import BEST, candidates, write_measured, write_record
 
 SHOWN = (("validation", "selected"), ("test", "selected"), ("test", "default"), ("test", "brightest_components"))
@@ -33,14 +34,15 @@ def test_everything_is_gathered(study: Study, results: Path) -> None:
     assert found.cpu_hours == 2.0
     assert found.gpu_hours == 2.0
     assert found.peak_mb == 1024.4
-    assert [opening["number"] for opening in found.openings] == [1]
+    assert found.opening is not None
+    assert (found.opening.number, found.opening.models) == (1, {"selected": "aa"})
     assert set(found.records) == {"selected", "default"}
     assert list(found.measurements) == [SHOWN[0], SHOWN[1], ("validation", "default"), *SHOWN[2:]]
     assert found.main == SHOWN
     assert found.measurements["test", "default"].rows[0].value == 0.4
     assert found.objectives == {"selected": 0.612345, "default": 0.4}
     assert found.chosen("selected") == (found.records["selected"],)
-    assert found.hashes == {"study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
+    assert found.hashes == {"sealed_study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
     assert (found.by_fold, found.warnings) == ({}, ())
 
 
@@ -77,7 +79,7 @@ def test_what_a_study_without_cases_has_not(study: Study, results: Path) -> None
     for name in ("optimism.json", "freeze.json", "test/opening.json"):
         (results / name).unlink()
     found = gather(study, results)
-    assert (found.optimism, found.hashes, found.openings) == (None, {}, [])
+    assert (found.optimism, found.hashes, found.opening) == (None, {}, None)
 
 
 def test_of_folds_the_mean_objective_and_each(study: Study, results: Path) -> None:
@@ -122,10 +124,20 @@ def test_a_line_for_each_number_of_each_model(study: Study, results: Path) -> No
     lines = list(measured_rows(gather(study, results)))
     assert len(lines) == 5 * 4 + 1
     at = pytest.approx
-    assert lines[0] == ("validation", "selected", "candidates", "sensitivity at 1 FP/case", 0.7, at(0.6), at(0.8), "")
-    undefined = ("validation", "selected", "candidates", "sensitivity at 8.4 FP/case", None, None, None, "")
+    assert lines[0] == (
+        "validation",
+        "selected",
+        "candidates",
+        "sensitivity at 1 FP/case",
+        0.7,
+        at(0.6),
+        at(0.8),
+        "",
+        "",
+    )
+    undefined = ("validation", "selected", "candidates", "sensitivity at 8.4 FP/case", None, None, None, "", "")
     assert lines[2] == undefined
-    assert lines[8] == ("test", "selected", "masks", "of a group", None, None, None, "none")
+    assert lines[8] == ("test", "selected", "masks", "of a group", None, None, None, "none", "")
 
 
 def test_what_was_counted(study: Study, results: Path) -> None:
@@ -157,21 +169,20 @@ def test_a_measurement_of_another_version(study: Study, results: Path) -> None:
 
 
 def test_a_missing_ledger_is_no_ledger(study: Study, results: Path) -> None:
-    (results / "openings.jsonl").unlink()
+    shutil.rmtree(str(study.cohort.openings))
     with pytest.raises(HakkenError, match="opening 1 of the test set is missing, but results of it are here"):
         gather(study, results)
 
 
-def test_no_report_rests_on_a_ledger_that_was_cut(study: Study, results: Path) -> None:
-    (results / "openings.jsonl").write_text("")
-    with pytest.raises(HakkenError, match="opening 1 of the test set is missing, but results of it are here"):
+def test_no_report_rests_on_a_freeze_that_was_changed(study: Study, results: Path) -> None:
+    edit(results / "freeze.json", models={})
+    with pytest.raises(HakkenError, match=r"freeze.json: was changed since it was written"):
         gather(study, results)
 
 
 def test_no_report_rests_on_an_opening_that_was_changed(study: Study, results: Path) -> None:
-    path = results / "test" / "opening.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"number": 0}))
-    with pytest.raises(HakkenError, match="opening 0 of the test set is missing"):
+    edit(results / "test/opening.json", number=0)
+    with pytest.raises(HakkenError, match="an opening of the test set that was changed since it was written"):
         gather(study, results)
 
 

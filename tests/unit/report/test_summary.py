@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from hakken.report.result import gather
-from hakken.report.seal import append_opening
 from hakken.report.summary import summarise
 from hakken.study import Study
 
+from ..opened import open_results
 from .finished import BEST, candidates, write_measured, write_record
 
 
 def test_the_whole_summary(study: Study, results: Path) -> None:
     write_measured(results, study, "test", "default", candidates(0.4, "few patients"))
-    text = summarise(gather(study.model_copy(update={"baselines": ()}), results))
+    result = gather(study.model_copy(update={"baselines": ()}), results)
+    assert result.opening is not None
+    text = summarise(result)
     heads = "95 % intervals, patients resampled  validation            test (opening 1)      test, untuned default"
     assert text.splitlines() == [
         "",
@@ -29,7 +30,8 @@ def test_the_whole_summary(study: Study, results: Path) -> None:
         "sensitivity at 3 FP/case            0.80 [0.70, 0.90]     0.70 [0.60, 0.80]     0.50 [0.40, 0.60]",
         "sensitivity at 8.4 FP/case          undefined             undefined             undefined",
         "partial AUC to 10 FP/case           0.750 [0.650, 0.850]  0.650 [0.550, 0.750]  0.450 [0.350, 0.550]",
-        "warning: test, untuned default: few patients",
+        result.opening.words,
+        "* warning: test, untuned default: few patients",
         "",
         "selected: trial 7 of 12 (11 complete, 1 failed)",
         "  learning_rate 0.01235",
@@ -94,7 +96,14 @@ def test_figures_that_are_not_drawn_are_not_promised(
     assert " figure:" not in none
 
 
-def test_every_opening_of_the_test_set_shows(study: Study, results: Path) -> None:
-    opening = append_opening(results / "openings.jsonl", "g", {"selected": "bb"})
-    (results / "test" / "opening.json").write_text(json.dumps(opening))
-    assert "test (opening 2)" in summarise(gather(study, results))
+def test_a_later_opening_shows(study: Study, results: Path) -> None:
+    open_results(results, Path(str(study.cohort.openings)), selected="bb")
+    text = summarise(gather(study, results))
+    assert "test (opening 2)" in text
+    assert "\ntest opening 2 known to this ledger, begun on 20" in text
+
+
+def test_why_opened_cases_train_is_said(study: Study, results: Path) -> None:
+    again = study.model_copy(update={"cohort": study.cohort.model_copy(update={"reuse_opened": "another task"})})
+    text = summarise(gather(again, results))
+    assert "\ncases that were test cases of an earlier opening train here: another task\n" in text

@@ -91,20 +91,23 @@ def test_results_of_0_1_are_named_with_what_to_do(name: str, folder: Path) -> No
     with pytest.raises(HakkenError) as caught:
         require_results_of_this_version(folder)
     assert str(caught.value) == (
-        f"{folder}: holds results of hakken 0.1. Version 0.2 names its files otherwise and trains anew; what is there "
+        f"{folder}: holds results of hakken 0.1. This version names its files otherwise and trains anew; what is there "
         f"stays as it is and is not touched. Move it aside (mv {folder} {folder}-0.1) and start again."
     )
 
 
-def test_openings_of_0_1_go_on_being_counted(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("names", "version"), [(("selected.json", "openings.jsonl"), "0.1"), (("openings.jsonl",), "0.2")]
+)
+def test_openings_of_earlier_versions_go_on_being_counted(names: tuple[str, ...], version: str, folder: Path) -> None:
     folder.mkdir(parents=True)
-    for name in ("selected.json", "openings.jsonl"):
+    for name in names:
         (folder / name).touch()
     with pytest.raises(HakkenError) as caught:
         require_results_of_this_version(folder)
     assert str(caught.value).endswith(
-        f"(mv {folder} {folder}-0.1) and start again. Then copy {folder}-0.1/openings.jsonl back to {folder}, so that "
-        "the openings of the test set go on being counted: training anew and measuring on test is a new opening."
+        f"(mv {folder} {folder}-{version}) and start again. Then `hakken openings {folder.parent.name} --import "
+        f"{folder}-{version}/openings.jsonl` counts the openings of then."
     )
 
 

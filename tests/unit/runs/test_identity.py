@@ -296,7 +296,7 @@ def test_a_plug_in_that_is_not_there_is_told(stranger: Path) -> None:
 def test_stages_of_the_package_know_what_they_run() -> None:
     forget()
     closure = identity._closure("hakken.stages.unseal")
-    assert {"hakken.stages.unseal", "hakken.report.seal", "hakken.core.files", "hakken.core.errors"} <= closure
+    assert {"hakken.stages.unseal", "hakken.seal.openings", "hakken.core.files", "hakken.core.errors"} <= closure
     assert not any(name.startswith("hakken.training") for name in closure)
     assert code_digest("unseal", {}) != code_digest("freeze", {})
 

@@ -78,7 +78,7 @@ def test_rules_of_single_systems_are_those_beside_the_chain(tmp_path: Path) -> N
 
 def test_a_start_writes_down_the_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    jobs.begin(plans(holdout()))
+    jobs.begin(plans(holdout()), [], agreed=False)
     assert {path.name for path in (tmp_path / ROOT).iterdir()} == {"study.yaml", "batches.json", "versions.json"}
     assert read_json(tmp_path / ROOT / "batches.json") == {"cases_per_job": 2}
 
@@ -227,24 +227,33 @@ def test_the_batch_of_a_job() -> None:
 
 def test_a_study_without_cases_has_no_table_and_no_opening(toys: Any) -> None:
     plan = records()
-    assert (inputs.table(plan, {}), inputs.separated(plan, {}), jobs.openings(plan, {"figure": "search"})) == (
-        [],
-        [],
-        None,
-    )
+    assert (inputs.table(plan, {}), inputs.ready(plan, {}), inputs.opening(plan, {"part": "records"})) == ([], [], [])
     assert inputs.freeze(plan, {"part": "records"}) == []
     assert inputs.figure_opening(plan, {"figure": "search"}) == []
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_only_sealed_cases_wait_for_the_opening(part: str) -> None:
-    opening = f"{ROOT}/test/opening.json"
-    assert inputs.seal(holdout(), {"part": part}) == (opening if part == "test" else [])
+def test_only_sealed_cases_wait_for_the_freeze_and_for_the_opening(part: str) -> None:
+    plan, sealed = holdout(), part == "test"
+    assert inputs.freeze_first(plan, {"part": part}) == (f"{ROOT}/freeze.json" if sealed else [])
+    assert inputs.opening(plan, {"part": part}) == (f"{ROOT}/test/opening.json" if sealed else [])
+    assert inputs.ready(plan, {"part": part}) == f"{ROOT}/{'test/opening' if sealed else 'checked/development'}.json"
 
 
 def test_crossed_all_cases_do() -> None:
     for part in ("fold0", "fold2"):
-        assert inputs.seal(crossed(), {"part": part}) == f"{ROOT}/test/opening.json"
+        assert inputs.freeze_first(crossed(), {"part": part}) == f"{ROOT}/freeze.json"
+        assert inputs.opening(crossed(), {"part": part}) == f"{ROOT}/test/opening.json"
+
+
+def test_an_opening_is_of_the_sealed_cases_once_they_are_compared_with_all() -> None:
+    assert inputs.sealed_checks(holdout(), {}) == [f"{ROOT}/checked/test-000.json"]
+    assert inputs.all_separated(holdout(), {}) == f"{ROOT}/checked/test.json"
+    assert len(inputs.sealed_checks(crossed(), {})) == len(inputs.digests(crossed(), {"scope": "test"}))
+
+
+def test_the_ledger_stands_beside_the_table_or_in_the_results_of_a_phantom() -> None:
+    assert jobs.ledger(holdout(), {}) == "openings"
 
 
 def test_digests_are_compared_of_as_many_cases_as_may_be_read() -> None:
@@ -255,14 +264,14 @@ def test_digests_are_compared_of_as_many_cases_as_may_be_read() -> None:
     assert len(inputs.digests(crossed(), {"scope": "test"})) == 4
 
 
-def test_a_job_asks_that_no_image_stands_in_two_of_the_parts_that_it_sees() -> None:
-    development, test = f"{ROOT}/checked/development.json", f"{ROOT}/checked/test.json"
+def test_a_job_waits_until_the_cases_that_it_sees_may_be_used() -> None:
+    development, opening = f"{ROOT}/checked/development.json", f"{ROOT}/test/opening.json"
     plan = holdout()
-    assert inputs.separated(plan, {"sweep": "search"}) == development
-    assert inputs.separated(plan, {"part": "validation", "model": "selected"}) == development
-    assert inputs.separated(plan, {"part": "test", "model": "selected"}) == test
-    assert inputs.separated(crossed(), {"sweep": "search-f0"}) == test
-    assert inputs.separated(crossed(), {"part": "validation", "model": "selected"}) == test
+    assert inputs.ready(plan, {"sweep": "search"}) == development
+    assert inputs.ready(plan, {"part": "validation", "model": "selected"}) == development
+    assert inputs.ready(plan, {"part": "test", "model": "selected"}) == opening
+    assert inputs.ready(crossed(), {"sweep": "search-f0"}) == opening
+    assert inputs.ready(crossed(), {"part": "validation", "model": "selected"}) == opening
 
 
 # ---- trainings ------------------------------------------------------------------------------------------------------
@@ -401,8 +410,6 @@ def test_a_figure_of_the_study_waits_for_the_opening_and_one_on_demand_opens_not
     plan = holdout(figures=["froc"])
     assert inputs.figure_opening(plan, {"figure": "froc"}) == f"{ROOT}/test/opening.json"
     assert inputs.figure_opening(plan, {"figure": "comparison"}) == []
-    assert jobs.openings(plan, {"figure": "froc"}) == f"{ROOT}/openings.jsonl"
-    assert jobs.openings(plan, {"figure": "comparison"}) is None
     assert inputs.figures_of(plan, {}) == [f"{ROOT}/figures/froc.json"]
     assert jobs.caption(plan, {"figure": "froc"}).startswith("FROC of the selected model")
 

@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from hakken.cli import main
+from hakken.core import publish
 from hakken.runs.ask import propose_trial
-from hakken.search import Trial, publish
+from hakken.search import Trial
 from hakken.search.ledger import Ledger, Planned
 from hakken.search.settings import Settings
 from hakken.search.trial import Value

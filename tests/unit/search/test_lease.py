@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hakken.search import publish
+from hakken.core import publish
 from hakken.search.lease import lease
 
 FORK = multiprocessing.get_context("fork")

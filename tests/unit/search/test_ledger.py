@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hakken.core import publish
 from hakken.core.errors import HakkenError
-from hakken.search import Trial, publish
+from hakken.search import Trial
 from hakken.search.ledger import Ledger, Planned, generations
 from hakken.search.settings import Settings, versions
 

@@ -53,8 +53,12 @@ def test_digests_of_the_batch_are_written(
     output = tmp_path / "checked" / "batch.json"
     check(study=study, table=str(table), cases=["P1", "P3"], output=str(output))  # type: ignore[arg-type]
     found = read_json(output)
-    assert list(found["digests"]) == ["P1", "P3"]
-    assert found["digests"]["P1"] == found["digests"]["P3"]
+    first, third = found["cases"]["P1"], found["cases"]["P3"]
+    assert list(found["cases"]) == ["P1", "P3"]
+    assert first["content"]["digests"] == third["content"]["digests"]
+    files = first["files"]
+    assert list(files) == [(tmp_path / name).as_posix() for name in ("a1.nii.gz", "m1.nii.gz")]
+    assert files[(tmp_path / "a1.nii.gz").as_posix()]["sha256"] == sha256_file(tmp_path / "a1.nii.gz")
     assert found["items"] == []
     assert "[check] case 2/2 P3: good" in capsys.readouterr().err
 
@@ -104,7 +108,9 @@ def test_of_items_the_files_are_kept_with_their_digests(toys: Path, vectors: Pat
     assert found[0].columns["age"] == "40"
     path = vectors.parent / "a.npz"
     assert (found[0].file("vector"), found[0].sha256) == (path, {"vector": sha256_file(path)})  # type: ignore[union-attr]
-    assert read_json(tmp_path / "batch.json")["digests"]["a"] == found[0].digest  # type: ignore[union-attr]
+    checked = read_json(tmp_path / "batch.json")["cases"]
+    assert checked["a"]["content"]["digests"] == {"vector": sha256_file(path)}
+    assert (checked["a"]["truth"], len(checked["b"]["truth"])) == ("none", 64)
 
 
 def test_an_item_whose_file_is_empty_or_gone_is_told(

@@ -11,12 +11,12 @@ import pytest
 
 from hakken.core.files import sha256_file
 from hakken.report.figure import digest
-from hakken.report.seal import append_opening
 from hakken.stages.figure import figure
 from hakken.study.reading import parse_study
 
 from ..figures.made import record, trial
 from ..miniature import study
+from ..opened import edit, open_results
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def given(tmp_path: Path) -> dict[str, Any]:
     """What the figure `search` is drawn from, and where it goes."""
     rate = {"parameters": {"learning_rate": 0.01}}
     trials = [trial(tmp_path, number, objective=number / 10, **rate) for number in range(3)]
-    table, openings = tmp_path / "cases.csv", tmp_path / "openings.jsonl"
+    table, results = tmp_path / "cases.csv", tmp_path / "balls/paper"
     table.write_text("case_id,patient\n")
-    for models in ({"selected": "aa"}, {"selected": "bb"}):
-        append_opening(openings, "f", models)
+    for name in ("aa", "bb"):
+        open_results(results, tmp_path / "openings", selected=name)
     figures = tmp_path / "figures"
     return {
         "study": study(title="Balls"),
@@ -38,7 +38,8 @@ def given(tmp_path: Path) -> dict[str, Any]:
         "numbers": figures / "search.csv",
         "code": "c0de",
         "table": table,
-        "openings": openings,
+        "opening": results / "test/opening.json",
+        "ledger": tmp_path / "openings",
     }
 
 
@@ -59,11 +60,12 @@ def test_pictures_table_and_origin(given: dict[str, Any], capsys: pytest.Capture
         "title": "Balls",
         "scale": "paper",
         "data": "own data",
-        "test_openings": 2,
+        "opening": {"number": 2, "begun": facts["opening"]["begun"], "hash": facts["opening"]["hash"]},
         "trials": [0, 1, 2],
         "cost": {"seconds": 270.0, "gpu_seconds": 6.0},
+        "warnings": [],
         "hashes": {
-            "study": facts["hashes"]["study"],
+            "drawn_study": facts["hashes"]["drawn_study"],
             "code": "c0de",
             "inputs": inputs | {given["table"].as_posix(): digest(given["table"])},
         },
@@ -85,11 +87,11 @@ def test_drawing_again_changes_no_byte(given: dict[str, Any]) -> None:
 def test_a_ledger_that_was_changed_ends_with_status_2(
     given: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given["openings"].write_text(given["openings"].read_text().replace('"bb"', '"cc"'))
+    edit(given["ledger"] / "0001.json", models={"selected": "cc"})
     with pytest.raises(SystemExit) as stopped:
         figure(**given)
     assert stopped.value.code == 2
-    assert "line 2: the chain of test openings is broken" in capsys.readouterr().err
+    assert "0001.json: an opening of the test set that was changed since it was written" in capsys.readouterr().err
     assert not any(path.exists() for path in written(given))
 
 
@@ -102,9 +104,9 @@ def test_a_study_without_cases_has_no_table_and_no_test(given: dict[str, Any], t
         "search": {"space": {"points": {"type": "integer", "low": 10, "high": 100}}},
     }
     chosen = parse_study(content)
-    figure(**given | {"study": chosen, "table": None, "openings": None})
+    figure(**given | {"study": chosen, "table": None, "opening": None})
     facts = json.loads(given["facts"].read_text())
-    assert (facts["study"], facts["test_openings"]) == ("records", None)
+    assert (facts["study"], facts["opening"]) == ("records", None)
     assert given["table"].as_posix() not in facts["hashes"]["inputs"]
 
 

@@ -69,7 +69,7 @@ def test_what_is_sealed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "points": {"candidates": {"chosen_for": 8.4, "threshold": 0.5}},
     }
     assert sealed["hashes"] == {
-        "study": sha256_json(STUDY),
+        "sealed_study": sha256_json(STUDY),
         "case_table": sha256_file(tmp_path / "cases.csv"),
         "development_cases": sha256_file(tmp_path / "separated.json"),
         "validation": {name: sha256_file(tmp_path / "measurements" / name / "measurement.json") for name in POINTS},
@@ -133,5 +133,5 @@ def test_crossed_the_plan_itself_is_frozen_before_there_is_a_model(
     freeze(**{name: given[name] for name in ("study", "table", "codes", "output")})
     sealed = read_json(tmp_path / "freeze.json")
     assert (sealed["models"], sealed["plan"]) == ({}, STUDY)
-    assert set(sealed["hashes"]) == {"study", "case_table", "code"}
+    assert set(sealed["hashes"]) == {"sealed_study", "case_table", "code"}
     assert capsys.readouterr().err == "[freeze] the plan is frozen: folds, space and rule of choice\n"

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.core.files import read_json, write_json
+from hakken.core.files import read_json
 from hakken.inference.candidates import Candidates
 from hakken.runs.cases import read_cases
 from hakken.runs.measurement import Measurement, read_measurement, table_of
 from hakken.runs.predictions import manifest_digest, write_predictions
+from hakken.seal.freeze import write_sealed
 from hakken.stages.measure import measure
 
 from .. import miniature
@@ -58,7 +59,7 @@ def test_what_was_measured_says_of_what(tmp_path: Path, cases: Path, capsys: pyt
 def test_the_frozen_point_is_used_as_it_is(tmp_path: Path, cases: Path) -> None:
     freeze = tmp_path / "freeze.json"
     point = {"chosen_by": "youden", "threshold": 0.45}
-    write_json(freeze, {"models": {"selected": {"points": {"case_scores": point}}}})
+    write_sealed(freeze, {"models": {"selected": {"points": {"case_scores": point}}}})
     found = measured(tmp_path, cases, SCORES | {"b": 0.42, "c": 0.46}, "test", points=freeze)
     assert found.main.point == point
     assert [row.value for row in found.rows[1:3]] == [0.5, 0.5]
@@ -66,7 +67,7 @@ def test_the_frozen_point_is_used_as_it_is(tmp_path: Path, cases: Path) -> None:
 
 
 def test_a_model_that_was_not_frozen_is_told(tmp_path: Path, cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_json(tmp_path / "freeze.json", {"models": {"default": {"points": {}}, "other": {"points": {}}}})
+    write_sealed(tmp_path / "freeze.json", {"models": {"default": {"points": {}}, "other": {"points": {}}}})
     with pytest.raises(SystemExit):
         measured(tmp_path, cases, points=tmp_path / "freeze.json")
     said = f"error: {tmp_path}/freeze.json: holds no model `selected`, only default, other\n"

@@ -18,7 +18,7 @@ from ..report.finished import finish, finished_study
 
 
 def test_page_and_sheet_show_the_studies_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = finished_study()
+    one = finished_study(tmp_path / "openings")
     other = one.model_copy(update={"name": "other", "title": "", "scale": "paper", "figures": ("froc",)})
     folders = [finish(study, tmp_path / study.name) for study in (one, other)]
     for folder, names in zip(folders, (("froc", "search"), ("froc",)), strict=True):

@@ -33,7 +33,15 @@ STUDY: dict[str, Any] = {
 GEOMETRY = Geometry((12, 14, 16), (1.0, 1.0, 2.0), (-5.0, 10.0, 20.0), (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
 
 
-def prepare(folder: Path, name: str, lesions: dict[int, tuple[int, int, int]], kind: Any = "included") -> None:
+def prepare(
+    folder: Path,
+    name: str,
+    lesions: dict[int, tuple[int, int, int]],
+    kind: Any = "included",
+    *,
+    digest: str = "",
+    outside: tuple[int, ...] = (),
+) -> None:
     """Write a prepared case with lesions of 27 voxels around (z, y, x)."""
     image = np.random.default_rng(len(name)).random((2, *GEOMETRY.shape_zyx))
     labels = np.zeros(GEOMETRY.shape_zyx, np.int16)
@@ -49,9 +57,10 @@ def prepare(folder: Path, name: str, lesions: dict[int, tuple[int, int, int]], k
         geometry=GEOMETRY,
         source_geometry=GEOMETRY,
         normalisation={},
-        pixel_digest="",
+        pixel_digest=digest,
         has_truth=True,
         lesions=tuple(described),
+        outside=outside,
     )
     save_prepared(folder, case, image, np.ones(GEOMETRY.shape_zyx), labels)
 
@@ -215,3 +224,25 @@ def test_without_a_lesion_free_case_there_is_nothing_to_learn(
         "learns from cases without; move patients without lesions into it (column `split` of the case table, or "
         "cohort.fractions)\n"
     )
+
+
+def test_the_same_pixels_under_another_name_give_the_same_patches(tmp_path: Path) -> None:
+    for name, digest in (("a", "one"), ("b", "one"), ("c", "two")):
+        prepare(tmp_path / name, name, {1: (5, 5, 5)}, digest=digest)
+        patches(study=STUDY, prepared=[tmp_path / name], output=tmp_path / f"{name}-patches")
+    first, same, other = (PatchStore.open(tmp_path / f"{name}-patches").centres.tolist() for name in "abc")
+    assert first == same != other
+
+
+def test_too_many_lesions_outside_of_the_mask_stop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare(tmp_path / "train-0", "a", {1: (5, 5, 5), 2: (8, 10, 12)}, outside=(2,))
+    with pytest.raises(SystemExit) as exit_:
+        patches(study=STUDY, prepared=[tmp_path / "train-0"], output=tmp_path / "train")
+    assert exit_.value.code == 2
+    assert (
+        "error: train: 1 of 2 lesions lies outside of the mask (lesion 2 of a), so that no more than 0.5 of them can "
+        "be found; choose another region of interest than `preparation.mask: none`, or accept it: "
+        "`evaluation.accept_outside: 0.5`"
+    ) in capsys.readouterr().err
+    accepted = STUDY | {"evaluation": {"accept_outside": 0.5}}
+    patches(study=accepted, prepared=[tmp_path / "train-0"], output=tmp_path / "train")

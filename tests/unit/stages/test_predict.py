@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from hakken.core.files import read_json, sha256_file, write_json
+from hakken.core.files import read_json, sha256_file
 from hakken.imaging.prepared import load_prepared
 from hakken.runs.cases import read_cases
 from hakken.runs.learner import learner_of
 from hakken.runs.model_file import load_model, save_model
 from hakken.runs.predictions import part_of, read_predictions
+from hakken.seal.freeze import write_sealed
 from hakken.stages.predict import predict
 
 from .. import miniature
@@ -97,7 +98,7 @@ def test_only_the_frozen_model_may_see_the_test_set(
 ) -> None:
     path, freeze = model(tmp_path / "selected.pt"), tmp_path / "freeze.json"
     given: dict[str, Any] = {"study": study(), "models": [path], "cases": [cases], "freeze": freeze}
-    write_json(freeze, {"models": {"selected": {"sha256": "0" * 64}, "other": {"sha256": sha256_file(path)}}})
+    write_sealed(freeze, {"models": {"selected": {"sha256": "0" * 64}, "other": {"sha256": sha256_file(path)}}})
     with pytest.raises(SystemExit) as ended:
         predict(**given, output=tmp_path / "said")
     assert ended.value.code == 2
@@ -105,14 +106,14 @@ def test_only_the_frozen_model_may_see_the_test_set(
         f"[predict] error: {path}: is not the model that {freeze} names; delete {freeze} to freeze this one\n"
     )
     assert not (tmp_path / "said").exists()
-    write_json(freeze, {"models": {"selected": {"sha256": sha256_file(path)}}})
+    write_sealed(freeze, {"models": {"selected": {"sha256": sha256_file(path)}}})
     predict(**given, output=tmp_path / "said")
     assert (tmp_path / "said" / "manifest.json").is_file()
 
 
 def test_a_model_that_the_freeze_does_not_name_is_refused(tmp_path: Path, cases: Path) -> None:
     freeze = tmp_path / "freeze.json"
-    write_json(freeze, {"models": {"default": {"sha256": "0"}}})
+    write_sealed(freeze, {"models": {"default": {"sha256": "0"}}})
     with pytest.raises(SystemExit):
         predict(
             study=study(), models=[model(tmp_path / "late.pt")], cases=[cases], freeze=freeze, output=tmp_path / "s"
@@ -120,7 +121,7 @@ def test_a_model_that_the_freeze_does_not_name_is_refused(tmp_path: Path, cases:
 
 
 def test_crossed_the_frozen_plan_names_no_models(tmp_path: Path, cases: Path) -> None:
-    write_json(tmp_path / "freeze.json", {"models": {}})
+    write_sealed(tmp_path / "freeze.json", {"models": {}})
     given: dict[str, Any] = {"models": [model(tmp_path / "m.pt")], "cases": [cases], "freeze": tmp_path / "freeze.json"}
     predict(study=study(), **given, output=tmp_path / "said")
     assert len(scores(tmp_path / "said", cases)) == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def table(tmp_path: Path) -> Path:
 def run(table: Path, study: Study, folder: Path, cases: Sequence[str] = ("P1", "P2")) -> None:
     given: dict[str, Any] = {"study": study, "table": table, "cases": list(cases)}
     check(**given, output=folder / "checked.json", log=folder / "check.log")
+    given["checked"] = folder / "checked.json"
     register(**given, output=folder / "registered", log=folder / "register.log")
     prepare(**given, registered=folder / "registered", output=folder / "prepared", log=folder / "prepare.log")
 
@@ -102,19 +104,18 @@ def test_from_dicom_to_prepared_cases(table: Path, tmp_path: Path, capsys: pytes
     run(table, make_study(), tmp_path / "out")
     first, second = (load_prepared(tmp_path / "out" / "prepared", name) for name in ("P1", "P2"))
     assert first.image().shape == (2, *first.geometry.shape_zyx)
-    assert first.columns == {"scanner": "X"}
     assert first.patient == "S1"
     (lesion,) = first.lesions
     native = read_volume(table.parent / "a").geometry
     assert lesion.centre == pytest.approx(native.to_world([[6, 9, 10]])[0])
-    assert lesion.volume_mm3 == pytest.approx(27 * 1.5 * 1.5 * 3)
+    assert lesion.size == pytest.approx(27 * 1.5 * 1.5 * 3)
     place = tuple(np.rint(first.geometry.to_voxel(lesion.centre)[0]).astype(int))
     assert first.labels()[place] == 1
     assert first.mask()[place] == 1
     assert second.has_truth
     assert not second.labels().any()
-    digests = read_json(tmp_path / "out" / "checked.json")["digests"]
-    assert {one.case_id: one.pixel_digest for one in (first, second)} == digests
+    checked = read_json(tmp_path / "out" / "checked.json")["cases"]
+    assert list(checked) == ["P1", "P2"]
     said = capsys.readouterr().err
     assert "[prepare] case 1/2 P1: " in said
     assert ", lesions: 1\n" in said
@@ -148,7 +149,7 @@ def test_a_lesion_outside_the_mask_is_told(table: Path, tmp_path: Path, capsys: 
     labels[0, 0, 0] = 1
     write_volume(tmp_path / "mask.nii.gz", Volume.on(mask.geometry, labels))
     run(table, make_study(), tmp_path / "out", ["P1"])
-    assert "lesions: 1, 1 OUTSIDE THE MASK" in capsys.readouterr().err
+    assert "lesions: 1, 1 OUTSIDE THE MASK (lesion 1)" in capsys.readouterr().err
 
 
 def test_a_lesion_table_is_drawn_as_spheres(table: Path, tmp_path: Path) -> None:
@@ -157,14 +158,40 @@ def test_a_lesion_table_is_drawn_as_spheres(table: Path, tmp_path: Path) -> None
     table.write_text("case_id,patient,A,B,lesion_table\nP1,S1,a,b,lesions.csv\n")
     run(table, make_study(truth="lesion_table"), tmp_path / "out", ["P1"])
     case = load_prepared(tmp_path / "out" / "prepared", "P1")
-    assert (case.lesions[0].lesion, case.lesions[0].diameter_mm, case.lesions[0].lesion_class) == (4, 8, "solid")
+    assert (case.lesions[0].lesion, case.lesions[0].diameter, case.lesions[0].lesion_class) == (4, 8, "solid")
     assert np.count_nonzero(case.labels() == 4) * case.geometry.voxel_mm3 == pytest.approx(268, rel=0.15)
 
 
 def test_missing_transforms_name_the_case(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given: dict[str, Any] = {"study": make_study(), "table": table, "cases": ["P1"]}
+    check(**given, output=tmp_path / "checked.json")
+    capsys.readouterr()
     with pytest.raises(SystemExit) as exit_:
-        prepare(study=make_study(), table=table, cases=["P1"], registered=tmp_path, output=tmp_path / "out")
+        prepare(**given, checked=tmp_path / "checked.json", registered=tmp_path, output=tmp_path / "out")
     assert exit_.value.code == 2
     assert f"error: case P1: {tmp_path / 'P1_B.tfm'}: no readable transform; delete its folder and register again" in (
         capsys.readouterr().err
     )
+
+
+def test_a_file_that_was_replaced_after_the_check_is_noticed(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Images as well as truth, under the same size and time; and a slice of a series."""
+    study, out = make_study(), tmp_path / "out"
+    run(table, study, out, ["P1"])
+    for name in ("mask.nii.gz", "b/003.dcm"):
+        path = tmp_path / name
+        before, stat = path.read_bytes(), path.stat()
+        path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        with pytest.raises(SystemExit):
+            prepare(
+                study=study, table=table, cases=["P1"], checked=out / "checked.json",
+                registered=out / "registered", output=out / "again",
+            )  # fmt: skip
+        changed = path if path.parent == tmp_path else path.parent
+        assert f"{changed}: has changed since the case was checked; restore it, or delete {out}/checked.json" in (
+            capsys.readouterr().err
+        )
+        path.write_bytes(before)

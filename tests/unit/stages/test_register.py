@@ -11,9 +11,11 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
+from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
 from hakken.core.volume import Volume
 from hakken.imaging.files import write_volume
+from hakken.stages.check import check
 from hakken.stages.register import register
 from hakken.study import Study
 from hakken.study.reading import parse_study
@@ -45,9 +47,17 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+def registered(study: Study, table: Path, cases: list[str], output: Path) -> None:
+    """Check and register cases."""
+    given: dict[str, Any] = {"study": study, "table": table, "cases": cases}
+    checked = output.with_name(f"{output.name}.json")
+    check(**given, output=checked)
+    register(**given, checked=checked, output=output)
+
+
 def test_transform_picture_and_record_are_kept(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "registered" / "train-000"
-    register(study=make_study(), table=table, cases=["P1"], output=output)
+    registered(study=make_study(), table=table, cases=["P1"], output=output)
     assert sorted(path.name for path in output.iterdir()) == ["P1.json", "P1_B.png", "P1_B.tfm"]
     transform = sitk.ReadTransform(str(output / "P1_B.tfm"))
     assert transform.TransformPoint((20.0, 20.0, 20.0)) == pytest.approx((24, 18, 23), abs=0.2)
@@ -63,25 +73,39 @@ def test_transform_picture_and_record_are_kept(table: Path, tmp_path: Path, caps
 
 def test_the_same_case_gives_the_same_bytes(table: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        register(study=make_study(), table=table, cases=["P1"], output=tmp_path / name)
+        registered(study=make_study(), table=table, cases=["P1"], output=tmp_path / name)
     for file in ("P1_B.tfm", "P1_B.png"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 def test_a_reference_alone_and_no_registration(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    register(study=make_study(["A"]), table=table, cases=["P1"], output=tmp_path / "alone")
+    registered(study=make_study(["A"]), table=table, cases=["P1"], output=tmp_path / "alone")
     assert [path.name for path in (tmp_path / "alone").iterdir()] == ["P1.json"]
     assert "P1: A alone, nothing to register" in capsys.readouterr().err
-    register(study=make_study(method="none"), table=table, cases=["P1"], output=tmp_path / "none")
+    registered(study=make_study(method="none"), table=table, cases=["P1"], output=tmp_path / "none")
     transform = sitk.ReadTransform(str(tmp_path / "none" / "P1_B.tfm"))
     assert transform.TransformPoint((1.0, 2.0, 3.0)) == (1, 2, 3)
     assert "P1: B taken as it lies" in capsys.readouterr().err
 
 
 def test_a_case_that_cannot_be_registered_is_named(
-    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_volume(tmp_path / "b.nii.gz", Volume(np.zeros((1, 26, 28), np.float32)))
+    def fail(*_: object) -> None:
+        raise HakkenError("registration: found no way")
+
+    monkeypatch.setattr("hakken.stages.register.align_channels", fail)
     with pytest.raises(SystemExit):
-        register(study=make_study(), table=table, cases=["P1"], output=tmp_path / "out")
-    assert "error: case P1: registration: one-slice images cannot be registered in 3-D" in capsys.readouterr().err
+        registered(study=make_study(), table=table, cases=["P1"], output=tmp_path / "out")
+    assert "error: case P1: registration: found no way" in capsys.readouterr().err
+
+
+def test_the_same_images_under_another_name_are_registered_alike(table: Path, tmp_path: Path) -> None:
+    row = "S1,a.nii.gz,b.nii.gz,none"
+    table.write_text(f"case_id,patient,A,B,lesion_mask\nP1,{row}\nelsewhere,{row}\n")
+    study = make_study(shrink=[2], sampling=0.05, iterations=20)
+    registered(study=study, table=table, cases=["P1", "elsewhere"], output=tmp_path / "out")
+    first, second = (sitk.ReadTransform(str(tmp_path / "out" / f"{name}_B.tfm")) for name in ("P1", "elsewhere"))
+    assert first.GetParameters() == second.GetParameters()
+    seeds = [read_json(tmp_path / "out" / f"{name}.json")["channels"]["B"]["seed"] for name in ("P1", "elsewhere")]
+    assert seeds[0] == seeds[1]

@@ -16,7 +16,8 @@ from ..report.finished import finish, finished_study
 
 
 def test_the_page_is_written(tmp_path: Path) -> None:
-    study, folder = finished_study(), finish(finished_study(), tmp_path / "results")
+    study = finished_study(tmp_path / "openings")
+    folder = finish(study, tmp_path / "results")
     facts = folder / "figures" / "froc.json"
     facts.parent.mkdir()
     facts.write_text(json.dumps({"figure": "froc"}))
@@ -31,7 +32,8 @@ def test_the_page_is_written(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_is_no_number_ends_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    study, folder = finished_study(), finish(finished_study(), tmp_path / "results")
+    study = finished_study(tmp_path / "openings")
+    folder = finish(study, tmp_path / "results")
     with pytest.raises(SystemExit) as stopped:
         report(study=study, folder=folder, figures=[], output=folder / "report.html", tokens_per_gpu_hour="many")
     assert stopped.value.code == 2

@@ -158,18 +158,19 @@ class Named(list[str]):
 
 
 def test_a_job_runs_its_stage_and_leaves_what_it_has_cost_with_its_files(tmp_path: Path) -> None:
-    freeze, opening = tmp_path / "freeze.json", tmp_path / "opening.json"
-    freeze.write_text('{"models": {}}')
-    params = SimpleNamespace(stage="unseal", ledger=str(tmp_path / "openings.jsonl"))
-    params.items = {"stage": params.stage, "ledger": params.ledger}.items
+    cases, output = tmp_path / "cases.csv", tmp_path / "separated.json"
+    cases.write_text("case_id,patient,T1,lesion_mask\n" + "".join(f"c{n},p{n},{n}.nii,none\n" for n in range(3)))
+    params = SimpleNamespace(stage="separate")
+    study = {"name": "s", "seed": 1, "cohort": {"table": str(cases)}, "channels": {"T1": {"modality": "mr"}}}
+    params.items = {"stage": "separate", "study": study, "digests": [], "ledger": str(tmp_path / "openings")}.items
     job = SimpleNamespace(
-        input=Named(freeze=str(freeze)),
-        output=Named(output=str(opening)),
+        input=Named(table=str(cases)),
+        output=Named(output=str(output)),
         params=params,
         threads=1,
-        log=[str(tmp_path / "logs" / "unseal" / "opening.log")],
+        log=[str(tmp_path / "logs" / "separate" / "test.log")],
     )
     run(job)
-    assert opening.is_file()
-    cost = json.loads((tmp_path / "logs" / "unseal" / "opening.cost.json").read_text())
-    assert cost["files"] == {"inputs": [str(freeze)], "outputs": [str(opening)]}
+    assert output.is_file()
+    cost = json.loads((tmp_path / "logs" / "separate" / "test.cost.json").read_text())
+    assert cost["files"] == {"inputs": [str(cases)], "outputs": [str(output)]}

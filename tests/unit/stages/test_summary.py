@@ -12,15 +12,16 @@ from ..report.finished import finish, finished_study
 
 
 def test_what_was_found_is_written_three_times(tmp_path: Path) -> None:
-    study, folder = finished_study(), finish(finished_study(), tmp_path / "results")
+    study = finished_study(tmp_path / "openings")
+    folder = finish(study, tmp_path / "results")
     text, table, latex = folder / "summary.txt", folder / "measured.csv", folder / "measured.tex"
     summary(study=study, folder=folder, output=text, table=table, latex=latex)
     result = gather(study, folder)
     assert text.read_text() == summarise(result)
     lines = table.read_text().splitlines()
-    assert lines[0] == "part,model,outcome,measured,value,low,high,text"
+    assert lines[0] == "part,model,outcome,measured,value,low,high,text,warning"
     assert lines[1].startswith("validation,selected,candidates,sensitivity at 1 FP/case,0.7,")
-    assert lines[3] == "validation,selected,candidates,sensitivity at 8.4 FP/case,,,,"
+    assert lines[3] == "validation,selected,candidates,sensitivity at 8.4 FP/case,,,,,"
     assert len(lines) == 1 + 5 * 4
     heads, rows = measured_table(result)
     written = latex.read_text()

@@ -1,57 +1,119 @@
-"""Opening the test set: one line in the ledger each time."""
+"""Opening the test set: one file in the ledger for the models that were frozen and the cases that were checked."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hakken.core.files import sha256_file
-from hakken.report.seal import read_openings
+from hakken.cohort.checked import Checked
+from hakken.cohort.similarity import Content
+from hakken.core.files import read_json, sha256_file, write_json
+from hakken.seal.freeze import write_sealed
+from hakken.seal.openings import read_opening, read_openings
 from hakken.stages.unseal import unseal
+
+from ..opened import edit, freeze_of
+
+STUDY = {
+    "name": "example",
+    "scale": "tiny",
+    "seed": 1,
+    "cohort": {"table": "cases.csv"},
+    "channels": {"T1": {"modality": "mr"}},
+}
 
 
 @pytest.fixture
-def sealed(tmp_path: Path) -> Path:
-    """A freeze file."""
-    path = tmp_path / "freeze.json"
-    path.write_text(json.dumps({"models": {"selected": {"sha256": "aa"}, "default": {"sha256": "bb"}}}))
-    return path
+def given(tmp_path: Path) -> dict[str, Any]:
+    """A frozen model and two checked test cases."""
+    results = tmp_path / "results/example/tiny"
+    (tmp_path / "cases.csv").write_text(
+        "case_id,patient,split,T1,lesion_mask\na,P1,train,a.nii,none\nv,P2,validation,v.nii,none\n"
+        "t,P-03,test,t.nii,none\nu,P4,test,u.nii,none\n"
+    )
+    model = results / "models/selected.pt"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"weights")
+    write_sealed(results / "freeze.json", freeze_of(selected=sha256_file(model)))
+    cases = {name: Checked(Content({"T1": f"image of {name}"}), "none").as_dict() for name in "tu"}
+    write_json(results / "checked/test-000.json", {"cases": cases, "items": []})
+    return {
+        "study": STUDY,
+        "table": tmp_path / "cases.csv",
+        "freeze": results / "freeze.json",
+        "models": [model],
+        "checked": [results / "checked/test-000.json"],
+        "ledger": tmp_path / "openings",
+        "output": results / "test/opening.json",
+    }
 
 
-def test_an_opening_is_recorded_and_handed_on(sealed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ledger, output = tmp_path / "openings.jsonl", tmp_path / "test" / "opening.json"
-    unseal(freeze=sealed, ledger=ledger, output=output)
-    (opening,) = read_openings(ledger)
-    assert opening["freeze"] == sha256_file(sealed)
-    assert opening["models"] == {"selected": "aa", "default": "bb"}
-    assert json.loads(output.read_text()) == opening
-    shown = capsys.readouterr().err
-    assert shown == "[unseal] the test set is opened; opening number 1 of this study at this scale\n"
-
-
-def test_every_opening_counts(sealed: Path, tmp_path: Path) -> None:
-    ledger, output = tmp_path / "openings.jsonl", tmp_path / "opening.json"
-    for number in (1, 2, 3):
-        unseal(freeze=sealed, ledger=ledger, output=output)
-        assert json.loads(output.read_text())["number"] == number
-    assert len(read_openings(ledger)) == 3
-
-
-def test_a_broken_ledger_keeps_the_test_set_closed(
-    sealed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ledger, output = tmp_path / "openings.jsonl", tmp_path / "opening.json"
-    ledger.write_text("not json\n")
+def refusal(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as caught:
-        unseal(freeze=sealed, ledger=ledger, output=output)
+        unseal(**given)
     assert caught.value.code == 2
-    assert f"{ledger}: line 1: not a JSON object; the chain of test openings is broken" in capsys.readouterr().err
-    assert not output.exists()
+    assert not given["output"].exists()
+    return capsys.readouterr().err
 
 
-def test_without_a_freeze_nothing_is_opened(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit):
-        unseal(freeze=tmp_path / "freeze.json", ledger=tmp_path / "openings.jsonl", output=tmp_path / "opening.json")
-    assert not (tmp_path / "openings.jsonl").exists()
+def test_an_opening_is_recorded_with_its_receipt(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    unseal(**given)
+    (opening,) = read_openings(given["ledger"])
+    assert (opening.study, opening.scale, opening.design) == ("example", "tiny", "holdout")
+    assert opening.models == {"selected": sha256_file(given["models"][0])}
+    assert sorted(case.images for case in opening.cases) == [("image of t",), ("image of u",)]
+    assert read_opening(given["output"]) == opening
+    assert read_opening(given["output"].parent / "receipts/0001.json") == opening
+    said = capsys.readouterr().err
+    assert said.startswith("[unseal] the test set is open: test opening 1 known to this ledger, begun on 20")
+    assert said.endswith("(first opening of these cases)\n")
+
+
+def test_the_same_again_is_the_same_opening(given: dict[str, Any]) -> None:
+    unseal(**given)
+    edit(given["freeze"], hakken="another version")  # not of what results depend on
+    content = {key: value for key, value in read_json(given["freeze"]).items() if key != "digest"}
+    write_sealed(given["freeze"], content)
+    unseal(**given)
+    assert len(read_openings(given["ledger"])) == 1
+
+
+def test_a_patient_under_another_spelling_is_the_same(given: dict[str, Any]) -> None:
+    unseal(**given)
+    given["table"].write_text(given["table"].read_text().replace("P-03", "p3"))
+    unseal(**given)
+    assert len(read_openings(given["ledger"])) == 1
+
+
+def test_another_truth_is_another_opening(given: dict[str, Any]) -> None:
+    unseal(**given)
+    cases = read_json(given["checked"][0])["cases"]
+    edit(given["checked"][0], cases=cases | {"t": cases["t"] | {"truth": "other"}})
+    unseal(**given)
+    assert [one.number for one in read_openings(given["ledger"])] == [1, 2]
+
+
+def test_a_model_that_was_not_frozen_opens_nothing(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    given["models"][0].write_bytes(b"weightz")
+    assert "selected.pt: is not the model that" in refusal(given, capsys)
+    assert read_openings(given["ledger"]) == ()
+
+
+def test_an_edited_freeze_opens_nothing(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    edit(given["freeze"], models={})
+    assert "freeze.json: was changed since it was written" in refusal(given, capsys)
+
+
+def test_a_broken_ledger_keeps_the_test_set_closed(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    given["ledger"].mkdir()
+    (given["ledger"] / "0001.json").write_text("not json")
+    assert "0001.json: not valid JSON" in refusal(given, capsys)
+
+
+def test_a_ledger_that_cannot_be_written(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    given["ledger"].write_text("a file where the folder should be")
+    with pytest.raises((SystemExit, OSError)):
+        unseal(**given)
+    assert not given["output"].exists()

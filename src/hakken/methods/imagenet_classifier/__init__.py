@@ -1,4 +1,4 @@
-"""Method `imagenet_classifier`: of which class a lesion is, by a network of the ImageNet years fine-tuned on crops.
+"""Method `imagenet_classifier`: of which class a lesion or an image is, by a network of the ImageNet years, fine-tuned.
 
 Yamada et al., Dynamic contrast-enhanced computed tomography diagnosis of primary liver cancers using transfer learning
 of pretrained convolutional neural networks, IJCARS 2019;14:1281-1290: three registered phases are the colours of one
@@ -60,11 +60,14 @@ class Inference(Section):
 
 
 def problems(study: Study) -> Iterator[str]:
-    """Yield what does not fit: classes, lesions that have one, and a composite of three channels."""
+    """Yield what does not fit: classes, lesions or images that have one, and a composite of three channels."""
+    labelled = study.cohort.truth == "label"
     remedies = {
         "cohort.classes: name two classes or more": len(study.cohort.classes) > 1,
-        "cohort.truth: use `lesion_table`, whose column `class` says of which class a lesion is": study.cohort.truth
-        == "lesion_table",
+        "cohort.truth: use `lesion_table`, whose column `class` says of which class a lesion is, or `label`, which "
+        "says it of an image": labelled or study.cohort.truth == "lesion_table",
+        "preparation.matrix: give columns and rows, so that every image is seen whole": not labelled
+        or study.preparation.matrix is not None,
         "patches.axes: use 2, for crops are axial slices": study.patches.axes == 2,
         f"channels: give three for red, green and blue, not {len(study.inputs)}": len(study.inputs) == 3,
     }

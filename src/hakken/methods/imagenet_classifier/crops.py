@@ -22,7 +22,7 @@ def slices_of(lesion: Lesion, case: PreparedCase) -> tuple[tuple[int, int], tupl
     centre = np.rint(case.geometry.to_voxel(lesion.centre)[0]).astype(int)
     depth, height, width = case.geometry.shape_zyx
     z, y, x = (int(index) for index in np.clip(centre, 0, np.array([depth, height, width]) - 1))
-    reach = CORE * lesion.diameter_mm / 2 / case.geometry.spacing[2]
+    reach = CORE * lesion.diameter / 2 / case.geometry.spacing[2]
     first, last = max(z - round(reach), 0), min(z + round(reach), depth - 1)
     count = min(SLICES, last - first + 1)
     return (y, x), tuple(sorted(set(np.rint(np.linspace(first, last, count)).astype(int).tolist())))

@@ -1,4 +1,4 @@
-"""Learning to tell the classes of lesions apart.
+"""Learning to tell the classes of lesions, or of images, apart.
 
 Training sees each class equally often, and maximises the balanced accuracy, so that neither leans on how frequent a
 class happens to be: who guesses reaches 1 / k.
@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
+from hakken.imaging.whole import whole_image
 from hakken.methods.imagenet_classifier import Inference, Parameters
 from hakken.methods.imagenet_classifier.crops import lesion_crops
 from hakken.methods.imagenet_classifier.misregistration import misregister
@@ -28,6 +29,7 @@ from hakken.outcomes.classes import classified_lesions
 from hakken.patches.augment import crop
 from hakken.patches.loader import Batch
 from hakken.patches.passes import Numbers
+from hakken.patches.shards import DIGITS
 from hakken.study import Section
 from hakken.training.method import Data, Method
 from hakken.training.patch_player import NETWORK, patch_player
@@ -69,10 +71,10 @@ class Learner(Method):
         """Return the one player, on crops of lesions of which each class comes equally often."""
         move = None
         if self.parameters.misregistration is not None:
-            cases = data.store().cases
+            pixels = data.store().pixels
 
             def move(crops: torch.Tensor, numbers: Numbers) -> torch.Tensor:
-                return self._moved(crops, [str(case) for case in cases[numbers]])
+                return self._moved(crops, [str(one) for one in pixels[numbers]])
 
         classes = self.facts.classes
         return [patch_player(self.parameters, data, seed, device, negative_ratio=0.0, classes=classes, move=move)]
@@ -84,30 +86,36 @@ class Learner(Method):
     def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
         """Return the probabilities (lesions, classes) of a case, the mean over the slices of each lesion.
 
+        Where cases have labels there is one row, that of the image as a whole.
+
         Raises FloatingPointError where they are not finite.
         """
-        lesions, edge = classified_lesions(case, self.facts.classes), self.parameters.patch_size
+        lesions = (whole_image(case),) if self.facts.labelled else classified_lesions(case, self.facts.classes)
+        edge = self.parameters.patch_size
         cut = edge if self.parameters.misregistration is None else math.ceil(ROOM * edge)
         found: NDArray[np.float64] = np.zeros((len(lesions), len(self.facts.classes)))
         for row, lesion in enumerate(lesions):
             crops = torch.from_numpy(lesion_crops(case, lesion, cut)).to(model.device).float()
-            crops = crop(self._moved(crops, [case.case_id] * len(crops)), edge)
+            crops = crop(self._moved(crops, [case.pixel_digest[:DIGITS]] * len(crops)), edge)
             with torch.no_grad():
                 found[row] = model.networks[NETWORK](crops).float().softmax(1).mean(0).cpu().double().numpy()
         if not np.isfinite(found).all():
             raise FloatingPointError("the network's probabilities are not finite")
         return {"classes": found}
 
-    def _moved(self, crops: torch.Tensor, cases: Sequence[str]) -> torch.Tensor:
-        """Return crops (n, c, q, q) with their channels moved against the reference, each case its own way."""
+    def _moved(self, crops: torch.Tensor, pixels: Sequence[str]) -> torch.Tensor:
+        """Return crops (n, c, q, q) with their channels moved against the reference, each case its own way.
+
+        ``pixels`` are the first digits of the digest of the case that each is of.
+        """
         moved = self.parameters.misregistration
         if moved is None:
             return crops
-        ways = [_way(self.facts.seed, case) for case in cases]
+        ways = [_way(self.facts.seed, one) for one in pixels]
         phi = torch.tensor(ways, dtype=torch.float64, device=crops.device)
         return misregister(crops, moved.kind, moved.amount, phi, self.facts.inputs.index(self.facts.reference))
 
 
-def _way(seed: int, case: str) -> float:
+def _way(seed: int, pixels: str) -> float:
     """Return which way the channels of a case are moved, in radians."""
-    return float(np.random.default_rng(derive_seed(seed, "misregistration", case)).uniform(0, 2 * math.pi))
+    return float(np.random.default_rng(derive_seed(seed, "misregistration", pixels)).uniform(0, 2 * math.pi))

@@ -98,7 +98,7 @@ def test_a_hot_spot_is_found_where_it_is_hottest(tmp_path: Path) -> None:
     found = learner().predict(Model({"network": Nothing(1)}), case, ("candidates",))
     assert found["candidates"].score.tolist() == pytest.approx([5.0], abs=0.01)
     assert found["candidates"].voxel.tolist() == [[2, 5, 5]]
-    assert found["candidates"].volume_mm3.tolist() == [2 * 216]
+    assert found["candidates"].size.tolist() == [2 * 216]
     assert found["case_scores"] == found["candidates"].score[0]
     assert found["expectations"].shape == (2, *grid.shape_zyx)
     higher = learner(inference={"threshold": 5.5, "samples": 2})

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from hakken.core import publish
 from hakken.core.errors import HakkenError
-from hakken.search import publish
 
 
 @pytest.fixture(params=["links", "no links"])

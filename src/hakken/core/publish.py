@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hakken.core.files import writing
+from hakken.core.files import json_text, writing
 
 TEMPORARY = ".tmp-"
 NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES}
@@ -33,7 +33,7 @@ def create(path: Path, value: dict[str, Any]) -> bool:
 
     Raises HakkenError with a remedy where the disk is full or the folder read-only.
     """
-    text = _text(value)
+    text = json_text(value)
     with writing(path):
         _make_folder(path.parent)
         temporary = _write_beside(path, text)
@@ -52,7 +52,7 @@ def replace(path: Path, dead: dict[str, Any], value: dict[str, Any]) -> bool:
     Half a file is read as {}. Of several who do so at the same moment the last one's stays, and every other is told
     False. Raises as `create`.
     """
-    text = _text(value)
+    text = json_text(value)
     with writing(path):
         temporary = _write_beside(path, text)
         try:
@@ -110,10 +110,6 @@ def flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _text(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def _make_folder(folder: Path) -> None:

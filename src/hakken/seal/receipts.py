@@ -1,0 +1,95 @@
+"""Receipts: the full copy of each opening that stands with the results, so that neither can vanish unseen.
+
+An owner of all files can still throw away both; docs/concepts/sealed-test.md says what this proves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hakken.core.errors import HakkenError
+from hakken.core.files import write_json
+from hakken.core.publish import create
+from hakken.seal.openings import FILE, Opening, place_of, read_opening, read_openings
+
+FOLDER = Path("test/receipts")
+OPENING = Path("test/opening.json")
+RESTORE = "restore the file from a backup, or see `hakken openings restore`"
+
+
+def write_receipt(results: Path, opening: Opening) -> None:
+    """Put the copy of an opening with the results of the study at its scale."""
+    create(place_of(results / FOLDER, opening.number), opening.as_dict())
+
+
+def require_receipts(ledger: Path, folders: Iterable[Path]) -> tuple[Opening, ...]:
+    """Return the openings of a ledger, compared with the receipts in ``folders`` of results, one for each scale.
+
+    Raises HakkenError where one is missing on either side, or both say something else.
+    """
+    openings = read_openings(ledger)
+    for results in folders:
+        for receipt in receipts_of(results):
+            _require_same(receipt, openings, ledger, results)
+        _require_receipt(openings, results)
+    return openings
+
+
+def receipts_of(results: Path) -> Iterator[Opening]:
+    """Yield the openings that the results of a study at a scale know of: their receipts, and the one they rest on."""
+    for path in sorted((results / FOLDER).glob("*.json")):
+        if FILE.fullmatch(path.name):
+            yield read_opening(path)
+    if (results / OPENING).is_file():
+        yield read_opening(results / OPENING)
+
+
+def _require_same(receipt: Opening, openings: tuple[Opening, ...], ledger: Path, results: Path) -> None:
+    if receipt.number > len(openings):
+        raise HakkenError(
+            f"{place_of(ledger, receipt.number)}: opening {receipt.number} of the test set is missing from the ledger, "
+            f"but {results} holds its receipt; {RESTORE}"
+        )
+    if openings[receipt.number - 1] != receipt:
+        raise HakkenError(
+            f"{results}: the receipt of opening {receipt.number} and {place_of(ledger, receipt.number)} are not the "
+            f"same; one of the two was replaced; {RESTORE}"
+        )
+
+
+def _require_receipt(openings: tuple[Opening, ...], results: Path) -> None:
+    """Raise HakkenError where results hold test results, and an opening of theirs has no receipt there."""
+    if not (results / OPENING).is_file() and not any((results / "predictions/test").glob("*")):
+        return
+    for opening in openings:
+        mine = (opening.study, opening.scale) == (results.parent.name, results.name)
+        if mine and not place_of(results / FOLDER, opening.number).is_file():
+            raise HakkenError(
+                f"{place_of(results / FOLDER, opening.number)}: the receipt of opening {opening.number} is missing, "
+                f"but {results} holds test results; {RESTORE}"
+            )
+
+
+def restore(ledger: Path, results: Path) -> list[Path]:
+    """Copy what is missing from the ledger into the receipts of ``results``, and the other way round.
+
+    Each copy is marked with the day. Returns the files that were made. Raises HakkenError where a file that is there is
+    not sound, or where the ledger would not be a chain.
+    """
+    today = datetime.now(UTC).date().isoformat()
+    mine = {opening.number: opening for opening in receipts_of(results)}
+    made = []
+    for number, opening in sorted(mine.items()):
+        path = place_of(ledger, number)
+        if not path.is_file():
+            write_json(path, replace(opening, restored=(*opening.restored, today)).as_dict())
+            made.append(path)
+    for opening in read_openings(ledger):
+        path = place_of(results / FOLDER, opening.number)
+        if (opening.study, opening.scale) == (results.parent.name, results.name) and not path.is_file():
+            write_json(path, replace(opening, restored=(*opening.restored, today)).as_dict())
+            made.append(path)
+    return made

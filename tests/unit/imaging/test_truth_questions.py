@@ -1,0 +1,145 @@
+"""Truths that can be read and are odd, and what is said of them; each beside one that is as it should be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hakken.core.volume import Volume
+from hakken.imaging.lesions import Labels, label_lesions, measure_lesions
+from hakken.imaging.prepared import Lesion
+from hakken.imaging.truth_questions import Asked, asked, asked_of_table
+from hakken.study import Cohort
+
+Y, X = np.indices((96, 128))
+IMAGE = np.random.default_rng(5).integers(20, 200, (1, 96, 128)).astype(np.uint8)
+
+
+def disc(y: float, x: float, diameter: float) -> NDArray[np.bool_]:
+    return np.asarray(np.hypot(Y - y, X - x) <= diameter / 2)
+
+
+def questions(
+    mask: NDArray[Any], labels: Any = "instances", image: NDArray[Any] = IMAGE, unit: Any = "px"
+) -> list[Asked]:
+    found: Labels = label_lesions(mask if mask.ndim == 3 else mask[None], Cohort(table="c.csv", labels=labels))
+    reference = Volume(image, unit=unit)
+    return list(asked(found, measure_lesions(found, reference.geometry), reference, labels == "instances"))
+
+
+def names(*given: Any, **more: Any) -> list[tuple[str, bool]]:
+    return [(one.name, one.stops) for one in questions(*given, **more)]
+
+
+@pytest.mark.parametrize("white", [1, 255])
+def test_two_discs_of_one_label_are_two_lesions(white: int) -> None:
+    mask = (disc(40, 30, 20) | disc(40, 90, 20)).astype(np.uint8) * white
+    (one,) = questions(mask)
+    assert (one.name, one.stops) == ("far_pieces", True)
+    assert one.reason == (
+        f"label {white} has several pieces up to 40 px apart, which count as one lesion whose centre lies between them"
+    )
+    assert one.remedy == "set `cohort.labels: binary` if each piece is a lesion (the mask holds one label alone)"
+    assert questions(mask // white, "binary") == []
+
+
+def test_pieces_nearer_than_they_are_wide_are_two_lesions_too_where_nothing_else_is_labelled() -> None:
+    mask = (disc(40, 40, 30) | disc(40, 88, 30)).astype(np.uint8)
+    assert names(mask) == [("far_pieces", True)]
+    assert names(mask + 2 * disc(80, 10, 6)) == []  # a second label: the reader does number lesions
+    near = (disc(40, 40, 30) | disc(40, 73, 30)).astype(np.uint8)
+    assert names(near) == []  # a cleft of two pixels
+
+
+def test_a_label_of_several_in_far_pieces_is_a_question() -> None:
+    mask = np.where(disc(40, 20, 12) | disc(40, 100, 12), 1, np.where(disc(80, 60, 10), 2, 0)).astype(np.uint8)
+    (one,) = questions(mask)
+    assert (one.name, one.stops) == ("far_pieces", False)
+    assert one.remedy == "set `cohort.labels: binary` if each piece is a lesion, or give each a number of its own"
+
+
+def test_a_lesion_with_debris_is_one_lesion() -> None:
+    mask = disc(40, 40, 30).astype(np.uint8)
+    mask[90, 120] = 1
+    assert names(mask) == []
+
+
+def test_grey_levels_of_an_edge_are_no_lesions() -> None:
+    distance = np.hypot(Y - 40, X - 40)
+    smoothed = np.clip(255 * (16 - distance) / 3, 0, 255).astype(np.uint8)
+    (one,) = questions(smoothed)
+    assert (one.name, one.stops) == ("grey_rims", True)
+    assert one.remedy.endswith("or give the study `cohort: {labels: binary, mask_threshold: 128}`")
+    touching = np.where(disc(40, 40, 24), 1, np.where(disc(40, 60, 24), 2, np.where(disc(60, 50, 24), 3, 0)))
+    assert names(touching.astype(np.uint8)) == []  # three lesions side by side
+
+
+def test_grey_levels_of_a_volume_too() -> None:
+    z, y, x = np.indices((24, 24, 24)) - 12
+    soft = np.clip(np.rint(4 * (9 - np.sqrt(z**2 + y**2 + x**2))), 0, 9).astype(np.int16)
+    image = np.random.default_rng(1).normal(size=soft.shape)
+    assert ("grey_rims", True) in names(soft, image=image, unit="mm")
+
+
+def test_black_and_white_changed_places() -> None:
+    lesion = disc(40, 60, 30)
+    assert names(~lesion, "binary") == [("inverted", True)]
+    (one,) = questions(~disc(48, 64, 80), "binary")
+    assert one.reason == "59% of the image is lesion, its corners too: black and white may have changed places"
+    assert names(disc(48, 64, 90), "binary") == [("large_lesions", False)]
+    assert names(disc(48, 64, 60), "binary") == []
+
+
+def test_specks_among_real_lesions() -> None:
+    mask = disc(40, 40, 12)
+    mask[5, 5] = mask[5, 50] = True
+    assert names(mask, "binary") == []
+    mask[90, 90] = True
+    (one,) = questions(mask, "binary")
+    assert (one.name, one.stops, one.reason) == ("specks", False, "3 of 4 lesions are single pixels")
+    small = np.zeros((96, 128), bool)
+    small[::20, ::20] = True
+    assert names(small, "binary") == []  # all are as small: microaneurysms, say
+
+
+def test_specks_below_the_minimum_are_none() -> None:
+    mask = disc(40, 40, 12)
+    mask[5, 5] = mask[5, 50] = mask[90, 90] = True
+    labels = label_lesions(mask[None], Cohort(table="c.csv", labels="binary"))
+    reference = Volume(IMAGE, unit="px")
+    lesions = measure_lesions(labels, reference.geometry, minimum=2)
+    assert list(asked(labels, lesions, reference, instances=False)) == []
+
+
+def test_hundreds_of_lesions() -> None:
+    mask = np.zeros((96, 128), bool)
+    mask[::4, ::4] = mask[1::4, ::4] = True
+    assert names(mask, "binary") == [("many_lesions", False)]
+
+
+def test_lesions_beside_what_the_image_shows() -> None:
+    image = IMAGE.copy()
+    image[0, :, 64:] = 0
+    beside = disc(40, 100, 16)
+    (one,) = questions(beside, "binary", image)
+    assert (one.name, one.stops) == ("outside_content", True)
+    assert one.reason == "lesion 1 lies where the image holds nothing but 0, its lowest value"
+    (one,) = questions(beside | disc(40, 30, 16), "binary", image)
+    assert (one.name, one.stops) == ("outside_content", False)
+    (one,) = questions(beside | disc(80, 100, 16), "binary", image)
+    assert one.reason == "every lesion lies where the image holds nothing but 0, its lowest value"
+    assert names(disc(40, 30, 16), "binary", image) == []
+
+
+def test_a_case_without_lesions_is_asked_nothing() -> None:
+    assert questions(np.zeros((96, 128), np.uint8)) == []
+
+
+def test_rows_of_a_table_that_are_one_lesion() -> None:
+    lesions = [Lesion(number, 1.0, 2.0, 3.0, 4.0, 33.5) for number in (1, 2)]
+    (one,) = asked_of_table((*lesions, Lesion(3, 1.0, 2.0, 3.0, 5.0, 65.4)))
+    assert (one.name, one.stops, one.reason) == ("twice", False, "lesions 1 and 2 have one place and one size")
+    assert list(asked_of_table(())) == []

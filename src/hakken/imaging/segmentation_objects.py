@@ -24,6 +24,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.dicom import is_dicom
 from hakken.imaging.files import read_volume
+from hakken.study import Cohort
 
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 LABELMAP = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -45,37 +46,29 @@ class Structure:
     places: Places
 
 
-def read_mask(
-    path: Path, grid: Geometry, reference: Path, *, structures: Sequence[str] = (), binary: bool = False
-) -> Volume:
+def read_mask(path: Path, grid: Geometry, reference: Path, cohort: Cohort) -> Volume:
     """Return a mask: an image file as it is, a SEG or RTSTRUCT drawn on ``grid``, that of the file ``reference``.
 
-    ``structures``: names of those to draw, `*` for any letters (default: all). Of several the first becomes 1, the
-    next 2, by their numbers; with ``binary`` all become 1. Raises HakkenError for another frame of reference, frames
-    or contours off the grid, open contours, and structures that overlap although each is to keep a number of its own.
+    The structures that ``cohort`` names are drawn, all where it names none: the first by its number in the file as 1,
+    the next as 2; with `labels: binary` all as 1. Raises HakkenError for another frame of reference, frames or contours
+    off the grid, open contours, and structures that overlap although each is to keep a number of its own.
     """
     header = _segmentation(path)
     if header is None:
-        return read_volume(path)
+        return read_volume(path, pixel_mm=cohort.pixel_mm)
     file, data = header
     _check_frame(file, data, reference)
     try:
-        found = list(_structures(file, data, grid, structures))
+        found = list(_structures(file, data, grid, cohort.structures))
     except (AttributeError, KeyError, IndexError, TypeError, ValueError, NotImplementedError) as error:
         raise HakkenError(f"{file}: the segmentation cannot be read ({error}); export it again") from None
     labels = np.zeros(grid.shape_zyx, np.int16)
     for number, structure in enumerate(found, start=1):
         at = tuple(structure.places.T)
-        if not binary:
+        if cohort.labels != "binary":
             _check_apart(file, labels[at], found, structure)
-        labels[at] = 1 if binary else number
+        labels[at] = 1 if cohort.labels == "binary" else number
     return Volume.on(grid, labels)
-
-
-def structure_names(path: Path) -> tuple[str, ...]:
-    """Return the names in a SEG or RTSTRUCT, by number; none for another file."""
-    header = _segmentation(path)
-    return () if header is None else tuple(name for _, name in _named(header[1]))
 
 
 def _segmentation(path: Path) -> tuple[Path, Any] | None:
@@ -86,10 +79,10 @@ def _segmentation(path: Path) -> tuple[Path, Any] | None:
         if len(inside) != 1:
             return None
         file = inside[0]
-    if not is_dicom(file):
+    if not is_dicom(file) and (file.suffix.lower() != ".dcm" or not file.is_file()):
         return None
     try:
-        data = pydicom.dcmread(file)
+        data = pydicom.dcmread(file, force=True)  # old structure sets lack the mark of DICOM
     except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError):
         return None  # the reader of images says what is wrong
     return (file, data) if data.get("SOPClassUID") in (SEG, LABELMAP, RTSTRUCT) else None

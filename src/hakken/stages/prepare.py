@@ -14,10 +14,10 @@ from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.channels import read_channels
-from hakken.imaging.files import read_volume
 from hakken.imaging.lesion_tables import read_lesion_table
 from hakken.imaging.preparation import Prepared, prepare_case
 from hakken.imaging.prepared import Lesion, save_prepared
+from hakken.imaging.segmentation_objects import read_mask
 from hakken.stages import stage
 from hakken.study import Study
 
@@ -74,7 +74,7 @@ def _read_truth(study: Study, case: Case, reference: Geometry) -> Volume | Seque
     if study.cohort.truth == "label":
         return None
     if study.cohort.truth == "lesion_mask" and case.lesion_mask is not None:
-        return read_volume(case.lesion_mask, pixel_mm=study.cohort.pixel_mm)
+        return read_mask(case.lesion_mask, reference, case.channels[study.reference], study.cohort)
     if study.cohort.truth == "lesion_table" and case.lesion_table is not None:
         return read_lesion_table(case.lesion_table, reference)
     return ()

@@ -15,6 +15,7 @@ from hakken.core.volume import Geometry, Volume
 from hakken.imaging.case_files import CaseFiles, problem_of
 from hakken.imaging.files import read_volume
 from hakken.imaging.fingerprint import Fingerprint, content_digest, fingerprint
+from hakken.imaging.regions import check_region
 from hakken.imaging.truth_checks import check_truth, inside_grid
 from hakken.study import Study
 
@@ -62,7 +63,7 @@ def examine_case(case: CaseFiles, study: Study) -> Examination:
     images = {name: content_digest(volume) for name, volume in volumes.items()}
     prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
     known = {name: one for name, one in prints.items() if one is not None}
-    every = (*problems, *truth.problems)
+    every = (*problems, *check_region(case, study, reference), *truth.problems)
     return Examination(every, pixel_digest(reference), images, known, truth.digest, truth.lesions)
 
 

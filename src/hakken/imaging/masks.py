@@ -17,7 +17,7 @@ from hakken.imaging.body import find_body
 from hakken.imaging.brain import find_brain
 from hakken.imaging.pieces import Mask, filled, largest
 
-Kind = Literal["brain", "body", "nonzero", "none"]
+Kind = Literal["brain", "body", "nonzero", "given", "none"]
 Modality = Literal["mr", "ct", "pet", "xray", "endoscopy"]
 
 STRIPPED_ZERO = 0.2
@@ -33,6 +33,11 @@ def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
     ``nonzero``: what is not zero, cavities filled. ``none``: every voxel.
     """
     array = np.nan_to_num(volume.array)
+    if kind == "given":
+        raise HakkenError(
+            "`preparation.mask: given` needs a mask of the case, which there is none of; add the column `mask` to the "
+            "case table"
+        )
     if kind == "none":
         return np.ones(array.shape, bool)
     if kind == "nonzero":

@@ -143,8 +143,7 @@ def measure_pairs(path: Path, labels: Sequence[int], rule: LesionRule) -> list[R
             _mask(table, entry, column, path.parent / names[entry], seen)
             for column, names in zip(("truth", "prediction"), files, strict=True)
         )
-        placed = _on_grid(table, entry, truth.geometry, prediction)
-        measured = _measure(truth, placed, labels, rule)
+        measured = _measure(truth, _on_grid(table, entry, truth.geometry, prediction), labels, rule)
         rows += [Row(case_id, patients[entry], label, overlap, truth.geometry) for label, overlap in measured.items()]
         values = ", ".join("null" if one.dice is None else f"{one.dice:.3f}" for one in measured.values())
         progress(f"case {entry + 1}/{len(case_ids)} {case_id}: Dice {values}")
@@ -191,8 +190,7 @@ def _on_grid(table: Table, entry: int, truth: Geometry, prediction: Volume) -> V
     """Return the prediction in the order of the truth's voxels; raises HakkenError where its grid is another."""
     from hakken.imaging.lattice import TOLERANCE, onto_lattice
 
-    placed = onto_lattice(prediction, truth)
-    if placed is not None:
+    if placed := onto_lattice(prediction, truth):
         return placed
     differing = ", ".join(differences(truth, prediction.geometry, TOLERANCE * min(truth.spacing)))
     reason = f"another grid than the truth's ({differing}): {prediction.geometry}; truth: {truth}; "

@@ -94,7 +94,9 @@ def test_faint_uptake_belongs_to_the_body() -> None:
     array = np.zeros((8, 30, 30))
     array[:, 5:25, 5:25] = 0.8
     array[3:5, 10:13, 10:13] = 15
-    assert np.array_equal(find_mask(Volume(array), "body", "pet"), array > 0)
+    mask = find_mask(Volume(array, (4.0, 4.0, 4.0)), "body", "pet")
+    assert mask[array > 0].all()
+    assert not mask[:, :3, :].any()  # a rim of 5 mm is added, no more
 
 
 def test_flat_images_have_masks_too() -> None:

@@ -14,7 +14,7 @@ from hakken.cohort.patients import looks_personal, normalised
 from hakken.cohort.rows import ORDINARY, Row, Rows, read_rows
 from hakken.core.names import counted, nearest
 from hakken.core.problems import Problem, stopping
-from hakken.study import PARTS, Part, Study
+from hakken.study import PARTS, REGION, Part, Study
 
 NO_LESIONS = "none"
 TOGETHER = "put all cases of a patient into the same part"
@@ -73,8 +73,10 @@ def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Probl
 
 
 def file_columns(study: Study) -> tuple[str, ...]:
-    """Return the columns that hold a file of each case: the channels of images, or what items are made of."""
-    return study.cohort.files if study.cohort.kind == "items" else tuple(study.channels)
+    """Return the columns that hold a file of each case: channels and a region, or what items are made of."""
+    if study.cohort.kind == "items":
+        return study.cohort.files
+    return (*study.channels, REGION) if study.preparation.mask == "given" else tuple(study.channels)
 
 
 def truth_column(study: Study) -> str | None:

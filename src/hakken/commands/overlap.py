@@ -143,8 +143,7 @@ def measure_pairs(path: Path, labels: Sequence[int], rule: LesionRule) -> list[R
             _mask(table, entry, column, path.parent / names[entry], seen)
             for column, names in zip(("truth", "prediction"), files, strict=True)
         )
-        _check_grids(table, entry, truth.geometry, prediction.geometry)
-        measured = _measure(truth, prediction, labels, rule)
+        measured = _measure(truth, _on_grid(table, entry, truth.geometry, prediction), labels, rule)
         rows += [Row(case_id, patients[entry], label, overlap, truth.geometry) for label, overlap in measured.items()]
         values = ", ".join("null" if one.dice is None else f"{one.dice:.3f}" for one in measured.values())
         progress(f"case {entry + 1}/{len(case_ids)} {case_id}: Dice {values}")
@@ -187,13 +186,15 @@ def _mask(table: Table, entry: int, column: str, path: Path, seen: set[int]) -> 
     return Volume.on(volume.geometry, np.rint(volume.array))
 
 
-def _check_grids(table: Table, entry: int, truth: Geometry, prediction: Geometry) -> None:
-    from hakken.imaging.truth_checks import GRID_TOLERANCE
+def _on_grid(table: Table, entry: int, truth: Geometry, prediction: Volume) -> Volume:
+    """Return the prediction in the order of the truth's voxels; raises HakkenError where its grid is another."""
+    from hakken.imaging.lattice import TOLERANCE, onto_lattice
 
-    tolerance = GRID_TOLERANCE * min(truth.spacing)
-    if differing := differences(truth, prediction, tolerance):
-        reason = f"another grid than the truth's ({', '.join(differing)}): {prediction}; truth: {truth}; "
-        raise table.error(entry, "prediction", f"{reason}resample it onto the truth's grid by nearest neighbour")
+    if placed := onto_lattice(prediction, truth):
+        return placed
+    differing = ", ".join(differences(truth, prediction.geometry, TOLERANCE * min(truth.spacing)))
+    reason = f"another grid than the truth's ({differing}): {prediction.geometry}; truth: {truth}; "
+    raise table.error(entry, "prediction", f"{reason}resample it onto the truth's grid by nearest neighbour")
 
 
 def differences(one: Geometry, other: Geometry, tolerance_mm: float) -> list[str]:

@@ -302,10 +302,11 @@ def _time_cases(study: Study, folder: Path, until: float) -> list[Any]:
     if study.cohort.kind == "items":
         return list(read_cases([folder / "checked.json"]))
     with _timed("register", len(chosen)):
-        register(study=study, table=table, cases=chosen, output=folder / "registered")
+        checked = folder / "checked.json"
+        register(study=study, table=table, cases=chosen, checked=checked, output=folder / "registered")
     with _timed("prepare", len(chosen)):
         into = folder / "prepared"
-        prepare(study=study, table=table, cases=chosen, registered=folder / "registered", output=into)
+        prepare(study=study, table=table, cases=chosen, checked=checked, registered=folder / "registered", output=into)
     _try("patches", lambda: _time_patches(study, folder, len(chosen)))
     return list(read_cases([folder / "prepared"]))
 

@@ -39,7 +39,7 @@ def align_channels(study: Study, volumes: Mapping[str, Volume]) -> Iterator[Alig
     case is called.
     """
     fixed, kind = volumes[study.reference], study.preparation.mask
-    used = study.registration.use_mask and kind != "none"
+    used = study.registration.use_mask and kind not in ("none", "given")
     mask = find_mask(fixed, kind, study.channels[study.reference].modality) if used else None
     fixed_digest = pixel_digest(fixed)
     for channel in (name for name in volumes if name != study.reference):

@@ -17,6 +17,7 @@ from hakken.imaging.dicom_slices import PROJECTIONS
 from hakken.imaging.files import read_image
 from hakken.imaging.fingerprint import Fingerprint, content_digest, fingerprint
 from hakken.imaging.reading import Reading
+from hakken.imaging.regions import check_region
 from hakken.imaging.truth_checks import Truth, check_truth, inside_grid
 from hakken.study import Study
 
@@ -81,7 +82,7 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     images = {name: content_digest(volume) for name, volume in volumes.items()}
     prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
     known = {name: one for name, one in prints.items() if one is not None}
-    every = (*problems, *told.problems)
+    every = (*problems, *check_region(case, study, reference), *told.problems)
     return Examination(every, pixel_digest(reference), images, known, told.digest, told.lesions)
 
 

@@ -18,6 +18,7 @@ from scipy import ndimage
 from hakken.core.decimals import below
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume
+from hakken.imaging.lattice import onto_lattice
 from hakken.imaging.prepared import Lesion
 from hakken.study import Cohort
 
@@ -102,11 +103,14 @@ def lesions_of_mask(mask: Volume, cohort: Cohort) -> tuple[Labels, tuple[Lesion,
 
 
 def placed(mask: Volume, reference: Volume | Geometry) -> Volume:
-    """Return a mask where it lies: a picture whose pixels have no size, and as many as a flat reference, lies on it."""
+    """Return a mask in the order of the reference's voxels, where both lie on one lattice, else as it is.
+
+    A picture whose pixels have no size, and as many as a flat reference, lies on it.
+    """
     grid = reference.geometry if isinstance(reference, Volume) else reference
     if mask.unit == "px" and grid.is_flat and mask.array.shape == grid.shape_zyx:
         return Volume.on(grid, mask.array)
-    return mask
+    return onto_lattice(mask, grid) or mask
 
 
 def with_minimum(lesions: Sequence[Lesion], minimum: float) -> tuple[Lesion, ...]:

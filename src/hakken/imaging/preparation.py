@@ -51,6 +51,7 @@ def prepare_case(
     patient: str = "",
     columns: Mapping[str, str] | None = None,
     label: str | None = None,
+    region: NDArray[np.bool_] | None = None,
 ) -> Prepared:
     """Prepare one case.
 
@@ -60,7 +61,7 @@ def prepare_case(
     one. Raises HakkenError for an empty mask, a constant channel and a lesion mask on another grid.
     """
     reference = channels[study.reference]
-    native = without_rim(_native_mask(channels, transforms, study), reference.spacing, study.preparation.rim_mm)
+    native = without_rim(_native_mask(channels, transforms, study, region), reference.spacing, study.preparation.rim_mm)
     grid = common_grid(reference.geometry, native, study.preparation)
     mask = resample(Volume.on(reference.geometry, native.astype(np.uint8)), grid, sitk.Transform(), nearest=True)
     inside = np.asarray(mask.array > 0)
@@ -85,9 +86,14 @@ def prepare_case(
 
 
 def _native_mask(
-    channels: Mapping[str, Volume], transforms: Mapping[str, sitk.Transform], study: Study
+    channels: Mapping[str, Volume],
+    transforms: Mapping[str, sitk.Transform],
+    study: Study,
+    region: NDArray[np.bool_] | None,
 ) -> NDArray[np.bool_]:
-    """Return the mask (z, y, x) on the reference's grid, found on the channel that the study names for it."""
+    """Return the mask (z, y, x) on the reference's grid: that of the case, or found on the channel named for it."""
+    if region is not None:
+        return region
     name = study.preparation.mask_channel or study.reference
     found = find_mask(channels[name], study.preparation.mask, study.channels[name].modality)
     if name == study.reference:

@@ -79,7 +79,7 @@ def register(
     if fixed.is_flat or moving.is_flat:
         raise HakkenError("registration: one-slice images cannot be registered in 3-D; set registration.method: none")
     try:
-        with _one_thread():
+        with one_thread():
             levels = _pyramid(fixed, moving, mask, settings)
             before = _judged(levels[-1], sitk.Transform(3, sitk.sitkIdentity), settings, seed)
             found, iterations = _solve(levels, settings, seed)
@@ -277,7 +277,7 @@ def _coarser(image: sitk.Image, edge_mm: float) -> sitk.Image:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Sums over several threads depend on their number; one makes the result the same everywhere."""
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

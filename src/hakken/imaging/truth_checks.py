@@ -18,10 +18,10 @@ from hakken.core.names import nearest
 from hakken.core.problems import Problem
 from hakken.core.volume import Geometry, Points, Volume
 from hakken.imaging.case_files import CaseFiles, problem_of
-from hakken.imaging.files import read_volume
 from hakken.imaging.lesion_tables import read_lesion_table
 from hakken.imaging.lesions import MOST, label_lesions, measure_lesions, minimum_size, placed
 from hakken.imaging.prepared import Lesion
+from hakken.imaging.segmentation_objects import read_mask
 from hakken.imaging.truth_questions import Asked, asked, asked_of_table
 from hakken.imaging.whole import NORMAL
 from hakken.study import Cohort, Study
@@ -88,7 +88,7 @@ def truth_digest(truth: NDArray[np.int16] | tuple[Lesion, ...]) -> str | None:
 def _of_mask(case: CaseFiles, path: Path, study: Study, reference: Volume) -> Truth:
     """Check a mask: readable, on the reference's grid, of values that the study knows, and plausible."""
     try:
-        mask = placed(read_volume(path, pixel_mm=study.cohort.pixel_mm), reference)
+        mask = placed(read_mask(path, reference.geometry, case.channels[study.reference], study.cohort), reference)
     except HakkenError as error:
         return Truth((problem_of(case, "lesion_mask", error),))
     if not mask.matches(reference, tolerance_mm=GRID_TOLERANCE * min(reference.spacing)):

@@ -14,12 +14,14 @@ from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.channels import read_channels
-from hakken.imaging.files import read_volume
 from hakken.imaging.lesion_tables import read_lesion_table
+from hakken.imaging.pieces import Mask
 from hakken.imaging.preparation import Prepared, prepare_case
 from hakken.imaging.prepared import Lesion, save_prepared
+from hakken.imaging.regions import read_region
+from hakken.imaging.segmentation_objects import read_mask
 from hakken.stages import stage
-from hakken.study import Study
+from hakken.study import REGION, Study
 
 LARGE = 0.5
 """Lesions that fill more of the mask than this are told: they are larger than the organ is likely to bear."""
@@ -58,7 +60,15 @@ def _prepare_case(study: Study, case: Case, registered: Path) -> Prepared:
         case_id=case.case_id,
         patient=case.patient,
         label=case.label,
+        region=_read_region(study, case, channels[study.reference].geometry),
     )
+
+
+def _read_region(study: Study, case: Case, reference: Geometry) -> Mask | None:
+    """Return the region of interest that the case brings, where the study asks for one."""
+    if study.preparation.mask != "given":
+        return None
+    return read_region(case.channels[REGION], reference, case.channels[study.reference], study)
 
 
 def _read_transform(path: Path) -> sitk.Transform:
@@ -74,7 +84,7 @@ def _read_truth(study: Study, case: Case, reference: Geometry) -> Volume | Seque
     if study.cohort.truth == "label":
         return None
     if study.cohort.truth == "lesion_mask" and case.lesion_mask is not None:
-        return read_volume(case.lesion_mask, pixel_mm=study.cohort.pixel_mm)
+        return read_mask(case.lesion_mask, reference, case.channels[study.reference], study.cohort)
     if study.cohort.truth == "lesion_table" and case.lesion_table is not None:
         return read_lesion_table(case.lesion_table, reference)
     return ()

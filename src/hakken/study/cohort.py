@@ -101,6 +101,11 @@ class Cohort(Section):
     classes: Distinct[str] = Field(
         default=(), description="The classes that lesions or cases are told apart by, as the truth spells them."
     )
+    structures: Distinct[str] = Field(
+        default=(),
+        description="Which segments of a DICOM SEG or structures of an RTSTRUCT are the truth, by name, without regard "
+        "to case; `*` stands for any letters (default: all).",
+    )
     labels: Literal["instances", "binary"] = Field(
         default="instances",
         description="Lesion masks hold 0 and n for lesion n (`instances`), or 0 and 1, and 26-connected components "

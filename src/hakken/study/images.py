@@ -44,7 +44,10 @@ class Channel(Section):
 
 
 REGISTERED = only_with(method=("rigid", "affine", "bspline"))
-MASKED = only_with(mask=("brain", "body", "nonzero"))
+FOUND = only_with(mask=("brain", "body", "nonzero"))
+MASKED = only_with(mask=("brain", "body", "nonzero", "given"))
+REGION = "mask"
+"""The column of the case table that holds a region of interest of one's own."""
 
 
 class Registration(Section):
@@ -88,13 +91,15 @@ class Preparation(Section):
     """The common grid and the mask in which patches are taken and candidates may lie."""
 
     spacing_mm: Spacing = Field(default=(1.0, 1.0, 1.0), description="Voxel size x, y, z of the common grid in mm.")
-    mask: Literal["brain", "body", "nonzero", "none"] = Field(
-        default="brain", description="Region of interest, found on the reference channel or on that of `mask_channel`."
+    mask: Literal["brain", "body", "nonzero", "given", "none"] = Field(
+        default="brain",
+        description="Region of interest, found on the reference channel or on that of `mask_channel`; `given`: a mask "
+        "of your own on the reference channel's grid, in the column `mask` of the case table.",
     )
     mask_channel: Name | None = Field(
         default=None,
         description="The channel on which the region of interest is found (default: the reference).",
-        json_schema_extra=MASKED,
+        json_schema_extra=FOUND,
     )
     rim_mm: float = Field(
         default=0.0,

@@ -19,7 +19,7 @@ from hakken import plugins
 from hakken.core.names import nearest
 from hakken.study.cohort import PARTS, Cohort, Part, Published
 from hakken.study.evaluation import Evaluation
-from hakken.study.images import Channel, Patches, Preparation, Registration
+from hakken.study.images import REGION, Channel, Patches, Preparation, Registration
 from hakken.study.plugged import plugged, read_section
 from hakken.study.scaling import Scaling
 from hakken.study.search import Search, check_space
@@ -208,6 +208,10 @@ def _misfits(study: Study) -> Iterator[str]:
     for key, name in (("reference", study.reference), ("preparation.mask_channel", study.preparation.mask_channel)):
         if name and study.channels and name not in study.channels:
             yield f"{key} `{name}` is no channel, only {', '.join(study.channels)}{nearest(name, study.channels)}"
+    if study.preparation.mask == "given" and REGION in study.channels:
+        yield f"preparation.mask is `given` in the column `{REGION}`, which is a channel; call the channel otherwise"
+    if study.preparation.mask == "given" and study.of_phantom:
+        yield "preparation.mask is `given`, but a phantom brings no mask; name one that is found, such as `body`"
     if study.source == (study.name, study.scale):
         yield "search.warm_start names this very study and scale; name another study or another scale"
     if study.channels and not study.inputs:

@@ -237,7 +237,7 @@ def test_nothing_is_fetched() -> None:
 
 CODE = [*MODULES, *(ROOT / "workflow").rglob("*.py")]
 OPENERS = ("open", "read_text", "write_text", "fdopen")
-NO_TEXT = ("gzip", "PatchStore")
+NO_TEXT = ("gzip", "Image", "PatchStore")
 """Whose `open` gives bytes, or no file."""
 
 
@@ -257,7 +257,7 @@ def _opens_as_text(node: ast.Call) -> bool:
     own = (
         owner in NO_TEXT
         or (owner, name) == ("os", "open")
-        or (name == "write_text" and isinstance(node.func, ast.Name))
+        or (name in ("read_text", "write_text") and isinstance(node.func, ast.Name))
     )
     return name in OPENERS and not binary and not own and "encoding" not in {one.arg for one in node.keywords}
 

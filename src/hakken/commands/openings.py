@@ -22,7 +22,7 @@ def add(commands: Subparsers) -> None:
         commands,
         "openings",
         "list the openings of a study's test cases, or restore a lost copy from the other one",
-        "hakken openings liver_nodules\n  hakken openings liver_nodules --scale paper --restore",
+        "hakken openings liver_nodules --scale paper --restore",
         run,
     )
     parser.add_argument("study", metavar="STUDY", help="name of the study")

@@ -88,7 +88,7 @@ def rehearse(plan: Plan, threads: int, seconds: float) -> Rehearsal:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
             env=environment,
         )
         assert process.stdin is not None and process.stdout is not None

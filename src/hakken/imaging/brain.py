@@ -8,6 +8,7 @@ One thread and one seed: the same image gives the same mask, bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
@@ -168,9 +169,19 @@ def _upright(volume: Volume) -> tuple[sitk.Image, sitk.Image]:
 
 def _lay(scene: _Scene, template: Template) -> sitk.AffineTransform:
     """Return the transform from points of the head to points of the template, the best that the starts lead to."""
-    laid = [_closer(scene, template, _composed(_stepped(scene, template, start))) for start in _starts(scene, template)]
+    laid = [affine for start in _starts(scene, template) for affine in _led_from(scene, template, start)]
+    if not laid:
+        raise HakkenError(f"the brain was not found, no template fits; {REMEDY}")
     judge = _method(scene.image, scene.scanned, 2 * SAMPLES)
     return min(laid, key=lambda affine: _value(judge, affine, scene, template))
+
+
+def _led_from(scene: _Scene, template: Template, start: _Start) -> Iterator[sitk.AffineTransform]:
+    """Yield where a start leads to; nothing where it leads out of the image."""
+    try:
+        yield _closer(scene, template, _composed(_stepped(scene, template, start)))
+    except RuntimeError:
+        return
 
 
 def _closer(scene: _Scene, template: Template, affine: sitk.AffineTransform) -> sitk.AffineTransform:

@@ -69,7 +69,7 @@ def head(shift: float = 0.0) -> Volume:
     """A noisy ellipsoid with bright spots, obliquely placed; 0 around it."""
     z, y, x = np.indices((20, 24, 28)).astype(float)
     inside = ((z - 10) / 9) ** 2 + ((y - 12) / 11) ** 2 + ((x - 14) / 13) ** 2 < 1
-    pixels = 100 + np.random.default_rng(1).normal(0, 5, inside.shape)
+    pixels = 100 + np.random.default_rng(1 + int(shift)).normal(0, 5, inside.shape)
     for spot in ((8, 10, 10), (12, 14, 18), (10, 8, 20)):
         pixels += 120 * np.exp(-((np.stack([z, y, x], -1) - spot) ** 2).sum(-1) / 4)
     array = np.where(inside, pixels, 0).astype(np.float32)

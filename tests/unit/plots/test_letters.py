@@ -131,7 +131,7 @@ def of_commands(name: str) -> Iterator[Figure]:
         )
     )
     trained = tuple(Scaled(n, n, 1, 1, "cpu", name, 1, 480, (1.0, 2.0), (0.3, 0.4)) for n in (1, 2))
-    yield draw_scaling(ScalingInput(trained, {2: 1.5}, name, name, (name,), Origin(name, name, name, 1)))
+    yield draw_scaling(ScalingInput(trained, {2: 1.5}, name, name, (name,), Origin(name, name, name, name)))
     label = np.arange(30) % 3 == 0
     scores = {name: np.linspace(0, 1, 30), f"{name} b": np.linspace(1, 0, 30)}
     found = measure_scores(Cohort(label, np.arange(30), scores), Settings(thresholds=(0.5,), resamples=20))
@@ -168,7 +168,7 @@ def test_no_text_is_mathematics() -> None:
 
 def test_a_name_is_written_as_it_was_typed() -> None:
     with style():
-        figure = new_figure(ONE_COLUMN, 2, Origin(r"cost_$x$ of $y_{ \frac", "tiny", "own data", 1))
+        figure = new_figure(ONE_COLUMN, 2, Origin(r"cost_$x$ of $y_{ \frac", "tiny", "own data", "test opening 1"))
     letters.prepare(figure)
     assert figure.texts[0].get_text().startswith(r"cost_$x$ of $y_{ \frac  ·  scale tiny")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from hakken.cohort.phantom import PhantomCase, phantom_cases
-from hakken.imaging.masks import find_mask
+from hakken.imaging.masks import find_mask, without_rim
 from hakken.phantoms.head_ct.draw import Tomogram, draw_case
 from hakken.phantoms.head_ct.pathologies import SHARES, kind_at
 from hakken.study import Study
@@ -46,7 +46,10 @@ def drawings(study: Study) -> list[tuple[PhantomCase, Tomogram]]:
 
 @pytest.fixture(scope="module")
 def brains(drawings: list[tuple[PhantomCase, Tomogram]]) -> list[NDArray[np.bool_]]:
-    return [find_mask(drawing.image, "brain", "ct") for _, drawing in drawings]
+    """What lies deep in each head and is no bone: brain."""
+    images = [drawing.image for _, drawing in drawings]
+    deep = [without_rim(find_mask(image, "body", "ct"), image.spacing, 9.0) for image in images]
+    return [inside & (image.array < 100) for inside, image in zip(deep, images, strict=True)]
 
 
 def test_no_training_case_has_a_lesion_and_22_of_38_test_cases_have(study: Study) -> None:

@@ -95,7 +95,7 @@ SPOILED: dict[str, tuple[Callable[[Project], object], tuple[str, ...]]] = {
     ),
     "identical pixels in two parts": (
         lambda project: shutil.copy(project.path("data/own/c0/T1.nii.gz"), project.path("data/own/c2/T1.nii.gz")),
-        ("has the same pixels as case c0, but this one is in test and that in train",),
+        ("has the same pixels as T1 of case c0 (row 2), but this one is in test and that in train",),
     ),
     "empty cohort": (
         lambda project: project.path("data/own/cases.csv").write_text("case_id,patient,split,T1,T2,lesion_mask\n"),

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from workflow_project import Project
 
-from hakken.report.seal import read_openings
+from hakken.seal.openings import read_openings
 
 RESULTS = Path("results/smoke/tiny")
 pytestmark = pytest.mark.xdist_group("finished")
@@ -45,7 +45,7 @@ def test_every_figure_comes_in_three_formats_with_its_provenance(finished: tuple
             assert (figures / f"{name}.{ending}").stat().st_size > 1000
         provenance = json.loads((figures / f"{name}.json").read_text())
         assert provenance["scale"] == "tiny"
-        assert provenance["test_openings"] == 1
+        assert provenance["opening"]["number"] == 1
 
 
 def test_the_study_and_the_versions_stand_beside_the_results(finished: tuple[Project, str]) -> None:
@@ -73,6 +73,7 @@ def test_a_deleted_figure_is_drawn_again_and_nothing_else(
     project, _ = finished
     copy = Project(tmp_path / "copy")
     shutil.copytree(project.folder, copy.folder, symlinks=True)
+    copy.at_home()
     copy.path(str(RESULTS / f"figures/search.{ending}")).unlink()
     run = copy.snakemake("--dry-run")
     assert run.returncode == 0, run.stdout[-3000:]
@@ -82,10 +83,10 @@ def test_a_deleted_figure_is_drawn_again_and_nothing_else(
 
 def test_the_test_set_was_opened_once_for_the_frozen_models(finished: tuple[Project, str]) -> None:
     project, _ = finished
-    openings = read_openings(project.path(str(RESULTS / "openings.jsonl")))
+    openings = read_openings(project.path(str(RESULTS / "openings")))
     freeze = json.loads(project.path(str(RESULTS / "freeze.json")).read_text())
     assert len(openings) == 1
-    assert openings[0]["models"] == {name: model["sha256"] for name, model in freeze["models"].items()}
+    assert openings[0].models == {name: model["sha256"] for name, model in freeze["models"].items()}
 
 
 def test_trials_ran_two_at_once_and_knew_of_each_other(finished: tuple[Project, str]) -> None:
@@ -112,7 +113,7 @@ def test_the_report_of_the_workflow_engine_builds(finished: tuple[Project, str],
 
 def test_studies_stand_beside_each_other_when_asked(finished: tuple[Project, str]) -> None:
     project, _ = finished
-    run = project.snakemake("results/overview.md")
+    run = project.snakemake("results/overview.md", umask=0o077)
     assert run.returncode == 0, run.stdout[-2000:]
     assert "| `smoke` |" in project.path("results/overview.md").read_text()
     assert project.path("results/overview.png").stat().st_size > 10_000

@@ -5,7 +5,6 @@ One study of a cohort of its own is run to its end once; each test attacks a cop
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -40,8 +39,7 @@ def attacked(finished_own: Project, tmp_path: Path) -> Project:
     """A copy, which stands where the study has always stood as far as it knows."""
     shutil.copytree(finished_own.folder, tmp_path / "project", symlinks=True)
     project = Project(tmp_path / "project")
-    versions = project.path(str(RESULTS / "versions.json"))
-    versions.write_text(json.dumps({key: value for key, value in read_json(versions).items() if key != "place"}))
+    project.at_home()
     return project
 
 

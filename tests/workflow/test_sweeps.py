@@ -46,6 +46,7 @@ def test_a_finished_search_grows_and_other_sweeps_keep_to_their_own_slots(
     """More trials, other slots and another limit of failures: two trials are trained, nothing finished is redone."""
     copy = Project(tmp_path / "copy")
     shutil.copytree(finished[0].folder, copy.folder, symlinks=True)
+    copy.at_home()
     before = {path: path.read_bytes() for path in copy.path(str(SWEEPS)).rglob("*.json")}
     default = copy.path("results/smoke/tiny/models/default.json").read_bytes()
     edit(copy, SMOKE, ("trials: 5", "trials: 7\n  stop_after_failures: 20"), ("slots: 2\n", "slots: 3\n"))

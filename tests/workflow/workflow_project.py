@@ -25,6 +25,14 @@ class Project:
     def path(self, name: str) -> Path:
         return self.folder / name
 
+    def at_home(self) -> None:
+        """Let results that were copied with their project stand where they were made, as far as they know."""
+        for path in self.folder.glob("results/*/*/versions.json"):
+            known = json.loads(path.read_text(encoding="utf-8"))
+            path.write_text(
+                json.dumps({key: value for key, value in known.items() if key != "place"}), encoding="utf-8"
+            )
+
     def environment(self) -> dict[str, str]:
         scripts = Path(sys.executable).parent
         return os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}

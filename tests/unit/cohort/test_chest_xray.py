@@ -59,8 +59,8 @@ def test_the_table_is_that_of_the_study(source: Path) -> None:
     ]
     assert Counter(parts.values()) == {"train": 10, "validation": 6, "test": 3}
     ill, normal = cases["person2_virus_3_1"], cases["IM-0101-0001"]
-    assert (ill.label, ill.patient, ill.columns) == ("pneumonia", "person2", {"germ": "virus"})
-    assert (normal.label, normal.patient, normal.columns) == (None, "IM-0101", {"germ": ""})
+    assert (ill.label, ill.patient, ill.columns) == ("pneumonia", "person2", {})
+    assert (normal.label, normal.patient, normal.columns) == (None, "IM-0101", {})
     assert ill.channels == {"XR": source / "train/PNEUMONIA/person2_virus_3_1.jpeg"}
 
 

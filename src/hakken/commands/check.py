@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from hakken.study import Part, Study
 
 HEADING = 1
+STAND_IN = "patch_classifier"
+"""The method of a study that names none yet."""
 
 
 def add(commands: Subparsers) -> None:
@@ -45,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     from hakken.cohort.table import read_table
 
     study = _named_study(options.study, options.table) if options.study else _study_of(options.table)
-    problems = check_table(options.table, study)
+    problems = [*_without_method(options.study), *check_table(options.table, study)]
     if not stopping(problems):
         problems += _problems_of_parts(assign_parts(read_table(options.table, study), study), study)
     if not options.fast:
@@ -175,8 +177,20 @@ def _named_study(name: str, table: Path) -> Study:
     from hakken.study.reading import load_study
 
     path = study_path(name)
-    study = load_study(path, first_scale(path))
+    study = load_study(path, first_scale(path), method=STAND_IN)
     return study.model_copy(update={"cohort": study.cohort.model_copy(update={"table": str(table), "phantom": None})})
+
+
+def _without_method(name: str | None) -> Iterator[Problem]:
+    """Yield that a study names no method yet; its table can be checked all the same."""
+    from hakken import plugins
+    from hakken.study.reading import read_mapping
+
+    if name is not None and "method" not in read_mapping(study_path(name)):
+        known = ", ".join(plugins.names("methods"))
+        yield Problem(
+            "", "method", f"the study `{name}` names none; there are {known}", "name one in its file", HEADING
+        )
 
 
 def _study_of(table: Path) -> Study:

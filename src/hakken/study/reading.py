@@ -36,8 +36,8 @@ LONGEST = 80
 """So many letters of a value are shown."""
 
 
-def load_study(path: Path, scale: str) -> Study:
-    """Read a study file and return the study at ``scale``.
+def load_study(path: Path, scale: str, method: str | None = None) -> Study:
+    """Read a study file and return the study at ``scale``; ``method`` is taken where it names none yet.
 
     Raises HakkenError naming every unknown or invalid key (with the nearest valid one), or the scales that exist.
     """
@@ -48,7 +48,8 @@ def load_study(path: Path, scale: str) -> Study:
     content.pop("scales", None)
     if problems := list(_misnamed(path, content, scales)):
         raise HakkenError("\n".join(f"{path}: {problem}" for problem in problems))
-    return parse_study(_merge(content, scales[scale]) | {"scale": scale}, source=str(path))
+    given = {"method": method} if method is not None else {}
+    return parse_study(given | _merge(content, scales[scale]) | {"scale": scale}, source=str(path))
 
 
 def _misnamed(path: Path, content: Mapping[str, Any], scales: Mapping[str, Any]) -> Iterator[str]:

@@ -160,4 +160,4 @@ def test_the_jobs_of_a_cluster_plan_the_batches_of_the_profile(state: Path, tmp_
     jobs = {rule: len(words) for rule, words in submitted(state).items()}
     assert jobs == {"phantom_table": 1, "phantom": 3, "check": 3, "separate": 1}  # 3 and 2 cases, 2 a job
     checked = [json.loads(path.read_text()) for path in project.path("results/smoke/tiny/checked").glob("*-0*.json")]
-    assert sorted(len(one["digests"]) for one in checked) == [1, 2, 2]
+    assert sorted(len(one["cases"]) for one in checked) == [1, 2, 2]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from hakken.core.errors import HakkenError
+from hakken.core.names import plain
 from hakken.core.tables import read_table
 
 ORDINARY = (
@@ -41,12 +40,13 @@ class Rows:
 def read_rows(path: Path, known: Collection[str] = ()) -> Rows:
     """Read a CSV file as text, as every table is read.
 
-    Headings that are those of `ORDINARY`, or of the ``known`` ones, but for case, width, blanks and underscores, get
-    these names. Raises HakkenError where there is no readable table, or where two headings are the same in this sense.
+    Headings that are those of `ORDINARY`, or of the ``known`` ones, but for what `hakken.core.names.plain` leaves out,
+    get these names. Raises HakkenError where there is no readable table, or where two headings are the same in this
+    sense.
     """
     table = read_table(path)
-    names = {_folded(name): name for name in (*ORDINARY, *known)}
-    heading = tuple(name if name in known else names.get(_folded(name), name) for name in table.columns)
+    names = {plain(name): name for name in (*ORDINARY, *known)}
+    heading = tuple(name if name in known else names.get(plain(name), name) for name in table.columns)
     for place, name in enumerate(heading):
         if name in heading[:place]:
             first = table.columns[heading.index(name)]
@@ -56,12 +56,3 @@ def read_rows(path: Path, known: Collection[str] = ()) -> Rows:
         for number, cells in zip(table.rows, table.records(), strict=True)
     ]
     return Rows(path, heading, tuple(rows))
-
-
-def _folded(heading: str) -> str:
-    """Return a heading without what does not count.
-
-    >>> _folded("Case ID"), _folded("case_id"), _folded("\uff33\uff50lit")
-    ('caseid', 'caseid', 'split')
-    """
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", heading).casefold())

@@ -167,7 +167,7 @@ def _examined(case: Case, study: Study) -> tuple[list[Problem], Content, bool]:
             bool(problems) or case.label is not None,
         )
     examined = examine_case(case, study)
-    content = Content(examined.images, examined.fingerprints, examined.truth_digest, not study.of_phantom)
+    content = Content(examined.images, examined.fingerprints, examined.findings, not study.of_phantom)
     colours = {name: channel.colour for name, channel in study.channels.items()}
     lesions = case.label is not None or examined.lesions != 0
     return [*examined.problems, *same_within(case, content, colours)], content, lesions

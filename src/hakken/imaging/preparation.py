@@ -49,7 +49,6 @@ def prepare_case(
     *,
     case_id: str,
     patient: str = "",
-    columns: Mapping[str, str] | None = None,
     label: str | None = None,
     region: NDArray[np.bool_] | None = None,
 ) -> Prepared:
@@ -71,7 +70,6 @@ def prepare_case(
     case = PreparedCase(
         case_id=case_id,
         patient=patient,
-        columns=dict(columns or {}),
         channels=tuple(study.channels),
         geometry=grid,
         source_geometry=reference.geometry,

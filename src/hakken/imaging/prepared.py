@@ -9,7 +9,7 @@ already a point in the scanner's space.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,11 +68,11 @@ class PreparedCase:
 
     ``has_truth`` says whether somebody has marked its lesions. ``label`` is the class of the case in a word, where that
     is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask.
+    ``columns`` are those of the case table as it stands when the case is measured; its files do not hold them.
     """
 
     case_id: str
     patient: str
-    columns: dict[str, str]
     channels: tuple[str, ...]
     geometry: Geometry
     source_geometry: Geometry
@@ -82,6 +82,7 @@ class PreparedCase:
     lesions: tuple[Lesion, ...] = ()
     label: str | None = None
     outside: tuple[int, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = field(default=None, compare=False)
 
     @property
@@ -112,11 +113,10 @@ class PreparedCase:
         return np.asarray(zero + self.image().astype(np.float32) * (one - zero), np.float32)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything but the folder as plain values, for JSON."""
+        """Return everything but the columns and the folder as plain values, for JSON."""
         return {
             "case_id": self.case_id,
             "patient": self.patient,
-            "columns": self.columns,
             "channels": list(self.channels),
             "geometry": self.geometry.as_dict(),
             "source_geometry": self.source_geometry.as_dict(),
@@ -156,7 +156,7 @@ def save_prepared(
     if labels is not None:
         _save_array(folder / f"{case.case_id}.labels.npy", labels.astype(np.int16))
     write_json(folder / f"{case.case_id}.json", case.as_dict())
-    return load_prepared(folder, case.case_id)
+    return replace(load_prepared(folder, case.case_id), columns=case.columns)
 
 
 def load_prepared(folder: Path, case_id: str) -> PreparedCase:
@@ -165,7 +165,6 @@ def load_prepared(folder: Path, case_id: str) -> PreparedCase:
     return PreparedCase(
         case_id=content["case_id"],
         patient=content["patient"],
-        columns=content["columns"],
         channels=tuple(content["channels"]),
         geometry=Geometry.from_dict(content["geometry"]),
         source_geometry=Geometry.from_dict(content["source_geometry"]),

@@ -87,7 +87,8 @@ def _image(study: Study, folder: Path, number: int) -> PreparedCase:
     z, y, x = np.indices(shape)
     middle = np.array(shape) // 2
     ball = (z - middle[0]) ** 2 + (y - middle[1]) ** 2 + (x - middle[2]) ** 2 <= 9
-    image = random.random((len(study.channels), *shape)) * 0.5 + 0.4 * ball
+    channels = study.layers
+    image = random.random((len(channels), *shape)) * 0.5 + 0.4 * ball
     labels = (ball if number % 2 == 0 else np.zeros(shape)).astype(np.int16)
     classes = study.cohort.classes or (None,)
     lesions = tuple(
@@ -98,7 +99,7 @@ def _image(study: Study, folder: Path, number: int) -> PreparedCase:
         case_id=f"case{number}",
         patient=f"patient{number}",
         columns={"scanner": "AB"[number % 2]},
-        channels=tuple(study.channels),
+        channels=channels,
         geometry=geometry,
         source_geometry=geometry,
         normalisation={},

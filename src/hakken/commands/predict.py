@@ -42,7 +42,7 @@ def add(commands: Subparsers) -> None:
         required=True,
         metavar="CHANNEL=PATH",
         help="the image of a channel: NIfTI, MetaImage, PNG or a folder of DICOM files; once for each channel of the "
-        "study, the path alone where it has one channel",
+        "study but those that are optional there, the path alone where it has one channel",
     )
     parser.add_argument(
         "--output",
@@ -106,7 +106,8 @@ def _outcome_of(study: Study, output: Path) -> str:
 def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
     """Return the image of each channel of ``study`` from texts `CHANNEL=PATH` (`PATH` where there is one channel).
 
-    Raises HakkenError naming an unknown, repeated or missing channel, or a path that does not exist.
+    Optional channels may be left out. Raises HakkenError naming an unknown, repeated or missing channel, or a path that
+    does not exist.
     """
     channels = list(study.channels)
     found: dict[str, Path] = {}
@@ -123,7 +124,7 @@ def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
         if not Path(path).exists():
             raise HakkenError(f"--image {text}: no such file or folder; correct the path")
         found[name] = Path(path)
-    missing = [name for name in channels if name not in found]
+    missing = [name for name in channels if name not in found and name not in study.optional]
     if missing:
         raise HakkenError(f"channel `{missing[0]}` is missing; add --image {missing[0]}=PATH; {_named(channels)}")
     return found
@@ -142,7 +143,8 @@ def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder
     _check_images(images, case_id, study)
     volumes = read_channels(images, study)
     prepared = prepare_case(volumes, _transforms(volumes, study), None, study, case_id=case_id)
-    progress(f"prepared on a grid of {prepared.case.geometry}")
+    without = f", without {', '.join(prepared.case.missing)}" if prepared.case.missing else ""
+    progress(f"prepared on a grid of {prepared.case.geometry}{without}")
     return save_prepared(folder, prepared.case, prepared.image, prepared.mask, prepared.labels)
 
 

@@ -64,7 +64,7 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     """
     volumes: dict[str, Volume] = {}
     problems: list[Problem] = []
-    for name in study.channels:
+    for name in (one for one in study.channels if one in case.channels or one not in study.optional):
         found = _read(case, name, case.channels.get(name), study)
         if isinstance(found, Problem):
             problems.append(found)

@@ -345,7 +345,7 @@ def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[
 
 def _columns(part: Part) -> Iterator[tuple[str, NDArray[np.str_]]]:
     """Yield the columns to stratify by, and the fold where there are several."""
-    for column in part.study.evaluation.strata:
+    for column in part.study.strata:
         yield column, np.array([case.columns.get(column, "") for case in part.cases])
     if part.folds is not None:
         yield "fold", part.folds.astype(np.str_)

@@ -86,7 +86,9 @@ def _with_columns(cases: Any, table: Path | None, study: Study) -> Any:
     if table is None:
         return cases
     rows = read_table(table, study, files_exist=False)
-    return [replace(case, columns=rows.case(case.case_id).columns) for case in cases]
+    return [
+        replace(case, columns={**rows.case(case.case_id).columns, **getattr(case, "presence", {})}) for case in cases
+    ]
 
 
 def _sealed(cases: Any, said: Said) -> dict[str, Any]:
@@ -130,7 +132,8 @@ def _measured(
         point = found[name].point
         if point is not None and name not in known and point.get("threshold") is not None:
             known[name] = float(point["threshold"])
-    return {name: found[name] for name in said}
+    lacking = {f"without {name}": sum(name in case.missing for case in cases) for name in study.optional}
+    return {name: replace(found[name], counts={**found[name].counts, **lacking}) for name in said}
 
 
 def _on_one_scale(whole: Measured, folds: list[Measured]) -> Measured:

@@ -52,11 +52,12 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
     layout = Layout(
         size_voxel=study.patches.size_voxel,
         margin_voxel=study.patches.margin_voxel,
-        channels=(*study.inputs, *targets),
+        channels=(*study.seen, *targets),
         spacing_mm=study.preparation.spacing_mm,
         sampled_study=sha256_json(study_slice(study, SECTIONS)),
         axes=study.patches.axes,
         targets=len(targets),
+        optional=study.optional,
     )
     start = time.monotonic()
     write_shards(output, _cut_all(cases, study, part), layout, study.patches.shard_mb)
@@ -64,6 +65,9 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
     shown = study.reference if study.reference in study.inputs else study.inputs[0]
     write_preview(store, layout.channels.index(shown), output / "preview.png")
     progress(f"{part}: {_summary(store)} from {len(cases)} cases in {time.monotonic() - start:.1f} s")
+    for name in study.optional:
+        lacking = sum(name in case.missing for case in cases)
+        progress(f"{part}: {lacking} of {len(cases)} cases lack {name}")
 
 
 @dataclass
@@ -124,11 +128,11 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
         seed=derive_seed(study.seed, "patches", case.pixel_digest),
         excluded={lesion.lesion for lesion in case.lesions if lesion.kind == "excluded"},
     )
-    names = list(study.channels)
-    parts = [image[names.index(name)] for name in (*study.inputs, *study.targets)]
+    names = list(study.layers)
+    parts = [image[names.index(name)] for name in (*study.seen, *study.targets)]
     if _drawn_targets(study):
         parts.append((labels > 0).astype(np.float16))
-    whole = image if len(parts) == len(names) and names == list(study.inputs) else np.stack(parts)
+    whole = image if len(parts) == len(names) and names == list(study.seen) else np.stack(parts)
     classes = {lesion.lesion: lesion.lesion_class or "" for lesion in case.lesions}
     points = case.geometry.to_world(centres.voxels)
     return CutCase(case.case_id, whole, centres, points, classes, case.pixel_digest)

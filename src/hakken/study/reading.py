@@ -174,6 +174,11 @@ def _foreign_sections(study: Study, module: ModuleType, content: Mapping[str, An
         said = f"{len(study.targets)} channels are" if len(study.targets) != 1 else f"channel `{study.targets[0]}` is"
         wanted = "predicts exactly one channel from the others" if needs.targets else "predicts no channel"
         yield f"{said} a `target`; the method `{study.method}` {wanted}"
+    if study.optional and not needs.optional:
+        yield (
+            f"channels.{study.optional[0]}.optional: the method `{study.method}` needs every channel of every case; "
+            "remove this key, and the cases that lack the channel"
+        )
     if study.patches.jitter_voxel and not needs.maps:
         yield "`patches.jitter_voxel` is for methods that mark every voxel; elsewhere the centre is what counts"
     phantom = study.cohort.phantom

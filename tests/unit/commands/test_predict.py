@@ -328,6 +328,21 @@ def test_channels_that_do_not_fit(
     assert str(caught.value) == reason
 
 
+def test_an_optional_channel_may_be_left_out(
+    images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    channels = {"T1POST": {"modality": "mr"}, "T1": {"modality": "mr", "optional": True}}
+    model = write_model(tmp_path / "results" / "models" / "selected.pt", study_of(channels=channels))
+    freeze_beside(model, 0.5)
+    found = {}
+    for name, given in (("without", images[:2]), ("with", images)):
+        output = tmp_path / f"{name}.csv"
+        assert main(["predict", "--model", str(model), *given, "--output", str(output)]) == 0
+        assert (", without T1\n" in capsys.readouterr().err) == (name == "without")
+        found[name] = rows(output)
+    assert found["without"] != found["with"]
+
+
 def test_the_channels_come_in_any_order(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     one.touch()

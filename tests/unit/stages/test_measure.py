@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hakken.core.files import read_json
-from hakken.imaging.prepared import PreparedCase
+from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.runs.cases import read_cases
 from hakken.runs.measurement import Measurement, read_measurement, table_of
@@ -208,6 +208,43 @@ def test_predictions_are_read_once_whatever_is_made_of_them(tmp_path: Path, monk
     folds = read_measurement(tmp_path / "out").folds
     assert [fold["candidates"].counts["cases"] for fold in folds] == [2, 2]
     assert [fold["candidates"].point["threshold"] for fold in folds] == [0.7, 0.6]  # type: ignore[index]
+
+
+def test_cases_without_an_optional_channel_are_counted_and_measured_apart(tmp_path: Path) -> None:
+    """The lesions of a and b are found at 0.9 and 0.8; c and d lack B, and one of their two lesions is not found."""
+    chosen = miniature.study(
+        channels={"A": {"modality": "mr"}, "B": {"modality": "mr", "optional": True}},
+        evaluation={"bootstrap": 100, "strata": []},
+        outcomes={"candidates": {"operating_point": 1.0}},
+    )
+    image = np.zeros((3, *miniature.GEOMETRY.shape_zyx))
+    lesion = Lesion(1, *miniature.GEOMETRY.to_world([(8, 9, 10)])[0].tolist(), 7.5, 200.0)
+    cases = [
+        miniature.save_case(
+            tmp_path / "cases", name, image, channels=chosen.layers, labels=image[0], lesions=(lesion,),
+            optional={"B": name in "ab"},
+        )
+        for name in "abcd"
+    ]  # fmt: skip
+    marks = [marked(case, 0.9 - 0.1 * number) for number, case in enumerate(cases)]
+    far = np.array([[1.0, 1, 1]])
+    marks[3] = Candidates(cases[3].geometry.to_world(far), np.array([0.95]), np.ones(1), far)
+    found = {case.case_id: {"candidates": one} for case, one in zip(cases, marks, strict=True)}
+    write_predictions(tmp_path / "said", found, chosen, cases, ("candidates",))
+    (tmp_path / "cases.csv").write_text(
+        "case_id,patient,A,B,lesion_mask,scanner\na,a,x,x,none,1\nb,b,x,x,none,1\nc,c,x,,none,1\nd,d,x,,none,1\n"
+    )
+    for table in (None, tmp_path / "cases.csv"):
+        measure(
+            study=chosen, predictions=tmp_path / "said", cases=[tmp_path / "cases"], model="selected",
+            part="validation", output=tmp_path / "out", table=table,
+        )  # fmt: skip
+        main = read_measurement(tmp_path / "out").main
+        assert main.counts == {"cases": 4, "patients": 4, "lesions": 4, "without B": 2}
+        names = ("group", "stratum", "cases", "lesions", "found")
+        rows = table_of(tmp_path / "out", "candidates", "strata", names)
+        strata = zip(*(rows.text(name) for name in names), strict=True)
+        assert list(strata)[-2:] == [("B", "with B", "2", "2", "2"), ("B", "without B", "2", "2", "1")]
 
 
 def test_an_outcome_of_which_nothing_was_said_is_left_out(tmp_path: Path) -> None:

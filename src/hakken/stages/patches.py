@@ -47,6 +47,7 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
         _check_lesions(cases, output.name)
     part = output.name
     _check_axes(cases, study.patches.axes)
+    _check_optional(cases, study, part)
     require_inside(cases, study.evaluation.accept_outside, part, study.preparation.mask)
     targets = [*study.targets, *_drawn_targets(study)]
     layout = Layout(
@@ -154,6 +155,16 @@ def _check_axes(cases: list[PreparedCase], axes: int) -> None:
     flat = next((case for case in cases if case.geometry.shape_zyx[0] == 1), None)
     if flat is not None and axes == 3:
         raise HakkenError(f"case {flat.case_id}: is a flat image; give the study `patches: {{axes: 2}}`")
+
+
+def _check_optional(cases: list[PreparedCase], study: Study, part: str) -> None:
+    """Raise HakkenError where no case has an optional channel: a network cannot learn what it never sees."""
+    for name in study.optional:
+        if all(name in case.missing for case in cases):
+            raise HakkenError(
+                f"the split `{part}`: none of its {len(cases)} cases has the channel {name}; move patients who have it "
+                f"into this part, or remove `channels.{name}` from the study"
+            )
 
 
 def _check_lesions(cases: list[PreparedCase], part: str) -> None:

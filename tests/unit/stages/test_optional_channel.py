@@ -211,3 +211,16 @@ def test_a_channel_that_no_case_has_is_none_of_the_study(study: Study, tmp_path:
         "row 1, column FLAIR: every cell is empty, so no case has this channel; fill in the column, or remove "
         "`channels.FLAIR` from the study"
     )
+
+
+def test_a_channel_that_no_training_case_has_cannot_be_learnt(
+    study: Study, prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in prepared.glob("b.*"):
+        path.unlink()
+    with pytest.raises(SystemExit):
+        patches(study=study, prepared=[prepared], output=tmp_path / "train")
+    assert capsys.readouterr().err.endswith(
+        "error: the split `train`: none of its 1 cases has the channel FLAIR; move patients who have it into this "
+        "part, or remove `channels.FLAIR` from the study\n"
+    )

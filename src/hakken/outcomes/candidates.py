@@ -31,10 +31,10 @@ from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Part, Replicates, Table, chosen_words
-from hakken.outcomes._candidate_rows import rows_of, warnings_of
+from hakken.outcomes._candidate_rows import PICAI, PRECISION, area_to, rows_of, sensitivity_at, warnings_of
 from hakken.outcomes._candidate_tables import OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
 from hakken.outcomes._units import grid_of, named_in, unit_of
-from hakken.study import Distinct, Positive, Section
+from hakken.study import Distinct, Positive, Section, Study
 
 FILE = "candidates.csv"
 COLUMNS = OF_VOLUMES
@@ -192,6 +192,12 @@ def measure(found: Predictions, part: Part) -> Measured:
             "replicates": Table(REPLICATES, tuple(zip(measurement.replicates["partial AUC"].tolist(), strict=True))),
         },
     )
+
+
+def row_names(study: Study) -> tuple[str, ...]:
+    """Return the names of the rows that are measured."""
+    settings = _own(study.outcomes["candidates"])
+    return (*map(sensitivity_at, settings.at), area_to(settings.maximum_fp), PRECISION, PICAI)
 
 
 def cases_of(part: Part) -> findings.Cases:

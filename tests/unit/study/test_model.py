@@ -530,6 +530,30 @@ def test_what_is_to_be_predicted_cannot_be_optional() -> None:
     assert "a channel that is a `target` cannot be `optional`; remove one of the two" in said
 
 
+@pytest.mark.parametrize(
+    ("drawn", "overrides", "expected"),
+    [
+        ("average precision", {}, []),
+        ("sensitivity at 1 FP/case", {}, []),
+        (
+            "averge precision",
+            {},
+            [
+                "study: variants.set.drawn: `averge precision` is no row of what candidates measure; there are "
+                "sensitivity at 1 FP/case, partial AUC to 10 FP/case, average precision, PI-CAI score; did you mean "
+                "`average precision`?"
+            ],
+        ),
+        ("mean Dice", {"outcomes.candidates.at": [2]}, []),  # what is measured of variants is another matter
+    ],
+)
+def test_what_variants_draw_is_measured(drawn: str, overrides: Content, expected: list[str]) -> None:
+    variants = {"set": {"factors": {"x": {"a": {}, "b": {"training.steps": 3} | overrides}}, "drawn": drawn}}
+    small = {key: BASE[key] for key in ("name", "seed", "cohort", "channels")}
+    content = small | {"method": "patch_classifier", "outcomes": {"candidates": {"at": [1]}}, "variants": variants}
+    assert (complaints(content) if expected else bool(parse_study(content))) == (expected or True)
+
+
 def test_every_channel_cannot_be_predicted() -> None:
     channels = {name: {"modality": "pet", "target": True} for name in ("T1", "late")}
     assert complaints(BASE | {"method": "expectation", "channels": channels}) == [

@@ -109,7 +109,7 @@ def shared_between(contents: Mapping[str, Content], table: CaseTable, distinct: 
     copies = [*identical, *found.of_copies(cases, contents)]
     stops = [pair.problem() for pair in copies if pair.across]
     warnings = [pair.problem() for pair in copies if not pair.across]
-    return Shared(_in_order(stops), _in_order([*warnings, *(pair.truth_problem() for pair in truths)]))
+    return Shared(_in_order(stops), _in_order([*warnings, *(pair.mask_problem() for pair in truths)]))
 
 
 @dataclass(frozen=True)
@@ -139,12 +139,11 @@ class _Pair:
             remedy = f"look at both and {REMEDY}; if they show two patients, name the pair in `cohort.distinct`"
         return Problem(self.case.case_id, self.column, reason, remedy, self.case.row)
 
-    def truth_problem(self) -> Problem:
+    def mask_problem(self) -> Problem:
         that = f"case {self.other.case_id}{_row(self.other)}, another patient"
         remedy = "look at both on their images: one was probably copied in place of the right one"
-        return Problem(
-            self.case.case_id, self.column, f"holds the same lesions as that of {that}", remedy, self.case.row
-        )
+        reason = f"is the same mask as that of {that}" if self.column == "lesion_mask" else f"has the lesions of {that}"
+        return Problem(self.case.case_id, self.column, reason, remedy, self.case.row)
 
 
 class _Pairs:
@@ -218,7 +217,7 @@ def _by_truth(cases: Sequence[Case], contents: Mapping[str, Content]) -> dict[st
     for case in cases:
         truth = contents[case.case_id].truth
         if truth is not None:
-            groups[truth].append((case, "lesion_table" if case.lesion_table else "lesion_mask"))
+            groups[truth].append((case, "lesion_mask" if case.lesion_table is None else "lesion_table"))
     return groups
 
 

@@ -83,7 +83,14 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
     known = {name: one for name, one in prints.items() if one is not None}
     every = (*problems, *check_region(case, study, reference), *told.problems)
-    return Examination(every, images, known, told.digest, told.findings, told.lesions)
+    return Examination(
+        problems=every,
+        images=images,
+        fingerprints=known,
+        truth_digest=told.digest,
+        findings=told.findings,
+        lesions=told.lesions,
+    )
 
 
 def pixel_digest(volume: Volume) -> str:

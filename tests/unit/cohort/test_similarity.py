@@ -140,8 +140,8 @@ def test_the_same_mask_in_two_patients_is_a_warning() -> None:
     assert lines(shared_between(contents, table())) == (
         [],
         [
-            "row 4, column lesion_mask: holds the same lesions as that of case c1 (row 2), another patient; look at "
-            "both on their images: one was probably copied in place of the right one"
+            "row 4, column lesion_mask: is the same mask as that of case c1 (row 2), another patient; look at both on "
+            "their images: one was probably copied in place of the right one"
         ],
     )
     assert shared_between(contents, table({"c1": "p1", "c3": "p1"})) == Shared()

@@ -141,13 +141,26 @@ def _questioned(name: str, rows: Rows, needed: Sequence[str]) -> tuple[str, str]
 
 def _empty_cells(rows: Rows, study: Study) -> Iterator[Problem]:
     truth = truth_column(study)
+    for column in study.optional:
+        if not any(row[column] for row in rows.rows):
+            reason = "every cell is empty, so no case has this channel"
+            yield _of_table(column, reason, f"fill in the column, or remove `channels.{column}` from the study")
     for row in rows.rows:
         for column in ("case_id", "patient", *file_columns(study)):
-            if not row[column]:
-                yield _of_row(row, column, "the cell is empty", "fill it in, or remove the row")
+            if not row[column] and column not in study.optional:
+                yield _of_row(row, column, "the cell is empty", _filled_in(column, study))
         if truth and not row[truth]:
             remedy = f"fill it in, or write `{NO_LESIONS}` where the case has no lesions"
             yield _of_row(row, truth, "the cell is empty", remedy)
+
+
+def _filled_in(column: str, study: Study) -> str:
+    """Return what to do about an empty cell."""
+    remedy = "fill it in, or remove the row"
+    fixed = (study.reference, study.preparation.mask_channel, *study.targets)
+    if column in study.channels and column not in fixed and len(study.channels) > 1:
+        remedy += f"; if some cases may lack this channel, give the study `channels.{column}.optional: true`"
+    return remedy
 
 
 def _case_ids(rows: Iterable[Row]) -> Iterator[Problem]:
@@ -243,7 +256,10 @@ def _missing_files(rows: Rows, study: Study) -> Iterator[Problem]:
                 continue
             path = os.path.join(folder, cell)  # noqa: PTH118 - strings are ten times faster here than Path
             if not os.path.exists(path):  # noqa: PTH110
-                yield _of_row(row, column, f"no such file: {os.path.normpath(path)}", _remedy(cell))
+                remedy = _remedy(cell)
+                if column in study.optional:
+                    remedy += "; leave the cell empty where the case lacks this channel"
+                yield _of_row(row, column, f"no such file: {os.path.normpath(path)}", remedy)
 
 
 def _remedy(cell: str) -> str:

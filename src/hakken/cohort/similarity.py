@@ -32,7 +32,7 @@ class Content:
 
     ``digests``: of the content of each channel. ``fingerprints``: of the channels that have one; constant images have
     none, and what they share says nothing. Items and phantoms have none either (``fingerprinted`` false), and are
-    compared by their digests. ``truth``: digest of the mask of the lesions, None where it tells nothing.
+    compared by their digests. ``truth``: digest of the findings, None where two cases may share them by chance.
     """
 
     digests: Mapping[str, str]
@@ -94,13 +94,13 @@ def problems_between(contents: Mapping[str, Content], table: CaseTable, distinct
 
 
 def shared_between(contents: Mapping[str, Content], table: CaseTable, distinct: Distinct = ()) -> Shared:
-    """Return what the cases of ``table`` share: the same pixels, copies of an image, the same mask of lesions.
+    """Return what the cases of ``table`` share: the same pixels, copies of an image, the same lesions.
 
     ``contents`` are by case id; cases without stay out, so that sealed ones may remain unread. Pairs of case ids in
     ``distinct`` were looked at and are no copies. A case is named once for each kind, beside the case that tells most:
     one of another part, if there is any. Images of one patient are compared bit by bit alone, since two dates of a
-    patient look alike; the same mask in two cases of different patients is a warning even across parts, for it stands
-    in no training image.
+    patient look alike; the same lesions in two cases of different patients are a warning even across parts, for they
+    stand in no training image.
     """
     cases = [case for case in table.cases if case.case_id in contents]
     found = _Pairs(cases, {frozenset(pair) for pair in distinct})
@@ -142,7 +142,8 @@ class _Pair:
     def mask_problem(self) -> Problem:
         that = f"case {self.other.case_id}{_row(self.other)}, another patient"
         remedy = "look at both on their images: one was probably copied in place of the right one"
-        return Problem(self.case.case_id, self.column, f"is the same mask as that of {that}", remedy, self.case.row)
+        reason = f"is the same mask as that of {that}" if self.column == "lesion_mask" else f"has the lesions of {that}"
+        return Problem(self.case.case_id, self.column, reason, remedy, self.case.row)
 
 
 class _Pairs:
@@ -216,7 +217,7 @@ def _by_truth(cases: Sequence[Case], contents: Mapping[str, Content]) -> dict[st
     for case in cases:
         truth = contents[case.case_id].truth
         if truth is not None:
-            groups[truth].append((case, "lesion_mask"))
+            groups[truth].append((case, "lesion_mask" if case.lesion_table is None else "lesion_table"))
     return groups
 
 

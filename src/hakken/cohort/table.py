@@ -4,7 +4,7 @@ Columns: ``case_id``, ``patient``, optionally ``split`` (train, validation, test
 ``age``; further ones that the study asks for by name, and no others; one column per channel of the study with a path
 relative to the table; and ``lesion_mask``, ``lesion_table`` or ``label``, as the study's ``cohort.truth`` says. In a
 column of truth the word ``none`` says that the case has no lesions; an empty cell is a mistake, since it could also
-mean that nobody has looked.
+mean that nobody has looked. An empty cell of a channel that the study calls optional says that the case lacks it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def write_table(path: Path, table: CaseTable, study: Study | None = None) -> Non
 
 def _case(row: Row, rows: Rows, study: Study, free: Iterable[str]) -> Case:
     folder = rows.path.parent
-    channels = {name: _inside(folder, row[name]) for name in file_columns(study)}
+    channels = {name: _inside(folder, row[name]) for name in file_columns(study) if row[name]}
     kind = truth_column(study)
     cell = row[kind] if kind else NO_LESIONS
     truth = None if cell.lower() == NO_LESIONS else cell

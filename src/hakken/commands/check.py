@@ -61,10 +61,20 @@ def run(options: argparse.Namespace) -> None:
     parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in study.parts)
     files = f"channels {', '.join(study.channels)}" if study.channels else f"files {', '.join(study.cohort.files)}"
     print(f"{options.table}: {len(cohort)} cases ({parts}), {files}: no problem found")
+    for line in _lacking(cohort, study):
+        print(line)
     if (threshold := study.cohort.mask_threshold) is not None:
         print(f"lesion masks: values from {threshold:g} on are lesion (`cohort.mask_threshold`)")
     if _pictures_of(cohort, study) and study.cohort.pixel_mm is None:
         print("lengths are in pixels (px): a picture has no size in mm unless the study says so (`cohort.pixel_mm`)")
+
+
+def _lacking(cohort: CaseTable, study: Study) -> Iterator[str]:
+    """Yield how many cases of each part lack an optional channel."""
+    for name in study.optional:
+        without = [case.split for case in cohort.cases if name not in case.channels]
+        parts = ", ".join(f"{without.count(part)} {part}" for part in study.parts)
+        yield f"channel {name} (optional): {len(without)} of {counted(len(cohort), 'case')} lack it ({parts})"
 
 
 def _pictures_of(cohort: CaseTable, study: Study) -> list[Path]:
@@ -106,7 +116,7 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
             row["case_id"],
             row["patient"],
             row["split"] or None,
-            {name: table.parent / row[name] for name in file_columns(study)},
+            {name: table.parent / row[name] for name in file_columns(study) if row[name]},
             lesion_mask=_truth(row, "lesion_mask", study, table),
             lesion_table=_truth(row, "lesion_table", study, table),
             label=_label(row, study),
@@ -167,7 +177,7 @@ def _examined(case: Case, study: Study) -> tuple[list[Problem], Content, bool]:
             bool(problems) or case.label is not None,
         )
     examined = examine_case(case, study)
-    content = Content(examined.images, examined.fingerprints, examined.truth_digest, not study.of_phantom)
+    content = Content(examined.images, examined.fingerprints, examined.findings, not study.of_phantom)
     colours = {name: channel.colour for name, channel in study.channels.items()}
     lesions = case.label is not None or examined.lesions != 0
     return [*examined.problems, *same_within(case, content, colours)], content, lesions

@@ -63,8 +63,18 @@ class FoundCases:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The names of the channels, which all cases have."""
-        return tuple(self.cases[0].channels)
+        """The names of the channels, those first that all cases have."""
+        counts = self._counts
+        return tuple(sorted(counts, key=lambda name: counts[name] < len(self.cases)))
+
+    @property
+    def lacking(self) -> Mapping[str, int]:
+        """How many cases lack each channel."""
+        return {name: len(self.cases) - count for name, count in self._counts.items()}
+
+    @property
+    def _counts(self) -> Counter[str]:
+        return Counter(name for case in self.cases for name in case.channels)
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,7 @@ def table_rows(found: FoundCases, folder: Path) -> tuple[list[str], list[list[st
     heading = ["case_id", "patient", *(["split"] if split else []), *found.channels, truth]
     rows = []
     for case in found.cases:
-        paths = [_relative(path, folder) for path in case.channels.values()]
+        paths = [_relative(case.channels[name], folder) for name in found.channels]
         said = _relative(case.truth, folder) if isinstance(case.truth, Path) else case.truth or ""
         rows.append([case.case_id, case.patient, *([case.split or ""] if split else []), *paths, said])
     return heading, rows

@@ -66,7 +66,10 @@ def proposed(name: str, table: str, facts: Facts, method: str | None = None) -> 
         "seed": seed_of_name(name),
         "method": chosen,
         "cohort": _cohort(table, facts, reasons),
-        "channels": {key: _channel(key, one, reasons) for key, one in facts.channels.items()},
+        "channels": {
+            key: _channel(key, one, reasons) | _lacking(key, one, facts.cases, module, reasons)
+            for key, one in facts.channels.items()
+        },
         "registration": _registration(facts, reasons),
     }
     spacing = _spacing(facts, chosen, reasons)
@@ -109,6 +112,15 @@ def _cohort(table: str, facts: Facts, reasons: dict[str, str]) -> Content:
         content["labels"] = facts.labels
         reasons["cohort.labels"] = facts.labels_reason
     return content
+
+
+def _lacking(name: str, facts: ChannelFacts, cases: int, module: ModuleType, reasons: dict[str, str]) -> Content:
+    """Return what a study says of a channel that some cases lack, where its method can do without."""
+    if not facts.lacking:
+        return {}
+    said = "optional" if module.NEEDS.optional else "its method needs all, so remove the channel or the cases"
+    reasons[f"channels.{name}"] += f"; {facts.lacking} of {cases} cases lack it: {said}"
+    return {"optional": True} if module.NEEDS.optional else {}
 
 
 def _channel(name: str, facts: ChannelFacts, reasons: dict[str, str]) -> Content:

@@ -17,6 +17,7 @@ from hakken.core.names import nearest
 if TYPE_CHECKING:
     from SimpleITK import Transform
 
+    from hakken.cohort.items import Item
     from hakken.commands.parser import Subparsers
     from hakken.core.volume import Volume
     from hakken.imaging.prepared import PreparedCase
@@ -30,7 +31,7 @@ def add(commands: Subparsers) -> None:
     parser = add_command(
         commands,
         "predict",
-        "find the candidates or the mask of a new case with a frozen model (research use only)",
+        "find the candidates, the mask or the numbers of a new case with a frozen model (research use only)",
         "hakken predict --model results/brain_metastasis/tiny/models/selected.pt \\\n"
         "      --image T1POST=new/t1post.nii.gz --image T1=new/t1_dicom_folder --output candidates.csv",
         run,
@@ -39,17 +40,26 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--image",
         action="append",
-        required=True,
+        default=[],
         metavar="CHANNEL=PATH",
         help="the image of a channel: NIfTI, MetaImage, PNG or a folder of DICOM files; once for each channel of the "
-        "study, the path alone where it has one channel",
+        "study but those that are optional there, the path alone where it has one channel",
+    )
+    parser.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="COLUMN=PATH",
+        help="instead of images, where the cases of the study are items: the file of a column of its case table, once "
+        "for each but that of the truth",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("candidates.csv"),
         metavar="CSV",
-        help="table to write (default: candidates.csv); an image (.nii.gz) where the model gives masks",
+        help="table to write (default: candidates.csv); an image (.nii.gz) where the model gives masks, arrays (.npz) "
+        "where it gives numbers",
     )
     parser.add_argument(
         "--case-id", default="case", metavar="NAME", help="name of the case in the table (default: case)"
@@ -74,10 +84,10 @@ def run(options: argparse.Namespace) -> None:
     study = trained.study
     outcome = _outcome_of(study, options.output)
     points = frozen_points(options.model, study)
-    images = channel_images(options.image, study)
-    require_no_sealed_case(options.model, study, images)
+    given = _given_files(options.image, options.file, study)
+    require_no_sealed_case(options.model, study, given)
     with tempfile.TemporaryDirectory() as folder:
-        case = prepared_case(study, images, options.case_id, Path(folder))
+        case = _case(study, given, options.case_id, Path(folder))
         said = trained.predict(case, tuple(study.outcomes))
         lines = list(
             plugins.load("outcomes", outcome).save_one(options.output, said[outcome], case, points.get(outcome))
@@ -103,10 +113,62 @@ def _outcome_of(study: Study, output: Path) -> str:
     return found
 
 
+def _case(study: Study, files: Mapping[str, Path], case_id: str, folder: Path) -> Item | PreparedCase:
+    """Return the new case: its images prepared in ``folder``, or its files as they are."""
+    from hakken.cohort.items import Item
+    from hakken.core.files import sha256_file
+
+    if study.cohort.kind == "items":
+        return Item(case_id, "", {}, dict(files), {column: sha256_file(path) for column, path in files.items()})
+    return prepared_case(study, files, case_id, folder)
+
+
+def _given_files(images: Sequence[str], files: Sequence[str], study: Study) -> dict[str, Path]:
+    """Return the image of each channel, or the file of each column where cases are items.
+
+    Raises HakkenError where the other kind is given, and as `channel_images` and `column_files`.
+    """
+    if study.cohort.kind == "items":
+        if images:
+            raise HakkenError(f"--image {images[0]}: the cases of this study are no images; {_columns(study)}")
+        return column_files(files, study)
+    if files:
+        known = _named(list(study.channels))
+        raise HakkenError(f"--file {files[0]}: the cases of this study are images; give --image CHANNEL=PATH; {known}")
+    return channel_images(images, study)
+
+
+def column_files(given: Sequence[str], study: Study) -> dict[str, Path]:
+    """Return the file of each column of the items of ``study`` from texts `COLUMN=PATH`; not that of the truth.
+
+    Raises HakkenError naming an unknown, repeated or missing column, or a file that does not exist.
+    """
+    truths = {getattr(settings, "truth", None) for settings in study.outcomes.values()}
+    columns = [name for name in study.cohort.files if name not in truths]
+    found: dict[str, Path] = {}
+    for text in given:
+        name, _, path = text.partition("=")
+        if name not in columns:
+            raise HakkenError(f"--file {text}: unknown column `{name}`; {_columns(study)}{nearest(name, columns)}")
+        if name in found:
+            raise HakkenError(f"--file {text}: column `{name}` is given twice; give it once")
+        if not Path(path).is_file():
+            raise HakkenError(f"--file {text}: no such file; correct the path")
+        found[name] = Path(path)
+    if missing := [name for name in columns if name not in found]:
+        raise HakkenError(f"the file of column `{missing[0]}` is missing; {_columns(study)}")
+    return found
+
+
+def _columns(study: Study) -> str:
+    return f"give --file COLUMN=PATH; the columns of files of this study are {', '.join(study.cohort.files)}"
+
+
 def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
     """Return the image of each channel of ``study`` from texts `CHANNEL=PATH` (`PATH` where there is one channel).
 
-    Raises HakkenError naming an unknown, repeated or missing channel, or a path that does not exist.
+    Optional channels may be left out. Raises HakkenError naming an unknown, repeated or missing channel, or a path that
+    does not exist.
     """
     channels = list(study.channels)
     found: dict[str, Path] = {}
@@ -123,7 +185,7 @@ def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
         if not Path(path).exists():
             raise HakkenError(f"--image {text}: no such file or folder; correct the path")
         found[name] = Path(path)
-    missing = [name for name in channels if name not in found]
+    missing = [name for name in channels if name not in found and name not in study.optional]
     if missing:
         raise HakkenError(f"channel `{missing[0]}` is missing; add --image {missing[0]}=PATH; {_named(channels)}")
     return found
@@ -142,7 +204,8 @@ def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder
     _check_images(images, case_id, study)
     volumes = read_channels(images, study)
     prepared = prepare_case(volumes, _transforms(volumes, study), None, study, case_id=case_id)
-    progress(f"prepared on a grid of {prepared.case.geometry}")
+    without = f", without {', '.join(prepared.case.missing)}" if prepared.case.missing else ""
+    progress(f"prepared on a grid of {prepared.case.geometry}{without}")
     return save_prepared(folder, prepared.case, prepared.image, prepared.mask, prepared.labels)
 
 
@@ -191,9 +254,10 @@ def require_no_sealed_case(model: Path, study: Study, images: Mapping[str, Path]
     for case, path in sealed:
         for given in images.values():
             if _same_image(given, path):
+                kind = ("--file", "a file") if study.cohort.kind == "items" else ("--image", "an image")
                 raise HakkenError(
-                    f"--image {given}: is an image of case {case}, a test case of study {study.name}, whose test set "
-                    "is sealed; let the workflow open it first"
+                    f"{kind[0]} {given}: is {kind[1]} of case {case}, a test case of study {study.name}, whose test "
+                    "set is sealed; let the workflow open it first"
                 )
 
 

@@ -24,6 +24,12 @@ def images_of(places: Sequence[Path]) -> tuple[PreparedCase, ...]:
     return tuple(image(case) for case in in_order(read_cases(places)))
 
 
+def named(case: PreparedCase, letters: int = 24) -> str:
+    """Return what a case is called below its picture: its id, cut off, and the optional channels that it lacks."""
+    without = f" (no {', '.join(case.missing)})" if case.missing else ""
+    return f"{case.case_id[:letters]}{without}"
+
+
 def window_of(picture: NDArray[Any], mask: NDArray[Any]) -> tuple[float, float]:
     """Return which values of a volume (z, y, x) are black and white, from those inside the ``mask``."""
     inside = picture[mask > 0].astype(np.float32)

@@ -38,17 +38,17 @@ MODALITIES = {
 
 @dataclass(frozen=True)
 class Examination:
-    """What an examination of one case found; ``pixel_digest`` is None where the reference channel cannot be read.
+    """What an examination of one case found; of its images nothing where the reference channel cannot be read.
 
-    ``truth_digest`` is that of its lesions, None without any; ``lesions`` how many there are, None where the truth
-    cannot be read.
+    ``truth_digest`` is that of its lesions, None without any; ``findings`` what tells whether another case has the
+    same ones; ``lesions`` how many there are, None where the truth cannot be read.
     """
 
     problems: tuple[Problem, ...]
-    pixel_digest: str | None
     images: Mapping[str, str] = field(default_factory=dict)
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     truth_digest: str | None = None
+    findings: str | None = None
     lesions: int | None = None
 
 
@@ -58,13 +58,13 @@ def check_case(case: CaseFiles, study: Study, truth: bool = True) -> list[Proble
 
 
 def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examination:
-    """Read every image of ``case`` once; return all problems and the digest of the reference channel's pixels.
+    """Read every image of ``case`` once; return all problems, and what its images and its truth are known by.
 
     Without ``truth`` nothing is asked about that: of a new case nobody knows it.
     """
     volumes: dict[str, Volume] = {}
     problems: list[Problem] = []
-    for name in study.channels:
+    for name in (one for one in study.channels if one in case.channels or one not in study.optional):
         found = _read(case, name, case.channels.get(name), study)
         if isinstance(found, Problem):
             problems.append(found)
@@ -75,7 +75,7 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
             problems += _check_pixels(case, name, found.volume)
     reference = volumes.get(study.reference)
     if reference is None:
-        return Examination(tuple(problems), None)
+        return Examination(tuple(problems))
     for name, volume in volumes.items():
         problems += _check_together(case, name, volume, study.reference, reference)
     told = check_truth(case, study, reference) if truth else Truth()
@@ -83,7 +83,14 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
     known = {name: one for name, one in prints.items() if one is not None}
     every = (*problems, *check_region(case, study, reference), *told.problems)
-    return Examination(every, pixel_digest(reference), images, known, told.digest, told.lesions)
+    return Examination(
+        problems=every,
+        images=images,
+        fingerprints=known,
+        truth_digest=told.digest,
+        findings=told.findings,
+        lesions=told.lesions,
+    )
 
 
 def pixel_digest(volume: Volume) -> str:

@@ -18,6 +18,7 @@ from hakken.core.names import nearest
 from hakken.core.problems import Problem
 from hakken.core.volume import Geometry, Points, Volume
 from hakken.imaging.case_files import CaseFiles, problem_of
+from hakken.imaging.fingerprint import mask_digest
 from hakken.imaging.lesion_tables import read_lesion_table
 from hakken.imaging.lesions import MOST, label_lesions, measure_lesions, minimum_size, placed
 from hakken.imaging.prepared import Lesion
@@ -38,12 +39,14 @@ WHITE = 255  # the lesion's value in a mask that was saved as a picture
 class Truth:
     """What is known of the truth of a case: its problems, and where it can be read its digest and its lesions.
 
-    ``digest`` is that of the lesions as they are used, not of the file; None where there is none. ``lesions`` is how
-    many there are, excluded ones among them; None where the truth cannot be read.
+    ``digest`` is that of the lesions as they are used, not of the file; None where there is none. ``findings`` is what
+    another case is known by that has the same ones; None where that could be by chance. ``lesions`` is how many there
+    are, excluded ones among them; None where the truth cannot be read.
     """
 
     problems: tuple[Problem, ...] = ()
     digest: str | None = None
+    findings: str | None = None
     lesions: int | None = None
 
 
@@ -105,7 +108,7 @@ def _of_mask(case: CaseFiles, path: Path, study: Study, reference: Volume) -> Tr
         return Truth((problem_of(case, "lesion_mask", error),))
     found = asked(labels, lesions, reference, instances=study.cohort.labels == "instances")
     problems = tuple(_question(case, "lesion_mask", one) for one in found if one.name not in study.cohort.accept)
-    return Truth(problems, truth_digest(labels), len(lesions))
+    return Truth(problems, truth_digest(labels), mask_digest(Volume(labels)), len(lesions))
 
 
 def _problem(case: CaseFiles, reason: str, remedy: str) -> Problem:
@@ -196,7 +199,8 @@ def _of_table(case: CaseFiles, path: Path, study: Study, reference: Geometry) ->
         *_classes(case, path, lesions, study),
         *(_question(case, "lesion_table", replace(one, reason=f"{path}: {one.reason}")) for one in odd),
     )
-    return Truth(problems, truth_digest(lesions), len(lesions))
+    digest = truth_digest(lesions)
+    return Truth(problems, digest, digest, len(lesions))
 
 
 def _classes(case: CaseFiles, path: Path, lesions: tuple[Lesion, ...], study: Study) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hakken.cohort.checked import Checked, outside_of, read_checked, state_of
-from hakken.cohort.parts import changed_parts, openings_folder
+from hakken.cohort.parts import changed_parts, openings_folder, writing_openings
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, require_writable, write_json
 from hakken.core.problems import listed
@@ -16,7 +16,6 @@ from hakken.seal.guard import opened_patients
 from hakken.seal.receipts import require_receipts
 
 SEEN = "checked/seen.json"
-PLACE = "set `cohort.openings` to a folder that all who work with these cases can write to"
 
 
 def require_sealed(plan: Plan) -> None:
@@ -40,11 +39,8 @@ def require_sealed(plan: Plan) -> None:
 
 def require_ledger(ledger: Path) -> None:
     """Raise HakkenError where an opening could not be written down."""
-    try:
+    with writing_openings(ledger):
         require_writable(ledger)
-    except (HakkenError, OSError) as error:
-        reason = f"{ledger}: cannot be written ({error.strerror})" if isinstance(error, OSError) else str(error)
-        raise HakkenError(f"{reason}; it would hold the ledger of test openings: {PLACE}") from None
 
 
 def _require_same_files(plan: Plan) -> None:

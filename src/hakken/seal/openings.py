@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hakken.cohort.parts import writing_openings
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, sha256_json
 from hakken.core.publish import create
@@ -145,8 +146,9 @@ def append(ledger: Path, wanted: Callable[[tuple[Opening, ...]], Opening | None]
         if opening is None:
             return None
         opening = replace(opening, number=len(known) + 1, previous=known[-1].hash if known else ORIGIN)
-        if create(place_of(ledger, opening.number), opening.as_dict()):
-            return opening
+        with writing_openings(ledger):
+            if create(place_of(ledger, opening.number), opening.as_dict()):
+                return opening
 
 
 def open_cases(ledger: Path, new: Opening) -> Opening:

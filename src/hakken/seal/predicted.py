@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hakken.cohort.parts import writing_openings
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
 from hakken.core.publish import create
@@ -97,7 +98,8 @@ def _agrees(ledger: Path, results: Path, opening: Opening, model: str, found: Sk
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "sketch": {case: {name: list(sums) for name, sums in one.items()} for case, one in found.items()},
     }
-    create(path, content)
+    with writing_openings(ledger):
+        create(path, content)
     known = read_json(path)
     if receipt.is_file() and read_json(receipt) != known:
         raise HakkenError(f"{path}: is not what its receipt {receipt} says; {BACKUP}")

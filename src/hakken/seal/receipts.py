@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hakken.cohort.parts import writing_openings
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
 from hakken.core.publish import create
@@ -85,7 +86,8 @@ def restore(ledger: Path, results: Path) -> list[Path]:
     for number, opening in sorted(mine.items()):
         path = place_of(ledger, number)
         if not path.is_file():
-            write_json(path, replace(opening, restored=(*opening.restored, today)).as_dict())
+            with writing_openings(ledger):
+                write_json(path, replace(opening, restored=(*opening.restored, today)).as_dict())
             made.append(path)
     for opening in read_openings(ledger):
         path = place_of(results / FOLDER, opening.number)

@@ -27,6 +27,9 @@ from hakken.study import Study
 
 TEST = "test"
 
+Said = Mapping[str, Mapping[str, Any]]
+"""What a model says: by outcome, then by case id."""
+
 
 @stage
 def measure(
@@ -53,20 +56,21 @@ def measure(
     cannot be used.
     """
     known = in_order(_with_columns(read_cases(cases), table, study)) or [NO_CASE]
-    said = [name for name in study.outcomes if name in verified(predictions)["outcomes"]]
+    names = [name for name in study.outcomes if name in verified(predictions)["outcomes"]]
     if study.cohort.kind != "none":
         kinds = {part: Kinds.of(case.abnormal for case in known)}
-        if problems := require_cases(study, kinds, said):
+        if problems := require_cases(study, kinds, names):
             raise HakkenError(str(problems[0]))
+    said = {name: read_predictions(predictions, name, part_of(study, name, known)) for name in names}
     if part == TEST and freeze is not None and opening is not None and ledger is not None:
         opened = require_opened(ledger, opening, freeze)
-        found = sketch_of_cases(_sealed(study, predictions, known, said))
+        found = sketch_of_cases(_sealed(known, said))
         record(ledger, opening.parent.parent, opened, model, found)
     number = None if folds is None else np.array([folds[case.case_id] for case in known], np.int64)
     frozen = _frozen(points, model, number)
-    each = [] if number is None else list(_of_folds(study, predictions, known, said, frozen=frozen, folds=number))
+    each = [] if number is None else list(_of_folds(study, known, said, frozen=frozen, folds=number))
     whole = frozen or (_thresholds(each, number) if number is not None else {})
-    outcomes = _measured(study, predictions, known, said, points=whole, folds=number)
+    outcomes = _measured(study, known, said, points=whole, folds=number)
     objective = study.objective if study.objective in outcomes else next(iter(outcomes))
     hashes = {"predictions": manifest_digest(predictions)}
     outcomes = {name: _on_one_scale(one, [fold[name] for fold in each]) for name, one in outcomes.items()}
@@ -82,15 +86,17 @@ def _with_columns(cases: Any, table: Path | None, study: Study) -> Any:
     if table is None:
         return cases
     rows = read_table(table, study, files_exist=False)
-    return [replace(case, columns=rows.case(case.case_id).columns) for case in cases]
+    return [
+        replace(case, columns={**rows.case(case.case_id).columns, **getattr(case, "presence", {})}) for case in cases
+    ]
 
 
-def _sealed(study: Study, predictions: Path, cases: Any, outcomes: list[str]) -> dict[str, Any]:
+def _sealed(cases: Any, said: Said) -> dict[str, Any]:
     """Return what is said of each case and what is true of it."""
     found: dict[str, dict[str, Any]] = {case.case_id: {"truth": _truth(case)} for case in cases}
-    for name in outcomes:
-        for case_id, said in read_predictions(predictions, name, part_of(study, name, cases, points={})).items():
-            found[case_id][name] = said
+    for name, by_case in said.items():
+        for case_id, one in by_case.items():
+            found[case_id][name] = one
     return found
 
 
@@ -101,35 +107,33 @@ def _truth(case: Any) -> Any:
 
 
 def _of_folds(
-    study: Study, predictions: Path, cases: Any, outcomes: list[str], *, frozen: Mapping[str, Any], folds: Any
+    study: Study, cases: Any, said: Said, *, frozen: Mapping[str, Any], folds: Any
 ) -> Iterator[dict[str, Measured]]:
     """Yield what is measured of each fold by itself."""
     for fold in np.unique(folds).tolist():
         own = [case for case, number in zip(cases, folds, strict=True) if number == fold]
         points = {name: float(values[folds == fold][0]) for name, values in frozen.items()}
-        yield _measured(study, predictions, own, outcomes, points=points)
+        yield _measured(study, own, {name: _of(own, one) for name, one in said.items()}, points=points)
+
+
+def _of(cases: Any, said: Mapping[str, Any]) -> dict[str, Any]:
+    return {case.case_id: said[case.case_id] for case in cases}
 
 
 def _measured(
-    study: Study,
-    predictions: Path,
-    cases: Any,
-    outcomes: list[str],
-    *,
-    points: Mapping[str, Any],
-    folds: Any = None,
+    study: Study, cases: Any, said: Said, *, points: Mapping[str, Any], folds: Any = None
 ) -> dict[str, Measured]:
     """Return what is measured of each outcome; the operating point of one may be asked for by the next."""
     found: dict[str, Measured] = {}
     known = dict(points)
-    for name in sorted(outcomes, key=lambda name: name != study.objective):
+    for name in sorted(said, key=lambda name: name != study.objective):
         part: Part = part_of(study, name, cases, points=known, folds=folds)
-        outcome = plugins.load("outcomes", name)
-        found[name] = cautioned(outcome.measure(read_predictions(predictions, name, part), part))
+        found[name] = cautioned(plugins.load("outcomes", name).measure(said[name], part))
         point = found[name].point
         if point is not None and name not in known and point.get("threshold") is not None:
             known[name] = float(point["threshold"])
-    return {name: found[name] for name in outcomes}
+    lacking = {f"without {name}": sum(name in case.missing for case in cases) for name in study.optional}
+    return {name: replace(found[name], counts={**found[name].counts, **lacking}) for name in said}
 
 
 def _on_one_scale(whole: Measured, folds: list[Measured]) -> Measured:

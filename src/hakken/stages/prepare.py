@@ -99,4 +99,5 @@ def _line(prepared: Prepared) -> str:
     share = 0 if prepared.labels is None else np.count_nonzero(prepared.labels) / np.count_nonzero(prepared.mask)
     large = f", they fill {share:.0%} OF THE MASK" if share > LARGE else ""
     warning = f", {len(case.outside)} OUTSIDE THE MASK (lesion {named})" if case.outside else ""
-    return f"{size}, lesions: {len(case.lesions)}{large}{warning}"
+    without = f", without {', '.join(case.missing)}" if case.missing else ""
+    return f"{size}, lesions: {len(case.lesions)}{without}{large}{warning}"

@@ -161,6 +161,15 @@ def test_the_columns_of_a_table_with_images_are_channels(tmp_path: Path) -> None
     assert (found.channels, found.truth) == (("T1",), "label")
     assert [case.truth for case in found.cases] == ["none", "tumour"]
     assert found.cases[0].channels["T1"] == tmp_path / "x/T1.nii.gz"
+    table.write_text("case_id,patient,FLAIR,T1\na,p,,x/T1.nii.gz\nb,q,y/F.nii.gz,y/T1.nii.gz\n")
+    found = cases_of_table(table)
+    assert (found.channels, dict(found.lacking)) == (("T1", "FLAIR"), {"T1": 0, "FLAIR": 1})
+    assert list(found.cases[0].channels) == ["T1"]
+    table.write_text("case_id,patient,FLAIR,T1\na,p,,x/T1.nii.gz\nb,q,y/F.nii.gz,\n")
+    with pytest.raises(
+        HakkenError, match=r"no column of images \(FLAIR, T1\) is filled in every row; a study needs one"
+    ):
+        cases_of_table(table)
     table.write_text("case_id,patient,score\na,p,0.5\n")
     with pytest.raises(HakkenError, match="no column holds paths of images; there are case_id, patient, score"):
         cases_of_table(table)

@@ -13,6 +13,7 @@ import SimpleITK
 import torch
 
 from hakken.cli import main
+from hakken.cohort.items import Item
 from hakken.commands.predict import channel_images, frozen_points
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file
@@ -20,7 +21,7 @@ from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume, write_volume
 from hakken.outcomes import _candidate_tables
 from hakken.runs.learner import learner_of
-from hakken.runs.model_file import save_model
+from hakken.runs.model_file import load_model, save_model
 from hakken.seal.freeze import write_sealed
 from hakken.stages.check import check
 from hakken.stages.predict import predict
@@ -304,6 +305,60 @@ def test_what_knows_no_images_says_nothing_of_one(
     )
 
 
+SIGNALS: dict[str, Any] = {
+    "name": "signals",
+    "seed": 1,
+    "method": "parameter_regression",
+    "cohort": {"kind": "items", "files": ["signals", "truth"], "table": "cases.csv"},
+    "outcomes": {"numbers": {"quantities": ["D"], "truth": "truth"}},
+    "parameters": {"signal": "dki", "b_values": [0, 500, 1000], "ranges": {"D": [0.001, 0.002], "K": [0.5, 1.5]}},
+}
+
+
+def test_the_numbers_of_an_item(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the model says of the file itself, without the truth."""
+    study = parse_study(SIGNALS).model_copy(update={"scale": "tiny"})
+    model = write_model(tmp_path / "results" / "models" / "selected.pt", study)
+    write_sealed(
+        model.parents[1] / "freeze.json", {"models": {"selected": {"sha256": sha256_file(model), "points": {}}}}
+    )
+    file, output = tmp_path / "new.npz", tmp_path / "numbers.npz"
+    np.savez(file, b=[0, 500, 1000], signals=np.random.default_rng(0).uniform(50, 100, (7, 3)))
+    given = ["predict", "--model", str(model), "--output", str(output)]
+    assert main([*given, "--file", f"signals={file}"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == f"{output}: 7 numbers each of D, K, flagged of case"
+    item = Item("case", "", {}, {"signals": file}, {"signals": sha256_file(file)})
+    expected = load_model(model).predict(item, ("numbers",))["numbers"]
+    with np.load(output) as found:
+        assert list(found) == ["D", "K", "flagged"]
+        for name, values in expected.items():
+            np.testing.assert_array_equal(found[name], values)
+            assert f"  mean of {name}: {values.mean():.4g}" in said
+    for more, reason in (
+        (["--image", f"T1={file}"], f"--image T1={file}: the cases of this study are no images; "),
+        (["--file", f"signal={file}"], f"--file signal={file}: unknown column `signal`; "),
+        (["--file", f"truth={file}"], f"--file truth={file}: unknown column `truth`; "),
+        (["--file", f"signals={file}"] * 2, f"--file signals={file}: column `signals` is given twice; give it once"),
+        (["--file", "signals=gone.npz"], "--file signals=gone.npz: no such file; correct the path"),
+        (
+            [],
+            "the file of column `signals` is missing; give --file COLUMN=PATH; the columns of files of this study are",
+        ),
+    ):
+        assert main([*given, *more]) == 2
+        assert capsys.readouterr().err.startswith(f"hakken predict: {reason}")
+
+
+def test_files_are_for_items(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    freeze_beside(model, 0.5)
+    assert main(["predict", "--model", str(model), "--file", "a=b", "--output", str(tmp_path / "c.csv")]) == 2
+    assert capsys.readouterr().err == (
+        "hakken predict: --file a=b: the cases of this study are images; give --image CHANNEL=PATH; the model's "
+        "channels are T1POST, T1\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
@@ -326,6 +381,21 @@ def test_channels_that_do_not_fit(
     with pytest.raises(HakkenError) as caught:
         channel_images(given, study_of())
     assert str(caught.value) == reason
+
+
+def test_an_optional_channel_may_be_left_out(
+    images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    channels = {"T1POST": {"modality": "mr"}, "T1": {"modality": "mr", "optional": True}}
+    model = write_model(tmp_path / "results" / "models" / "selected.pt", study_of(channels=channels))
+    freeze_beside(model, 0.5)
+    found = {}
+    for name, given in (("without", images[:2]), ("with", images)):
+        output = tmp_path / f"{name}.csv"
+        assert main(["predict", "--model", str(model), *given, "--output", str(output)]) == 0
+        assert (", without T1\n" in capsys.readouterr().err) == (name == "without")
+        found[name] = rows(output)
+    assert found["without"] != found["with"]
 
 
 def test_the_channels_come_in_any_order(tmp_path: Path) -> None:

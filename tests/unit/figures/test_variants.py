@@ -49,7 +49,7 @@ def cell(label: str, value: float, **levels: str) -> dict[str, Any]:
         "failed": 0,
         "folds": 2,
         "objective": main,
-        "rows": [main, beside, main | {"name": "other", "value": 1 - value}],
+        "rows": [main, beside, main | {"name": "average precision", "value": 1 - value}],
     }
 
 
@@ -78,7 +78,7 @@ def of_set(folder: Path, **more: Any) -> dict[str, Path]:
         for fold, shift in ((0, -0.05), (1, 0.05))
     ]
     rows += [("b-much", 0, 0.4, 0.9), ("b-much", 1, None, None)]
-    write_table(folder / "grid.csv", ("variant", "fold", ROW, "other"), rows)
+    write_table(folder / "grid.csv", ("variant", "fold", ROW, "average precision"), rows)
     return {"sets": folder / "grid.json", "trainings": folder / "grid.csv"}
 
 
@@ -115,13 +115,15 @@ def test_the_table_holds_all_folds_together_and_each(tmp_path: Path, monkeypatch
 
 
 def test_another_row_of_the_measurement_may_be_drawn(tmp_path: Path, monkeypatch: Any) -> None:
-    drawn, drawing = handed(monkeypatch, grid, "draw_grid", varied(drawn="other"), files(**of_set(tmp_path)))
-    assert drawing.words == "grid: best a-much, other 0.700"
+    drawn, drawing = handed(
+        monkeypatch, grid, "draw_grid", varied(drawn="average precision"), files(**of_set(tmp_path))
+    )
+    assert drawing.words == "grid: best a-much, average precision 0.700"
     assert drawn.panels[0].lines[0].points[0].folds == (0.9, 0.9)
     assert drawn.levels == ()
     with pytest.raises(HakkenError) as caught:
-        grid.draw(varied(drawn="othr"), files(**of_set(tmp_path)))
-    assert str(caught.value) == (f"variants.grid.drawn: no row `othr`, there are {ROW}, other; did you mean `other`?")
+        grid.draw(varied(drawn="PI-CAI score"), files(**of_set(tmp_path)))
+    assert str(caught.value) == f"variants.grid.drawn: no row `PI-CAI score`, there are {ROW}, average precision"
 
 
 def test_why_there_is_no_test_stands_in_its_place(tmp_path: Path, monkeypatch: Any) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from hakken.core.volume import Volume
 from hakken.imaging.checks import check_case, examine_case, pixel_digest
 from hakken.imaging.files import read_volume, write_volume
+from hakken.imaging.fingerprint import content_digest
 from hakken.study import Study
 
 
@@ -44,7 +45,7 @@ def only(problems: Any) -> Any:
 def test_a_good_case_has_no_problems_and_a_digest(good: Any, make_study: Callable[..., Study]) -> None:
     found = examine_case(good, make_study())
     assert found.problems == ()
-    assert found.pixel_digest == pixel_digest(read_volume(good.channels["A"]))
+    assert found.images == {name: content_digest(read_volume(path)) for name, path in good.channels.items()}
     assert check_case(Row(good.channels), make_study()) == []
 
 
@@ -57,7 +58,7 @@ def test_missing_and_cut_off_files(good: Any, make_study: Callable[..., Study]) 
     good.channels["A"].unlink()
     good.channels["B"].write_bytes(content)
     found = examine_case(good, make_study())
-    assert found.pixel_digest is None
+    assert found.images == {}
     assert only(found.problems) == (
         f"row 4, column A: {good.channels['A']}: no such file; correct the path in the case table"
     )
@@ -200,6 +201,21 @@ def test_truths_have_digests_of_what_they_say(good: Any, make_study: Callable[..
     write_volume(good.lesion_mask, Volume.on(mask.geometry, mask.array[::-1].copy()))
     assert examine_case(good, study).truth_digest != found.truth_digest
     assert examine_case(Row(good.channels), study).truth_digest is None
+
+
+@pytest.mark.parametrize(("voxels", "telling"), [(7, False), (8, True)])
+def test_findings_of_few_voxels_tell_no_case_from_another(
+    good: Any, make_study: Callable[..., Study], voxels: int, telling: bool
+) -> None:
+    study = make_study(cohort={"table": "c.csv", "labels": "instances", "accept": ["specks"]})
+    mask = np.zeros((6, 7, 8), np.uint8)
+    mask.reshape(-1)[:voxels] = 1
+    write_volume(good.lesion_mask, Volume(mask, (1.0, 1.0, 2.0)))
+    found = examine_case(good, study)
+    write_volume(good.lesion_mask, Volume(mask[:, ::-1] * 3, (1.0, 1.0, 2.0)))
+    flipped = examine_case(good, study)
+    assert (found.findings is not None, flipped.findings) == (telling, found.findings)
+    assert None is not found.truth_digest != flipped.truth_digest is not None  # the seal binds them all
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ def case(case_id: Any = "P1", truth: Any = True) -> Any:
     return PreparedCase(
         case_id=case_id,
         patient="S1",
-        columns={"scanner": "A"},
         channels=("T1", "T2"),
         geometry=GRID,
         source_geometry=Geometry((4, 3, 4)),
@@ -40,6 +40,8 @@ def test_a_saved_case_is_loaded_as_it_was(tmp_path: Path) -> None:
     assert saved == loaded == case()
     assert np.array_equal(loaded.image(), image)
     assert isinstance(loaded.image(), np.memmap)
+    measured = save_prepared(tmp_path, replace(case(), columns={"scanner": "A"}), image, mask, labels)
+    assert (measured.columns, load_prepared(tmp_path, "P1").columns) == ({"scanner": "A"}, {})
     assert not isinstance(loaded.image(mmap=False), np.memmap)
     assert np.array_equal(loaded.mask(), mask)
     assert np.array_equal(loaded.labels(), labels)

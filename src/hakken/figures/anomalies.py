@@ -17,6 +17,7 @@ from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, chosen_words
 from hakken.plots.anomalies import AnomaliesInput, CaseInput, draw_anomalies
+from hakken.plots.letters import fitted
 from hakken.runs.measurement import read_measurement, table_of
 from hakken.runs.predictions import part_of, read_predictions
 from hakken.study import Study
@@ -156,7 +157,7 @@ def _case(shown: _Shown, study: Study, edge: int | None) -> CaseInput:
         height_mm=rows * sy,
         window=window_of(image, mask),
         patch=None if edge is None else (left * sx, top * sy, edge * sx, edge * sy),
-        caption=(case.case_id[:24], f"score {shown.score:.3g}, {shown.verdict}"),
+        caption=(fitted(case.case_id, 24), f"score {shown.score:.3g}, {shown.verdict}"),
     )
 
 

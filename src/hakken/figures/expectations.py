@@ -15,6 +15,7 @@ from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes.expectations import target_of
 from hakken.plots.expectations import ExpectationsInput, Row, draw_expectations
+from hakken.plots.letters import fitted
 from hakken.runs.measurement import read_measurement, table_of
 from hakken.runs.predictions import part_of, read_predictions
 from hakken.study import Study
@@ -121,7 +122,7 @@ def _row(study: Study, case: PreparedCase, place: _Place, said: _Said) -> Row:
         width_mm=target.shape[1] * sx,
         height_mm=target.shape[0] * sy,
         candidates=tuple((float((x + 0.5) * sx), float((y + 0.5) * sy)) for _, y, x in voxels[near].tolist()),
-        caption=f"{case.case_id[:24]}: {score}, {'found' if place.found else 'missed'}",
+        caption=f"{fitted(case.case_id, 24)}: {score}, {'found' if place.found else 'missed'}",
     )
 
 

@@ -17,6 +17,7 @@ from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._pictures import images_of, thresholds_of, voxel_at, window_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes.candidates import findings_of, levelled, matched, rules_of
+from hakken.plots.letters import fitted
 from hakken.plots.overlays import Kind, Mark, OverlaysInput, Tile, draw_overlays
 from hakken.runs.measurement import read_measurement
 from hakken.runs.predictions import part_of, read_predictions
@@ -153,7 +154,7 @@ def _tile(result: _Result, kind: Kind, row: int, channel: str) -> Tile:
         height_mm=crop.shape[0] * sy,
         window=window_of(image, case.mask()),
         marks=marks,
-        caption=(case.case_id[:20], _caption(matching, kind, row, result.unit)),
+        caption=(fitted(case.case_id, 20), _caption(matching, kind, row, result.unit)),
     )
 
 

@@ -11,6 +11,7 @@ from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._pictures import images_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes.masks import Mask, names_of, truth_of
+from hakken.plots.letters import fitted
 from hakken.plots.segmentations import Outline, SegmentationsInput, draw_segmentations
 from hakken.runs.measurement import table_of
 from hakken.runs.predictions import part_of, read_predictions
@@ -95,7 +96,7 @@ def _outline(study: Study, case: PreparedCase, masks: Mapping[str, Mask], dice: 
         truth=truth[plane],
         largest=first[plane],
         smallest=last[plane] if len(names) > 1 else None,
-        caption=f"{case.case_id[:24]}  {words}",
+        caption=f"{fitted(case.case_id, 24)}  {words}",
     )
 
 

@@ -111,9 +111,9 @@ def test_personal_columns_are_left_unread(table_file: Writer, study: Study) -> N
             "one of the rows",
         ),
         (
-            ["case_id,patient,T1,T2,lesion_mask", "c/1,p1,a.nii,b.nii,c.nii"],
-            "row 2, column case_id: `c/1` cannot become a file name; use at most 100 letters, digits, `-` and `_`, "
-            "no other characters",
+            ["case_id,patient,T1,T2,lesion_mask", "c\u200b1,p1,a.nii,b.nii,c.nii"],
+            "row 2, column case_id: `c<U+200B>1` holds U+200B, which no reader sees; write a name of 1 to 100 visible "
+            "letters, digits, signs and blanks",
         ),
         (
             [HEADING, *GOOD, "c4,p4,val,a.nii,b.nii,none"],
@@ -156,7 +156,7 @@ def test_missing_files_are_named(table_file: Writer, study: Study, tmp_path: Pat
 
 
 def test_all_problems_come_at_once_in_the_order_of_rows(table_file: Writer, study: Study) -> None:
-    path = table_file("case_id,patient,T1,T2,lesion_mask", "c 1,p1,a.nii,,c.nii", "c2,p2,x.nii,b.nii,none")
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "c\u202e1,p1,a.nii,,c.nii", "c2,p2,x.nii,b.nii,none")
     with pytest.raises(HakkenError) as caught:
         read_table(path, study)
     lines = str(caught.value).splitlines()

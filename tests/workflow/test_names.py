@@ -72,3 +72,13 @@ def test_a_figure_is_redrawn_elsewhere(named: Project, tmp_path: Path) -> None:
     shutil.copytree(named.path(RESULTS), tmp_path / "結果 1")
     run = named.hakken("redraw", str(tmp_path / "結果 1"), "overlays")
     assert run.returncode == 0, run.stderr
+
+
+def test_the_workflow_engine_hands_such_names_on(tmp_path: Path) -> None:
+    """In a process of its own for each job."""
+    project = own_project(tmp_path / "{my} project")
+    rows = project.path("data/own/cases.csv")
+    rows.write_text(rows.read_text().replace("c0,", "{a}/b 症例,").replace("c1,", "=$1 '\"\"' #,"))
+    run = project.snakemake("--quiet", "host", "--", f"{RESULTS}/checked/development.json")
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert set(read_json(project.path(f"{RESULTS}/checked/development.json"))) == {"{a}/b 症例", "=$1 '\"\"' #"}

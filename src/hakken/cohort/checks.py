@@ -64,6 +64,7 @@ def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Probl
         *problems,
         *_empty_cells(rows, study),
         *_case_ids(rows.rows),
+        *_no_cases(rows, study),
         *_splits(rows, study.parts),
         *_patients(rows, study.parts),
         *_personal(rows),
@@ -164,6 +165,15 @@ def _case_ids(rows: Iterable[Row]) -> Iterator[Problem]:
         if before is not row:
             remedy = "give every case an id of its own, or remove one of the rows"
             yield _of_row(row, "case_id", _twice(before, row), remedy)
+
+
+def _no_cases(rows: Rows, study: Study) -> Iterator[Problem]:
+    """Yield names of `cohort.distinct` that are no case."""
+    known = {row["case_id"] for row in rows.rows}
+    for name in dict.fromkeys(name for pair in study.cohort.distinct for name in pair):
+        if name not in known:
+            reason = f"cohort.distinct names `{name}`, which is no case{nearest(name, known)}"
+            yield _of_table("case_id", reason, "write the ids of this table, or remove the pair")
 
 
 def _twice(before: Row, row: Row) -> str:

@@ -423,3 +423,13 @@ def test_a_file_is_found_whichever_way_its_name_is_composed(form: Any, table_fil
     path = table_file("case_id,patient,T1,T2,lesion_mask", f"c1,p1,{cell},b.nii,none")
     assert problems_of(path, study) == []
     assert read_table(path, study).cases[0].channels["T1"] == stored
+
+
+def test_pairs_that_name_no_case(table_file: Writer, study: Study) -> None:
+    distinct = (("症例 1", "c2"), ("症例1", "c2"))
+    other = study.model_copy(update={"cohort": study.cohort.model_copy(update={"distinct": distinct})})
+    rows = ("症例 1,p1,a.nii,b.nii,c.nii", "c2,p2,a.nii,b.nii,none")
+    assert problems_of(table_file("case_id,patient,T1,T2,lesion_mask", *rows), other) == [
+        "row 1, column case_id: cohort.distinct names `症例1`, which is no case; did you mean `症例 1`?; write the "
+        "ids of this table, or remove the pair"
+    ]

@@ -6,11 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from own_cohort import own_project
+from own_cohort import own_project, volume
 from workflow_project import Project
 
 from hakken.core.files import read_json
 from hakken.core.tables import read_table
+from hakken.imaging.files import write_volume
 
 RESULTS = "results/own/tiny"
 TABLE = "データ/症例 表.csv"
@@ -75,10 +76,17 @@ def test_a_figure_is_redrawn_elsewhere(named: Project, tmp_path: Path) -> None:
 
 
 def test_the_workflow_engine_hands_such_names_on(tmp_path: Path) -> None:
-    """In a process of its own for each job."""
+    """In a process of its own for each job. A file in braces it cannot follow, but hakken does."""
     project = own_project(tmp_path / "{my} project")
+    project.path("data/own/c0").rename(project.path("data/own/{c0}"))
     rows = project.path("data/own/cases.csv")
-    rows.write_text(rows.read_text().replace("c0,", "{a}/b 症例,").replace("c1,", "=$1 '\"\"' #,"))
-    run = project.snakemake("--quiet", "host", "--", f"{RESULTS}/checked/development.json")
+    named = rows.read_text().replace("c0/", "{c0}/").replace("c0,", "{a}/b 症例,").replace("c1,", "=$1 '\"\"' #,")
+    rows.write_text(named)
+    target = f"{RESULTS}/checked/development.json"
+    run = project.snakemake("--quiet", "host", "--", target)
     assert run.returncode == 0, run.stdout[-3000:]
-    assert set(read_json(project.path(f"{RESULTS}/checked/development.json"))) == {"{a}/b 症例", "=$1 '\"\"' #"}
+    assert set(read_json(project.path(target))) == {"{a}/b 症例", "=$1 '\"\"' #"}
+    write_volume(project.path("data/own/{c0}/T1.nii.gz"), volume(99))
+    run = project.snakemake("--dry-run", "--quiet", "host", "--", target)
+    assert run.returncode == 1
+    assert f"  data/own/{{c0}}/T1.nii.gz: restore it, or delete {RESULTS}/checked/train-000.json" in run.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -36,8 +35,6 @@ NAMES_OF_PARTS = frozenset(
         "hold-out",
     )
 )
-BRACES = re.compile(r"[{}]")
-PLAIN_PATH = "rename the file or folder without { and }"
 
 
 def check_table(path: Path, study: Study, files_exist: bool = True) -> list[Problem]:
@@ -254,9 +251,6 @@ def _missing_files(rows: Rows, study: Study) -> Iterator[Problem]:
         for column in (*file_columns(study), *([truth] if truth and truth != "label" else [])):
             cell = row[column]
             if not cell or (column == truth and cell.lower() == NO_LESIONS):
-                continue
-            if BRACES.search(cell):
-                yield _of_row(row, column, f"`{cell}` holds signs with a meaning of their own in paths", PLAIN_PATH)
                 continue
             path = path_of(folder, cell)
             if not os.path.exists(path):  # noqa: PTH110 - strings are ten times faster here than Path

@@ -355,13 +355,11 @@ def test_ids_that_differ_in_capitals_alone(table_file: Writer, study: Study) -> 
     ]
 
 
-def test_braces_in_a_path(table_file: Writer, study: Study) -> None:
-    path = table_file("case_id,patient,T1,T2,lesion_mask", "c1,p1,a{1}.nii,b.nii,c.nii")
-    (problem,) = check_table(path, study)
-    assert str(problem) == (
-        "row 2, column T1: `a{1}.nii` holds signs with a meaning of their own in paths; rename the file or folder "
-        "without { and }"
-    )
+def test_signs_in_a_path(table_file: Writer, study: Study, tmp_path: Path) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "c1,p1,{a} 50%/画像 #1 'x'.nii,b.nii,c.nii")
+    (tmp_path / "{a} 50%").mkdir()
+    (tmp_path / "{a} 50%" / "画像 #1 'x'.nii").touch()
+    assert problems_of(path, study) == []
 
 
 KEPT = ("症例 01", "a/b", "..", "-x", ".x", "=1+1", "{x}", "$x$", "'x", "1.2.840", "CON", "50% #3")

@@ -150,6 +150,16 @@ def test_a_copied_file_with_other_times_is_looked_into_once(attacked: Project) -
     assert "data/own/c2/T1.nii.gz" in read_json(attacked.path(str(RESULTS / "checked/seen.json")))
 
 
+def test_a_test_case_that_is_called_otherwise_is_the_same_case(attacked: Project) -> None:
+    edit(attacked.path("data/own/cases.csv"), "c2,p2,test", "症例 02,p2,test")
+    for stage in ("registered", "prepared"):  # as the workflow engine does before such a job
+        shutil.rmtree(attacked.path(str(RESULTS / stage / "test-000")))
+    attacked.at_once()
+    assert ledger(attacked) == [1]
+    lesions = read_table(attacked.path(str(RESULTS / "measurements/test/selected/candidates.lesions.csv")))
+    assert set(lesions.text("case_id")) == {"症例 02"}
+
+
 def test_another_test_image_is_another_opening(attacked: Project) -> None:
     """Replaced openly, it is checked, opened and counted again."""
     write_volume(attacked.path("data/own/c2/T1.nii.gz"), volume(99))

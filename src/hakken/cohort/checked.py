@@ -117,6 +117,11 @@ def members_of(path: Path) -> Iterator[Path]:
             yield detached
 
 
+def is_followed(path: Path) -> bool:
+    """Whether the workflow engine can follow a file: not where braces in its name look like a wildcard."""
+    return not set("{}") & set(path.as_posix())
+
+
 def require_checked(case: Case, known: Mapping[str, Checked], record: Path) -> None:
     """Raise HakkenError where a file of a case is not the one that was checked."""
     files = known[case.case_id].files

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.checks import NO_LESIONS, check_rows, file_columns, free_columns, named_columns, truth_column
-from hakken.cohort.rows import Row, Rows, read_rows
+from hakken.cohort.rows import Row, Rows, path_of, read_rows
 from hakken.core import tables
 from hakken.core.errors import HakkenError
 from hakken.core.problems import listed, stopping
@@ -86,7 +86,8 @@ def _record(case: Case, folder: Path, truth: str | None) -> dict[str, str]:
 
 
 def _inside(folder: Path, cell: str) -> Path:
-    return Path(os.path.normpath(folder / cell)) if ".." in cell else folder / cell
+    path = path_of(folder, cell)
+    return Path(os.path.normpath(path) if ".." in cell else path)
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,10 +79,12 @@ def read_labels(table: Table, ordered: tuple[str, ...] | None) -> Labels:
     """Return the labels of a table; raises HakkenError naming what is empty, twice, or no ordered class."""
     import numpy as np
 
+    from hakken.core.case_ids import tidy
     from hakken.evaluation.agreement_measure import Labels
 
     patients = patients_of(table)
     names = [name for name in ("truth", "prediction", "prediction_b") if name in table]
+    table = replace(table, cells=table.cells | {name: [tidy(cell) for cell in table.cells[name]] for name in names})
     columns = {name: table.text(name) if ordered is None else table.choices(name, ordered) for name in names}
     truth = columns.pop("truth")
     classes = ordered or tuple(sorted({*truth, *(label for column in columns.values() for label in column)}))

@@ -103,7 +103,7 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
     """Return the cases whose images can be examined: all in a part, or those of sound rows, as they stand."""
     from hakken.cohort.case import Case, CaseTable
     from hakken.cohort.checks import file_columns, named_columns
-    from hakken.cohort.rows import read_rows
+    from hakken.cohort.rows import path_of, read_rows
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
 
@@ -116,7 +116,7 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
             row["case_id"],
             row["patient"],
             row["split"] or None,
-            {name: table.parent / row[name] for name in file_columns(study) if row[name]},
+            {name: Path(path_of(table.parent, row[name])) for name in file_columns(study) if row[name]},
             lesion_mask=_truth(row, "lesion_mask", study, table),
             lesion_table=_truth(row, "lesion_table", study, table),
             label=_label(row, study),
@@ -130,9 +130,10 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
 
 def _truth(row: Row, column: str, study: Study, table: Path) -> Path | None:
     from hakken.cohort.checks import NO_LESIONS
+    from hakken.cohort.rows import path_of
 
     known = column == study.cohort.truth and row[column].lower() != NO_LESIONS
-    return table.parent / row[column] if known else None
+    return Path(path_of(table.parent, row[column])) if known else None
 
 
 def _label(row: Row, study: Study) -> str | None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from hakken.core.case_ids import as_id, folded
 from hakken.core.errors import HakkenError
 from hakken.core.names import counted
 from hakken.imaging.dicom import is_dicom
@@ -203,7 +204,7 @@ def _by_class(images: Sequence[_Image]) -> FoundCases | None:
     cases = []
     for image in inside:
         label = image.parts[-2]
-        name = _safe(f"{label}_{image.stem}" if image.stem in doubled else image.stem)
+        name = as_id(f"{label}_{image.stem}" if image.stem in doubled else image.stem)
         person = PERSON.match(image.stem)
         parts = [PARTS[part.lower()] for part in image.parts[:-2] if part.lower() in PARTS]
         cases.append(
@@ -300,7 +301,7 @@ def _gathered(
     names = _names(channels)
     cases = [
         FoundCase(
-            _safe(case), patients.get(case, case), {names[key]: files[key] for key in channels},
+            as_id(case), patients.get(case, case), {names[key]: files[key] for key in channels},
             files.get(truth) if truth else None,
         )
         for case, files in whole.items()
@@ -345,22 +346,12 @@ def _names(keys: Sequence[str]) -> dict[str, str]:
     return {key: f"{name}_{place}" if doubled[name] > 1 else name for place, (key, name) in enumerate(names.items())}
 
 
-def _safe(name: str) -> str:
-    """Return a name that a case can have.
-
-    >>> _safe("patient 07 (left)"), _safe("症例1")
-    ('patient-07-left', 'case-1')
-    """
-    clean = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")
-    return (clean if re.search("[A-Za-z]", clean) or clean == name else f"case-{clean}")[:100]
-
-
 def _distinct(cases: Sequence[FoundCase]) -> list[FoundCase]:
     """Return the cases with a number behind ids that would stand twice."""
     seen: Counter[str] = Counter()
     found = []
     for case in cases:
-        seen[case.case_id] += 1
-        number = seen[case.case_id]
+        seen[folded(case.case_id)] += 1
+        number = seen[folded(case.case_id)]
         found.append(case if number == 1 else replace(case, case_id=f"{case.case_id}-{number}"))
     return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hakken import plugins
 from hakken.commands.parser import add_command
+from hakken.core.case_ids import REMEDY, shortened, tidy, why_no_id
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
@@ -62,7 +63,7 @@ def add(commands: Subparsers) -> None:
         "where it gives numbers",
     )
     parser.add_argument(
-        "--case-id", default="case", metavar="NAME", help="name of the case in the table (default: case)"
+        "--case-id", type=tidy, default="case", metavar="NAME", help="name of the case in the table (default: case)"
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1, as the study)")
 
@@ -281,10 +282,8 @@ def _same_image(one: Path, other: Path) -> bool:
 
 
 def _check_case_id(case_id: str) -> None:
-    from hakken.cohort.checks import CASE_ID
-
-    if not CASE_ID.fullmatch(case_id):
-        raise HakkenError(f"--case-id {case_id}: use at most 100 letters, digits, `-` and `_`, no other characters")
+    if reason := why_no_id(case_id):
+        raise HakkenError(f"--case-id {shortened(case_id)}: {reason}; {REMEDY}")
 
 
 def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> None:

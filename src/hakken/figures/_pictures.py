@@ -13,6 +13,7 @@ from hakken.core.volume import Geometry
 from hakken.imaging.cases import image
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import Measured, Thresholds, in_order
+from hakken.plots.letters import fitted
 from hakken.runs.cases import read_cases
 
 PERCENTILES = (1.0, 99.5)
@@ -25,9 +26,9 @@ def images_of(places: Sequence[Path]) -> tuple[PreparedCase, ...]:
 
 
 def named(case: PreparedCase, letters: int = 24) -> str:
-    """Return what a case is called below its picture: its id, cut off, and the optional channels that it lacks."""
+    """Return what a case is called below its picture: its id, shortened, and the optional channels that it lacks."""
     without = f" (no {', '.join(case.missing)})" if case.missing else ""
-    return f"{case.case_id[:letters]}{without}"
+    return f"{fitted(case.case_id, letters)}{without}"
 
 
 def window_of(picture: NDArray[Any], mask: NDArray[Any]) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """A prepared case as files: what preparation writes and what patches, tasks and figures read.
 
-In one folder: ``<case>.npy`` float16 (c, z, y, x) normalised channels, 0 outside the mask, then for each optional
-channel where it was measured (1, else 0); ``<case>.mask.npy`` uint8
-(z, y, x); ``<case>.labels.npy`` int16 (z, y, x) lesion labels, only where the case has truth; ``<case>.json``.
+In one folder, ``<case>`` being `hakken.core.case_ids.file_name` of its id: ``<case>.npy`` float16 (c, z, y, x)
+normalised channels, 0 outside the mask, then for each optional channel where it was measured (1, else 0);
+``<case>.mask.npy`` uint8 (z, y, x); ``<case>.labels.npy`` int16 (z, y, x) lesion labels, only where the case has truth;
+``<case>.json``.
 The prepared grid is an ordinary geometry in the reference channel's LPS space, so ``geometry.to_world`` of a voxel is
 already a point in the scanner's space.
 """
@@ -17,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hakken.core.case_ids import file_name
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, replacing, write_json
 from hakken.core.volume import Geometry
@@ -153,10 +155,14 @@ class PreparedCase:
             "optional": dict(self.optional),
         }
 
-    def _load(self, suffix: str, mmap: bool) -> NDArray[Any]:
+    def path(self, suffix: str) -> Path:
+        """Return the file of this ending; raises HakkenError where the case was not loaded from a folder."""
         if self.folder is None:
             raise HakkenError(f"case {self.case_id}: was not loaded from a folder; use load_prepared")
-        path = self.folder / f"{self.case_id}.{suffix}"
+        return self.folder / f"{file_name(self.case_id)}.{suffix}"
+
+    def _load(self, suffix: str, mmap: bool) -> NDArray[Any]:
+        path = self.path(suffix)
         try:
             array: NDArray[Any] = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -176,17 +182,22 @@ def save_prepared(
     ``image`` (c, z, y, x), ``mask`` and ``labels`` (z, y, x) must fit ``case.geometry``; raises HakkenError otherwise.
     """
     _check_shapes(case, image, mask, labels)
-    _save_array(folder / f"{case.case_id}.npy", image.astype(np.float16))
-    _save_array(folder / f"{case.case_id}.mask.npy", mask.astype(np.uint8))
+    bound = replace(case, folder=folder)
+    _save_array(bound.path("npy"), image.astype(np.float16))
+    _save_array(bound.path("mask.npy"), mask.astype(np.uint8))
     if labels is not None:
-        _save_array(folder / f"{case.case_id}.labels.npy", labels.astype(np.int16))
-    write_json(folder / f"{case.case_id}.json", case.as_dict())
+        _save_array(bound.path("labels.npy"), labels.astype(np.int16))
+    write_json(bound.path("json"), case.as_dict())
     return replace(load_prepared(folder, case.case_id), columns=case.columns)
 
 
 def load_prepared(folder: Path, case_id: str) -> PreparedCase:
     """Return what is known of a prepared case; raises HakkenError when its JSON is missing or broken."""
-    content = read_json(folder / f"{case_id}.json")
+    return _prepared(folder / f"{file_name(case_id)}.json")
+
+
+def _prepared(path: Path) -> PreparedCase:
+    content = read_json(path)
     case = PreparedCase(
         case_id=content["case_id"],
         patient=content["patient"],
@@ -200,14 +211,14 @@ def load_prepared(folder: Path, case_id: str) -> PreparedCase:
         label=content["label"],
         outside=tuple(content["outside"]),
         optional=content["optional"],
-        folder=folder,
+        folder=path.parent,
     )
     return replace(case, columns=case.presence)
 
 
 def prepared_cases(folder: Path) -> list[PreparedCase]:
-    """Return all prepared cases of a folder, ordered by case id."""
-    return [load_prepared(folder, path.stem) for path in sorted(folder.glob("*.json"))]
+    """Return all prepared cases of a folder, ordered by the names of their files."""
+    return [_prepared(path) for path in sorted(folder.glob("*.json"))]
 
 
 def _check_shapes(case: PreparedCase, image: NDArray[Any], mask: NDArray[Any], labels: NDArray[Any] | None) -> None:

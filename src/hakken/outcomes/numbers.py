@@ -26,7 +26,7 @@ from hakken.evaluation.numbers import MEASURES, Answers, Stratum, drawn_skills, 
 from hakken.evaluation.numbers import Measured as MeasuredNumbers
 from hakken.imaging.cases import Case
 from hakken.outcomes import Measured, Part, Replicates, Row, Table
-from hakken.outcomes._arrays import write_arrays
+from hakken.outcomes._arrays import array_file, write_arrays
 from hakken.study import Distinct, Name, Section
 
 FOLDER, NAMES = "numbers", "quantities.json"
@@ -103,7 +103,7 @@ def read(folder: Path, part: Part) -> Predictions:
     """Return the numbers of a part; raises HakkenError naming a file that cannot be read."""
     names, found = read_json(folder / FOLDER / NAMES), {}
     for case_id in part.case_ids:
-        path = folder / FOLDER / f"{case_id}.npy"
+        path = array_file(folder / FOLDER, case_id)
         try:
             array = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hakken.cohort.checked import Checked, outside_of, read_checked, state_of
+from hakken.cohort.checked import Checked, is_followed, outside_of, read_checked, state_of
 from hakken.cohort.parts import changed_parts, openings_folder, writing_openings
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, require_writable, write_json
@@ -46,7 +46,8 @@ def require_ledger(ledger: Path) -> None:
 def _require_same_files(plan: Plan) -> None:
     """Raise HakkenError naming the files that were replaced since they were checked, and that no time tells of.
 
-    What has another size, time or inode is hashed again, once; a newer file is redone by the workflow itself.
+    What has another size, time or inode is hashed again, once; a newer file that the workflow can follow is redone by
+    itself.
     """
     seen_path = Path(plan.root) / SEEN
     seen: dict[str, list[int]] = dict(read_json(seen_path)) if seen_path.is_file() else {}
@@ -75,7 +76,7 @@ def _changed(record: Path, cases: Mapping[str, Checked], seen: dict[str, Any]) -
             if not path.exists():
                 continue  # the workflow says so itself, or draws a phantom again
             outside = outside_of(path)
-            if outside == state.outside or list(outside) == seen.get(name) or outside[1] > made:
+            if outside == state.outside or list(outside) == seen.get(name) or (outside[1] > made and is_followed(path)):
                 continue
             if state_of(path).sha256 != state.sha256:
                 yield f"  {name}: restore it, or delete {record} to check again and redo what was made of it"

@@ -28,7 +28,7 @@ from hakken.seal.receipts import FOLDER, write_receipt
 TOLERANCE = 1e-6
 Sums = tuple[float, ...]
 Sketch = Mapping[str, Mapping[str, Sums]]
-"""A few sums of each column of what is said of each case, by a hash of its id."""
+"""A few sums of each column of what is said of each case, by a hash of what the case is known by."""
 
 
 def sketch(value: Any) -> dict[str, Sums]:
@@ -52,7 +52,7 @@ def sketch(value: Any) -> dict[str, Sums]:
 
 
 def sketch_of_cases(values: Mapping[str, Any]) -> dict[str, dict[str, Sums]]:
-    """Return the sketch of each case, by a hash of its id."""
+    """Return the sketch of each case, by a hash of what it is known by: no name, or a renamed case would be another."""
     return {
         hashlib.sha256(f"hakken case {name}".encode()).hexdigest()[:16]: sketch(one) for name, one in values.items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from hakken.cohort.table import read_table
 from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
+from hakken.imaging.cases import digest_of
 from hakken.outcomes import Measured, Part, cautioned, in_order
 from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.measurement import FILE, Measurement, write_measurement
@@ -92,12 +94,20 @@ def _with_columns(cases: Any, table: Path | None, study: Study) -> Any:
 
 
 def _sealed(cases: Any, said: Said) -> dict[str, Any]:
-    """Return what is said of each case and what is true of it."""
+    """Return what is said of each case and what is true of it, by what the case is known by.
+
+    Several cases of the same pixels are told apart by their number.
+    """
     found: dict[str, dict[str, Any]] = {case.case_id: {"truth": _truth(case)} for case in cases}
     for name, by_case in said.items():
         for case_id, one in by_case.items():
             found[case_id][name] = one
-    return found
+    seen: Counter[str] = Counter()
+    keyed = {}
+    for case in cases:
+        seen[digest := digest_of(case)] += 1
+        keyed[f"{digest} {seen[digest]}"] = found[case.case_id]
+    return keyed
 
 
 def _truth(case: Any) -> Any:

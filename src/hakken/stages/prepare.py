@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from hakken.cohort.checked import read_checked, require_checked
 from hakken.cohort.table import Case, read_table
+from hakken.core.case_ids import file_name
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume
@@ -49,9 +50,8 @@ def prepare(*, study: Study, table: Path, cases: list[str], checked: Path, regis
 
 def _prepare_case(study: Study, case: Case, registered: Path) -> Prepared:
     channels = read_channels(case.channels, study)
-    transforms = {
-        name: _read_transform(registered / f"{case.case_id}_{name}.tfm") for name in channels if name != study.reference
-    }
+    begin = registered / file_name(case.case_id)
+    transforms = {name: _read_transform(Path(f"{begin}.{name}.tfm")) for name in channels if name != study.reference}
     return prepare_case(
         channels,
         transforms,

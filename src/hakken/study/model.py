@@ -9,7 +9,7 @@ the documentation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, Self
 
@@ -29,6 +29,8 @@ from hakken.study.variants import Label, VariantSet
 
 OWN_DATA = "own data"
 ALWAYS_KEPT = ("site", "scanner", "sex", "age")
+OF_CASES = {"case_id", "patient", "split", *ALWAYS_KEPT, "lesion_mask", "lesion_table", "label"}
+"""Columns of a case table that are no channel."""
 OF_IMAGES = ("channels", "reference", "registration", "preparation", "patches")
 """Sections that a study has whose cases are images."""
 
@@ -228,6 +230,7 @@ def _misfits(study: Study) -> Iterator[str]:
     for key, name in (("reference", study.reference), ("preparation.mask_channel", study.preparation.mask_channel)):
         if name and study.channels and name not in study.channels:
             yield f"{key} `{name}` is no channel, only {', '.join(study.channels)}{nearest(name, study.channels)}"
+    yield from _misnamed_columns((*study.channels, *study.cohort.files))
     if study.preparation.mask == "given" and REGION in study.channels:
         yield f"preparation.mask is `given` in the column `{REGION}`, which is a channel; call the channel otherwise"
     if study.preparation.mask == "given" and study.of_phantom:
@@ -261,6 +264,16 @@ def _misfits_of_optional(study: Study) -> Iterator[str]:
                 f"channels.{presence_of(name)}: this name says where the optional channel `{name}` was measured; "
                 "call the channel otherwise"
             )
+
+
+def _misnamed_columns(names: Sequence[str]) -> Iterator[str]:
+    """Yield files of a case that cannot be told from other columns of a case table, or from each other on some disk."""
+    for place, name in enumerate(names):
+        if name.casefold() in OF_CASES:
+            yield f"`{name}` is a column of the case table with a meaning of its own; take another name"
+        twin = next((other for other in names[:place] if other.casefold() == name.casefold()), None)
+        if twin is not None:
+            yield f"`{twin}` and `{name}` differ in capitals alone, which not every disk tells apart; rename one"
 
 
 def _misfits_of_method(study: Study, module: ModuleType) -> Iterator[str]:

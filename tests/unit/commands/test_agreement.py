@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,15 @@ def test_the_example(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "  a            2      1      0" in shown
     assert "right alone 2 and 0, McNemar exact p = 0.5" in shown
     assert content["warnings"][0].startswith("6 cases of 4 patients: ")
+
+
+def test_a_class_is_one_whichever_way_its_letters_are_composed(folder: Path) -> None:
+    forms = {"a": "が", "b": unicodedata.normalize("NFD", "が"), "c": "ぎ"}
+    rows = [line.split(",") for line in EXAMPLE.splitlines()[1:]]
+    named = [",".join([case, *(forms[label] for label in labels), patient]) for case, *labels, patient in rows]
+    (folder / "labels.csv").write_text("\n".join([EXAMPLE.splitlines()[0], *named]) + "\n", encoding="utf-8")
+    found = results("--bootstrap", "100")["predictions"]["prediction"]
+    assert found["confusion"] == {"classes": ["が", "ぎ"], "matrix": [[4, 1], [0, 1]]}
 
 
 def test_ordered_classes_have_weighted_kappas(folder: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -309,3 +310,15 @@ def test_what_warns_of_a_stratum_or_of_the_other_detector_is_said_beside_it(
     never = "no lesion is found in any resample, so the interval is Wilson's over the patients"
     assert re.search(rf"^warning: class n.*: sensitivity at .*: {never}$", shown, flags=re.MULTILINE)
     assert "0.000 [0.000, 0.000] *" in shown
+
+
+def test_cases_go_by_what_their_user_wrote(tables: Path) -> None:
+    """Composed in one table and decomposed in another, with blanks, signs of formulas and in Japanese."""
+    plain = measured()
+    names = {"A": "症例 ガ/1", "B": "=1+1", "C": "Jürgen, {x}"}
+    for path, form in (("cases.csv", "NFC"), ("lesions.csv", "NFD"), ("candidates.csv", "NFD")):
+        lines = (tables / path).read_text().splitlines()
+        rows = [line.split(",", 1) for line in lines[1:]]
+        named = [f'"{unicodedata.normalize(form, names[case])}",{rest}' for case, rest in rows]
+        (tables / path).write_text("\n".join([lines[0], *named]) + "\n", encoding="utf-8")
+    assert measured()["curve"] == plain["curve"]

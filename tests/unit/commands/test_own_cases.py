@@ -150,7 +150,7 @@ def test_classes_without_parts_are_split_later(tmp_path: Path) -> None:
 
 def test_names_become_ids_and_columns_that_a_study_can_have(tmp_path: Path) -> None:
     found = find_cases(touched(tmp_path, *(f"症例 {n}/T1 (post).nii.gz" for n in range(3))))
-    assert [case.case_id for case in found.cases] == ["case-0", "case-1", "case-2"]
+    assert [case.case_id for case in found.cases] == ["症例 0", "症例 1", "症例 2"]
     assert [case.patient for case in found.cases] == ["症例 0", "症例 1", "症例 2"]
     assert found.channels == ("T1_post",)
     assert found.truth is None

@@ -484,8 +484,9 @@ def test_a_model_that_is_not_there_names_those_that_are(
     [
         (["--threads", "0"], "--threads 0: use 1 or more"),
         (
-            ["--case-id", "Jane Doe"],
-            "--case-id Jane Doe: use at most 100 letters, digits, `-` and `_`, no other characters",
+            ["--case-id", "new\ncase"],
+            "--case-id new<U+000A>case: holds U+000A, which no reader sees; write a name of 1 to 100 visible letters, "
+            "digits, signs and blanks",
         ),
     ],
 )

@@ -91,3 +91,13 @@ def test_all_cases_of_a_folder_in_order(tmp_path: Path) -> None:
     for name in ("P2", "P1"):
         save_prepared(tmp_path, case(name), *arrays())
     assert [one.case_id for one in prepared_cases(tmp_path)] == ["P1", "P2"]
+
+
+def test_a_case_is_called_as_its_user_wrote_and_its_files_as_every_disk_can(tmp_path: Path) -> None:
+    names = ("症例 01", "../up", "a/b")
+    for name in names:
+        save_prepared(tmp_path, case(name), *arrays())
+    assert {one.case_id for one in prepared_cases(tmp_path)} == set(names)
+    assert load_prepared(tmp_path, "a/b").mask().shape == (2, 3, 4)
+    assert all(path.name.isascii() for path in tmp_path.iterdir())
+    assert len([*tmp_path.iterdir()]) == 12

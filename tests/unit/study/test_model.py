@@ -280,6 +280,23 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
             "channels.bad name: is no name: use letters A to Z, digits and `_`, and begin with a letter or a digit "
             "(found 'bad name')",
         ),
+        (
+            {"channels": {"T1": {"modality": "mr"}, "t1": {"modality": "mr"}}},
+            "study: `T1` and `t1` differ in capitals alone, which not every disk tells apart; rename one",
+        ),
+        (
+            {"channels": {"T1": {"modality": "mr"}, "Split": {"modality": "mr"}}},
+            "study: `Split` is a column of the case table with a meaning of its own; take another name",
+        ),
+        (
+            {"cohort": {"kind": "items", "table": "a.csv", "files": ["label"]}, "channels": {}, "reference": None},
+            "study: `label` is a column of the case table with a meaning of its own; take another name",
+        ),
+        (
+            {"cohort": {"table": "{x}/a.csv"}},
+            "cohort.table: `{x}/a.csv` holds signs with a meaning of their own in paths; rename it without { and } "
+            "(found '{x}/a.csv')",
+        ),
         ({"figures": "froc"}, "figures: must be a list: [ ... ] (found 'froc')"),
         ({"evaluation": None}, "evaluation: must be a section of keys (found None)"),
         ({"figures": ["froc", "froc"]}, "figures: froc stands twice; name each once"),

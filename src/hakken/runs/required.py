@@ -54,9 +54,8 @@ def require_cases(study: Study, parts: Mapping[Part, Kinds], outcomes: Sequence[
             reason = f"the part `{part}` has no case without lesions; {need}"
             problems.append(Problem("", "split", reason, MOVE_CASES, 1))
         if trains and learns == "normal" and kinds.abnormal and kinds.normal:
-            reason = (
-                f"{counted(kinds.abnormal, 'case')} of the part `train` are not normal; the method learns from others"
-            )
+            found = counted(kinds.abnormal, "case")
+            reason = f"the part `train` holds {found} with findings; the method learns from normal ones alone"
             problems.append(Problem("", "split", reason, USE_THEM, 1, stops=False))
         if kinds.abnormal == 0 and (learns == "lesions" if trains else "abnormal" in wanted):
             reason = f"the part `{part}` has no lesions, so nothing can be {'learnt' if trains else 'measured'} there"

@@ -84,7 +84,16 @@ def same_within(case: Case, content: Content, colours: Mapping[str, str | None] 
             if reason is not None:
                 problems.append(Problem(case.case_id, name, reason, "correct the path of one of the two", case.row))
                 break
-    return problems
+    return [*problems, *_truth_as_image(case)]
+
+
+def _truth_as_image(case: Case) -> Iterator[Problem]:
+    """Yield a problem where the truth of a case is the file of a channel."""
+    for column, truth in (("lesion_mask", case.lesion_mask), ("lesion_table", case.lesion_table)):
+        name = next((name for name, path in case.channels.items() if truth and path.resolve() == truth.resolve()), None)
+        if name is not None:
+            reason = f"is the same file as {name}, which the truth would be read from"
+            yield Problem(case.case_id, column, reason, "correct the path of one of the two", case.row)
 
 
 def problems_between(contents: Mapping[str, Content], table: CaseTable, distinct: Distinct = ()) -> list[Problem]:
@@ -142,7 +151,8 @@ class _Pair:
     def mask_problem(self) -> Problem:
         that = f"case {self.other.case_id}{_row(self.other)}, another patient"
         remedy = "look at both on their images: one was probably copied in place of the right one"
-        return Problem(self.case.case_id, self.column, f"is the same mask as that of {that}", remedy, self.case.row)
+        reason = f"is the same mask as that of {that}" if self.column == "lesion_mask" else f"has the lesions of {that}"
+        return Problem(self.case.case_id, self.column, reason, remedy, self.case.row)
 
 
 class _Pairs:
@@ -216,7 +226,7 @@ def _by_truth(cases: Sequence[Case], contents: Mapping[str, Content]) -> dict[st
     for case in cases:
         truth = contents[case.case_id].truth
         if truth is not None:
-            groups[truth].append((case, "lesion_mask"))
+            groups[truth].append((case, "lesion_mask" if case.lesion_table is None else "lesion_table"))
     return groups
 
 

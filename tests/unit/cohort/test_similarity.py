@@ -193,3 +193,22 @@ def test_content_travels_as_json() -> None:
     assert list(again.fingerprints) == ["T1"]
     assert np.array_equal(again.fingerprints["T1"], known.fingerprints["T1"])
     assert len(json.dumps(known.as_dict())) < 8000
+
+
+def test_the_truth_of_a_case_as_the_file_of_a_channel() -> None:
+    case = Case("c1", "p1", "train", {"T1": Path("a.nii")}, lesion_mask=Path("x/../a.nii"), row=2)
+    (problem,) = same_within(case, Content({}, {}))
+    assert str(problem) == (
+        "row 2, column lesion_mask: is the same file as T1, which the truth would be read from; correct the path of one "
+        "of the two"
+    )
+    assert (
+        same_within(Case("c1", "p1", "train", {"T1": Path("a.nii")}, lesion_mask=Path("b.nii")), Content({}, {})) == []
+    )
+
+
+def test_lesions_of_tables_are_named_by_their_column() -> None:
+    cases = [Case(name, f"p{name}", "train", {}, lesion_table=Path(f"{name}.csv")) for name in ("c1", "c2")]
+    found = shared_between({case.case_id: Content({}, {}, "digest") for case in cases}, CaseTable(tuple(cases)))
+    (warning,) = found.warnings
+    assert (warning.column, warning.reason) == ("lesion_table", "has the lesions of case c1, another patient")

@@ -16,6 +16,7 @@ from hakken.imaging.case_files import CaseFiles, problem_of
 from hakken.imaging.dicom_slices import PROJECTIONS
 from hakken.imaging.files import read_image
 from hakken.imaging.fingerprint import Fingerprint, content_digest, fingerprint
+from hakken.imaging.image_questions import odd_image
 from hakken.imaging.reading import Reading
 from hakken.imaging.regions import check_region
 from hakken.imaging.truth_checks import Truth, check_truth, inside_grid
@@ -41,7 +42,7 @@ class Examination:
     """What an examination of one case found; ``pixel_digest`` is None where the reference channel cannot be read.
 
     ``truth_digest`` is that of its lesions, None without any; ``lesions`` how many there are, None where the truth
-    cannot be read.
+    cannot be read; ``grid`` that of the reference channel.
     """
 
     problems: tuple[Problem, ...]
@@ -50,6 +51,7 @@ class Examination:
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     truth_digest: str | None = None
     lesions: int | None = None
+    grid: Geometry | None = None
 
 
 def check_case(case: CaseFiles, study: Study, truth: bool = True) -> list[Problem]:
@@ -83,7 +85,7 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
     known = {name: one for name, one in prints.items() if one is not None}
     every = (*problems, *check_region(case, study, reference), *told.problems)
-    return Examination(every, pixel_digest(reference), images, known, told.digest, told.lesions)
+    return Examination(every, pixel_digest(reference), images, known, told.digest, told.lesions, reference.geometry)
 
 
 def pixel_digest(volume: Volume) -> str:
@@ -155,7 +157,7 @@ def _check_pixels(case: CaseFiles, column: str, volume: Volume) -> list[Problem]
     if low == high:
         reason, remedy = f"is {low:g} everywhere", "export the image again, or remove the case"
         return [Problem(case.case_id, column, reason, remedy, case.row, stops=low == 0)]
-    return []
+    return list(odd_image(case, column, volume))
 
 
 def _check_together(case: CaseFiles, column: str, volume: Volume, name: str, reference: Volume) -> list[Problem]:

@@ -199,8 +199,8 @@ def test_the_truth_of_a_case_as_the_file_of_a_channel() -> None:
     case = Case("c1", "p1", "train", {"T1": Path("a.nii")}, lesion_mask=Path("x/../a.nii"), row=2)
     (problem,) = same_within(case, Content({}, {}))
     assert str(problem) == (
-        "row 2, column lesion_mask: is the same file as T1, which the truth would be read from; correct the path of one "
-        "of the two"
+        "row 2, column lesion_mask: is the same file as T1, which the truth would be read from; correct the path of "
+        "one of the two"
     )
     assert (
         same_within(Case("c1", "p1", "train", {"T1": Path("a.nii")}, lesion_mask=Path("b.nii")), Content({}, {})) == []

@@ -280,7 +280,7 @@ def test_pictures_of_two_sizes_do_not_lie_on_each_other(make_study: Callable[...
         "row 4, column B: has 30 x 20 pixels, the reference channel A 60 x 40, and no size in mm says how they lie; "
         "give pictures of as many pixels, or images that know the size of theirs"
     )
-    write_volume(tmp_path / "B.nii.gz", Volume(np.eye(40, 60, dtype=np.float32)[None], (0.2, 0.2, 1.0)))
+    write_volume(tmp_path / "B.nii.gz", Volume(np.arange(2400, dtype=np.float32).reshape(1, 40, 60), (0.2, 0.2, 1.0)))
     mixed = paths | {"B": tmp_path / "B.nii.gz"}
     assert "how large a pixel of A is in mm is not known, that of B is; give the study `cohort.pixel_mm`" in only(
         check_case(Row(mixed), make_study())

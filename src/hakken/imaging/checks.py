@@ -27,6 +27,8 @@ LARGEST = 1e30
 """Numbers beyond were never measured, and their squares have no place in 32 bits."""
 LEAST_HU, MOST_HU, MOST_SUV = -300.0, 32768.0, 2000.0
 """CT images hold air or at least fat; metal ends at the range of 16 bits; nothing takes up more than a full bladder."""
+BELOW_AIR, PADDED = -1200.0, 0.002
+"""HU that noise and streaks of metal reach in few voxels alone, and how many these are."""
 MODALITIES = {
     "mr": ("MR",),
     "ct": ("CT",),
@@ -137,10 +139,19 @@ def _check_modality(case: CaseFiles, name: str, modality: str, found: Reading) -
         pass  # said of its pixels
     elif modality == "ct" and (low > LEAST_HU or high > MOST_HU):
         reason = f"has values from {low:g} to {high:g}, which do not look like Hounsfield units (air has -1000)"
+    elif modality == "ct" and np.count_nonzero(values < BELOW_AIR) > PADDED * values.size and not _said(found):
+        reason = (
+            f"has values down to {low:g}, below air (-1000), in {np.mean(values < BELOW_AIR):.1%}: padding, it seems"
+        )
     elif modality == "pet" and high > MOST_SUV:
         reason = f"has values up to {high:g}, which do not look like SUV"
     remedy = "look whether an offset or a factor is missing"
     return [Problem(case.case_id, name, reason, remedy, case.row, stops=False)] if reason else []
+
+
+def _said(found: Reading) -> bool:
+    """Whether a remark names padding already."""
+    return any("PixelPaddingValue" in remark for remark in found.remarks)
 
 
 def _check_pixels(case: CaseFiles, column: str, volume: Volume) -> list[Problem]:

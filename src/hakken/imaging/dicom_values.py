@@ -92,9 +92,7 @@ def number(dataset: pydicom.Dataset, keyword: str, path: Path) -> float | None:
 def text(dataset: pydicom.Dataset, keyword: str) -> str:
     """Return an attribute as text, empty where it is missing or cannot be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of encodings that nobody knows
-            return str(dataset.get(keyword, "") or "").strip(" \x00")
+        return str(dataset.get(keyword, "") or "").strip(" \x00")
     except (ValueError, TypeError, OverflowError, NotImplementedError):
         return ""
 

@@ -474,6 +474,7 @@ def test_what_was_named_in_place_of_a_series_is_called_what_it_is(series: Any, t
 def test_an_unknown_encoding_of_names_is_not_complained_of(series: Any, recwarn: pytest.WarningsRecorder) -> None:
     folder, _, write = series
     write(2, "c", SpecificCharacterSet="XYZ")
+    recwarn.clear()
     read_volume(folder)
     assert [str(one.message) for one in recwarn if "encoding" in str(one.message)] == []
 

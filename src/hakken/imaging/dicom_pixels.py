@@ -21,8 +21,9 @@ from pydicom.uid import ExplicitVRBigEndian, SecondaryCaptureImageStorage, gener
 
 from hakken.core.errors import HakkenError
 from hakken.imaging.dicom_values import number, tag_of
-from hakken.imaging.limits import cut_off
-from hakken.imaging.quiet import quiet
+from hakken.imaging.jpeg import damage
+from hakken.imaging.limits import AGAIN, cut_off
+from hakken.imaging.quiet import overheard
 
 ALLOCATED = (8, 16, 32)
 PIXEL_DATA = b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff"
@@ -110,10 +111,12 @@ def _compressed(path: Path, rows: int, columns: int, kept: Stored) -> NDArray[An
         clean = Path(folder) / "clean.dcm"
         clean.write_bytes(_described(rows, columns, kept) + _element(path, kept))
         try:
-            with quiet():
+            with overheard() as heard:
                 image = sitk.ReadImage([str(clean)], sitk.sitkFloat64, "GDCMImageIO")
         except RuntimeError:
             raise HakkenError(f"{path}: its pixels cannot be read ({_name(kept.syntax)}); export it again") from None
+    if complaints := damage("".join(heard)):
+        raise HakkenError(f"{path}: its compressed pixels are damaged ({complaints[0]}); {AGAIN}")
     array = sitk.GetArrayFromImage(image)
     if array.size != rows * columns:
         raise HakkenError(f"{path}: other pixels than its header promises; export it again")

@@ -482,3 +482,17 @@ def test_an_unknown_encoding_of_names_is_not_complained_of(series: Any, recwarn:
 def test_every_attribute_that_is_read_is_one_of_the_dictionary() -> None:
     assert [keyword for keyword in READ if pydicom.datadict.tag_for_keyword(keyword) is None] == []
     assert pydicom.uid.SecondaryCaptureImageStorage in CAPTURES
+
+
+def test_a_jpeg_in_dicom_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    source = pydicom.data.get_testdata_file("JPGExtended.dcm", download=False)
+    content = bytearray(Path(source).read_bytes())
+    (tmp_path / "a.dcm").write_bytes(content)
+    assert read_volume(tmp_path / "a.dcm").array.shape == (1, 1024, 256)
+    place = len(content) * 3 // 4
+    content[place : place + 30] = bytes(30)
+    (tmp_path / "a.dcm").write_bytes(content)
+    with pytest.raises(
+        HakkenError, match=r"its compressed pixels are damaged \(23 extraneous bytes before marker 0xd9"
+    ):
+        read_volume(tmp_path / "a.dcm")

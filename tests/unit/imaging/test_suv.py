@@ -354,3 +354,31 @@ def test_what_is_no_number_is_shown(write_pet: Callable[..., Path], keyword: str
     with pytest.raises(HakkenError) as error:
         read_volume(path)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("injected", "zone", "hours"),
+    [
+        ("20240305100000", "", 0),
+        ("20240305100000+0900", "", 0),  # nothing says where the series was made
+        ("20240305100000+0900", "+0900", 0),
+        ("20240305010000+0000", "+0900", 0),
+        ("20240304203000-0430", "+0900", 0),
+        ("20240305100000+0100", "+0000", 1),
+    ],
+)
+def test_time_zones_of_injection_and_series(
+    injected: str, zone: str, hours: float, write_pet: Callable[..., Path]
+) -> None:
+    usual = suv_factor([write_pet("usual.dcm", {"RadiopharmaceuticalStartDateTime": "20240305100000"})])
+    tags = {"TimezoneOffsetFromUTC": zone} if zone else {}
+    found = suv_factor([write_pet("zoned.dcm", {"RadiopharmaceuticalStartDateTime": injected}, **tags)])
+    assert found == pytest.approx(usual * 2 ** (hours * 3600 / HALF_LIFE), rel=1e-6)
+
+
+def test_a_time_zone_that_is_none(write_pet: Callable[..., Path]) -> None:
+    path = write_pet(
+        "a.dcm", {"RadiopharmaceuticalStartDateTime": "20240305100000+9900"}, TimezoneOffsetFromUTC="+0900"
+    )
+    with pytest.raises(HakkenError, match=r"a.dcm: the time zone of the injection or of the series is none; export"):
+        suv_factor([path])

@@ -17,7 +17,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.names import counted
 from hakken.core.volume import Volume
 from hakken.imaging.dicom_pixels import read_plane
-from hakken.imaging.dicom_slices import CT, PET, PROJECTIONS, Slice, is_dicom, read_slice
+from hakken.imaging.dicom_slices import CT, PET, PROJECTIONS, Slice, is_dicom, read_slices
 from hakken.imaging.dicom_values import read_header, tag_of, text
 from hakken.imaging.limits import require_origin, require_shape, require_spacing
 from hakken.imaging.reading import Reading
@@ -64,7 +64,7 @@ def read_series(path: Path) -> Reading:
     ):
         if lacking:
             raise HakkenError(
-                f"{path}: slices without {keyword} ({lacking[0].path.name}); convert the series to NIfTI where its "
+                f"{path}: slices without {keyword} ({lacking[0].name}); convert the series to NIfTI where its "
                 "order is known"
             )
     ordered = sorted(slices, key=lambda one: one.height)
@@ -79,18 +79,18 @@ def _slices(path: Path) -> tuple[list[Slice], list[str]]:
     if not path.is_dir():
         if path.name.upper() == INDEX:
             raise HakkenError(f"{path}: an index of DICOM files and no image; name the folder of one series")
-        found = read_slice(path)
+        found = read_slices(path)
         if isinstance(found, str):
             raise HakkenError(f"{path}: a DICOM file without an image ({found}); name one that holds pixels")
-        return [found], []
+        return found, []
     files, left_out = _files(path)
-    slices = []
+    slices: list[Slice] = []
     for file in files:
-        found = read_slice(file)
+        found = read_slices(file)
         if isinstance(found, str):
             left_out.append(f"{file.name} ({found})")
         else:
-            slices.append(found)
+            slices += found
     if not slices:
         raise HakkenError(f"{path}: a folder without DICOM files; {_where(path)}")
     return slices, left_out
@@ -168,7 +168,7 @@ def _check_one_series(path: Path, slices: list[Slice]) -> None:
     if len(owners) > 1:
         first, second = list(owners.values())[:2]
         raise HakkenError(
-            f"{path}: slices of several patients or examinations ({first.path.name} and {second.path.name} differ in "
+            f"{path}: slices of several patients or examinations ({first.name} and {second.name} differ in "
             "PatientID or StudyInstanceUID); move each into its own folder"
         )
     groups: dict[object, list[Slice]] = {}
@@ -188,7 +188,7 @@ def _check_one_series(path: Path, slices: list[Slice]) -> None:
         without = next(one for one in slices if not one.rescaled)
         raise HakkenError(
             f"{path}: {len(slices) - rescaled} of {len(slices)} slices have no RescaleSlope {tag_of('RescaleSlope')} "
-            f"({without.path.name}), so their numbers have another meaning; export the series again"
+            f"({without.name}), so their numbers have another meaning; export the series again"
         )
 
 
@@ -203,9 +203,7 @@ def _is_of(one: Slice, other: Slice) -> bool:
 
 def _named(groups: list[list[Slice]]) -> str:
     """Name groups by number of slices, size and first file; descriptions may hold personal data and are not shown."""
-    return "; ".join(
-        f"{len(group)} of {group[0].columns}x{group[0].rows} from {group[0].path.name}" for group in groups
-    )
+    return "; ".join(f"{len(group)} of {group[0].columns}x{group[0].rows} from {group[0].name}" for group in groups)
 
 
 def _checked_step(path: Path, ordered: list[Slice]) -> float:
@@ -214,14 +212,12 @@ def _checked_step(path: Path, ordered: list[Slice]) -> float:
     steps = np.diff(heights)
     for (left, right), step in zip(pairwise(ordered), steps, strict=True):
         if step < SAME_PLACE_MM:
-            raise HakkenError(
-                f"{path}: {left.path.name} and {right.path.name} lie at the same place{_apart(left, right)}"
-            )
+            raise HakkenError(f"{path}: {left.name} and {right.name} lie at the same place{_apart(left, right)}")
     usual = float(np.median(steps))
     for (left, right), step in zip(pairwise(ordered), steps, strict=True):
         if abs(step - usual) > STEP_TOLERANCE * usual:
             raise HakkenError(
-                f"{path}: slices missing or uneven: {left.path.name} and {right.path.name} are {step:.2f} mm apart, "
+                f"{path}: slices missing or uneven: {left.name} and {right.name} are {step:.2f} mm apart, "
                 f"the others {usual:.2f} mm; export the whole series again"
             )
     step = float(heights[-1] - heights[0]) / (len(ordered) - 1)
@@ -238,7 +234,8 @@ def _apart(one: Slice, other: Slice) -> str:
     ]
     if not different or one.instance == other.instance:
         return "; remove the duplicate"
-    return f" and differ in {', '.join(different)}: phases, echoes or frames; move each into its own folder"
+    apart = "export each as a volume of its own" if one.path == other.path else "move each into its own folder"
+    return f" and differ in {', '.join(different)}: phases, echoes or frames; {apart}"
 
 
 def _phases(path: Path, ordered: list[Slice]) -> list[str]:

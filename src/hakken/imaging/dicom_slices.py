@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import IDENTITY
+from hakken.imaging.dicom_frames import ENHANCED, flat_headers
 from hakken.imaging.dicom_pixels import Stored, stored_pixels
 from hakken.imaging.dicom_values import MOST_FILE, number, numbers, read_header, tag_of, text
 from hakken.imaging.limits import AGAIN, cut_off, require_image_file, require_shape
@@ -48,6 +49,8 @@ READ = [
     "SeriesInstanceUID",
     "FrameOfReferenceUID",
     "NumberOfFrames",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
     "SamplesPerPixel",
     "PhotometricInterpretation",
     "Rows",
@@ -119,6 +122,11 @@ class Slice:
     oddities: tuple[str, ...]
 
     @property
+    def name(self) -> str:
+        """Name of the file, with the frame of one that holds several, counted from 1."""
+        return self.path.name if self.pixels.frames == 1 else f"{self.path.name} frame {self.pixels.frame + 1}"
+
+    @property
     def placed(self) -> bool:
         """Whether the header says where in the patient the plane lies."""
         return self.position is not None and self.orientation is not None
@@ -147,10 +155,10 @@ def is_dicom(path: Path) -> bool:
         return stream.read(132)[128:] == b"DICM"
 
 
-def read_slice(path: Path) -> Slice | str:
-    """Return what the header of a DICOM file says; of one that holds no image, what it is instead.
+def read_slices(path: Path) -> list[Slice] | str:
+    """Return what the header of a DICOM file says of its slice, or of its frames; of no image, what it is instead.
 
-    Raises HakkenError for what cannot be read as one grey plane with pixels of a known size, and for a file that is cut
+    Raises HakkenError for what cannot be read as grey planes with pixels of a known size, and for a file that is cut
     off.
     """
     held = require_image_file(path, MOST_FILE)
@@ -162,12 +170,15 @@ def read_slice(path: Path) -> Slice | str:
         return _other_object(path, header)
     _check_grey(path, header)
     rows, columns = (int(number(header, keyword, path) or 0) for keyword in ("Rows", "Columns"))
-    require_shape(path, (columns, rows))
-    kept = stored_pixels(path, header, begin, length)
-    needed = rows * columns * kept.allocated // 8
-    if not kept.is_compressed and (length < needed or held - begin < length):
+    frames = flat_headers(path, header) if header.get("SOPClassUID") in ENHANCED else [header]
+    require_shape(path, (columns, rows, len(frames))[: 2 + (len(frames) > 1)])
+    kept = [stored_pixels(path, one, begin, length) for one in frames]
+    needed = rows * columns * kept[0].allocated // 8
+    if not kept[0].is_compressed and (length < needed * len(frames) or held - begin < length):
         raise cut_off(path)
-    return _slice(path, header, (rows, columns), kept)
+    if len(frames) > 1:
+        kept = [one.of_frame(number, len(frames), needed) for number, one in enumerate(kept)]
+    return [_slice(path, one, (rows, columns), pixels) for one, pixels in zip(frames, kept, strict=True)]
 
 
 def _slice(path: Path, header: pydicom.Dataset, size: tuple[int, int], kept: Stored) -> Slice:
@@ -175,7 +186,7 @@ def _slice(path: Path, header: pydicom.Dataset, size: tuple[int, int], kept: Sto
     spacing, at_detector = _spacing(path, header, modality)
     return Slice(
         path=path,
-        instance=text(header, "SOPInstanceUID"),
+        instance=f"{text(header, 'SOPInstanceUID')} {kept.frame}",
         series=text(header, "SeriesInstanceUID"),
         frame=text(header, "FrameOfReferenceUID"),
         modality=modality,
@@ -266,7 +277,7 @@ def _check_grey(path: Path, header: pydicom.Dataset) -> None:
     if text(header, "Modality") == DOSE:
         raise HakkenError(f"{path}: doses of a radiation therapy (RTDOSE) and no image; name the folder of the series")
     frames = number(header, "NumberOfFrames", path)
-    if frames is not None and frames > 1:
+    if frames is not None and frames > 1 and header.get("SOPClassUID") not in ENHANCED:
         raise HakkenError(f"{path}: holds several frames; convert it to NIfTI, or export one file a slice")
     photometric = text(header, "PhotometricInterpretation")
     if not photometric.startswith("MONOCHROME") or (number(header, "SamplesPerPixel", path) or 1) > 1:

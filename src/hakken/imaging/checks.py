@@ -44,7 +44,8 @@ class Examination:
     """What an examination of one case found; ``pixel_digest`` is None where the reference channel cannot be read.
 
     ``truth_digest`` is that of its lesions, None without any; ``lesions`` how many there are, None where the truth
-    cannot be read; ``grid`` that of the reference channel.
+    cannot be read; ``grid`` that of the reference channel, ``identity`` what its DICOM header says of patient and
+    examination.
     """
 
     problems: tuple[Problem, ...]
@@ -54,6 +55,7 @@ class Examination:
     truth_digest: str | None = None
     lesions: int | None = None
     grid: Geometry | None = None
+    identity: tuple[str, str] = ("", "")
 
 
 def check_case(case: CaseFiles, study: Study, truth: bool = True) -> list[Problem]:
@@ -68,12 +70,13 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     """
     volumes: dict[str, Volume] = {}
     problems: list[Problem] = []
+    identities: dict[str, tuple[str, str]] = {}
     for name in study.channels:
         found = _read(case, name, case.channels.get(name), study)
         if isinstance(found, Problem):
             problems.append(found)
         else:
-            volumes[name] = found.volume
+            volumes[name], identities[name] = found.volume, found.identity
             problems += _remarks(case, name, found)
             problems += _check_kind(case, study, name, found)
             problems += _check_pixels(case, name, found.volume)
@@ -87,7 +90,16 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
     known = {name: one for name, one in prints.items() if one is not None}
     every = (*problems, *check_region(case, study, reference), *told.problems)
-    return Examination(every, pixel_digest(reference), images, known, told.digest, told.lesions, reference.geometry)
+    return Examination(
+        problems=every,
+        pixel_digest=pixel_digest(reference),
+        images=images,
+        fingerprints=known,
+        truth_digest=told.digest,
+        lesions=told.lesions,
+        grid=reference.geometry,
+        identity=identities[study.reference],
+    )
 
 
 def pixel_digest(volume: Volume) -> str:

@@ -57,7 +57,7 @@ def read_series(path: Path) -> Reading:
     if len(slices) == 1:
         volume = _volume(slices, slices[0].thickness or 1.0)
         remarks += [*_padding(slices, volume), *_siblings(path, slices[0])]
-        return Reading(volume, tuple(remarks), slices[0].modality, slices[0].placed)
+        return Reading(volume, tuple(remarks), slices[0].modality, slices[0].placed, slices[0].owner)
     for keyword, lacking in (
         ("a position", [one for one in slices if one.position is None]),
         ("an orientation", [one for one in slices if one.orientation is None]),
@@ -71,7 +71,7 @@ def read_series(path: Path) -> Reading:
     step = _checked_step(path, ordered)
     volume = _volume(ordered, step)
     remarks += [*_phases(path, ordered), *_mixed(ordered), *_gaps(ordered, step), *_padding(ordered, volume)]
-    return Reading(volume, tuple(remarks), ordered[0].modality)
+    return Reading(volume, tuple(remarks), ordered[0].modality, identity=ordered[0].owner)
 
 
 def _slices(path: Path) -> tuple[list[Slice], list[str]]:

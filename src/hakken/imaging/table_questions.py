@@ -44,7 +44,7 @@ def asked_of_table(lesions: tuple[Lesion, ...], reference: Volume) -> Iterator[A
     if not boxes:
         return
     near = labels[boxes[0]]
-    seen = set(np.unique(near).tolist())
+    seen = [number for number, where in enumerate(ndimage.find_objects(near), start=1) if where is not None]
     drawn = tuple(lesion for lesion in lesions if lesion.lesion in seen)
     for one in places(near, drawn, np.asarray(reference.array), boxes[0]):
         hint = meant(lesions, reference)

@@ -46,7 +46,7 @@ SHOWN = 3
 IGNORED, FEW = 255, 20  # the label, and so many others at most
 ENCLOSED = 0.8  # of the voxels around a label are of another one
 OUTLINE = 1.5  # times as many voxels has a lesion once it is filled
-WHOLE_SLICE = 0.95
+WHOLE_SLICE = MOSTLY = 0.95
 SAMPLED = 200_000  # voxels that the background is told from
 EVEN, NOISE, AWAY = 0.8, 4.0, 20.0
 """So much of the border is background, within so many deviations of its noise; tissue is so many brighter."""
@@ -253,7 +253,7 @@ def _whole_slices(labels: Labels) -> list[int]:
 def _counts(labels: Labels, lesions: tuple[Lesion, ...], grid: Geometry) -> Iterator[Asked]:
     """Ask about very many lesions, and about single voxels among real ones."""
     yield from many(lesions)
-    sizes = np.bincount(labels.ravel())[1:]
+    sizes = np.bincount(labels[labels > 0])[1:]
     counting = [lesion.lesion for lesion in lesions if lesion.kind == "included"]
     voxels = np.array([sizes[number - 1] for number in counting], np.int64)
     specks = int(np.count_nonzero(voxels == 1))
@@ -278,16 +278,14 @@ def places(labels: Labels, lesions: tuple[Lesion, ...], image: NDArray[Any], box
     ``labels`` are those of the ``box`` of the image; without noise a lesion in the background has the lowest value
     alone, with noise nearly all of its values are of those of the border.
     """
-    numbers = [lesion.lesion for lesion in lesions]
     part = image[box]
-    lowest = np.asarray(ndimage.minimum(part, labels, numbers))
-    highest = np.asarray(ndimage.maximum(part, labels, numbers))
+    values = {number: part[where][labels[where] == number] for number, where in _boxes(labels)}
     floor, top = image.min(), image.max()
-    empty = np.array(numbers)[highest == floor].tolist() if floor < top else []
-    noisy = [] if empty else _in_noise(part, labels, numbers, background(image))
+    empty = [number for number, one in values.items() if one.max() == floor] if floor < top else []
+    noisy = [] if empty else _in_noise(values, background(image))
     if found := empty or noisy:
-        every = len(found) == len(numbers)
-        which = "every lesion" if every and len(numbers) > 1 else f"lesion {some(found)}"
+        every = len(found) == len(lesions)
+        which = "every lesion" if every and len(lesions) > 1 else f"lesion {some(found)}"
         what = f"{float(floor):g}, its lowest value" if empty else "the noise of its background"
         yield Asked(
             "outside_content",
@@ -295,9 +293,8 @@ def places(labels: Labels, lesions: tuple[Lesion, ...], image: NDArray[Any], box
             "look whether mask and image belong together",
             stops=bool(empty) and every and int(np.count_nonzero(labels)) >= REAL,
         )
-    one_value = lowest[(lowest == highest) & (highest > floor)]
-    if one_value.size:
-        yield from _burnt_in(labels, part, image, np.unique(one_value))
+    drawn = {float(one[0]) for one in values.values() if floor < one[0] == one.min() == one.max()}
+    yield from _burnt_in(labels, part, image, sorted(drawn))
 
 
 def background(image: NDArray[Any]) -> tuple[float, float] | None:
@@ -319,19 +316,19 @@ def _sampled(values: NDArray[Any]) -> NDArray[Any]:
     return values[:: max(1, values.size // SAMPLED)]
 
 
-def _in_noise(part: NDArray[Any], labels: Labels, numbers: list[int], around: tuple[float, float] | None) -> list[int]:
-    """Return the lesions of which nearly all voxels have values of the background ``around`` the patient."""
+def _in_noise(values: dict[int, NDArray[Any]], around: tuple[float, float] | None) -> list[int]:
+    """Return the lesions of which nearly all ``values`` are those of the background ``around`` the patient."""
     if around is None:
         return []
-    within = np.asarray((part >= around[0]) & (part <= around[1]), np.float64)
-    shares = np.asarray(ndimage.mean(within, labels, numbers))
-    counts = np.asarray(ndimage.sum(np.ones(part.shape), labels, numbers))
-    return [number for number, share, count in zip(numbers, shares, counts, strict=True) if share >= 0.95 and count > 1]
+    low, high = around
+    return [
+        number for number, one in values.items() if one.size > 1 and np.mean((one >= low) & (one <= high)) >= MOSTLY
+    ]
 
 
-def _burnt_in(labels: Labels, part: NDArray[Any], image: NDArray[Any], values: NDArray[Any]) -> Iterator[Asked]:
+def _burnt_in(labels: Labels, part: NDArray[Any], image: NDArray[Any], values: list[float]) -> Iterator[Asked]:
     """Ask where ``values`` that fill lesions stand nowhere else in the image, and are more than a few voxels."""
-    for value in values[:LOOKED_AT].tolist():
+    for value in values[:FEW]:
         inside = int(np.count_nonzero((part == value) & (labels > 0)))
         if inside >= REAL and int(np.count_nonzero(image == value)) == inside:
             yield Asked(

@@ -7,6 +7,7 @@ dates of birth stand in columns that are kept, and one value is written in sever
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -71,6 +72,11 @@ VISIT = re.compile(
     r"before|after|left|right|day|week|month|year)[\s_.-]*\d*",
     re.IGNORECASE,
 )
+GENERIC = re.compile(r"(patient|pat|pt|p|subject|subj|sub|case|id|no|nr)?[\s_.#-]*0*(\d+)")
+"""A number behind a word that only says that this is a patient."""
+LIKE_DIGITS = {"o": "0", "l": "1", "i": "1", "|": "1"}
+HOMOGLYPHS = str.maketrans("аеорсхукмтвні", "aeopcxykmtbhi")
+"""Cyrillic letters, and the Latin ones that they look like."""
 OLDEST = 130.0
 
 
@@ -79,6 +85,7 @@ def check_cells(rows: Sequence[Row], study: Study, kept: Sequence[str]) -> Itera
     yield from _spoilt_ids(rows)
     yield from _nobody(rows)
     yield from _visits(rows, study)
+    yield from _alike(rows, study)
     for column in kept:
         yield from _kept(rows, column)
     if study.cohort.truth == "label":
@@ -169,6 +176,45 @@ def _visits(rows: Sequence[Row], study: Study) -> Iterator[Problem]:
                 )
                 remedy = "write the same `patient` for all of them, and put them into the same part"
                 yield Problem(other["case_id"], "patient", reason, remedy, other.number, stops=sure)
+
+
+def _alike(rows: Sequence[Row], study: Study) -> Iterator[Problem]:
+    """Yield patients in two parts whose ids differ in a word for patient, or in letters that look like others."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        if not row["patient"] or row["split"] not in study.parts:
+            continue
+        before = first.setdefault(confusable(row["patient"]), row)
+        spelt = normalised(before["patient"]) != normalised(row["patient"])
+        if spelt and before["split"] != row["split"]:
+            reason = (
+                f"`{before['patient']}` (row {before.number}, {before['split']}) and `{row['patient']}` "
+                f"({row['split']}) may be one patient"
+            )
+            remedy = "write the same `patient` for both if they are, and put them into the same part"
+            yield Problem(row["case_id"], "patient", reason, remedy, row.number, stops=False)
+
+
+def confusable(patient: str) -> str:
+    """Return what ids share that a reader takes for one another.
+
+    >>> confusable("Patient 7"), confusable("sub-007"), confusable("A7")
+    ('7', '7', 'a-7')
+    >>> confusable("P0O7") == confusable("P007")
+    True
+    """
+    text = unicodedata.normalize("NFKC", patient).casefold().strip().translate(HOMOGLYPHS)
+    if any(letter.isdigit() for letter in text):
+        text = "".join(_as_digit(text, place) for place in range(len(text)))
+    number = GENERIC.fullmatch(text)
+    return number[2] if number else normalised(text)
+
+
+def _as_digit(text: str, place: int) -> str:
+    """Return a letter of an id as the digit that it looks like where it stands beside digits."""
+    letter = text[place]
+    beside = text[max(0, place - 1) : place] + text[place + 1 : place + 2]
+    return LIKE_DIGITS.get(letter, letter) if any(one.isdigit() for one in beside) else letter
 
 
 def _kept(rows: Sequence[Row], column: str) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ from hakken.imaging.dicom_slices import CT, PET, PROJECTIONS, Slice, is_dicom, r
 from hakken.imaging.dicom_values import read_header, tag_of, text
 from hakken.imaging.limits import require_origin, require_shape, require_spacing
 from hakken.imaging.reading import Reading
-from hakken.imaging.suv import check_suv, suv_factor
+from hakken.imaging.suv import check_suv, early_scan, suv_factor
 
 __all__ = ["is_dicom", "read_series"]
 
@@ -71,6 +71,7 @@ def read_series(path: Path) -> Reading:
     step = _checked_step(path, ordered)
     volume = _volume(ordered, step)
     remarks += [*_phases(path, ordered), *_mixed(ordered), *_gaps(ordered, step), *_padding(ordered, volume)]
+    remarks += early_scan([one.path for one in ordered]) if ordered[0].modality == PET else []
     return Reading(volume, tuple(remarks), ordered[0].modality, identity=ordered[0].owner)
 
 

@@ -169,3 +169,18 @@ def test_a_link_to_nowhere_is_called_one(table_file: Writer, study: Study, tmp_p
     (tmp_path / "annex.nii").symlink_to("../objects/xx.nii")
     (problem,) = asked(table_file, study, "T1", ("annex.nii", "a.nii", "a.nii"))
     assert problem.remedy == "it is a link to a file that is not here; fetch the file, or correct the link"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Patient 7", "7"), ("sub-007", "P7"), ("P0O7", "P007"), ("A1l2", "A112"), ("\u04201", "P1"), ("ID#12", "012")],
+)
+def test_ids_that_a_reader_takes_for_one_another(one: str, other: str, table_file: Writer, study: Study) -> None:
+    (problem,) = asked(table_file, study, "patient", (one, "x9", other))
+    assert (problem.row, problem.stops) == (4, False)
+    assert problem.reason == f"`{one}` (row 2, train) and `{other}` (test) may be one patient"
+
+
+@pytest.mark.parametrize(("one", "other"), [("A7", "B7"), ("A7", "7"), ("olin-1", "alin-1"), ("P7", "P17")])
+def test_ids_that_are_two(one: str, other: str, table_file: Writer, study: Study) -> None:
+    assert asked(table_file, study, "patient", (one, "x9", other)) == []

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hakken.cohort.cells import check_cells, stands_for_normal, stands_for_nothing
 from hakken.cohort.patients import looks_personal, normalised
 from hakken.cohort.rows import ORDINARY, Row, Rows, path_of, read_rows
 from hakken.core.case_ids import REMEDY, folded, shortened, why_no_id
-from hakken.core.names import counted, nearest
+from hakken.core.names import counted, nearest, plain
 from hakken.core.problems import Problem, stopping
 from hakken.study import PARTS, REGION, Part, Study
 
@@ -21,20 +23,21 @@ TOGETHER = "put all cases of a patient into the same part"
 TRUTHS = ("lesion_mask", "lesion_table", "label")
 NAMES_OF_PARTS = frozenset(
     (
-        "train",
-        "training",
-        "val",
-        "valid",
-        "validation",
-        "dev",
-        "development",
-        "tune",
-        "tuning",
-        "test",
-        "testing",
-        "hold-out",
+        *("train", "training", "val", "valid", "validation", "dev", "development", "tune", "tuning"),
+        *("test", "testing", "holdout", "heldout", "eval", "evaluation"),
+        *("学習", "訓練", "検証", "評価", "テスト", "学習用", "訓練用", "検証用", "評価用", "テスト用"),
+        *("训练", "验证", "测试", "validierung", "prüfung", "apprentissage", "entraînement", "entrenamiento", "prueba"),
     )
 )
+"""What parts are called, as `hakken.core.names.plain` has it."""
+NUMBERED_PART = re.compile(r"(train|training|val|valid|validation|test|fold|split)\d{1,2}")
+COLUMNS_OF_PARTS = frozenset(
+    (
+        *("partition", "subset", "fold", "folds", "datasplit", "splits", "istest", "istrain", "isvalidation"),
+        *("traintest", "trainvaltest", "分割", "区分", "データ区分"),
+    )
+)
+"""What columns are called that say who trains, whatever their cells are, as `plain` has it."""
 
 
 def check_table(path: Path, study: Study, files_exist: bool = True) -> list[Problem]:
@@ -65,6 +68,7 @@ def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Probl
         *_splits(rows, study.parts),
         *_patients(rows, study.parts),
         *_personal(rows),
+        *check_cells(rows.rows, study, free_columns(rows.heading, study)),
         *_parts(rows, study),
         *(_missing_files(rows, study) if files_exist else ()),
     ]
@@ -126,16 +130,22 @@ def _asked_for(study: Study) -> Iterator[tuple[str, str]]:
 def _questioned(name: str, rows: Rows, needed: Sequence[str]) -> tuple[str, str] | None:
     """Return reason and remedy where a column without a meaning looks like one that has one and is not ``needed``."""
     cells = {row[name].casefold() for row in rows.rows} - {""}
-    if cells and cells <= NAMES_OF_PARTS and "split" not in rows.heading:
-        return (
-            f"holds names of parts ({', '.join(sorted(cells))}), but is no column that hakken knows",
-            "name it `split`, with the cells train, validation and test, or remove it",
-        )
+    if "split" not in rows.heading and cells:
+        remedy = "name it `split`, with the cells train, validation and test, or remove it"
+        if all(_names_part(cell) for cell in cells):
+            shown = ", ".join(sorted(cells))
+            return f"holds names of parts ({shown}), but is no column that hakken knows", remedy
+        if plain(name) in COLUMNS_OF_PARTS:
+            return "seems to say who trains and who is tested, but is no column that hakken knows", remedy
     others = [one for one in ORDINARY if one not in (*rows.heading, *needed)]
     near = difflib.get_close_matches(name.casefold(), others, n=1, cutoff=0.8)
     if near:
         return f"is not known; did you mean `{near[0]}`?", f"name it `{near[0]}`, or rename it to something else"
     return None
+
+
+def _names_part(cell: str) -> bool:
+    return plain(cell) in NAMES_OF_PARTS or bool(NUMBERED_PART.fullmatch(plain(cell)))
 
 
 def _empty_cells(rows: Rows, study: Study) -> Iterator[Problem]:
@@ -267,13 +277,17 @@ def _missing_files(rows: Rows, study: Study) -> Iterator[Problem]:
                 continue
             path = path_of(folder, cell)
             if not os.path.exists(path):  # noqa: PTH110 - strings are ten times faster here than Path
-                remedy = _remedy(cell)
+                remedy = _remedy(path, cell, column == truth)
                 if column in study.optional:
                     remedy += "; leave the cell empty where the case lacks this channel"
                 yield _of_row(row, column, f"no such file: {os.path.normpath(path)}", remedy)
 
 
-def _remedy(cell: str) -> str:
+def _remedy(path: str, cell: str, is_truth: bool) -> str:
+    if is_truth and (stands_for_nothing(cell) or stands_for_normal(cell)):
+        return f"write `{NO_LESIONS}` where the case has no lesions"
+    if os.path.islink(path):  # noqa: PTH114
+        return "it is a link to a file that is not here; fetch the file, or correct the link"
     if "\\" in cell:
         return "write `/` between folders, and paths relative to the table's folder"
     return "correct the path, which counts from the table's folder, or put the file there"

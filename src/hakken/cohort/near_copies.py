@@ -31,6 +31,9 @@ PAIRS = 64  # that are refined at a time
 ROUNDS = 2  # over the axes, at each level of refinement
 STEPS = np.array(list(product((-1, 0, 1), repeat=2)), np.float32)  # of the two ends of a window
 OUTSIDE = 0.05  # fraction that a window may reach beyond an image of which the copy shows more
+ENOUGH, ALIKE, STANDS_OUT = 30, 0.4, 6.0
+"""Pairs that the usual similarity is told from; least similarity, and deviations from the usual, of a pair that is
+asked about: of 51 patients' PET no pair reaches 5, 22 of 24 copies under noise of 5 % or a gamma of 2 do 6."""
 DEEPEST = 0.3  # fraction that a refined window may leave out at an end
 
 
@@ -96,6 +99,22 @@ def near(
             own = [(groups or {}).get(name, "") or f"\0{name}" for name in names]
             pairs += _pairs(images, names, own, setting, setting.threshold if threshold is None else threshold)
     return sorted(pairs, key=lambda pair: (-pair.similarity, pair.first, pair.second))
+
+
+def unusual(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the ``pairs`` of volumes that are far more alike than the others are, though no sure copies.
+
+    In a cohort whose patients hardly resemble each other, as hot spots of PET do not, a similarity that brains in a
+    template's space have by themselves is that of a copy under strong noise or another gamma. How far a pair stands out
+    is counted in deviations from the median, robustly, so that the copies themselves do not hide each other.
+    """
+    values = np.array([pair.similarity for pair in pairs])
+    if len(values) < ENOUGH:
+        return []
+    middle = float(np.median(values))
+    deviation = 1.4826 * float(np.median(np.abs(values - middle)))
+    least = max(ALIKE, middle + STANDS_OUT * deviation)
+    return [pair for pair in pairs if pair.similarity >= least]
 
 
 def _pairs(images: Array, names: Sequence[str], groups: Sequence[str], setting: Setting, least: float) -> list[Pair]:

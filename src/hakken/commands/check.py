@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hakken.cohort.rows import Row
     from hakken.cohort.similarity import Content
     from hakken.commands.parser import Subparsers
+    from hakken.core.volume import Geometry
+    from hakken.imaging.checks import Examination
     from hakken.study import Part, Study
 
 HEADING = 1
@@ -145,27 +147,36 @@ def _label(row: Row, study: Study) -> str | None:
 
 def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Problem]:
     """Yield the problems of every case's images, images in two parts and, of a ``whole`` cohort, parts of no use."""
+    from hakken.cohort.examinations import shared_identities
     from hakken.cohort.similarity import problems_between
+    from hakken.imaging.image_questions import odd_among
     from hakken.runs.required import Kinds, require_cases
 
     contents: dict[str, Content] = {}
+    grids: dict[int | None, tuple[str, Geometry]] = {}
+    identities: dict[str, tuple[str, str]] = {}
     abnormal: dict[Part, list[bool]] = {case.split: [] for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
-        found, content, lesions = _examined(case, study)
+        found, content, lesions, examined = _examined(case, study)
         yield from found
         wrong = stopping(found)
         contents[case.case_id] = content
+        if examined is not None and examined.grid is not None:
+            grids[case.row] = (case.case_id, examined.grid)
+            identities[case.case_id] = examined.identity
         if case.split is not None:
             abnormal[case.split].append(lesions)
         verdict = counted(len(wrong), "problem") if wrong else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
+    yield from odd_among(grids, study.reference)
+    yield from shared_identities(identities, cohort, study.reference)
     yield from problems_between(contents, cohort, [frozenset(pair) for pair in study.cohort.distinct])
     if whole and study.method is not None:
         yield from require_cases(study, {part: Kinds.of(flags) for part, flags in abnormal.items()})
 
 
-def _examined(case: Case, study: Study) -> tuple[list[Problem], Content, bool]:
-    """Return what is wrong with the files of a case, what its images hold, and whether it may have lesions."""
+def _examined(case: Case, study: Study) -> tuple[list[Problem], Content, bool, Examination | None]:
+    """Return what is wrong with the files of a case, what its images hold, whether it may have lesions, and more."""
     from hakken.cohort.items import examine_item
     from hakken.cohort.similarity import Content, same_within
     from hakken.imaging.checks import examine_case
@@ -176,12 +187,13 @@ def _examined(case: Case, study: Study) -> tuple[list[Problem], Content, bool]:
             problems,
             Content(dict(item.sha256) if item else {}, fingerprinted=False),
             bool(problems) or case.label is not None,
+            None,
         )
     examined = examine_case(case, study)
     content = Content(examined.images, examined.fingerprints, examined.findings, not study.of_phantom)
     colours = {name: channel.colour for name, channel in study.channels.items()}
     lesions = case.label is not None or examined.lesions != 0
-    return [*examined.problems, *same_within(case, content, colours)], content, lesions
+    return [*examined.problems, *same_within(case, content, colours)], content, lesions, examined
 
 
 def _named_study(name: str, table: Path) -> Study:

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from hakken.core.errors import HakkenError
+from hakken.core.names import counted
 from hakken.core.volume import Volume
+from hakken.imaging.jpeg import jpeg_gap
 from hakken.imaging.limits import AGAIN, MOST_PIXELS, require_image_file, require_shape, unreadable
 from hakken.imaging.pnm import is_pnm, pnm_shape, read_pnm
 from hakken.imaging.quiet import quiet
@@ -69,8 +71,11 @@ def read_picture(path: Path, colour: str | None = None) -> Reading:
         if asked in TURNS and (reader or picture.format != "TIFF"):
             pixels = _turned(pixels, asked)
         turn = TURNS.get(asked)
-    remarks = (f"is {turn}, as its EXIF orientation asks",) if turn else ()
-    return Reading(Volume(_one_value(path, pixels, colour)[None]), remarks)
+        jpeg = picture.format in ("JPEG", "MPO")
+    remarks = [f"is {turn}, as its EXIF orientation asks"] if turn else []
+    if jpeg and (skipped := jpeg_gap(path)):
+        remarks.append(f"has {counted(skipped, 'byte')} before its end that belong to nothing: a part may be damaged")
+    return Reading(Volume(_one_value(path, pixels, colour)[None]), tuple(remarks))
 
 
 def picture_shape(path: Path) -> tuple[int, int]:

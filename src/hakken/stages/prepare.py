@@ -86,7 +86,7 @@ def _read_truth(study: Study, case: Case, reference: Geometry) -> Volume | Seque
     if study.cohort.truth == "lesion_mask" and case.lesion_mask is not None:
         return read_mask(case.lesion_mask, reference, case.channels[study.reference], study.cohort)
     if study.cohort.truth == "lesion_table" and case.lesion_table is not None:
-        return read_lesion_table(case.lesion_table, reference)
+        return read_lesion_table(case.lesion_table, reference, case.case_id)
     return ()
 
 

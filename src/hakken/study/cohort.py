@@ -19,9 +19,22 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 OF_TABLE = ("columns", "openings", "reuse_opened", "distinct")
 """Keys without effect where cases come from no table."""
 Question = Literal[
-    "far_pieces", "grey_rims", "inverted", "large_lesions", "many_lesions", "outside_content", "specks", "twice"
+    "burnt_in",
+    "enclosed",
+    "far_pieces",
+    "grey_rims",
+    "ignore_label",
+    "inverted",
+    "large_lesions",
+    "many_lesions",
+    "outlines",
+    "outside_content",
+    "specks",
+    "tiny_lesions",
+    "twice",
+    "voxel_indices",
 ]
-"""What a truth may be asked about; see `hakken.imaging.truth_questions`."""
+"""What a truth may be asked about; see `hakken.imaging.truth_questions` and `table_questions`."""
 
 
 def _composed_name(name: str) -> str:

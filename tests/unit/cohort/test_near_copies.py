@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.cohort.near_copies import SETTINGS, near
+from hakken.cohort.near_copies import SETTINGS, Pair, near, unusual
 from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume
 from hakken.imaging.fingerprint import fingerprint
@@ -154,3 +154,13 @@ def test_radiographs_that_look_alike(shared_data: Path) -> None:
     assert {frozenset((path.stem, f"copy of {path.stem}")) for path in paths[:10]} <= found
     others = [sorted(pair) for pair in found if not any(name.startswith("copy") for name in pair)]
     assert all(first.split("_")[0] == second.split("_")[0] for first, second in others)
+
+
+def test_pairs_that_stand_out_among_many() -> None:
+    usual = [Pair(f"a{number}", f"b{number}", 0.05 + 0.01 * (number % 10)) for number in range(40)]
+    odd = [Pair("x", "y", 0.6), Pair("x", "z", 0.41)]
+    assert unusual([*usual, *odd]) == odd
+    assert unusual([*usual, Pair("x", "y", 0.39)]) == []  # too little alike
+    assert unusual([*usual[:20], *odd]) == []  # of too few nobody knows what is usual
+    alike = [Pair(f"a{number}", f"b{number}", 0.5 + 0.03 * (number % 10)) for number in range(40)]
+    assert unusual([*alike, Pair("x", "y", 0.84)]) == []  # brains in a template's space

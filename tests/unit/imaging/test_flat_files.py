@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps
 
 from hakken.core.errors import HakkenError
 from hakken.imaging.files import read_geometry, read_image, read_volume
+from hakken.imaging.flat_files import read_picture
 
 GREY = np.random.default_rng(0).integers(0, 256, (40, 50)).astype(np.uint8)
 DEEP = np.random.default_rng(1).integers(0, 65536, (40, 50)).astype(np.uint16)
@@ -224,3 +226,33 @@ def test_a_tiff_of_another_type_that_asks_to_be_turned_is_refused(tmp_path: Path
         (tmp_path / name).write_bytes(content)
         said = "numbers that are kept only upright, and a tag that turns them; save it turned"
         assert refusal(tmp_path / name) == said
+
+
+def jpeg(**options: Any) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(20, 230, (64, 80)).astype(np.uint8)).save(
+        stream, "JPEG", quality=95, **options
+    )
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_is_damaged_within_is_refused(progressive: bool, tmp_path: Path) -> None:
+    whole = jpeg(progressive=progressive)
+    (tmp_path / "a.jpg").write_bytes(whole)
+    assert read_picture(tmp_path / "a.jpg").remarks == ()
+    half = len(whole) // 2
+    for damaged in (whole[:half] + bytes(len(whole) - half - 2) + whole[-2:], whole[:half] + whole[half + 300 :]):
+        (tmp_path / "a.jpg").write_bytes(damaged)
+        with pytest.raises(HakkenError, match=r"damaged or cut off within its pixels \(.*\); copy the file anew"):
+            read_picture(tmp_path / "a.jpg")
+
+
+def test_bytes_that_a_camera_left_before_the_end_are_remarked(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = jpeg()
+    (tmp_path / "a.jpg").write_bytes(whole[:-2] + bytes(5) + whole[-2:])
+    (remark,) = read_picture(tmp_path / "a.jpg").remarks
+    assert remark.endswith(" before its end that belong to nothing: a part may be damaged")
+    assert capfd.readouterr() == ("", "")

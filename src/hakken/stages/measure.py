@@ -21,7 +21,8 @@ from hakken.runs.predictions import manifest_digest, part_of, read_predictions, 
 from hakken.runs.required import Kinds, require_cases
 from hakken.seal.freeze import read_freeze
 from hakken.seal.guard import require_opened
-from hakken.seal.predicted import record, sketch_of_cases
+from hakken.seal.predicted import record
+from hakken.seal.sketch import sketch_of_cases
 from hakken.stages import stage
 from hakken.study import Study
 

@@ -21,6 +21,8 @@ from hakken.runs.predictions import manifest_digest, part_of, read_predictions, 
 from hakken.runs.required import Kinds, require_cases
 from hakken.seal.freeze import read_freeze
 from hakken.seal.guard import require_opened
+from hakken.seal.measured import note
+from hakken.seal.openings import Opening
 from hakken.seal.predicted import record
 from hakken.seal.sketch import sketch_of_cases
 from hakken.stages import stage
@@ -59,10 +61,11 @@ def measure(
         kinds = {part: Kinds.of(case.abnormal for case in known)}
         if problems := require_cases(study, kinds, said):
             raise HakkenError(str(problems[0]))
+    belongs: Opening | None = None
     if part == TEST and freeze is not None and opening is not None and ledger is not None:
         opened = require_opened(ledger, opening, freeze)
         found = sketch_of_cases(_sealed(study, predictions, known, said))
-        record(ledger, opening.parent.parent, opened, model, found)
+        belongs = record(ledger, opening.parent.parent, opened, model, found)
     number = None if folds is None else np.array([folds[case.case_id] for case in known], np.int64)
     frozen = _frozen(points, model, number)
     each = [] if number is None else list(_of_folds(study, predictions, known, said, frozen=frozen, folds=number))
@@ -73,6 +76,8 @@ def measure(
     outcomes = {name: _on_one_scale(one, [fold[name] for fold in each]) for name, one in outcomes.items()}
     measured = Measurement(study.name, study.scale, model, part, objective, outcomes, tuple(each), hashes)
     write_measurement(output, measured)
+    if belongs is not None and ledger is not None:
+        note(ledger, output.parents[2], belongs, model, output / FILE)
     progress(f"{model} on {part}: {_counted(measured.main)}{_main(measured.main)}")
     for line in measured.warnings:
         log(f"warning: {line}")

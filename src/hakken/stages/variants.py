@@ -24,6 +24,7 @@ from hakken.report.variants import (
 )
 from hakken.runs.cases import read_cases
 from hakken.runs.predictions import part_of, read_predictions
+from hakken.runs.shown import require_predicted
 from hakken.runs.table import Run
 from hakken.runs.trials import read_trial
 from hakken.stages import stage
@@ -49,6 +50,8 @@ def variants(
     their patients the differences between levels are paired. What the factors matter is an analysis of variance of the
     folds.
     """
+    for folder in predictions:
+        require_predicted(folder)
     known = in_order(read_cases(cases))
     records = [read_trial(path) for path in trials]
     cells = _of_folds(study, runs, records, known) if records else _of_models(study, runs, predictions, known)

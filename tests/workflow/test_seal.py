@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from own_cohort import own_project, volume
 from workflow_project import Project
@@ -102,19 +103,90 @@ def test_an_edited_threshold_is_not_used(attacked: Project) -> None:
     assert ledger(attacked) == [1]
 
 
+def forged(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write candidates by hand, and a manifest that fits them."""
+    write_table(folder / "candidates.csv", columns, rows)
+    manifest = read_json(folder / MANIFEST)
+    manifest["files"]["candidates.csv"] = sha256_file(folder / "candidates.csv")
+    write_json(folder / MANIFEST, manifest)
+
+
 def test_predictions_that_were_made_by_hand_count_as_another_opening(attacked: Project) -> None:
     """The table as well as its manifest are forged: every lesion is found."""
     folder = attacked.path(str(RESULTS / "predictions/test/selected"))
     table = read_table(folder / "candidates.csv")
     rows = [[float(cell) * 2 + 1 if name == "score" else cell for name, cell in row.items()] for row in table.records()]
-    write_table(folder / "candidates.csv", table.columns, rows)
-    manifest = read_json(folder / MANIFEST)
-    manifest["files"]["candidates.csv"] = sha256_file(folder / "candidates.csv")
-    write_json(folder / MANIFEST, manifest)
+    forged(folder, table.columns, rows)
     attacked.at_once("--only", "measure", measured_again(attacked))
     assert ledger(attacked) == [1, 2]
     assert read_openings(attacked.path(str(LEDGER)))[1].reason == (
         "predictions or truth of selected differ from those of opening 1"
+    )
+
+
+def test_scores_exchanged_between_candidates_of_one_size_count_as_another_opening(attacked: Project) -> None:
+    """Sums, squares and products with the size are the same."""
+    folder = attacked.path(str(RESULTS / "predictions/test/selected"))
+    table = read_table(folder / "candidates.csv")
+    rows = [dict(one) for one in table.records()]
+    sizes = [one["volume_mm3"] for one in rows]
+    first, second = next((one, other) for one in range(len(rows)) for other in range(one) if sizes[one] == sizes[other])
+    rows[first]["score"], rows[second]["score"] = rows[second]["score"], rows[first]["score"]
+    forged(folder, table.columns, [list(one.values()) for one in rows])
+    attacked.at_once("--only", "measure", measured_again(attacked))
+    assert ledger(attacked) == [1, 2]
+
+
+def test_the_same_predictions_in_another_order_are_no_opening(attacked: Project) -> None:
+    folder = attacked.path(str(RESULTS / "predictions/test/selected"))
+    table = read_table(folder / "candidates.csv")
+    forged(folder, table.columns, [list(one.values()) for one in table.records()][::-1])
+    attacked.at_once("--only", "measure", measured_again(attacked))
+    assert ledger(attacked) == [1]
+
+
+def test_truth_that_moved_against_itself_counts_as_another_opening(attacked: Project) -> None:
+    """The labels move forward along one axis and backward along another: the same sums of voxels and of places."""
+    path = attacked.path(str(RESULTS / "prepared/test-000/c2.labels.npy"))
+    labels = np.load(path)
+    np.save(path, np.roll(np.roll(labels, 2, 0), -2, 1))
+    attacked.at_once("--only", "measure", measured_again(attacked))
+    assert ledger(attacked) == [1, 2]
+
+
+def test_predictions_that_were_made_by_hand_are_not_drawn(attacked: Project) -> None:
+    """Only the figures are made again; of the forged table and its manifest nothing tells but the measurement."""
+    folder = attacked.path(str(RESULTS / "predictions/test/selected"))
+    table = read_table(folder / "candidates.csv")
+    rows = [[float(cell) * 2 + 1 if name == "score" else cell for name, cell in one.items()] for one in table.records()]
+    forged(folder, table.columns, rows)
+    for figure in ("froc", "overlays"):
+        assert "predictions/test/selected: is not what was measured in" in stopped(
+            attacked, "--only", "figure", str(RESULTS / f"figures/{figure}.csv")
+        )
+
+
+def test_numbers_that_were_edited_are_neither_drawn_nor_printed(attacked: Project) -> None:
+    """Also not with a digest that fits them, and not by results that stand alone."""
+    path = attacked.path(str(RESULTS / "measurements/test/selected/measurement.json"))
+    text = path.read_text()
+    under_its_old_time(path, lambda: path.write_text(text.replace('"value": 0.0', '"value": 0.97')))
+    summary = ("--only", "summary", str(RESULTS / "summary.txt"))
+    assert "selected/measurement.json: was changed since it was written; delete the folder" in stopped(
+        attacked, *summary
+    )
+    content = read_json(path)
+    del content["digest"]
+    under_its_old_time(path, lambda: write_sealed(path, content))
+    said = "selected/measurement.json: data/own/openings does not know it as measured for opening 1"
+    assert said in stopped(attacked, *summary)
+    run = attacked.hakken("redraw", str(RESULTS), "froc")
+    assert (run.returncode, "test/receipts does not know it as measured for opening 1" in run.stderr) == (2, True)
+    path.write_text(text)
+    table = path.with_name("candidates.curve.csv")
+    under_its_old_time(table, lambda: table.write_text(table.read_text().replace("0.0,0.0", "0.0,0.9")))
+    assert "candidates.curve.csv: missing or changed; delete the folder to measure again" in stopped(
+        attacked, "--only", "figure", str(RESULTS / "figures/froc.csv")
     )
 
 

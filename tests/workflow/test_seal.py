@@ -272,6 +272,37 @@ def test_an_opened_image_does_not_train_under_another_name(attacked: Project) ->
     assert "\ncases that were test cases of an earlier opening train here: another task\n" in summary
 
 
+def with_a_copied_table(project: Project, change: str) -> None:
+    """A study of a copy of the table in another folder, of the same images; ``change`` says what its cohort is."""
+    rows = project.path("data/own/cases.csv").read_text()
+    for number in range(3):
+        rows = rows.replace(f"c{number}/", f"../own/c{number}/")
+    project.path("data/copy").mkdir()
+    project.path("data/copy/cases.csv").write_text(rows)
+    study = project.path("config/studies/own.yaml").read_text().replace("name: own", "name: other")
+    project.path("config/studies/other.yaml").write_text(study.replace("table: data/own/cases.csv", change))
+    project.path("config/config.yaml").write_text("studies: {other: tiny}\ncases_per_job: 8\n")
+
+
+@pytest.mark.parametrize(
+    "change", ["table: data/copy/cases.csv", "openings: another, table: data/own/cases.csv"], ids=["table", "ledger"]
+)
+def test_a_copied_table_or_another_ledger_begins_no_new_count(change: str, attacked: Project) -> None:
+    with_a_copied_table(attacked, change)
+    said = stopped(attacked, "results/other/tiny/test/opening.json")
+    assert "row 4, column T1: this image was opened in opening 1 of data/" in said
+    assert "(study own at tiny), which the ledger of this study does not know; share one ledger: name its" in said
+
+
+def test_an_opened_image_does_not_train_by_a_copied_table(attacked: Project) -> None:
+    with_a_copied_table(attacked, "table: data/copy/cases.csv")
+    table = attacked.path("data/copy/cases.csv")
+    edit(table, "c0,p0,train", "c0,p0,test")
+    edit(table, "c2,p2,test", "c2,p2,train")
+    said = stopped(attacked, "results/other/tiny/checked/development.json")
+    assert "row 4, column T1: this image was opened in opening 1 of data/" in said
+
+
 def test_another_scale_of_the_same_patients_is_the_next_opening(attacked: Project) -> None:
     study = attacked.path("config/studies/own.yaml")
     edit(study, "scales: {tiny: {}}", "scales: {tiny: {}, small: {training: {steps: 3}}}")

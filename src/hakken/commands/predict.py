@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from hakken.core.names import nearest
 if TYPE_CHECKING:
     from SimpleITK import Transform
 
+    from hakken.cohort.case import Case
     from hakken.commands.parser import Subparsers
     from hakken.core.volume import Volume
     from hakken.imaging.prepared import PreparedCase
@@ -177,7 +178,10 @@ def frozen_points(model: Path, study: Study) -> Mapping[str, Any]:
 
 
 def require_no_sealed_case(model: Path, study: Study, images: Mapping[str, Path]) -> None:
-    """Raise HakkenError where an image is one of a test case of the model's study, whose test set is not open."""
+    """Raise HakkenError where an image is one of a test case of the model's study, whose test set is not open.
+
+    Pixels are compared: the same image in another file is the same image.
+    """
     results = model.resolve().parent.parent
     if study.cohort.table is None or (results / "test/opening.json").is_file():
         return
@@ -185,35 +189,47 @@ def require_no_sealed_case(model: Path, study: Study, images: Mapping[str, Path]
     if not places:
         return
     try:
-        sealed = list(_test_files(study, places[0]))
+        sealed = _sealed_cases(study, places[0])
     except HakkenError:
         return  # another table stands there now: with this one the study would not run
-    for case, path in sealed:
-        for given in images.values():
-            if _same_image(given, path):
+    given = {digest: images[name] for name, digest in _digests(study, images).items()}
+    for case in sealed:
+        for digest in _digests(study, case.channels).values():
+            if digest in given:
                 raise HakkenError(
-                    f"--image {given}: is an image of case {case}, a test case of study {study.name}, whose test set "
-                    "is sealed; let the workflow open it first"
+                    f"--image {given[digest]}: is an image of case {case.case_id}, a test case of study {study.name}, "
+                    "whose test set is sealed; let the workflow open it first"
                 )
 
 
-def _test_files(study: Study, project: Path) -> Iterator[tuple[str, Path]]:
-    """Yield case id and path of each image of a test case, as the case table of the study says now."""
+def _sealed_cases(study: Study, project: Path) -> tuple[Case, ...]:
+    """Return the test cases, as the case table of the study says now; none where the ledger says that they are open."""
     from hakken.cohort.parts import openings_folder
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
+    from hakken.seal.openings import read_openings
 
-    table = str(project / str(study.cohort.table))
-    moved = {"table": table, "openings": str(project / openings_folder(study))}
+    table, ledger = project / str(study.cohort.table), project / openings_folder(study)
+    moved = {"table": str(table), "openings": str(ledger)}
     here = study.model_copy(update={"cohort": study.cohort.model_copy(update=moved)})
-    for case in assign_parts(read_table(Path(table), here, files_exist=False), here).part("test"):
-        yield from ((case.case_id, path) for path in case.channels.values() if path.exists())
+    if any((one.study, one.scale) == (study.name, study.scale) for one in read_openings(ledger)):
+        return ()
+    return assign_parts(read_table(table, here, files_exist=False), here).part("test")
 
 
-def _same_image(one: Path, other: Path) -> bool:
-    from hakken.cohort.checked import outside_of, state_of
+def _digests(study: Study, images: Mapping[str, Path]) -> dict[str, str]:
+    """Return the digest of the pixels of each image that is there; raises HakkenError where one cannot be read."""
+    from hakken.imaging.files import read_volume
+    from hakken.imaging.fingerprint import content_digest
 
-    return outside_of(one)[0] == outside_of(other)[0] and state_of(one).sha256 == state_of(other).sha256
+    found = {}
+    for name in (name for name in study.channels if name in images and images[name].exists()):
+        try:
+            volume = read_volume(images[name], study.channels[name].colour, study.cohort.pixel_mm)
+        except PermissionError:
+            raise HakkenError(f"{images[name]}: cannot be read; let the workflow open the test set first") from None
+        found[name] = content_digest(volume)
+    return found
 
 
 def _check_case_id(case_id: str) -> None:

@@ -29,6 +29,8 @@ from hakken.stages import stage
 from hakken.study import Study
 
 TEST = "test"
+Said = Mapping[str, Mapping[str, Any]]
+"""What is said of all cases of the part: by outcome, then by case id."""
 
 
 @stage
@@ -61,16 +63,16 @@ def measure(
         kinds = {part: Kinds.of(case.abnormal for case in known)}
         if problems := require_cases(study, kinds, said):
             raise HakkenError(str(problems[0]))
+    found = {name: read_predictions(predictions, name, part_of(study, name, known, points={})) for name in said}
     belongs: Opening | None = None
     if part == TEST and freeze is not None and opening is not None and ledger is not None:
         opened = require_opened(ledger, opening, freeze)
-        found = sketch_of_cases(_sealed(study, predictions, known, said))
-        belongs = record(ledger, opening.parent.parent, opened, model, found)
+        belongs = record(ledger, opening.parent.parent, opened, model, sketch_of_cases(_sealed(known, found)))
     number = None if folds is None else np.array([folds[case.case_id] for case in known], np.int64)
     frozen = _frozen(points, model, number)
-    each = [] if number is None else list(_of_folds(study, predictions, known, said, frozen=frozen, folds=number))
+    each = [] if number is None else list(_of_folds(study, found, known, frozen=frozen, folds=number))
     whole = frozen or (_thresholds(each, number) if number is not None else {})
-    outcomes = _measured(study, predictions, known, said, points=whole, folds=number)
+    outcomes = _measured(study, found, known, points=whole, folds=number)
     objective = study.objective if study.objective in outcomes else next(iter(outcomes))
     hashes = {"predictions": manifest_digest(predictions)}
     outcomes = {name: _on_one_scale(one, [fold[name] for fold in each]) for name, one in outcomes.items()}
@@ -91,13 +93,12 @@ def _with_columns(cases: Any, table: Path | None, study: Study) -> Any:
     return [replace(case, columns=rows.case(case.case_id).columns) for case in cases]
 
 
-def _sealed(study: Study, predictions: Path, cases: Any, outcomes: list[str]) -> dict[str, Any]:
+def _sealed(cases: Any, said: Said) -> dict[str, Any]:
     """Return what is said of each case and what is true of it."""
-    found: dict[str, dict[str, Any]] = {case.case_id: {"truth": _truth(case)} for case in cases}
-    for name in outcomes:
-        for case_id, said in read_predictions(predictions, name, part_of(study, name, cases, points={})).items():
-            found[case_id][name] = said
-    return found
+    return {
+        case.case_id: {"truth": _truth(case)} | {name: found[case.case_id] for name, found in said.items()}
+        for case in cases
+    }
 
 
 def _truth(case: Any) -> Any:
@@ -107,20 +108,19 @@ def _truth(case: Any) -> Any:
 
 
 def _of_folds(
-    study: Study, predictions: Path, cases: Any, outcomes: list[str], *, frozen: Mapping[str, Any], folds: Any
+    study: Study, said: Said, cases: Any, *, frozen: Mapping[str, Any], folds: Any
 ) -> Iterator[dict[str, Measured]]:
     """Yield what is measured of each fold by itself."""
     for fold in np.unique(folds).tolist():
         own = [case for case, number in zip(cases, folds, strict=True) if number == fold]
         points = {name: float(values[folds == fold][0]) for name, values in frozen.items()}
-        yield _measured(study, predictions, own, outcomes, points=points)
+        yield _measured(study, said, own, points=points)
 
 
 def _measured(
     study: Study,
-    predictions: Path,
+    said: Said,
     cases: Any,
-    outcomes: list[str],
     *,
     points: Mapping[str, Any],
     folds: Any = None,
@@ -128,14 +128,14 @@ def _measured(
     """Return what is measured of each outcome; the operating point of one may be asked for by the next."""
     found: dict[str, Measured] = {}
     known = dict(points)
-    for name in sorted(outcomes, key=lambda name: name != study.objective):
+    for name in sorted(said, key=lambda name: name != study.objective):
         part: Part = part_of(study, name, cases, points=known, folds=folds)
-        outcome = plugins.load("outcomes", name)
-        found[name] = cautioned(outcome.measure(read_predictions(predictions, name, part), part))
+        own = {case_id: said[name][case_id] for case_id in part.case_ids}
+        found[name] = cautioned(plugins.load("outcomes", name).measure(own, part))
         point = found[name].point
         if point is not None and name not in known and point.get("threshold") is not None:
             known[name] = float(point["threshold"])
-    return {name: found[name] for name in outcomes}
+    return {name: found[name] for name in said}
 
 
 def _on_one_scale(whole: Measured, folds: list[Measured]) -> Measured:

@@ -25,8 +25,10 @@ def record(ledger: Path, results: Path, opened: Opened, model: str, found: Sketc
     added. Raises HakkenError where what was written down has vanished on one side.
     """
     mine = [one for one in opened.known if one.same_cases(opened.opening)]
+    write_receipt(results, mine[-1])
     while not _agrees(ledger, results, mine[-1], model, found):
-        mine = _another(ledger, results, mine, model)
+        mine = _another(ledger, mine, model)
+        write_receipt(results, mine[-1])
     return mine[-1]
 
 
@@ -52,7 +54,7 @@ def _agrees(ledger: Path, results: Path, opening: Opening, model: str, found: Sk
     return same(found, known["sketch"])
 
 
-def _another(ledger: Path, results: Path, mine: list[Opening], model: str) -> list[Opening]:
+def _another(ledger: Path, mine: list[Opening], model: str) -> list[Opening]:
     """Return the openings of the same models and cases after one was added, by this run or by another."""
     last = mine[-1]
     reason = f"predictions or truth of {model} differ from those of opening {last.number}"
@@ -63,7 +65,4 @@ def _another(ledger: Path, results: Path, mine: list[Opening], model: str) -> li
         return None if later else again(last, reason)
 
     added = append(ledger, wanted)
-    if added is not None:
-        later = [added]
-        write_receipt(results, added)
-    return [*mine, *later]
+    return [*mine, *([added] if added is not None else later)]

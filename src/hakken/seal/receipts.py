@@ -34,7 +34,7 @@ def require_receipts(ledger: Path, folders: Iterable[Path]) -> tuple[Opening, ..
     for results in folders:
         for receipt in receipts_of(results):
             _require_same(receipt, openings, ledger, results)
-        _require_receipt(openings, results)
+        _require_receipt(openings, ledger, results)
     return openings
 
 
@@ -60,13 +60,20 @@ def _require_same(receipt: Opening, openings: tuple[Opening, ...], ledger: Path,
         )
 
 
-def _require_receipt(openings: tuple[Opening, ...], results: Path) -> None:
-    """Raise HakkenError where results hold test results, and an opening of theirs has no receipt there."""
-    if not (results / OPENING).is_file() and not any((results / "predictions/test").glob("*")):
+def _require_receipt(openings: tuple[Opening, ...], ledger: Path, results: Path) -> None:
+    """Raise HakkenError where results hold test results, and an opening of theirs has no receipt there.
+
+    A run that was killed between both writes leaves an opening that nothing was predicted for: it has yet to get its
+    receipt.
+    """
+    path = results / OPENING
+    if not path.is_file() and not any((results / "predictions/test").glob("*")):
         return
+    rests_on = read_opening(path) if path.is_file() else None
     for opening in openings:
         mine = (opening.study, opening.scale) == (results.parent.name, results.name)
-        if mine and not place_of(results / FOLDER, opening.number).is_file():
+        used = opening == rests_on or any(ledger.glob(f"{opening.number:04d}.*.json"))
+        if mine and used and not place_of(results / FOLDER, opening.number).is_file():
             raise HakkenError(
                 f"{place_of(results / FOLDER, opening.number)}: the receipt of opening {opening.number} is missing, "
                 f"but {results} holds test results; {RESTORE}"

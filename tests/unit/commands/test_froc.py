@@ -309,3 +309,13 @@ def test_what_warns_of_a_stratum_or_of_the_other_detector_is_said_beside_it(
     never = "no lesion is found in any resample, so the interval is Wilson's over the patients"
     assert re.search(rf"^warning: class n.*: sensitivity at .*: {never}$", shown, flags=re.MULTILINE)
     assert "0.000 [0.000, 0.000] *" in shown
+
+
+def test_patients_in_two_spellings_are_named(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("case_id,patient\na,P-007\nb,p7\n")
+    (tmp_path / "lesions.csv").write_text("case_id,lesion_id,x,y,z,diameter_mm\na,1,0,0,0,9\n")
+    (tmp_path / "marks.csv").write_text("case_id,x,y,z,score\na,0,0,1,0.9\n")
+    names = {"--cases": "cases.csv", "--lesions": "lesions.csv", "--candidates": "marks.csv", "--output": "out.json"}
+    assert main(["froc", *(word for option, name in names.items() for word in (option, str(tmp_path / name)))]) == 0
+    said = "patients `P-007` and `p7` differ in spelling alone; they count as different ones"
+    assert said in json.loads((tmp_path / "out.json").read_text())["warnings"]

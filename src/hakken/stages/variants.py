@@ -7,7 +7,6 @@ from typing import Any
 
 from hakken import plugins
 from hakken.core.console import log, progress
-from hakken.core.files import write_json
 from hakken.core.tables import write_table
 from hakken.evaluation.caution import Caution, lines
 from hakken.outcomes import cautioned, in_order
@@ -27,6 +26,7 @@ from hakken.runs.predictions import part_of, read_predictions
 from hakken.runs.shown import require_predicted
 from hakken.runs.table import Run
 from hakken.runs.trials import read_trial
+from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
 from hakken.study import Study
 
@@ -70,7 +70,7 @@ def variants(
     if tests:
         warnings.append("anova: folds share training cases, so they are not quite independent and p is too small")
     write_table(table, table_columns(seen), cell_rows(seen))
-    write_json(
+    write_sealed(
         output,
         {
             "study": study.name,

@@ -9,6 +9,7 @@ from typing import Any
 from hakken.cohort.parts import openings_folder
 from hakken.outcomes import Measured, Row
 from hakken.runs.measurement import FILE, Measurement, write_measurement
+from hakken.seal.freeze import write_sealed
 from hakken.seal.measured import note
 from hakken.seal.openings import read_opening
 from hakken.seal.receipts import OPENING
@@ -46,7 +47,7 @@ def write_measured(results: Path, study: Study, part: str, model: str, *outcomes
 def write_record(results: Path, model: str, trial: dict[str, Any], gpu_seconds: float = 3600.0) -> None:
     path = results / "models" / f"{model}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"trial": trial, "trials": TRIALS, "gpu_seconds": gpu_seconds}))
+    write_sealed(path, {"trial": trial, "trials": TRIALS, "gpu_seconds": gpu_seconds})
 
 
 def write_cost(
@@ -98,7 +99,7 @@ def finish(study: Study, folder: Path) -> Path:
         },
     }
     for name, content in files.items():
-        (folder / name).write_text(json.dumps(content))
+        write_sealed(folder / name, content)
     open_results(folder, openings_folder(study))
     for part, model, level in (
         ("test", "brightest_components", 0.3),

@@ -178,43 +178,56 @@ def frozen_points(model: Path, study: Study) -> Mapping[str, Any]:
 
 
 def require_no_sealed_case(model: Path, study: Study, images: Mapping[str, Path]) -> None:
-    """Raise HakkenError where an image is one of a test case of the model's study, whose test set is not open.
+    """Raise HakkenError where an image is one of a test case of the model's study that was not opened for this model.
 
     Pixels are compared: the same image in another file is the same image.
     """
     results = model.resolve().parent.parent
-    if study.cohort.table is None or (results / "test/opening.json").is_file():
+    if study.cohort.table is None:
         return
     places = [place for place in (Path(), *results.parents) if (place / study.cohort.table).is_file()]
-    if not places:
+    if not places or _is_open(model, study, results, places[0]):
         return
-    try:
-        sealed = _sealed_cases(study, places[0])
-    except HakkenError:
-        return  # another table stands there now: with this one the study would not run
     given = {digest: images[name] for name, digest in _digests(study, images).items()}
-    for case in sealed:
+    for case in _test_cases(study, places[0]):
         for digest in _digests(study, case.channels).values():
             if digest in given:
                 raise HakkenError(
                     f"--image {given[digest]}: is an image of case {case.case_id}, a test case of study {study.name}, "
-                    "whose test set is sealed; let the workflow open it first"
+                    "whose test set is sealed for this model; let the workflow open it first"
                 )
 
 
-def _sealed_cases(study: Study, project: Path) -> tuple[Case, ...]:
-    """Return the test cases, as the case table of the study says now; none where the ledger says that they are open."""
+def _is_open(model: Path, study: Study, results: Path, project: Path) -> bool:
+    """Whether the test set was opened for a model, or for what it was exported from; of folds, for their plan.
+
+    Raises HakkenError where the ledger, or the opening that results rest on, is not sound.
+    """
+    from hakken.cohort.parts import openings_folder
+    from hakken.core.files import sha256_file
+    from hakken.seal.freeze import read_exported
+    from hakken.seal.openings import read_openings
+    from hakken.seal.receipts import receipts_of
+
+    digests = {sha256_file(model), (read_exported(model) or {}).get("source")}
+    known = [*read_openings(project / openings_folder(study)), *receipts_of(results)]
+    plans = [one for one in known if not one.models and (one.study, one.scale) == (study.name, study.scale)]
+    return bool(plans) or any(digests & set(one.models.values()) for one in known)
+
+
+def _test_cases(study: Study, project: Path) -> tuple[Case, ...]:
+    """Return the test cases, as the case table of the study says now; none where with it the study would not run."""
     from hakken.cohort.parts import openings_folder
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
-    from hakken.seal.openings import read_openings
 
-    table, ledger = project / str(study.cohort.table), project / openings_folder(study)
-    moved = {"table": str(table), "openings": str(ledger)}
+    table = project / str(study.cohort.table)
+    moved = {"table": str(table), "openings": str(project / openings_folder(study))}
     here = study.model_copy(update={"cohort": study.cohort.model_copy(update=moved)})
-    if any((one.study, one.scale) == (study.name, study.scale) for one in read_openings(ledger)):
+    try:
+        return assign_parts(read_table(table, here, files_exist=False), here).part("test")
+    except HakkenError:
         return ()
-    return assign_parts(read_table(table, here, files_exist=False), here).part("test")
 
 
 def _digests(study: Study, images: Mapping[str, Path]) -> dict[str, str]:

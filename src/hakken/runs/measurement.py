@@ -94,6 +94,7 @@ def read_measurement(folder: Path) -> Measurement:
             folds=tuple({name: measured_of(one) for name, one in fold.items()} for fold in content["folds"]),
             hashes=content["hashes"],
         )
+        _ = content["tables"]  # earlier versions wrote no digests
     except (KeyError, TypeError) as error:
         raise HakkenError(
             f"{folder / FILE}: no measurement of this version of hakken ({error}); measure again"

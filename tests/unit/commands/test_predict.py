@@ -20,7 +20,7 @@ from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume, write_volume
 from hakken.outcomes import _candidate_tables
 from hakken.runs.learner import learner_of
-from hakken.runs.model_file import load_model, save_model
+from hakken.runs.model_file import save_model
 from hakken.seal.freeze import write_sealed
 from hakken.stages.check import check
 from hakken.stages.predict import predict
@@ -224,11 +224,15 @@ def test_a_test_case_of_the_study_waits_for_the_opening(
         assert main(["predict", "--model", str(model), "--image", f"T1POST={name}", *images[2:]]) == 2
         assert capsys.readouterr().err.splitlines()[-1] == (
             f"hakken predict: --image {name}: is an image of case c, a test case of study example, whose test set is "
-            "sealed; let the workflow open it first"
+            "sealed for this model; let the workflow open it first"
         )
     given = ["predict", "--model", str(model), "--image", "T1POST=copy.nii.gz", *images[2:]]
-    (model.parents[1] / "test").mkdir()
-    (model.parents[1] / "test/opening.json").write_text("{}")
+    freeze = (model.parents[1] / "freeze.json").read_bytes()
+    open_results(model.parents[1], tmp_path / "openings", selected="another")
+    (model.parents[1] / "freeze.json").write_bytes(freeze)
+    assert main(given) == 2, "it was opened for another model, that was trained before"
+    open_results(model.parents[1], tmp_path / "openings", selected=sha256_file(model))
+    (model.parents[1] / "freeze.json").write_bytes(freeze)
     assert main(given) == 0
 
 
@@ -242,9 +246,10 @@ def test_a_model_that_stands_elsewhere_knows_by_the_ledger_that_its_test_set_is_
         "c,p3,test,post.nii.gz,plain.nii.gz,none\n"
     )
     assert main(["predict", "--model", str(model), *images]) == 2
-    study = load_model(model).study
-    open_results(tmp_path / "away" / study.name / study.scale, tmp_path / "openings")
+    open_results(tmp_path / "away/example/tiny", tmp_path / "openings", selected=sha256_file(model))
     assert main(["predict", "--model", str(model), *images]) == 0
+    (tmp_path / "openings/0001.json").write_text("{}")
+    assert main(["predict", "--model", str(model), *images]) == 2
 
 
 def test_one_channel_needs_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from hakken.commands.scored import (
     require_format,
     resampled_enough,
     say,
+    spelling_of_patients,
 )
 
 if TYPE_CHECKING:
@@ -61,13 +62,16 @@ def run(options: argparse.Namespace) -> None:
     """Measure, write the results, draw the matrix, print the table."""
     from hakken.core.files import write_json
     from hakken.core.headings import read_known
+    from hakken.core.names import spelt_alike
     from hakken.evaluation.agreement_measure import measure, warnings
 
     if options.figure is not None:
         require_format(options.figure)
-    labels = read_labels(read_known(options.labels, REQUIRED, OPTIONAL), options.ordered)
+    table = read_known(options.labels, REQUIRED, OPTIONAL)
+    labels = read_labels(table, options.ordered)
     found = measure(labels, options.bootstrap, options.seed)
-    said = warnings(found) + resampled_enough(options.bootstrap)
+    said = warnings(found) + resampled_enough(options.bootstrap) + spelt_alike(labels.classes, "classes")
+    said += spelling_of_patients(table)
     if options.output is not None:
         write_json(options.output, record("agreement", {"labels": options.labels}, found.as_dict(), said))
     if options.figure is not None:

@@ -297,7 +297,8 @@ def _gathered(
         if key not in (*channels, truth):
             where = f"in {counts[key]} of {len(by_case)} cases"
             notes.append(f"`{key}`, {where}, is neither a channel that all have nor the truth")
-    notes += [f"case {case} lacks {', '.join(channels)}" for case in by_case if case not in whole][:SHOWN]
+    lacking = {case: [key for key in channels if key not in files] for case, files in by_case.items()}
+    notes += [f"case {case} lacks {', '.join(keys)}" for case, keys in lacking.items() if keys][:SHOWN]
     names = _names(channels)
     cases = [
         FoundCase(

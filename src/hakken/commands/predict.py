@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from hakken.core.names import nearest
 if TYPE_CHECKING:
     from SimpleITK import Transform
 
+    from hakken.cohort.case import Case
     from hakken.cohort.items import Item
     from hakken.commands.parser import Subparsers
     from hakken.core.volume import Volume
@@ -241,44 +242,78 @@ def frozen_points(model: Path, study: Study) -> Mapping[str, Any]:
 
 
 def require_no_sealed_case(model: Path, study: Study, images: Mapping[str, Path]) -> None:
-    """Raise HakkenError where an image is one of a test case of the model's study, whose test set is not open."""
+    """Raise HakkenError where an image is one of a test case of the model's study that was not opened for this model.
+
+    Pixels are compared: the same image in another file is the same image.
+    """
     results = model.resolve().parent.parent
-    if study.cohort.table is None or (results / "test/opening.json").is_file():
+    if study.cohort.table is None:
         return
     places = [place for place in (Path(), *results.parents) if (place / study.cohort.table).is_file()]
-    if not places:
+    if not places or _is_open(model, study, results, places[0]):
         return
-    try:
-        sealed = list(_test_files(study, places[0]))
-    except HakkenError:
-        return  # another table stands there now: with this one the study would not run
-    for case, path in sealed:
-        for given in images.values():
-            if _same_image(given, path):
-                kind = ("--file", "a file") if study.cohort.kind == "items" else ("--image", "an image")
+    given = {digest: images[name] for name, digest in _digests(study, images).items()}
+    kind = ("--file", "a file") if study.cohort.kind == "items" else ("--image", "an image")
+    for case in _test_cases(study, places[0]):
+        for digest in _digests(study, case.channels).values():
+            if digest in given:
                 raise HakkenError(
-                    f"{kind[0]} {given}: is {kind[1]} of case {case}, a test case of study {study.name}, whose test "
-                    "set is sealed; let the workflow open it first"
+                    f"{kind[0]} {given[digest]}: is {kind[1]} of case {case.case_id}, a test case of study "
+                    f"{study.name}, whose test set is sealed for this model; let the workflow open it first"
                 )
 
 
-def _test_files(study: Study, project: Path) -> Iterator[tuple[str, Path]]:
-    """Yield case id and path of each image of a test case, as the case table of the study says now."""
+def _is_open(model: Path, study: Study, results: Path, project: Path) -> bool:
+    """Whether the test set was opened for a model, or for what it was exported from; of folds, for their plan.
+
+    Raises HakkenError where the ledger, or the opening that results rest on, is not sound.
+    """
+    from hakken.cohort.parts import openings_folder
+    from hakken.core.files import sha256_file
+    from hakken.seal.freeze import read_exported
+    from hakken.seal.openings import read_openings
+    from hakken.seal.receipts import receipts_of
+
+    digests = {sha256_file(model), (read_exported(model) or {}).get("source")}
+    known = [*read_openings(project / openings_folder(study)), *receipts_of(results)]
+    plans = [one for one in known if not one.models and (one.study, one.scale) == (study.name, study.scale)]
+    return bool(plans) or any(digests & set(one.models.values()) for one in known)
+
+
+def _test_cases(study: Study, project: Path) -> tuple[Case, ...]:
+    """Return the test cases, as the case table of the study says now; none where with it the study would not run."""
     from hakken.cohort.parts import openings_folder
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
 
-    table = str(project / str(study.cohort.table))
-    moved = {"table": table, "openings": str(project / openings_folder(study))}
+    table = project / str(study.cohort.table)
+    moved = {"table": str(table), "openings": str(project / openings_folder(study))}
     here = study.model_copy(update={"cohort": study.cohort.model_copy(update=moved)})
-    for case in assign_parts(read_table(Path(table), here, files_exist=False), here).part("test"):
-        yield from ((case.case_id, path) for path in case.channels.values() if path.exists())
+    try:
+        return assign_parts(read_table(table, here, files_exist=False), here).part("test")
+    except HakkenError:
+        return ()
 
 
-def _same_image(one: Path, other: Path) -> bool:
-    from hakken.cohort.checked import outside_of, state_of
+def _digests(study: Study, images: Mapping[str, Path]) -> dict[str, str]:
+    """Return the digest of the pixels of each image that is there, of a file of an item that of its bytes.
 
-    return outside_of(one)[0] == outside_of(other)[0] and state_of(one).sha256 == state_of(other).sha256
+    Raises HakkenError where one cannot be read.
+    """
+    from hakken.core.files import sha256_file
+    from hakken.imaging.files import read_volume
+    from hakken.imaging.fingerprint import content_digest
+
+    found = {}
+    if study.cohort.kind == "items":
+        return {name: sha256_file(path) for name, path in images.items() if path.is_file()}
+    for name in (name for name in study.channels if name in images and images[name].exists()):
+        try:
+            volume = read_volume(images[name], study.channels[name].colour, study.cohort.pixel_mm)
+        except PermissionError:
+            raise HakkenError(f"{images[name]}: cannot be read; let the workflow open the test set first") from None
+        found[name] = content_digest(volume)
+    return found
 
 
 def _check_case_id(case_id: str) -> None:

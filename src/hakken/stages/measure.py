@@ -23,14 +23,16 @@ from hakken.runs.predictions import manifest_digest, part_of, read_predictions, 
 from hakken.runs.required import Kinds, require_cases
 from hakken.seal.freeze import read_freeze
 from hakken.seal.guard import require_opened
-from hakken.seal.predicted import record, sketch_of_cases
+from hakken.seal.measured import note
+from hakken.seal.openings import Opening
+from hakken.seal.predicted import record
+from hakken.seal.sketch import sketch_of_cases
 from hakken.stages import stage
 from hakken.study import Study
 
 TEST = "test"
-
 Said = Mapping[str, Mapping[str, Any]]
-"""What a model says: by outcome, then by case id."""
+"""What is said of all cases of the part: by outcome, then by case id."""
 
 
 @stage
@@ -63,21 +65,23 @@ def measure(
         kinds = {part: Kinds.of(case.abnormal for case in known)}
         if problems := require_cases(study, kinds, names):
             raise HakkenError(str(problems[0]))
-    said = {name: read_predictions(predictions, name, part_of(study, name, known)) for name in names}
+    found = {name: read_predictions(predictions, name, part_of(study, name, known, points={})) for name in names}
+    belongs: Opening | None = None
     if part == TEST and freeze is not None and opening is not None and ledger is not None:
         opened = require_opened(ledger, opening, freeze)
-        found = sketch_of_cases(_sealed(known, said))
-        record(ledger, opening.parent.parent, opened, model, found)
+        belongs = record(ledger, opening.parent.parent, opened, model, sketch_of_cases(_sealed(known, found)))
     number = None if folds is None else np.array([folds[case.case_id] for case in known], np.int64)
     frozen = _frozen(points, model, number)
-    each = [] if number is None else list(_of_folds(study, known, said, frozen=frozen, folds=number))
+    each = [] if number is None else list(_of_folds(study, found, known, frozen=frozen, folds=number))
     whole = frozen or (_thresholds(each, number) if number is not None else {})
-    outcomes = _measured(study, known, said, points=whole, folds=number)
+    outcomes = _measured(study, found, known, points=whole, folds=number)
     objective = study.objective if study.objective in outcomes else next(iter(outcomes))
     hashes = {"predictions": manifest_digest(predictions)}
     outcomes = {name: _on_one_scale(one, [fold[name] for fold in each]) for name, one in outcomes.items()}
     measured = Measurement(study.name, study.scale, model, part, objective, outcomes, tuple(each), hashes)
     write_measurement(output, measured)
+    if belongs is not None and ledger is not None:
+        note(ledger, output.parents[2], belongs, model, output / FILE)
     progress(f"{model} on {part}: {_counted(measured.main)}{_main(measured.main)}")
     for line in measured.warnings:
         log(f"warning: {line}")
@@ -98,15 +102,12 @@ def _sealed(cases: Any, said: Said) -> dict[str, Any]:
 
     Several cases of the same pixels are told apart by their number.
     """
-    found: dict[str, dict[str, Any]] = {case.case_id: {"truth": _truth(case)} for case in cases}
-    for name, by_case in said.items():
-        for case_id, one in by_case.items():
-            found[case_id][name] = one
     seen: Counter[str] = Counter()
     keyed = {}
     for case in cases:
         seen[digest := digest_of(case)] += 1
-        keyed[f"{digest} {seen[digest]}"] = found[case.case_id]
+        own = {name: found[case.case_id] for name, found in said.items()}
+        keyed[f"{digest} {seen[digest]}"] = {"truth": _truth(case)} | own
     return keyed
 
 
@@ -117,28 +118,30 @@ def _truth(case: Any) -> Any:
 
 
 def _of_folds(
-    study: Study, cases: Any, said: Said, *, frozen: Mapping[str, Any], folds: Any
+    study: Study, said: Said, cases: Any, *, frozen: Mapping[str, Any], folds: Any
 ) -> Iterator[dict[str, Measured]]:
     """Yield what is measured of each fold by itself."""
     for fold in np.unique(folds).tolist():
         own = [case for case, number in zip(cases, folds, strict=True) if number == fold]
         points = {name: float(values[folds == fold][0]) for name, values in frozen.items()}
-        yield _measured(study, own, {name: _of(own, one) for name, one in said.items()}, points=points)
-
-
-def _of(cases: Any, said: Mapping[str, Any]) -> dict[str, Any]:
-    return {case.case_id: said[case.case_id] for case in cases}
+        yield _measured(study, said, own, points=points)
 
 
 def _measured(
-    study: Study, cases: Any, said: Said, *, points: Mapping[str, Any], folds: Any = None
+    study: Study,
+    said: Said,
+    cases: Any,
+    *,
+    points: Mapping[str, Any],
+    folds: Any = None,
 ) -> dict[str, Measured]:
     """Return what is measured of each outcome; the operating point of one may be asked for by the next."""
     found: dict[str, Measured] = {}
     known = dict(points)
     for name in sorted(said, key=lambda name: name != study.objective):
         part: Part = part_of(study, name, cases, points=known, folds=folds)
-        found[name] = cautioned(plugins.load("outcomes", name).measure(said[name], part))
+        own = {case_id: said[name][case_id] for case_id in part.case_ids}
+        found[name] = cautioned(plugins.load("outcomes", name).measure(own, part))
         point = found[name].point
         if point is not None and name not in known and point.get("threshold") is not None:
             known[name] = float(point["threshold"])

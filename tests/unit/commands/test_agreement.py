@@ -134,3 +134,16 @@ def test_classes_in_order_must_be_several_and_different(words: str, capsys: pyte
     with pytest.raises(SystemExit):
         main(["agreement", "--labels", "labels.csv", "--ordered", words])
     assert f"`{words}` does not name at least two different classes, as low,middle,high" in capsys.readouterr().err
+
+
+def test_classes_and_patients_in_two_spellings_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "case_id,truth,prediction,patient\n1,a,A,P-1\n2,1,1.0,p01\n3,\uff42,b,Q\n4,-1,b,R\n"
+    (folder / "labels.csv").write_text(text, encoding="utf-8")
+    warnings = results()["warnings"]
+    assert warnings[-4:] == [
+        "classes `1` and `1.0` differ in spelling alone; they count as different ones",
+        "classes `A` and `a` differ in spelling alone; they count as different ones",
+        "classes `b` and `\uff42` differ in spelling alone; they count as different ones",
+        "patients `P-1` and `p01` differ in spelling alone; they count as different ones",
+    ]
+    assert f"warning: {warnings[-1]}" in capsys.readouterr().out

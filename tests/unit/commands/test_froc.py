@@ -322,3 +322,13 @@ def test_cases_go_by_what_their_user_wrote(tables: Path) -> None:
         named = [f'"{unicodedata.normalize(form, names[case])}",{rest}' for case, rest in rows]
         (tables / path).write_text("\n".join([lines[0], *named]) + "\n", encoding="utf-8")
     assert measured()["curve"] == plain["curve"]
+
+
+def test_patients_in_two_spellings_are_named(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("case_id,patient\na,P-007\nb,p7\n")
+    (tmp_path / "lesions.csv").write_text("case_id,lesion_id,x,y,z,diameter_mm\na,1,0,0,0,9\n")
+    (tmp_path / "marks.csv").write_text("case_id,x,y,z,score\na,0,0,1,0.9\n")
+    names = {"--cases": "cases.csv", "--lesions": "lesions.csv", "--candidates": "marks.csv", "--output": "out.json"}
+    assert main(["froc", *(word for option, name in names.items() for word in (option, str(tmp_path / name)))]) == 0
+    said = "patients `P-007` and `p7` differ in spelling alone; they count as different ones"
+    assert said in json.loads((tmp_path / "out.json").read_text())["warnings"]

@@ -65,6 +65,11 @@ def test_a_case_that_lacks_a_channel_is_named(tmp_path: Path) -> None:
     assert found.left_out == ("case p2 lacks ct",)
 
 
+def test_only_the_channels_that_a_case_lacks_are_named(tmp_path: Path) -> None:
+    names = [f"p{n}/{kind}.nii" for n in range(4) for kind in ("ct", "pet") if (n, kind) not in ((1, "ct"), (2, "pet"))]
+    assert find_cases(touched(tmp_path, *names)).left_out[:2] == ("case p1 lacks ct", "case p2 lacks pet")
+
+
 @pytest.mark.parametrize(
     ("names", "channels"),
     [

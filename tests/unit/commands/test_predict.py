@@ -30,6 +30,7 @@ from hakken.stages.register import register
 from hakken.study import Study
 from hakken.study.reading import parse_study
 
+from ..opened import open_results
 from ..stages import vectors
 
 OBLIQUE = (0.96, -0.28, 0.0, 0.28, 0.96, 0.0, 0.0, 0.0, 1.0)
@@ -215,15 +216,41 @@ def test_a_test_case_of_the_study_waits_for_the_opening(
         "c,p3,test,post.nii.gz,plain.nii.gz,none\n"
     )
     (tmp_path / "copy.nii.gz").write_bytes((tmp_path / "post.nii.gz").read_bytes())
+    (tmp_path / "link.nii.gz").symlink_to("post.nii.gz")
+    image = read_volume(tmp_path / "post.nii.gz")
+    write_volume(tmp_path / "unzipped.nii", image)
+    write_volume(tmp_path / "other.mha", Volume.on(image.geometry, image.array.astype(np.float64)))
+    write_volume(tmp_path / "mirrored.mha", Volume.on(image.geometry, image.array[:, ::-1].copy()))
+    for name in ("copy.nii.gz", "link.nii.gz", "unzipped.nii", "other.mha", "mirrored.mha"):
+        assert main(["predict", "--model", str(model), "--image", f"T1POST={name}", *images[2:]]) == 2
+        assert capsys.readouterr().err.splitlines()[-1] == (
+            f"hakken predict: --image {name}: is an image of case c, a test case of study example, whose test set is "
+            "sealed for this model; let the workflow open it first"
+        )
     given = ["predict", "--model", str(model), "--image", "T1POST=copy.nii.gz", *images[2:]]
-    assert main(given) == 2
-    assert capsys.readouterr().err.splitlines()[-1] == (
-        "hakken predict: --image copy.nii.gz: is an image of case c, a test case of study example, whose test set is "
-        "sealed; let the workflow open it first"
-    )
-    (model.parents[1] / "test").mkdir()
-    (model.parents[1] / "test/opening.json").write_text("{}")
+    freeze = (model.parents[1] / "freeze.json").read_bytes()
+    open_results(model.parents[1], tmp_path / "openings", selected="another")
+    (model.parents[1] / "freeze.json").write_bytes(freeze)
+    assert main(given) == 2, "it was opened for another model, that was trained before"
+    open_results(model.parents[1], tmp_path / "openings", selected=sha256_file(model))
+    (model.parents[1] / "freeze.json").write_bytes(freeze)
     assert main(given) == 0
+
+
+def test_a_model_that_stands_elsewhere_knows_by_the_ledger_that_its_test_set_is_open(
+    model: Path, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cases.csv").write_text(
+        "case_id,patient,split,T1POST,T1,lesion_mask\n"
+        "a,p1,train,x.nii.gz,y.nii.gz,none\nb,p2,validation,x.nii.gz,y.nii.gz,none\n"
+        "c,p3,test,post.nii.gz,plain.nii.gz,none\n"
+    )
+    assert main(["predict", "--model", str(model), *images]) == 2
+    open_results(tmp_path / "away/example/tiny", tmp_path / "openings", selected=sha256_file(model))
+    assert main(["predict", "--model", str(model), *images]) == 0
+    (tmp_path / "openings/0001.json").write_text("{}")
+    assert main(["predict", "--model", str(model), *images]) == 2
 
 
 def test_one_channel_needs_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

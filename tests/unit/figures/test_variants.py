@@ -12,12 +12,13 @@ import pytest
 
 from hakken.cohort.items import Item
 from hakken.core.errors import HakkenError
-from hakken.core.files import sha256_file, write_json
+from hakken.core.files import sha256_file
 from hakken.core.tables import write_table
 from hakken.core.volume import Geometry
 from hakken.figures import grid, numbers, sizes, training_effects
 from hakken.imaging.prepared import Lesion
 from hakken.runs.cases import read_cases
+from hakken.seal.freeze import write_sealed
 from hakken.study import Study
 from hakken.study.reading import parse_study
 
@@ -71,7 +72,7 @@ def of_set(folder: Path, **more: Any) -> dict[str, Path]:
         "anova": [{"response": ROW, "reason": None, "type_ii": effects}],
         "warnings": ["b-much: 1 of 2 trainings failed"],
     }
-    write_json(folder / "grid.json", content | more)
+    write_sealed(folder / "grid.json", content | more)
     rows = [
         (one["label"], fold, one["objective"]["value"] + shift, 0.9)
         for one in cells

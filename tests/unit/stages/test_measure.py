@@ -259,3 +259,26 @@ def test_an_outcome_of_which_nothing_was_said_is_left_out(tmp_path: Path) -> Non
         output=tmp_path / "out",
     )  # fmt: skip
     assert list(read_measurement(tmp_path / "out").outcomes) == ["case_scores"]
+
+
+def test_candidates_are_measured_by_fold(tmp_path: Path) -> None:
+    """The table of predictions holds the cases of all folds."""
+    study = miniature.study(outcomes={"candidates": {"at": [1.0]}})
+    for name in "abcd":
+        miniature.prepare_case(tmp_path / "cases", name, [(8, 9, 10)])
+    known = read_cases([tmp_path / "cases"])
+    mark = Candidates(np.array([[1.0, 2.0, 3.0]]), np.array([0.7]), np.array([8.0]), np.array([[8.0, 9.0, 10.0]]))
+    said = {case.case_id: {"candidates": mark} for case in known}
+    write_predictions(tmp_path / "said", said, study, known, ("candidates",))
+    folds = {"a": 0, "b": 1, "c": 0, "d": 1}
+    output = tmp_path / "measured"
+    measure(
+        study=study,
+        predictions=tmp_path / "said",
+        cases=[tmp_path / "cases"],
+        model="selected",
+        part="validation",
+        folds=folds,
+        output=output,
+    )
+    assert [fold["candidates"].counts["cases"] for fold in read_measurement(output).folds] == [2, 2]

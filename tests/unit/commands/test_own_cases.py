@@ -19,6 +19,9 @@ def touched(folder: Path, *names: str) -> Path:
     return folder
 
 
+ORGAN = "is named as the mask of an organ: it may be the truth (lesion_mask) or a region of interest (mask)"
+
+
 def test_bids_has_a_case_for_each_subject_and_session(tmp_path: Path) -> None:
     names = []
     for subject in ("01", "02"):
@@ -36,7 +39,7 @@ def test_bids_has_a_case_for_each_subject_and_session(tmp_path: Path) -> None:
     assert sorted(found.channels) == ["T1w", "T1w_ce_gadolinium"]
     assert found.truth == "lesion_mask"
     assert {Path(str(case.truth)).name.split("_")[2] for case in found.cases} == {"label-lesion"}
-    assert found.left_out == ("`mask_desc_brain`, in 4 of 4 cases, is neither a channel that all have nor the truth",)
+    assert found.left_out == (f"`mask_desc_brain`, in 4 of 4 cases, {ORGAN}",)
 
 
 def test_a_folder_for_each_case(tmp_path: Path) -> None:
@@ -113,7 +116,7 @@ def test_masks_of_organs_are_no_lesions(tmp_path: Path) -> None:
     found = find_cases(touched(tmp_path, *(f"p{n}/{kind}.nii.gz" for n in range(3) for kind in kinds)))
     assert (found.channels, found.truth) == (("ct",), "lesion_mask")
     assert {Path(str(case.truth)).name for case in found.cases} == {"liver_tumour.nii.gz"}
-    assert found.left_out == ("`liver_mask`, in 3 of 3 cases, is neither a channel that all have nor the truth",)
+    assert found.left_out == (f"`liver_mask`, in 3 of 3 cases, {ORGAN}",)
 
 
 def test_a_folder_for_each_class_within_parts(tmp_path: Path) -> None:
@@ -154,7 +157,7 @@ def test_names_become_ids_and_columns_that_a_study_can_have(tmp_path: Path) -> N
     assert [case.patient for case in found.cases] == ["症例 0", "症例 1", "症例 2"]
     assert found.channels == ("T1_post",)
     assert found.truth is None
-    assert found.left_out == ("no file looks like a mask: fill in the column lesion_mask, `none` without lesions",)
+    assert found.left_out == ("no file is named as truth: fill in the column lesion_mask, `none` without lesions",)
 
 
 def test_hidden_files_are_passed_over_and_what_is_left_is_named(tmp_path: Path) -> None:

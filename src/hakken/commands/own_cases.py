@@ -297,6 +297,8 @@ def _gathered(
     unknown = [case.case_id for case in cases if case.truth is None]
     if truth and unknown:
         notes.append(f"no `{truth}` in {', '.join(unknown[:SHOWN])}: write `{NO_LESIONS}` where there is no lesion")
+    if not patients:
+        notes.append("each case is a patient of its own: give all cases of one person the same `patient`")
     if truth is None:
         notes.append(f"no file is named as truth: fill in the column lesion_mask, `{NO_LESIONS}` without lesions")
     return FoundCases(rule, tuple(_distinct(cases)), "lesion_mask" if truth else None, tuple(notes))

@@ -90,17 +90,19 @@ def asked_of_table(lesions: tuple[Lesion, ...]) -> Iterator[Asked]:
 def _grey_rims(labels: Labels) -> Iterator[Asked]:
     """Ask where most voxels of the lower labels touch a voxel of another label, and where one is white among few."""
     values = np.unique(labels[labels > 0])
-    if values[-1] == WHITE and 1 < len(values) < WHITE // 2:
-        yield _grey(values, f"up to white ({WHITE}), which are grey levels rather than numbers of lesions")
-        return
-    if len(values) < 3:
-        return
-    lower = (labels > 0) & (labels < values[-1])
+    if len(values) > 2 and _touch(labels, int(values[-1])):
+        yield _grey(values, "that mostly touch one another, as the grey levels of a smoothed edge do")
+    elif values[-1] == WHITE and 1 < len(values) < WHITE // 2:
+        yield _grey(values, f"up to white ({WHITE}), which are levels of grey rather than numbers of lesions")
+
+
+def _touch(labels: Labels, most: int) -> bool:
+    """Whether most voxels of the labels below ``most`` touch a voxel of another label."""
+    lower = (labels > 0) & (labels < most)
     highest = ndimage.maximum_filter(labels, size=3)
     lowest = ndimage.minimum_filter(np.where(labels > 0, labels, np.iinfo(labels.dtype).max), size=3)
     touching = lower & ((highest != labels) | (lowest != labels))
-    if np.count_nonzero(touching) >= RIM * np.count_nonzero(lower):
-        yield _grey(values, "that mostly touch one another, as the grey levels of a smoothed edge do")
+    return bool(np.count_nonzero(touching) >= RIM * np.count_nonzero(lower))
 
 
 def _grey(values: NDArray[Any], why: str) -> Asked:

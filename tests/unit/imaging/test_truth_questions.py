@@ -83,7 +83,7 @@ def test_white_and_a_few_grey_pixels_are_no_numbers_of_lesions() -> None:
     mask[40, 28:34] = 254
     (one,) = questions(mask.astype(np.uint8))
     assert (one.name, one.stops) == ("grey_rims", True)
-    why = "up to white (255), which are grey levels rather than numbers of lesions"
+    why = "up to white (255), which are levels of grey rather than numbers of lesions"
     assert one.reason == f"2 labels (254, 255) {why}"
     assert one.remedy.endswith("mask_threshold: 128}`")
 

@@ -295,8 +295,7 @@ def _gathered(
     notes = [f"left out: {', '.join([*left][:SHOWN])}"] if (left := [*left]) else []
     for key in counts:
         if key not in (*channels, truth):
-            where = f"in {counts[key]} of {len(by_case)} cases"
-            notes.append(f"`{key}`, {where}, is neither a channel that all have nor the truth")
+            notes.append(f"`{key}`, in {counts[key]} of {len(by_case)} cases, {_left_over(key)}")
     lacking = {case: [key for key in channels if key not in files] for case, files in by_case.items()}
     notes += [f"case {case} lacks {', '.join(keys)}" for case, keys in lacking.items() if keys][:SHOWN]
     names = _names(channels)
@@ -310,9 +309,18 @@ def _gathered(
     unknown = [case.case_id for case in cases if case.truth is None]
     if truth and unknown:
         notes.append(f"no `{truth}` in {', '.join(unknown[:SHOWN])}: write `{NO_LESIONS}` where there is no lesion")
+    if not patients:
+        notes.append("each case is a patient of its own: give all cases of one person the same `patient`")
     if truth is None:
-        notes.append(f"no file looks like a mask: fill in the column lesion_mask, `{NO_LESIONS}` without lesions")
+        notes.append(f"no file is named as truth: fill in the column lesion_mask, `{NO_LESIONS}` without lesions")
     return FoundCases(rule, tuple(_distinct(cases)), "lesion_mask" if truth else None, tuple(notes))
+
+
+def _left_over(key: str) -> str:
+    """Return what is said of files that are neither a channel nor the truth."""
+    if MASKS.search(key.lower()) and REGIONS.match(key.lower()):
+        return "is named as the mask of an organ: it may be the truth (lesion_mask) or a region of interest (mask)"
+    return "is neither a channel that all have nor the truth"
 
 
 def _with_validation(cases: Sequence[FoundCase]) -> tuple[list[FoundCase], list[str]]:

@@ -60,7 +60,9 @@ class ChannelFacts:
 class Facts:
     """A cohort: the voxel is the median of the examined cases, x, y, z; diameters are those of its lesions, in mm.
 
-    ``filling`` is the median share of a lesion that lies in the sphere of its volume about its centre: 1 for a ball.
+    Of pictures, which have no size, ``unit`` is px and both are in pixels. ``mask_threshold`` is the value from which
+    on a mask is lesion, None where all but 0 is. ``filling`` is the median share of a lesion that lies in the sphere of
+    its volume about its centre: 1 for a ball.
     """
 
     cases: int
@@ -80,6 +82,8 @@ class Facts:
     diameters_mm: tuple[float, ...]
     filling: float
     problems: tuple[str, ...] = field(default=())
+    mask_threshold: int | None = None
+    unit: str = "mm"
 
 
 UNSEEN = Facts(
@@ -180,6 +184,8 @@ def examine(found: FoundCases) -> Facts:
         diameters_mm=tuple(spot.diameter_mm for spot in spots),
         filling=float(np.median([spot.filling for spot in spots])) if spots else 1.0,
         problems=(*problems, *truths.problems),
+        mask_threshold=truths.threshold,
+        unit="px" if all(suffix(case.channels[first]) in FLAT for case in read) else "mm",
     )
 
 

@@ -111,6 +111,9 @@ def _cohort(table: str, facts: Facts, reasons: dict[str, str]) -> Content:
     if facts.truth == "lesion_mask":
         content["labels"] = facts.labels
         reasons["cohort.labels"] = facts.labels_reason
+    if facts.mask_threshold is not None:
+        content["mask_threshold"] = facts.mask_threshold
+        reasons["cohort.mask_threshold"] = "pictures, whose edges may be grey: lesion from half of white on"
     return content
 
 
@@ -154,7 +157,7 @@ def _spacing(facts: Facts, method: str, reasons: dict[str, str]) -> tuple[float,
     """Return the common grid: the median voxel; flat images that are seen whole are made smaller."""
     x, y, z = facts.spacing_mm
     size = f" {TIMES_SIGN} ".join(f"{value:g}" for value in facts.spacing_mm[: 2 if facts.flat else 3])
-    why = f"median voxel {size} mm of {facts.examined} images"
+    why = f"median {'pixel' if facts.flat else 'voxel'} {size} {facts.unit} of {facts.examined} images"
     reasons["preparation.spacing_mm"] = why if facts.examined else "a guess, for no image was seen: take your voxels'"
     if facts.flat and method == "autoencoder":
         factor = max(1, round(facts.least_edge_voxel / WHOLE))
@@ -181,8 +184,8 @@ def _edge(facts: Facts, spacing: tuple[float, ...], axes: int, method: str, reas
     wanted = math.ceil(2 * large / fine / step) * step
     edge = min(max(wanted, least), most)
     reasons["patches.size_voxel"] = (
-        f"twice the diameter that 90 % of {len(facts.diameters_mm)} lesions stay below ({large:.3g} mm, median "
-        f"{float(np.median(facts.diameters_mm)):.3g} mm), between {least} and {most} voxels"
+        f"twice the diameter that 90 % of {len(facts.diameters_mm)} lesions stay below ({large:.3g} {facts.unit}, "
+        f"median {float(np.median(facts.diameters_mm)):.3g} {facts.unit}), between {least} and {most} voxels"
     )
     return edge
 

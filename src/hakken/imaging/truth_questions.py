@@ -8,7 +8,7 @@ names it under `cohort.accept`, and it is not asked again.
 | `burnt_in` | a lesion where the image has one value, found nowhere else: the truth was drawn into it | no |
 | `enclosed` | a label that lies inside another one, as a tumour in its organ | no |
 | `far_pieces` | one label in pieces that lie far apart | where it is the only label of its mask |
-| `grey_rims` | labels that mostly touch other labels, as grey levels of a smoothed edge do | yes |
+| `grey_rims` | labels that mostly touch others, or white (255) and a few others, as grey levels of an edge | yes |
 | `ignore_label` | 255 among few other labels, which often stands for what is not known | yes |
 | `inverted` | nearly all of the image is lesion, its corners among it | yes |
 | `large_lesions` | a lesion that fills more than half of the image, or a whole slice of a volume | no |
@@ -41,6 +41,7 @@ MANY = 500
 """A patient with multiple sclerosis may have two hundred lesions."""
 LARGE, NEARLY_ALL = 0.5, 0.95
 SPECKS, REAL = 3, 10  # so many specks are worth a word; a real lesion has so many voxels
+WHITE = 255  # of a picture of 8 bits; 16 bits do not fit into labels
 RIM = 0.5  # of the voxels of lower labels that touch another label
 SHOWN = 3
 IGNORED, FEW = 255, 20  # the label, and so many others at most
@@ -88,23 +89,31 @@ def asked(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume, instan
 
 
 def _grey_rims(labels: Labels) -> Iterator[Asked]:
-    """Ask where most voxels of the lower labels touch a voxel of another label."""
+    """Ask where most voxels of the lower labels touch a voxel of another label, and where one is white among few."""
     values = np.unique(labels[labels > 0])
-    if len(values) < 3:
-        return
-    lower = (labels > 0) & (labels < values[-1])
+    if len(values) > 2 and _touch(labels, int(values[-1])):
+        yield _grey(values, "that mostly touch one another, as the grey levels of a smoothed edge do")
+    elif values[-1] == WHITE and 1 < len(values) < WHITE // 2:
+        yield _grey(values, f"up to white ({WHITE}), which are levels of grey rather than numbers of lesions")
+
+
+def _touch(labels: Labels, most: int) -> bool:
+    """Whether most voxels of the labels below ``most`` touch a voxel of another label."""
+    lower = (labels > 0) & (labels < most)
     highest = ndimage.maximum_filter(labels, size=3)
     lowest = ndimage.minimum_filter(np.where(labels > 0, labels, np.iinfo(labels.dtype).max), size=3)
     touching = lower & ((highest != labels) | (lowest != labels))
-    if np.count_nonzero(touching) >= RIM * np.count_nonzero(lower):
-        yield Asked(
-            "grey_rims",
-            f"{len(values)} labels ({some(values.tolist())}) that mostly touch one another, as the grey levels of a "
-            "smoothed edge do",
-            "write 0 and n for lesion n without smoothing, or give the study `cohort: {labels: binary, mask_threshold: "
-            f"{_half(int(values[-1]))}}}`",
-            stops=True,
-        )
+    return bool(np.count_nonzero(touching) >= RIM * np.count_nonzero(lower))
+
+
+def _grey(values: NDArray[Any], why: str) -> Asked:
+    return Asked(
+        "grey_rims",
+        f"{len(values)} labels ({some(values.tolist())}) {why}",
+        "write 0 and n for lesion n without smoothing, or give the study `cohort: {labels: binary, mask_threshold: "
+        f"{_half(int(values[-1]))}}}`",
+        stops=True,
+    )
 
 
 def _half(highest: int) -> str:

@@ -94,6 +94,34 @@ def test_images_of_one_group_are_not_compared() -> None:
     }
 
 
+ROWS, COLUMNS = np.indices((120, 140))
+OUTLINES = {
+    "endoscope": (abs(ROWS - 62) < 54) & (abs(COLUMNS - 70) < 62) & (abs(ROWS - 62) + abs(COLUMNS - 70) < 98),
+    "fundus": (ROWS - 60) ** 2 + (COLUMNS - 70) ** 2 < 64**2,
+    "ultrasound": (abs(COLUMNS - 70) < 1.1 * (ROWS + 25) - 10) & ((ROWS + 25) ** 2 + (COLUMNS - 70) ** 2 < 140**2),
+}
+
+
+def seen(seed: int, outline: str) -> Array:
+    """What a device shows: something smooth and bright in its field of view, all but black around it."""
+    own = np.random.default_rng(seed)
+    details = [ndimage.gaussian_filter(own.normal(size=ROWS.shape), 140 / size) for size in (12, 24, 48)]
+    return np.where(OUTLINES[outline], 140 + sum(3 * one / one.std() for one in details), 15)
+
+
+@pytest.mark.parametrize("outline", OUTLINES)
+def test_the_outline_of_a_field_of_view_makes_no_copies(outline: str) -> None:
+    prints = {f"p{seed}": printed(seen(seed, outline)) for seed in range(12)}
+    assert near(prints) == []
+    copies = {
+        "cut": printed(seen(3, outline)[8:-10, 6:-14]),
+        "inverted": printed(-seen(5, outline)),
+        "noisy": printed(seen(8, outline)[:, ::-1] + 2 * NOISE),
+    }
+    found = {frozenset((pair.first, pair.second)) for pair in near(prints | copies)}
+    assert found == {frozenset(pair) for pair in (("p3", "cut"), ("p5", "inverted"), ("p8", "noisy"))}
+
+
 def test_many_frames_of_one_patient_do_not_hide_a_copy_elsewhere() -> None:
     frames = {f"f{number}": printed(np.roll(FLAT["p1"], number, axis=1)) for number in range(12)}
     prints = frames | {"copy": printed(FLAT["p1"][:, 4:])} | {"other": printed(FLAT["p2"])}

@@ -256,3 +256,47 @@ def test_bytes_that_a_camera_left_before_the_end_are_remarked(
     (remark,) = read_picture(tmp_path / "a.jpg").remarks
     assert remark.endswith(" before its end that belong to nothing: a part may be damaged")
     assert capfd.readouterr() == ("", "")
+
+
+def grey_by_its_tag(path: Path, pixels: Any, **options: Any) -> Path:
+    """Save colours as a TIFF that calls them grey: PhotometricInterpretation 1, as the frames of CVC-ClinicDB do."""
+    save(path, pixels, **options)
+    said, meant = (struct.pack("<HHIHH", 262, 3, 1, photometric, 0) for photometric in (2, 1))
+    data = path.read_bytes()
+    assert data.count(said) == 1
+    path.write_bytes(data.replace(said, meant))
+    return path
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}, {"tiffinfo": {338: (0, 0)}}])
+def test_three_values_a_pixel_of_a_tiff_that_calls_itself_grey_are_colours(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    path = grey_by_its_tag(tmp_path / "1.tif", COLOURS, **options)
+    for number, colour in enumerate(("red", "green", "blue")):
+        found = read_image(path, colour)
+        assert np.array_equal(found.volume.array[0], COLOURS[..., number])
+        said = "calls itself grey but holds three values a pixel, which are taken as red, green and blue"
+        assert found.remarks == (said,)
+    assert read_geometry(path).shape_zyx == (1, 40, 50)
+    assert refusal(path).startswith("3 values a pixel (colour or vectors); convert it")
+
+
+def test_colours_that_call_themselves_colours_are_read_without_a_remark(tmp_path: Path) -> None:
+    assert read_image(save(tmp_path / "1.tif", COLOURS), "red").remarks == ()
+
+
+def test_a_sound_tiff_of_numbers_that_are_not_read_is_not_called_damaged(tmp_path: Path) -> None:
+    path = save(tmp_path / "1.tif", COLOURS)
+    bits = struct.pack("<HHH", 8, 8, 8)
+    data = path.read_bytes()
+    assert data.count(bits) == 1
+    path.write_bytes(data.replace(bits, struct.pack("<HHH", 5, 6, 5)))
+    said = "a TIFF of numbers that are not read; save it with one grey value or RGB a pixel, of 8 or 16 bits"
+    assert refusal(path, "red") == said
+
+
+def test_a_tiff_without_its_end_is_cut_off(tmp_path: Path) -> None:
+    path = grey_by_its_tag(tmp_path / "1.tif", COLOURS)
+    path.write_bytes(path.read_bytes()[:200])
+    assert refusal(path, "red").startswith("no readable image, or cut off (")

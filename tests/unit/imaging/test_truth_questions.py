@@ -79,6 +79,24 @@ def test_grey_levels_of_an_edge_are_no_lesions() -> None:
     assert names(touching.astype(np.uint8)) == []  # three lesions side by side
 
 
+def test_white_and_a_few_grey_pixels_are_no_numbers_of_lesions() -> None:
+    """Of the 138 masks of CVC-ClinicDB that are grey 55 hold few levels, such as 254 and 255, or wide ones."""
+    mask = np.where(disc(40, 40, 24), 255, 0)
+    mask[40, 28:34] = 254
+    (one,) = questions(mask.astype(np.uint8))
+    assert (one.name, one.stops) == ("grey_rims", True)
+    why = "up to white (255), which are levels of grey rather than numbers of lesions"
+    assert one.reason == f"2 labels (254, 255) {why}"
+    assert one.remedy.endswith("mask_threshold: 128}`")
+
+
+def test_white_alone_and_numbers_up_to_white_are_no_grey_levels() -> None:
+    assert names(np.where(disc(40, 40, 24), 255, 0).astype(np.int32)) == []
+    many = np.zeros((80, 80), np.int32)
+    many[2:62:2, 2:36:4].flat[:255] = np.arange(1, 256)
+    assert "grey_rims" not in names(many)
+
+
 def test_grey_levels_of_a_volume_too() -> None:
     z, y, x = np.indices((24, 24, 24)) - 12
     soft = np.clip(np.rint(4 * (9 - np.sqrt(z**2 + y**2 + x**2))), 0, 9).astype(np.int16)

@@ -19,8 +19,10 @@ from scipy import ndimage
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume, triple
+from hakken.imaging.brain_surface import brain_near
 from hakken.imaging.convert import from_image, grid_image, to_image
-from hakken.imaging.pieces import Mask, closed, depth, distance, filled, largest, signed_distance
+from hakken.imaging.doubts import REMEDY
+from hakken.imaging.pieces import Mask, filled, largest, signed_distance
 from hakken.imaging.registration import one_thread, resample
 from hakken.imaging.template import Template, brain_template
 
@@ -34,6 +36,10 @@ SAMPLES, CLOSER_SAMPLES, FITTED_SAMPLES = 20_000, 30_000, 40_000
 STEP_MM, LAST_STEP_MM, RELAXATION, ITERATIONS = 3.0, 0.05, 0.8, 100
 FITTED_STEP_MM = 1.0
 FAR_MM = 99.0  # from the brain, where the template ends
+SHADE_MM, DARKEST = (
+    30.0,
+    0.1,
+)  # how slowly brightness changes over a head, and the darkest place as a share of the brightest
 SLAB_MM = 140.0  # from the top of the head: without the neck
 SCALP_MM = 12.0  # from the top of the head to the brain
 SHIFTS_MM = (-60.0, -40.0, -20.0, 0.0, 20.0, 40.0)
@@ -47,38 +53,11 @@ NEAR_MM = (40.0, 30.0, 20.0, 16.0, 12.0)  # of the brain's surface: what the met
 FITTED_MM = 12.0
 AROUND_MM = 30.0
 FITS = 2
-CLOSING_MM = 6.0
-THIN_MM = 2.0
-DEEP_MM = 10.0
-LOOSE_MM, TIGHT_MM = 7.0, 5.0  # where the floods start, from the template's surface
 CT_HEAD_HU = -300.0
 CT_RANGE_HU = (0.0, 90.0)
-CT_BONE_HU = 150.0
-CT_AIR_HU = -100.0
-CT_CORE_MM = 14.0  # of soft tissue around: eyes and muscles are thinner
 CT_BLOOD_HU = 100.0  # blood is less dense: what is denser at the mask's border is partly bone
 LARGEST_ML = 3000.0
 AGREEMENT, CERTAIN = 0.75, 0.9  # Dice of what was found and the template: at least, and enough to look no further
-REMEDY = "look at the image, or give a mask of your own in a column `mask` (`preparation.mask: given`)"
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """Which intensities are brain: between ``dark`` and ``bright`` times the usual one deep inside.
-
-    ``inset`` moves the template's surface inwards and ``rim`` keeps so much of what closing adds, both in mm.
-    """
-
-    dark: float
-    bright: float
-    inset: float
-    rim: float
-
-
-DARK_FLUID = Contrast(0.72, np.inf, 0.0, 1.0)
-BRIGHT_FLUID = Contrast(0.75, 1.4, 2.0, 0.0)  # T2: fluid outside the brain is brighter than the brain
-FLUID_RATIO = 2.0  # of the brightest 1 % deep inside to the usual
-KEPT_MM = 8.0  # deeper than this nothing is too bright for brain
 
 
 @dataclass(frozen=True)
@@ -146,10 +125,10 @@ def _found(coarse: Volume, modality: str, template: Template, laid: sitk.AffineT
     """Return the brain near the template, which is fitted to it and looked at again."""
     near = _around(coarse, template, laid)
     for _ in range(FITS):
-        brain = _near(near, _surface(template, near, laid), modality, LOOSE_MM)
+        brain = brain_near(near, _surface(template, near, laid), modality, fitting=True)
         laid = _fitted(near, brain, template, laid)
     surface = _surface(template, near, laid)
-    brain = _near(near, surface, modality, TIGHT_MM)
+    brain = brain_near(near, surface, modality)
     return _Found(Volume.on(near.geometry, brain), _agreement(brain, surface > 0))
 
 
@@ -191,7 +170,23 @@ def _scene(coarse: Volume, modality: str) -> _Scene:
     world = from_image(image).to_world(places)
     size = float(np.sqrt(head.sum(axis=(1, 2)).max())) * SEARCH_MM / ADULT_MM
     clipped = sitk.Clamp(image, sitk.sitkFloat32, low, high)
-    return _Scene(clipped, scanned, world.mean(axis=0), float(world[:, 2].max()), size)
+    return _Scene(
+        clipped if modality == "ct" else _even(clipped, head),
+        scanned,
+        world.mean(axis=0),
+        float(world[:, 2].max()),
+        size,
+    )
+
+
+def _even(image: sitk.Image, head: Mask) -> sitk.Image:
+    """Return the image without its slow changes of brightness over the head (z, y, x)."""
+    values = sitk.GetArrayFromImage(image)
+    sigma = SHADE_MM / SEARCH_MM
+    shade = ndimage.gaussian_filter(np.where(head, values, 0), sigma)
+    shade /= np.maximum(ndimage.gaussian_filter(head.astype(np.float32), sigma), 1e-3)
+    even = np.where(shade > 0, values / np.maximum(shade, DARKEST * shade.max()), 0)
+    return to_image(Volume.on(from_image(image).geometry, even.astype(np.float32)))
 
 
 def _upright(volume: Volume) -> tuple[sitk.Image, sitk.Image]:
@@ -326,54 +321,6 @@ def _fitted(coarse: Volume, brain: Mask, template: Template, laid: sitk.AffineTr
     method.SetInitialTransform(fitted, inPlace=True)
     method.Execute(fixed, sitk.Clamp(template.surface, sitk.sitkFloat32, -FITTED_MM, FITTED_MM))
     return fitted
-
-
-def _near(coarse: Volume, surface: Floats, modality: str, reach_mm: float) -> Mask:
-    """Return the brain whose surface lies within ``reach_mm`` of the template's, as far as the image says."""
-    spacing = coarse.spacing[::-1]
-    if modality == "ct":
-        return _enclosed(coarse, surface, reach_mm)
-    values = ndimage.gaussian_filter(coarse.array, 0.5)
-    deep = values[surface > DEEP_MM]
-    if deep.size == 0:
-        raise RuntimeError("the template lies outside of the image")
-    usual = float(np.median(deep))
-    contrast = BRIGHT_FLUID if np.percentile(deep, 99) > FLUID_RATIO * usual else DARK_FLUID
-    surface = surface - np.float32(contrast.inset)
-    tissue = (values > contrast.dark * usual) & ((values < contrast.bright * usual) | (surface > KEPT_MM))
-    markers = np.where(surface > reach_mm, 1, np.where(surface < -reach_mm, 2, 0)).astype(np.uint8)
-    basin = _basin(tissue, markers, spacing)
-    brain = _thick(basin & tissue, depth(tissue, spacing))
-    return filled(closed(brain, spacing, CLOSING_MM, contrast.rim) & basin)
-
-
-def _enclosed(coarse: Volume, surface: Floats, reach_mm: float) -> Mask:
-    """Return what the skull encloses on CT: the floods start in the thickest soft tissue and far from the template.
-
-    They meet in the bone, and in its holes where they are narrowest, the orbits and the foramen magnum among them.
-    """
-    spacing = coarse.spacing[::-1]
-    soft = (coarse.array <= CT_BONE_HU) & (coarse.array > CT_AIR_HU)
-    core = largest((depth(soft, spacing) > CT_CORE_MM) & (surface > -LOOSE_MM))
-    markers = np.where(core, 1, np.where(surface < -reach_mm, 2, 0)).astype(np.uint8)
-    return filled(largest(_basin(soft, markers, spacing) & soft))
-
-
-def _basin(tissue: Mask, markers: NDArray[np.uint8], spacing: tuple[float, ...]) -> Mask:
-    """Flood from the markers 1 and 2, the tissue's thickest places first; return what the first of them reaches."""
-    height = depth(tissue, spacing) - distance(tissue, spacing)
-    flood = sitk.GetImageFromArray(-height.astype(np.float32))
-    basins = sitk.MorphologicalWatershedFromMarkers(flood, sitk.GetImageFromArray(markers), markWatershedLine=False)
-    return np.asarray(sitk.GetArrayFromImage(basins) == 1)
-
-
-def _thick(mask: Mask, inner: NDArray[np.float64]) -> Mask:
-    """The pieces of the mask that are thick somewhere; a film of marrow is not."""
-    labels, count = ndimage.label(mask)
-    reach = np.asarray(ndimage.maximum(inner, labels, np.arange(count + 1)))
-    thick = reach > THIN_MM
-    thick[0] = False
-    return np.asarray(thick[labels])
 
 
 def _agreement(one: Mask, other: Mask) -> float:

@@ -67,7 +67,8 @@ class PreparedCase:
     """What is known of a prepared case; its arrays stay on disk in ``folder`` until they are asked for.
 
     ``has_truth`` says whether somebody has marked its lesions. ``label`` is the class of the case in a word, where that
-    is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask.
+    is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask;
+    ``doubt`` says why the mask may be wrong, where it may.
     """
 
     case_id: str
@@ -82,6 +83,7 @@ class PreparedCase:
     lesions: tuple[Lesion, ...] = ()
     label: str | None = None
     outside: tuple[int, ...] = ()
+    doubt: str = ""
     folder: Path | None = field(default=None, compare=False)
 
     @property
@@ -126,6 +128,7 @@ class PreparedCase:
             "lesions": [lesion.as_dict() for lesion in self.lesions],
             "label": self.label,
             "outside": list(self.outside),
+            "doubt": self.doubt,
         }
 
     def _load(self, suffix: str, mmap: bool) -> NDArray[Any]:
@@ -175,6 +178,7 @@ def load_prepared(folder: Path, case_id: str) -> PreparedCase:
         lesions=tuple(Lesion.from_dict(lesion) for lesion in content["lesions"]),
         label=content["label"],
         outside=tuple(content["outside"]),
+        doubt=content["doubt"],
         folder=folder,
     )
 

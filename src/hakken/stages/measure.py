@@ -14,6 +14,7 @@ from hakken.cohort.table import read_table
 from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
+from hakken.imaging.doubts import doubts_of
 from hakken.outcomes import Measured, Part, cautioned, in_order
 from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.measurement import FILE, Measurement, write_measurement
@@ -125,7 +126,8 @@ def _measured(
     for name in sorted(outcomes, key=lambda name: name != study.objective):
         part: Part = part_of(study, name, cases, points=known, folds=folds)
         outcome = plugins.load("outcomes", name)
-        found[name] = cautioned(outcome.measure(read_predictions(predictions, name, part), part))
+        measured = cautioned(outcome.measure(read_predictions(predictions, name, part), part))
+        found[name] = replace(measured, warnings=(*measured.warnings, *doubts_of(part.cases)))
         point = found[name].point
         if point is not None and name not in known and point.get("threshold") is not None:
             known[name] = float(point["threshold"])

@@ -21,7 +21,6 @@ DEEP_MM = 10.0
 SHADE_MM = 30.0  # how slowly brightness changes
 ODD = (0.5, 1.15)  # times the usual intensity: beyond it is fluid or a lesion
 LOOSE_MM = 7.0  # where the floods start, from the template's surface, while it is being fitted
-BULGE_MM = 9.0  # where a ball of such a radius fits into the tissue, a brain may lie so much farther out
 CLOSING_MM = 6.0
 THIN_MM = 2.0
 EDGE_MM = 3.0
@@ -36,7 +35,8 @@ class Contrast:
     """Which intensities are brain: between ``dark`` and ``bright`` times the usual ones deep inside.
 
     What is brighter than ``edge`` times them and lies beside it is brain too: half of such a voxel is. ``inset`` moves
-    the template's surface inwards, and the brain's own lies within ``reach`` of it, both in mm.
+    the template's surface inwards, and the brain's own lies within ``reach`` of it, both in mm; ``bulge`` is the radius
+    of balls of tissue in which it may lie so much farther out.
     """
 
     dark: float
@@ -44,11 +44,14 @@ class Contrast:
     edge: float
     inset: float
     reach: float
+    bulge: float
 
 
-DARK_FLUID = Contrast(0.72, np.inf, 0.45, 0.0, 5.0)
-BRIGHT_FLUID = Contrast(0.6, 1.5, 0.5, 2.0, 4.0)  # T2: fluid outside the brain is brighter than the brain
-FLUID_RATIO = 2.0  # of the brightest 1 % deep inside to the usual
+DARK_FLUID = Contrast(dark=0.72, bright=np.inf, edge=0.45, inset=0.0, reach=5.0, bulge=9.0)
+BRIGHT_FLUID = Contrast(dark=0.75, bright=1.4, edge=np.inf, inset=2.0, reach=5.0, bulge=0.0)
+FLUID_RATIO = (
+    2.0  # of the brightest 1 % deep inside to the usual: T2, whose fluid outside the brain is brighter than it
+)
 KEPT_MM = 8.0  # deeper than this nothing is too bright for brain
 
 
@@ -66,7 +69,8 @@ def brain_near(near: Volume, surface: Floats, modality: str, *, fitting: bool = 
     surface = surface - np.float32(contrast.inset)
     tissue = (values > contrast.dark) & ((values < contrast.bright) | (surface > KEPT_MM))
     inner = depth(tissue, spacing)
-    inside, outside = _sides(surface, LOOSE_MM if fitting else contrast.reach, _opened(tissue, spacing))
+    reach_mm, bulge_mm = LOOSE_MM if fitting else contrast.reach, contrast.bulge
+    inside, outside = _sides(surface, reach_mm, _opened(tissue, spacing, bulge_mm), bulge_mm)
     basin = _basin(inner - distance(tissue, spacing), inside, outside)
     brain = closed(_thick(basin & tissue, inner), spacing, CLOSING_MM) & basin
     edge = (values > contrast.edge) & (values < contrast.bright) & (distance(brain, spacing) <= EDGE_MM)
@@ -99,15 +103,15 @@ def _enclosed(near: Volume, surface: Floats, reach_mm: float) -> Mask:
     return filled(largest(_basin(inner - distance(soft, spacing), core, surface < -reach_mm) & soft))
 
 
-def _sides(surface: Floats, reach_mm: float, thick: Mask) -> tuple[Mask, Mask]:
+def _sides(surface: Floats, reach_mm: float, thick: Mask, bulge_mm: float) -> tuple[Mask, Mask]:
     """Return what surely lies inside and outside of the brain; where tissue is ``thick`` it may bulge farther."""
-    return surface > reach_mm, surface < np.where(thick, -reach_mm - BULGE_MM, -reach_mm)
+    return surface > reach_mm, surface < np.where(thick, -reach_mm - bulge_mm, -reach_mm)
 
 
-def _opened(tissue: Mask, spacing: tuple[float, ...]) -> Mask:
-    """Return where a ball of `BULGE_MM` fits into the tissue, its gaps closed."""
+def _opened(tissue: Mask, spacing: tuple[float, ...], radius_mm: float) -> Mask:
+    """Return where a ball fits into the tissue, its gaps closed."""
     inner = depth(closed(tissue, spacing, EDGE_MM), spacing)
-    return distance(inner > BULGE_MM, spacing) <= BULGE_MM
+    return distance(inner > radius_mm, spacing) <= radius_mm
 
 
 def _basin(height: Distances, inside: Mask, outside: Mask) -> Mask:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from hakken.cohort.phantom import phantom_cases
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume, triple
 from hakken.imaging.brain import find_brain
@@ -15,8 +16,12 @@ from hakken.imaging.files import read_volume
 from hakken.imaging.pieces import closed, depth, distance, signed_distance
 from hakken.imaging.registration import resample
 from hakken.imaging.template import brain_template
+from hakken.phantoms.brain_metastasis.draw import draw_case
+from hakken.study.reading import load_study
 
 from .conftest import Head
+
+ROOT = Path(__file__).parents[3]
 
 
 def dice(one: Any, other: Any) -> Any:
@@ -84,6 +89,14 @@ def test_the_order_of_the_voxels_does_not_matter(head: Head) -> None:
     image = sitk.DICOMOrient(to_image(head.fixed), "RAS")
     turned = Volume(sitk.GetArrayFromImage(image), head.fixed.spacing, image.GetOrigin(), tuple(image.GetDirection()))
     assert dice(find_brain(turned, "mr")[:, ::-1, ::-1], mask) > 0.99
+
+
+def test_lesions_of_the_phantom_lie_inside() -> None:
+    study = load_study(ROOT / "config" / "studies" / "brain_metastasis.yaml", "tiny")
+    for case in phantom_cases(study)[:2]:
+        drawing = draw_case(case, study)
+        met = drawing.lesions.array[find_brain(drawing.enhanced, "mr")]
+        assert np.array_equal(np.unique(met[met > 0]), np.arange(1, case.lesions + 1)), case.case_id
 
 
 def test_the_number_of_threads_does_not_matter(head: Head) -> None:

@@ -208,6 +208,8 @@ def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder
     prepared = prepare_case(volumes, _transforms(volumes, study), None, study, case_id=case_id)
     without = f", without {', '.join(prepared.case.missing)}" if prepared.case.missing else ""
     progress(f"prepared on a grid of {prepared.case.geometry}{without}")
+    if prepared.case.doubt:
+        progress(f"warning: {prepared.case.doubt}; look at the image")
     return save_prepared(folder, prepared.case, prepared.image, prepared.mask, prepared.labels)
 
 

@@ -21,6 +21,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Triple, Volume
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
+from hakken.imaging.doubts import brain_doubt
 from hakken.imaging.lesions import Labels, draw_lesions, keep_each, lesions_of_mask, minimum_size, placed, with_minimum
 from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
@@ -62,7 +63,8 @@ def prepare_case(
     grid.
     """
     reference = channels[study.reference]
-    native = without_rim(_native_mask(channels, transforms, study, region), reference.spacing, study.preparation.rim_mm)
+    found = _native_mask(channels, transforms, study, region)
+    native = without_rim(found, reference.spacing, study.preparation.rim_mm)
     grid = common_grid(reference.geometry, native, study.preparation)
     mask = resample(Volume.on(reference.geometry, native.astype(np.uint8)), grid, sitk.Transform(), nearest=True)
     inside = np.asarray(mask.array > 0)
@@ -82,6 +84,7 @@ def prepare_case(
         label=label,
         outside=outside,
         optional={name: name in channels for name in study.optional},
+        doubt=_doubt(found, reference.geometry, study),
     )
     return Prepared(case, image, inside, labels)
 
@@ -104,6 +107,12 @@ def _native_mask(
     if not moved.array.any():
         raise HakkenError(f"the {study.preparation.mask} mask of channel {name} lies outside {study.reference}")
     return np.asarray(moved.array > 0)
+
+
+def _doubt(mask: NDArray[np.bool_], geometry: Geometry, study: Study) -> str:
+    """Return what is doubtful about the mask (z, y, x) that was found; a phantom's head may be small."""
+    sought = study.preparation.mask == "brain" and study.cohort.phantom is None
+    return brain_doubt(mask, geometry) if sought else ""
 
 
 def common_grid(reference: Geometry, mask: NDArray[np.bool_], settings: Preparation) -> Geometry:

@@ -70,9 +70,10 @@ class PreparedCase:
     """What is known of a prepared case; its arrays stay on disk in ``folder`` until they are asked for.
 
     ``has_truth`` says whether somebody has marked its lesions. ``label`` is the class of the case in a word, where that
-    is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask.
-    ``optional`` says of each optional channel whether the case has it. ``columns`` are those of the case table as it
-    stands when the case is measured, which its files do not hold, and what `presence` says.
+    is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask;
+    ``doubt`` says why the mask may be wrong, where it may. ``optional`` says of each optional channel whether the case
+    has it. ``columns`` are those of the case table as it stands when the case is measured, which its files do not hold,
+    and what `presence` says.
     """
 
     case_id: str
@@ -88,6 +89,7 @@ class PreparedCase:
     outside: tuple[int, ...] = ()
     optional: Mapping[str, bool] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    doubt: str = ""
     folder: Path | None = field(default=None, compare=False)
 
     @property
@@ -153,6 +155,7 @@ class PreparedCase:
             "label": self.label,
             "outside": list(self.outside),
             "optional": dict(self.optional),
+            "doubt": self.doubt,
         }
 
     def path(self, suffix: str) -> Path:
@@ -211,6 +214,7 @@ def _prepared(path: Path) -> PreparedCase:
         label=content["label"],
         outside=tuple(content["outside"]),
         optional=content["optional"],
+        doubt=content["doubt"],
         folder=path.parent,
     )
     return replace(case, columns=case.presence)

@@ -89,11 +89,11 @@ def asked(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume, instan
 
 
 def _grey_rims(labels: Labels) -> Iterator[Asked]:
-    """Ask where most voxels of the lower labels touch a voxel of another label, and where one is white among few."""
+    """Ask where most voxels of the lower labels touch a voxel of another label, and of pictures where one is white."""
     values = np.unique(labels[labels > 0])
     if len(values) > 2 and _touch(labels, int(values[-1])):
         yield _grey(values, "that mostly touch one another, as the grey levels of a smoothed edge do")
-    elif values[-1] == WHITE and 1 < len(values) < WHITE // 2:
+    elif labels.shape[0] == 1 and values[-1] == WHITE and 1 < len(values) < WHITE // 2:
         yield _grey(values, f"up to white ({WHITE}), which are levels of grey rather than numbers of lesions")
 
 

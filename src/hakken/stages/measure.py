@@ -16,6 +16,7 @@ from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
 from hakken.imaging.cases import digest_of
+from hakken.imaging.doubts import doubts_of
 from hakken.outcomes import Measured, Part, cautioned, in_order
 from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.measurement import FILE, Measurement, write_measurement
@@ -141,7 +142,8 @@ def _measured(
     for name in sorted(said, key=lambda name: name != study.objective):
         part: Part = part_of(study, name, cases, points=known, folds=folds)
         own = {case_id: said[name][case_id] for case_id in part.case_ids}
-        found[name] = cautioned(plugins.load("outcomes", name).measure(own, part))
+        measured = cautioned(plugins.load("outcomes", name).measure(own, part))
+        found[name] = replace(measured, warnings=(*measured.warnings, *doubts_of(part.cases)))
         point = found[name].point
         if point is not None and name not in known and point.get("threshold") is not None:
             known[name] = float(point["threshold"])

@@ -15,6 +15,7 @@ from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.channels import read_channels
+from hakken.imaging.doubts import REMEDY
 from hakken.imaging.lesion_tables import read_lesion_table
 from hakken.imaging.pieces import Mask
 from hakken.imaging.preparation import Prepared, prepare_case
@@ -91,7 +92,7 @@ def _read_truth(study: Study, case: Case, reference: Geometry) -> Volume | Seque
 
 
 def _line(prepared: Prepared) -> str:
-    """Say size, number of lesions, and which of them lie outside of the mask."""
+    """Say size, number of lesions, which of them lie outside of the mask, and why the mask may be wrong."""
     case = prepared.case
     z, y, x = case.geometry.shape_zyx
     size = f"{x}x{y} pixels" if case.geometry.is_flat else f"{x}x{y}x{z} voxels"
@@ -100,4 +101,5 @@ def _line(prepared: Prepared) -> str:
     large = f", they fill {share:.0%} OF THE MASK" if share > LARGE else ""
     warning = f", {len(case.outside)} OUTSIDE THE MASK (lesion {named})" if case.outside else ""
     without = f", without {', '.join(case.missing)}" if case.missing else ""
-    return f"{size}, lesions: {len(case.lesions)}{without}{large}{warning}"
+    doubt = f", IN DOUBT: {case.doubt}; {REMEDY}" if case.doubt else ""
+    return f"{size}, lesions: {len(case.lesions)}{without}{large}{warning}{doubt}"

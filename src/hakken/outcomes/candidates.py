@@ -20,7 +20,7 @@ from hakken.core.names import nearest
 from hakken.core.tables import Cell, write_table
 from hakken.evaluation import findings
 from hakken.evaluation import measure as evaluation
-from hakken.evaluation.bootstrap import resample
+from hakken.evaluation.bootstrap import Unit, resample
 from hakken.evaluation.findings import Findings
 from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
 from hakken.evaluation.froc import objective as area
@@ -158,7 +158,9 @@ def replicates(tables: Sequence[Predictions], part: Part, seed: int) -> Replicat
     values = [partial_auc(froc(matching), settings.maximum_fp) for matching in matchings]
     if not values or None in values:
         raise ValueError("no partial AUC to compare by")
-    drawn = [resample(matching, part.resamples, seed) for matching in matchings]
+    # One patient has no interval over patients: then its lesions and false positives are resampled, as `measure` does.
+    unit: Unit = "patient" if len(set(part.patients)) > 1 else "finding"
+    drawn = [resample(matching, part.resamples, seed, unit=unit) for matching in matchings]
     measured = [one.measure(lambda x, y: rows_partial_auc(x, y, settings.maximum_fp))[0] for one in drawn]
     return Replicates(np.array(values, float), np.array(measured), part.resamples, drawn[0].skipped, seed)
 
@@ -341,7 +343,8 @@ def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[
     notes = []
     for column, values in _columns(part):
         if not any(values):
-            notes.append(f"no stratum by {column}: the case table has no such column")
+            if column in part.study.evaluation.asked:
+                notes.append(f"no stratum by {column}: the case table has no such column")
             continue
         for value in np.unique(values):
             own = np.asarray(threshold)[values == value] if np.ndim(threshold) else threshold

@@ -258,7 +258,7 @@ def _lacking(part: Part) -> list[str]:
     """Return a line for each column to stratify by that no case fills."""
     return [
         f"no stratum by {column}: the case table has no such column"
-        for column in part.study.strata
+        for column in part.study.evaluation.asked
         if not any(case.columns.get(column) for case in part.images)
     ]
 

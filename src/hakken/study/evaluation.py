@@ -39,3 +39,8 @@ class Evaluation(Section):
         "told.",
     )
     strata: Distinct[Name] = Field(default=("scanner",), description="Columns of the case table to stratify by.")
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The columns that the study names itself, so that it is told where there is no such column."""
+        return self.strata if "strata" in self.model_fields_set else ()

@@ -45,17 +45,17 @@ def _together(names: Sequence[str]) -> str:
 
     >>> _together(["at 4 FP", "at 8 FP"]), _together(["CPM", "AUC"])
     ('at 4 and 8 FP', 'CPM and AUC')
-    >>> _together(["test, fold 1", "default, fold 1"])
-    'test, fold 1; default, fold 1'
+    >>> _together(["test, fold 0", "test, fold 1"]), _together(["test, fold 1", "test, default, fold 1"])
+    ('test, fold 0 and 1', 'test, fold 1; test, default, fold 1')
     """
     words = [name.split() for name in dict.fromkeys(names)]
     if len(words) == 1:
         return names[0]
-    if any("," in name for name in names):
-        return "; ".join(dict.fromkeys(names))
     first = _shared(words)
     last = _shared([row[: first - 1 if first else None : -1] for row in words])
     middles = [" ".join(row[first : len(row) - last]) for row in words]
+    if any("," in middle for middle in middles):
+        return "; ".join(dict.fromkeys(names))
     listed = f"{', '.join(middles[:-1])} and {middles[-1]}"
     return " ".join([*words[0][:first], listed, *words[0][len(words[0]) - last :]])
 

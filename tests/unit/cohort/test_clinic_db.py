@@ -30,6 +30,7 @@ def source(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
         pixels = np.zeros((24, 32, 3), np.uint8)
         pixels[..., 0], pixels[..., 1], pixels[..., 2] = 200, 90, frame % 256
         pixels[5:9, 6:12] += 20
+        pixels[-1] += np.arange(32, dtype=np.uint8)[:, None]  # or it would hold two values alone, as a mask does
         mask = np.zeros((24, 32), np.uint8)
         mask[5:9, 6:12] = 255
         for name, array in (("Original", pixels), ("Ground Truth", mask)):

@@ -127,7 +127,7 @@ def nothing_found(tmp_path: Path) -> dict[str, list[Path]]:
 
 def drawn(name: str, files: dict[str, list[Path]], tmp_path: Path) -> tuple[dict[str, Any], Path]:
     chosen = small(evaluation={"bootstrap": 100})
-    paths = {kind: tmp_path / f"{name}.{kind}" for kind in ("png", "svg", "json", "csv")}
+    paths = {kind: tmp_path / "figures" / f"{name}.{kind}" for kind in ("png", "svg", "json", "csv")}
     figure(
         study=chosen,
         name=name,

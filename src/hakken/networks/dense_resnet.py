@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hakken.core.errors import InvalidArchitecture
-from hakken.networks.convolution import Convolution, Doubling, padded
+from hakken.networks.convolution import Convolution, Doubling, ordered, padded
 
 GROUP = 4
 SLOPE = 0.01
@@ -139,7 +139,7 @@ class DenseResNet(nn.Module):
         return back
 
     def _run(self, images: Tensor, volumes: int) -> dict[str, tuple[Tensor, ...]]:
-        whole = padded(images, self.multiple)
+        whole = ordered(padded(images, self.multiple))
         passed = Passed(whole if self.stem is None else self.stem(whole))
         found: dict[str, tuple[Tensor, ...]] = {}
         for level, stage in enumerate(self.stages, start=1):

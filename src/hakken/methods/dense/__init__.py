@@ -33,6 +33,7 @@ class Parameters(Optimised):
     )
     batch_size: int = Field(default=2, ge=1, le=4096, description="Windows in a mini-batch.")
     patch_size: int = Field(default=48, ge=8, le=512, description="Edge of a window in voxels, while it learns.")
+    axes: Literal[2, 3] = Field(default=3, description="Axes of a window: 3, or 2 for slices that are seen one by one.")
     levels: int = Field(default=4, ge=2, le=7, description="Levels, each on a grid twice as coarse as the one before.")
     base_features: int = Field(default=8, ge=4, le=128, description="Feature maps of the first level.")
     growth: float = Field(default=2.0, ge=1, le=4, description="Factor of the feature maps from level to level.")

@@ -53,7 +53,7 @@ class Learner(Method):
         network = DenseResNet(
             len(self.facts.inputs),
             {LESIONS: Head(1, "heat" if chosen.target == "heat" else "labels")},
-            self.facts.axes,
+            self.parameters.axes,
             widths=_widths(chosen),
             convolutions=chosen.convolutions,
             joining=chosen.joining,
@@ -69,7 +69,7 @@ class Learner(Method):
         source = WindowSource(
             data.images(),
             heat_targets if chosen.target == "heat" else label_targets,
-            Drawing(chosen.patch_size, self.facts.axes, chosen.batch_size, chosen.lesion_share, chosen.lesion_power),
+            Drawing(chosen.patch_size, chosen.axes, chosen.batch_size, chosen.lesion_share, chosen.lesion_power),
             spacing=self.facts.spacing_mm,
             augmentation=Augmentation(chosen.augmentation, rotation_degrees=30, scale=0.4),
             seed=derive_seed(seed, "windows"),
@@ -103,7 +103,7 @@ class Learner(Method):
 
         Raises FloatingPointError where it is not finite.
         """
-        chosen, flat = self.inference, self.facts.axes == 2
+        chosen, flat = self.inference, self.parameters.axes == 2
 
         def run(images: torch.Tensor) -> torch.Tensor:
             return torch.sigmoid(network(images)[LESIONS][0].float())

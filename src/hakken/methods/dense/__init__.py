@@ -38,7 +38,7 @@ class Parameters(Optimised):
     base_features: int = Field(default=8, ge=4, le=128, description="Feature maps of the first level.")
     growth: float = Field(default=2.0, ge=1, le=4, description="Factor of the feature maps from level to level.")
     convolutions: int = Field(default=2, ge=1, le=6, description="Convolutions of each level on the way down.")
-    joining: int = Field(default=2, ge=1, le=6, description="Convolutions of each level on the way up.")
+    joining: int = Field(default=1, ge=1, le=6, description="Convolutions of each level on the way up.")
     norm: Literal["instance", "group", "none"] = Field(
         default="instance", description="Normalisation: each feature map by itself, in groups of four, or none."
     )
@@ -59,6 +59,12 @@ class Parameters(Optimised):
     lesion_share: float = Field(default=0.5, gt=0, le=1, description="Share of the windows that hold a lesion.")
     lesion_power: float = Field(
         default=0.5, ge=0, le=1, description="Power of its size with which a lesion is drawn: 0 draws all alike."
+    )
+    average: float = Field(
+        default=0.98,
+        ge=0,
+        lt=1,
+        description="Decay of the moving average of the weights that is measured and kept; 0 keeps the weights.",
     )
     augmentation: float = Field(default=0.7, ge=0, le=1, description="Strength of the augmentation, 0 is none.")
 

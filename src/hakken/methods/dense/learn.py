@@ -31,6 +31,8 @@ LESIONS = "lesions"
 """The head of the map of lesions."""
 CLIP = 12.0
 """Norm that gradients are cut to (Isensee et al. 2021)."""
+AMOUNTS = {"rotation_degrees": 30.0, "scale": 0.45, "gain": 0.3, "shift": 0.3, "gamma": 0.3, "noise": 0.15}
+"""How far windows may change at full strength, where that is further than patches of a lesion's own size may."""
 MASK = "dense"
 """The name of the one mask of a case."""
 
@@ -71,11 +73,12 @@ class Learner(Method):
             heat_targets if chosen.target == "heat" else label_targets,
             Drawing(chosen.patch_size, chosen.axes, chosen.batch_size, chosen.lesion_share, chosen.lesion_power),
             spacing=self.facts.spacing_mm,
-            augmentation=Augmentation(chosen.augmentation, rotation_degrees=30, scale=0.4),
+            augmentation=Augmentation(chosen.augmentation, **AMOUNTS),
             seed=derive_seed(seed, "windows"),
             device=device,
         )
-        return [Player(NETWORK, (NETWORK,), source, chosen.optimisation, clip=CLIP)]
+        average = chosen.average or None
+        return [Player(NETWORK, (NETWORK,), source, chosen.optimisation, clip=CLIP, average=average)]
 
     def loss(self, player: str, networks: Networks, batch: Samples, draw: torch.Generator) -> Loss:
         """Return the loss of a mini-batch, over all levels that have a head."""

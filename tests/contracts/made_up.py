@@ -23,7 +23,7 @@ from hakken.runs.layout_pool import made_up_patches
 from hakken.runs.required import needs_of
 from hakken.runs.table import runs_of
 from hakken.stages.phantom import phantom as draw_phantom
-from hakken.study import Study
+from hakken.study import Study, presence_of
 from hakken.study.reading import load_study, scales_of
 from hakken.training.method import Data
 
@@ -78,7 +78,10 @@ def _items(study: Study, folder: Path, count: int) -> Iterator[Item]:
 
 
 def _image(study: Study, folder: Path, number: int) -> PreparedCase:
-    """Return a case of noise, brighter in a ball; the ball is a lesion in every second case."""
+    """Return a case of noise, brighter in a ball; the ball is a lesion in every second case.
+
+    Those are the cases that have the optional channels.
+    """
     random = np.random.default_rng(number)
     edge = 2 * max(getattr(study.parameters, "patch_size", 8), 8)
     flat = next(iter(study.channels.values())).modality in FLAT
@@ -87,7 +90,12 @@ def _image(study: Study, folder: Path, number: int) -> PreparedCase:
     z, y, x = np.indices(shape)
     middle = np.array(shape) // 2
     ball = (z - middle[0]) ** 2 + (y - middle[1]) ** 2 + (x - middle[2]) ** 2 <= 9
-    image = random.random((len(study.channels), *shape)) * 0.5 + 0.4 * ball
+    channels = study.layers
+    image = random.random((len(channels), *shape)) * 0.5 + 0.4 * ball
+    optional = dict.fromkeys(study.optional, number % 2 == 0)
+    for name, there in optional.items():
+        image[channels.index(presence_of(name))] = there
+        image[channels.index(name)] *= there
     labels = (ball if number % 2 == 0 else np.zeros(shape)).astype(np.int16)
     classes = study.cohort.classes or (None,)
     lesions = tuple(
@@ -98,13 +106,14 @@ def _image(study: Study, folder: Path, number: int) -> PreparedCase:
         case_id=f"case{number}",
         patient=f"patient{number}",
         columns={"scanner": "AB"[number % 2]},
-        channels=tuple(study.channels),
+        channels=channels,
         geometry=geometry,
         source_geometry=geometry,
         normalisation={},
         pixel_digest=str(number),
         has_truth=study.cohort.truth != "label",
         lesions=lesions,
+        optional=optional,
     )
     folder.mkdir(parents=True, exist_ok=True)
     return save_prepared(folder, case, image, np.ones(shape, np.uint8), labels if case.has_truth else None)

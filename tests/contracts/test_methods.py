@@ -15,7 +15,8 @@ from hakken import plugins
 from hakken.core.errors import HakkenError
 from hakken.runs.learner import learner_of
 from hakken.runs.model_file import load_model, save_model
-from hakken.study import Study
+from hakken.runs.required import needs_of
+from hakken.study import Channel, Study
 from hakken.study.reading import parse_study
 from hakken.training.checkpoint import Checkpoints
 from hakken.training.loop import Interrupted, TrainingResult, train
@@ -91,6 +92,29 @@ def test_it_overfits_one_batch(name: str, study_of: Callable[[str], Study], tmp_
     assert all(torch.isfinite(value).all() for one in result.weights.values() for value in one.values())
     if not first.losses:  # players work against each other
         assert last.loss < first.loss
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_it_is_told_where_an_optional_channel_was_measured(
+    name: str, study_of: Callable[[str], Study], tmp_path: Path
+) -> None:
+    """With one channel more, which every second case lacks, it learns and says something of every case."""
+    study = study_of(name)
+    if study.cohort.kind != "images" or not needs_of(study).optional:
+        pytest.skip("takes no channels that a case may lack")
+    extra = Channel(modality="mr", optional=True)
+    study = study.model_copy(update={"channels": {**study.channels, "extra": extra}})
+    assert study.seen == (*study_of(name).inputs, "extra", "extra_present")
+    learner, data = learner_of(study), data_of(study, tmp_path)
+    cases = cases_of(study, tmp_path / "cases")
+    assert [case.missing for case in cases] == [(), ("extra",), (), ("extra",)]  # type: ignore[union-attr]
+    if isinstance(learner, Fitted):
+        model = learner.fit(data, 0)
+    else:
+        assert trained(study, learner, data, steps=2).curve
+        model = learner.export(learner.networks()).eval()
+    said = [learner.predict(model, case, tuple(study.outcomes)) for case in cases]
+    assert all(set(one) & set(study.outcomes) for one in said)
 
 
 @pytest.mark.parametrize("name", METHODS)

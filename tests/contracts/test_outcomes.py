@@ -72,6 +72,16 @@ def test_what_is_measured_is_the_same_each_time(name: str, folder: Path) -> None
     assert all(len(row) == len(table.columns) for table in first.tables.values() for row in table.rows)
 
 
+@pytest.mark.parametrize("name", [one for one in OUTCOMES if hasattr(plugins.load("outcomes", one), "row_names")])
+def test_the_rows_are_those_that_were_named_before(name: str, folder: Path) -> None:
+    study, found, part = _said(name, folder)
+    module = plugins.load("outcomes", name)
+    rows = [row.name for row in module.measure(found, part).rows if not row.reference]
+    named = module.row_names(study)
+    assert [one for one in named if one in rows] == rows
+    assert len(named) - len(rows) <= (name == "candidates")  # there is no PI-CAI score where all cases are of one kind
+
+
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_every_column_is_explained(name: str, folder: Path) -> None:
     _, found, part = _said(name, folder)

@@ -95,8 +95,9 @@ def save_case(
     patient: str | None = None,
     label: str | None = None,
     mask: NDArray[Any] | None = None,
+    optional: Mapping[str, bool] | None = None,
 ) -> PreparedCase:
-    """Write a prepared case into ``folder`` and return it."""
+    """Write a prepared case into ``folder`` and return it; ``channels`` are all that ``image`` holds."""
     case = PreparedCase(
         case_id=name,
         patient=name if patient is None else patient,
@@ -109,6 +110,7 @@ def save_case(
         has_truth=labels is not None,
         lesions=tuple(lesions),
         label=label,
+        optional=dict(optional or {}),
     )
     return save_prepared(folder, case, image, np.ones(geometry.shape_zyx) if mask is None else mask, labels)
 

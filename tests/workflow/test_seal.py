@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from own_cohort import own_project, volume
 from workflow_project import Project
@@ -102,19 +103,90 @@ def test_an_edited_threshold_is_not_used(attacked: Project) -> None:
     assert ledger(attacked) == [1]
 
 
+def forged(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write candidates by hand, and a manifest that fits them."""
+    write_table(folder / "candidates.csv", columns, rows)
+    manifest = read_json(folder / MANIFEST)
+    manifest["files"]["candidates.csv"] = sha256_file(folder / "candidates.csv")
+    write_json(folder / MANIFEST, manifest)
+
+
 def test_predictions_that_were_made_by_hand_count_as_another_opening(attacked: Project) -> None:
     """The table as well as its manifest are forged: every lesion is found."""
     folder = attacked.path(str(RESULTS / "predictions/test/selected"))
     table = read_table(folder / "candidates.csv")
     rows = [[float(cell) * 2 + 1 if name == "score" else cell for name, cell in row.items()] for row in table.records()]
-    write_table(folder / "candidates.csv", table.columns, rows)
-    manifest = read_json(folder / MANIFEST)
-    manifest["files"]["candidates.csv"] = sha256_file(folder / "candidates.csv")
-    write_json(folder / MANIFEST, manifest)
+    forged(folder, table.columns, rows)
     attacked.at_once("--only", "measure", measured_again(attacked))
     assert ledger(attacked) == [1, 2]
     assert read_openings(attacked.path(str(LEDGER)))[1].reason == (
         "predictions or truth of selected differ from those of opening 1"
+    )
+
+
+def test_scores_exchanged_between_candidates_of_one_size_count_as_another_opening(attacked: Project) -> None:
+    """Sums, squares and products with the size are the same."""
+    folder = attacked.path(str(RESULTS / "predictions/test/selected"))
+    table = read_table(folder / "candidates.csv")
+    rows = [dict(one) for one in table.records()]
+    sizes = [one["volume_mm3"] for one in rows]
+    first, second = next((one, other) for one in range(len(rows)) for other in range(one) if sizes[one] == sizes[other])
+    rows[first]["score"], rows[second]["score"] = rows[second]["score"], rows[first]["score"]
+    forged(folder, table.columns, [list(one.values()) for one in rows])
+    attacked.at_once("--only", "measure", measured_again(attacked))
+    assert ledger(attacked) == [1, 2]
+
+
+def test_the_same_predictions_in_another_order_are_no_opening(attacked: Project) -> None:
+    folder = attacked.path(str(RESULTS / "predictions/test/selected"))
+    table = read_table(folder / "candidates.csv")
+    forged(folder, table.columns, [list(one.values()) for one in table.records()][::-1])
+    attacked.at_once("--only", "measure", measured_again(attacked))
+    assert ledger(attacked) == [1]
+
+
+def test_truth_that_moved_against_itself_counts_as_another_opening(attacked: Project) -> None:
+    """The labels move forward along one axis and backward along another: the same sums of voxels and of places."""
+    path = attacked.path(str(RESULTS / "prepared/test-000/c2.labels.npy"))
+    labels = np.load(path)
+    np.save(path, np.roll(np.roll(labels, 2, 0), -2, 1))
+    attacked.at_once("--only", "measure", measured_again(attacked))
+    assert ledger(attacked) == [1, 2]
+
+
+def test_predictions_that_were_made_by_hand_are_not_drawn(attacked: Project) -> None:
+    """Only the figures are made again; of the forged table and its manifest nothing tells but the measurement."""
+    folder = attacked.path(str(RESULTS / "predictions/test/selected"))
+    table = read_table(folder / "candidates.csv")
+    rows = [[float(cell) * 2 + 1 if name == "score" else cell for name, cell in one.items()] for one in table.records()]
+    forged(folder, table.columns, rows)
+    for figure in ("froc", "overlays"):
+        assert "predictions/test/selected: is not what was measured in" in stopped(
+            attacked, "--only", "figure", str(RESULTS / f"figures/{figure}.csv")
+        )
+
+
+def test_numbers_that_were_edited_are_neither_drawn_nor_printed(attacked: Project) -> None:
+    """Also not with a digest that fits them, and not by results that stand alone."""
+    path = attacked.path(str(RESULTS / "measurements/test/selected/measurement.json"))
+    text = path.read_text()
+    under_its_old_time(path, lambda: path.write_text(text.replace('"value": 0.0', '"value": 0.97')))
+    summary = ("--only", "summary", str(RESULTS / "summary.txt"))
+    assert "selected/measurement.json: was changed since it was written; delete the folder" in stopped(
+        attacked, *summary
+    )
+    content = read_json(path)
+    del content["digest"]
+    under_its_old_time(path, lambda: write_sealed(path, content))
+    said = "selected/measurement.json: data/own/openings does not know it as measured for opening 1"
+    assert said in stopped(attacked, *summary)
+    run = attacked.hakken("redraw", str(RESULTS), "froc")
+    assert (run.returncode, "test/receipts does not know it as measured for opening 1" in run.stderr) == (2, True)
+    path.write_text(text)
+    table = path.with_name("candidates.curve.csv")
+    under_its_old_time(table, lambda: table.write_text(table.read_text().replace("0.0,0.0", "0.0,0.9")))
+    assert "candidates.curve.csv: missing or changed; delete the folder to measure again" in stopped(
+        attacked, "--only", "figure", str(RESULTS / "figures/froc.csv")
     )
 
 
@@ -150,14 +222,22 @@ def test_a_copied_file_with_other_times_is_looked_into_once(attacked: Project) -
     assert "data/own/c2/T1.nii.gz" in read_json(attacked.path(str(RESULTS / "checked/seen.json")))
 
 
+def test_a_test_case_that_is_called_otherwise_is_the_same_case(attacked: Project) -> None:
+    edit(attacked.path("data/own/cases.csv"), "c2,p2,test", "症例 02,p2,test")
+    for stage in ("registered", "prepared"):  # as the workflow engine does before such a job
+        shutil.rmtree(attacked.path(str(RESULTS / stage / "test-000")))
+    attacked.at_once()
+    assert ledger(attacked) == [1]
+    lesions = read_table(attacked.path(str(RESULTS / "measurements/test/selected/candidates.lesions.csv")))
+    assert set(lesions.text("case_id")) == {"症例 02"}
+
+
 def test_another_test_image_is_another_opening(attacked: Project) -> None:
     """Replaced openly, it is checked, opened and counted again."""
     write_volume(attacked.path("data/own/c2/T1.nii.gz"), volume(99))
     attacked.at_once(str(RESULTS / "test/opening.json"))
     openings = read_openings(attacked.path(str(LEDGER)))
-    assert [one.reason for one in openings[1:]] == [
-        "the same models as in opening 1, other test images, truth or patients"
-    ]
+    assert [one.reason for one in openings[1:]] == ["the same models as in opening 1, other test images or truth"]
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -200,6 +280,37 @@ def test_an_opened_image_does_not_train_under_another_name(attacked: Project) ->
     attacked.at_once()
     summary = attacked.path("results/later/tiny/summary.txt").read_text()
     assert "\ncases that were test cases of an earlier opening train here: another task\n" in summary
+
+
+def with_a_copied_table(project: Project, change: str) -> None:
+    """A study of a copy of the table in another folder, of the same images; ``change`` says what its cohort is."""
+    rows = project.path("data/own/cases.csv").read_text()
+    for number in range(3):
+        rows = rows.replace(f"c{number}/", f"../own/c{number}/")
+    project.path("data/copy").mkdir()
+    project.path("data/copy/cases.csv").write_text(rows)
+    study = project.path("config/studies/own.yaml").read_text().replace("name: own", "name: other")
+    project.path("config/studies/other.yaml").write_text(study.replace("table: data/own/cases.csv", change))
+    project.path("config/config.yaml").write_text("studies: {other: tiny}\ncases_per_job: 8\n")
+
+
+@pytest.mark.parametrize(
+    "change", ["table: data/copy/cases.csv", "openings: another, table: data/own/cases.csv"], ids=["table", "ledger"]
+)
+def test_a_copied_table_or_another_ledger_begins_no_new_count(change: str, attacked: Project) -> None:
+    with_a_copied_table(attacked, change)
+    said = stopped(attacked, "results/other/tiny/test/opening.json")
+    assert "row 4, column T1: this image was opened in opening 1 of data/" in said
+    assert "(study own at tiny), which the ledger of this study does not know; share one ledger: name its" in said
+
+
+def test_an_opened_image_does_not_train_by_a_copied_table(attacked: Project) -> None:
+    with_a_copied_table(attacked, "table: data/copy/cases.csv")
+    table = attacked.path("data/copy/cases.csv")
+    edit(table, "c0,p0,train", "c0,p0,test")
+    edit(table, "c2,p2,test", "c2,p2,train")
+    said = stopped(attacked, "results/other/tiny/checked/development.json")
+    assert "row 4, column T1: this image was opened in opening 1 of data/" in said
 
 
 def test_another_scale_of_the_same_patients_is_the_next_opening(attacked: Project) -> None:

@@ -1,8 +1,8 @@
 """The trivial baseline of segmentation: a lesion is where one channel, or its share of all, lies beyond a threshold.
 
 A feature of a voxel is the normalised value of a channel, the mean of all channels, or a channel's share of the sum of
-all, in intensities as they were before normalisation. Which feature, which side of the threshold and which threshold
-have the highest mean Dice is found by trying them all.
+all, in intensities as they were before normalisation. Channels that a case may lack are left out. Which feature, which
+side of the threshold and which threshold have the highest mean Dice is found by trying them all.
 """
 
 from __future__ import annotations
@@ -66,14 +66,16 @@ def words(values: Mapping[str, Any], study: Study) -> str:
 
 def features_of(case: PreparedCase) -> dict[str, Values]:
     """Return the features (z, y, x) of a prepared case by name."""
-    image = np.asarray(case.image(), np.float32)
-    found = dict(zip(case.channels, image, strict=True))
-    if len(case.channels) > 1:
+    names = case.complete
+    places = [case.channels.index(name) for name in names]
+    image = np.asarray(case.image()[places], np.float32)
+    found = dict(zip(names, image, strict=True))
+    if len(names) > 1:
         found["mean of all channels"] = image.mean(0)
-        raw = case.intensities()
+        raw = case.intensities()[places]
         total = raw.sum(0)
         shares = raw / np.where(np.abs(total) > 1e-3, total, np.inf)
-        found |= {f"share of {name}": share for name, share in zip(case.channels, shares, strict=True)}
+        found |= {f"share of {name}": share for name, share in zip(names, shares, strict=True)}
     return found
 
 

@@ -13,9 +13,10 @@ from hakken.study import Part
 class Case:
     """One row of the case table.
 
-    ``channels`` holds one image per channel. The truth is ``lesion_mask``, ``lesion_table`` or ``label``, as the study
-    says; all are None for a case without lesions. ``columns`` holds site, scanner, sex and age, and the columns that
-    the study asks for. ``row`` is the line of the table, its heading being line 1.
+    ``channels`` holds one image per channel, none of an optional one that the case lacks. The truth is ``lesion_mask``,
+    ``lesion_table`` or ``label``, as the study says; all are None for a case without lesions. ``columns`` holds site,
+    scanner, sex and age, and the columns that the study asks for. ``row`` is the line of the table, its heading being
+    line 1.
     """
 
     case_id: str

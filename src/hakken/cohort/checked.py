@@ -117,9 +117,19 @@ def members_of(path: Path) -> Iterator[Path]:
             yield detached
 
 
+def is_followed(path: Path) -> bool:
+    """Whether the workflow engine can follow a file: not where braces in its name look like a wildcard."""
+    return not set("{}") & set(path.as_posix())
+
+
 def require_checked(case: Case, known: Mapping[str, Checked], record: Path) -> None:
     """Raise HakkenError where a file of a case is not the one that was checked."""
     files = known[case.case_id].files
+    if gone := sorted(set(files) - {path.as_posix() for path in case.files}):
+        raise HakkenError(
+            f"{gone[0]}: belonged to case {case.case_id} when it was checked and does no more; restore the case table, "
+            f"or delete {record} to check again and redo what was made of it"
+        )
     for path in case.files:
         before = files.get(path.as_posix())
         if before is None or state_of(path).sha256 != before.sha256:

@@ -10,34 +10,34 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hakken.cohort.cells import check_cells, stands_for_normal, stands_for_nothing
 from hakken.cohort.patients import looks_personal, normalised
-from hakken.cohort.rows import ORDINARY, Row, Rows, read_rows
-from hakken.core.names import counted, nearest
+from hakken.cohort.rows import ORDINARY, Row, Rows, path_of, read_rows
+from hakken.core.case_ids import REMEDY, folded, shortened, why_no_id
+from hakken.core.names import counted, nearest, plain
 from hakken.core.problems import Problem, stopping
 from hakken.study import PARTS, REGION, Part, Study
 
 NO_LESIONS = "none"
 TOGETHER = "put all cases of a patient into the same part"
-CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 TRUTHS = ("lesion_mask", "lesion_table", "label")
 NAMES_OF_PARTS = frozenset(
     (
-        "train",
-        "training",
-        "val",
-        "valid",
-        "validation",
-        "dev",
-        "development",
-        "tune",
-        "tuning",
-        "test",
-        "testing",
-        "hold-out",
+        *("train", "training", "val", "valid", "validation", "dev", "development", "tune", "tuning"),
+        *("test", "testing", "holdout", "heldout", "eval", "evaluation"),
+        *("学習", "訓練", "検証", "評価", "テスト", "学習用", "訓練用", "検証用", "評価用", "テスト用"),
+        *("训练", "验证", "测试", "validierung", "prüfung", "apprentissage", "entraînement", "entrenamiento", "prueba"),
     )
 )
-BRACES = re.compile(r"[{}]")
-PLAIN_PATH = "rename the file or folder without { and }"
+"""What parts are called, as `hakken.core.names.plain` has it."""
+NUMBERED_PART = re.compile(r"(train|training|val|valid|validation|test|fold|split)\d{1,2}")
+COLUMNS_OF_PARTS = frozenset(
+    (
+        *("partition", "subset", "fold", "folds", "datasplit", "splits", "istest", "istrain", "isvalidation"),
+        *("traintest", "trainvaltest", "分割", "区分", "データ区分"),
+    )
+)
+"""What columns are called that say who trains, whatever their cells are, as `plain` has it."""
 
 
 def check_table(path: Path, study: Study, files_exist: bool = True) -> list[Problem]:
@@ -64,8 +64,11 @@ def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Probl
         *problems,
         *_empty_cells(rows, study),
         *_case_ids(rows.rows),
+        *_no_cases(rows, study),
         *_splits(rows, study.parts),
         *_patients(rows, study.parts),
+        *_personal(rows),
+        *check_cells(rows.rows, study, free_columns(rows.heading, study)),
         *_parts(rows, study),
         *(_missing_files(rows, study) if files_exist else ()),
     ]
@@ -127,11 +130,13 @@ def _asked_for(study: Study) -> Iterator[tuple[str, str]]:
 def _questioned(name: str, rows: Rows, needed: Sequence[str]) -> tuple[str, str] | None:
     """Return reason and remedy where a column without a meaning looks like one that has one and is not ``needed``."""
     cells = {row[name].casefold() for row in rows.rows} - {""}
-    if cells and cells <= NAMES_OF_PARTS and "split" not in rows.heading:
-        return (
-            f"holds names of parts ({', '.join(sorted(cells))}), but is no column that hakken knows",
-            "name it `split`, with the cells train, validation and test, or remove it",
-        )
+    if "split" not in rows.heading and cells:
+        remedy = "name it `split`, with the cells train, validation and test, or remove it"
+        if all(_names_part(cell) for cell in cells):
+            shown = ", ".join(sorted(cells))
+            return f"holds names of parts ({shown}), but is no column that hakken knows", remedy
+        if plain(name) in COLUMNS_OF_PARTS:
+            return "seems to say who trains and who is tested, but is no column that hakken knows", remedy
     others = [one for one in ORDINARY if one not in (*rows.heading, *needed)]
     near = difflib.get_close_matches(name.casefold(), others, n=1, cutoff=0.8)
     if near:
@@ -139,36 +144,65 @@ def _questioned(name: str, rows: Rows, needed: Sequence[str]) -> tuple[str, str]
     return None
 
 
+def _names_part(cell: str) -> bool:
+    return plain(cell) in NAMES_OF_PARTS or bool(NUMBERED_PART.fullmatch(plain(cell)))
+
+
 def _empty_cells(rows: Rows, study: Study) -> Iterator[Problem]:
     truth = truth_column(study)
+    for column in study.optional:
+        if not any(row[column] for row in rows.rows):
+            reason = "every cell is empty, so no case has this channel"
+            yield _of_table(column, reason, f"fill in the column, or remove `channels.{column}` from the study")
     for row in rows.rows:
         for column in ("case_id", "patient", *file_columns(study)):
-            if not row[column]:
-                yield _of_row(row, column, "the cell is empty", "fill it in, or remove the row")
+            if not row[column] and column not in study.optional:
+                yield _of_row(row, column, "the cell is empty", _filled_in(column, study))
         if truth and not row[truth]:
             remedy = f"fill it in, or write `{NO_LESIONS}` where the case has no lesions"
             yield _of_row(row, truth, "the cell is empty", remedy)
 
 
+def _filled_in(column: str, study: Study) -> str:
+    """Return what to do about an empty cell."""
+    remedy = "fill it in, or remove the row"
+    fixed = (study.reference, study.preparation.mask_channel, *study.targets)
+    if column in study.channels and column not in fixed and len(study.channels) > 1:
+        remedy += f"; if some cases may lack this channel, give the study `channels.{column}.optional: true`"
+    return remedy
+
+
 def _case_ids(rows: Iterable[Row]) -> Iterator[Problem]:
-    """Yield ids that cannot be file names, and ids that stand twice, if only on a disk that knows no capitals."""
+    """Yield ids that nobody can read, and ids that stand twice, if only to a reader or on a disk without capitals."""
     first: dict[str, Row] = {}
     for row in rows:
         case_id = row["case_id"]
         if not case_id:
             continue
-        if not CASE_ID.fullmatch(case_id):
-            reason = f"`{case_id}` cannot become a file name"
-            yield _of_row(row, "case_id", reason, "use at most 100 letters, digits, `-` and `_`, no other characters")
-        before = first.setdefault(case_id.casefold(), row)
+        if reason := why_no_id(case_id):
+            yield _of_row(row, "case_id", f"`{shortened(case_id)}` {reason}", REMEDY)
+        before = first.setdefault(folded(case_id), row)
         if before is not row:
-            same = before["case_id"] == case_id
-            reason = f"case id `{case_id}` stands in rows {before.number} and {row.number}"
-            if not same:
-                reason = (
-                    f"case ids `{before['case_id']}` (row {before.number}) and `{case_id}` differ in capitals alone"
-                )
-            yield _of_row(row, "case_id", reason, "give every case an id of its own, or remove one of the rows")
+            remedy = "give every case an id of its own, or remove one of the rows"
+            yield _of_row(row, "case_id", _twice(before, row), remedy)
+
+
+def _no_cases(rows: Rows, study: Study) -> Iterator[Problem]:
+    """Yield names of `cohort.distinct` that are no case."""
+    known = {row["case_id"] for row in rows.rows}
+    for name in dict.fromkeys(name for pair in study.cohort.distinct for name in pair):
+        if name not in known:
+            reason = f"cohort.distinct names `{name}`, which is no case{nearest(name, known)}"
+            yield _of_table("case_id", reason, "write the ids of this table, or remove the pair")
+
+
+def _twice(before: Row, row: Row) -> str:
+    """Return in which way two rows have one case id."""
+    one, other = before["case_id"], row["case_id"]
+    if one == other:
+        return f"case id `{one}` stands in rows {before.number} and {row.number}"
+    what = "capitals" if one.casefold() == other.casefold() else "capitals, width, blanks or the form of letters"
+    return f"case ids `{one}` (row {before.number}) and `{other}` differ in {what} alone"
 
 
 def _splits(rows: Rows, parts: Sequence[Part]) -> Iterator[Problem]:
@@ -186,10 +220,7 @@ def _splits(rows: Rows, parts: Sequence[Part]) -> Iterator[Problem]:
 
 
 def _patients(rows: Rows, known: Sequence[Part]) -> Iterator[Problem]:
-    """Yield patients who stand in more than one part, however spelt: they would leak from training into the test.
-
-    Cells that look like the name of a person are questioned: they would go into results.
-    """
+    """Yield patients who stand in more than one part, however spelt: they would leak from training into the test."""
     found: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in rows.rows:
         if row["split"] in known and row["patient"]:
@@ -206,11 +237,18 @@ def _patients(rows: Rows, known: Sequence[Part]) -> Iterator[Problem]:
                 spelt = " and ".join(f"`{name}`" for name in names)
                 remedy = f"{TOGETHER}, spelt alike; for two patients, tell them apart by more than zeros, case or signs"
                 yield _of_row(last, "patient", f"{spelt} look like one patient, who is in {where}", remedy)
-    personal = [row for row in rows.rows if looks_personal(row["patient"])]
-    if personal:
-        reason = f"`{personal[0]['patient']}` looks like the name of a person ({counted(len(personal), 'row')})"
-        remedy = "write a pseudonym: what stands here goes into the results"
-        yield replace(_of_row(personal[0], "patient", reason, remedy), stops=False)
+
+
+def _personal(rows: Rows) -> Iterator[Problem]:
+    """Yield a question where cells look like the name of a person: they would go into results."""
+    for column in ("patient", "case_id"):
+        found = [row for row in rows.rows if looks_personal(row[column])]
+        if column == "case_id":
+            found = [row for row in found if row["patient"] != row["case_id"]]
+        if found:
+            reason = f"`{found[0][column]}` looks like the name of a person ({counted(len(found), 'row')})"
+            remedy = "write a pseudonym: what stands here goes into the results"
+            yield replace(_of_row(found[0], column, reason, remedy), stops=False)
 
 
 def _where(part: Part, rows: Sequence[Row], spelt: bool) -> str:
@@ -231,22 +269,25 @@ def _parts(rows: Rows, study: Study) -> Iterator[Problem]:
 
 
 def _missing_files(rows: Rows, study: Study) -> Iterator[Problem]:
-    folder = str(rows.path.parent)
-    truth = truth_column(study)
+    folder, truth = rows.path.parent, truth_column(study)
     for row in rows.rows:
         for column in (*file_columns(study), *([truth] if truth and truth != "label" else [])):
             cell = row[column]
             if not cell or (column == truth and cell.lower() == NO_LESIONS):
                 continue
-            if BRACES.search(cell):
-                yield _of_row(row, column, f"`{cell}` holds signs with a meaning of their own in paths", PLAIN_PATH)
-                continue
-            path = os.path.join(folder, cell)  # noqa: PTH118 - strings are ten times faster here than Path
-            if not os.path.exists(path):  # noqa: PTH110
-                yield _of_row(row, column, f"no such file: {os.path.normpath(path)}", _remedy(cell))
+            path = path_of(folder, cell)
+            if not os.path.exists(path):  # noqa: PTH110 - strings are ten times faster here than Path
+                remedy = _remedy(path, cell, column == truth)
+                if column in study.optional:
+                    remedy += "; leave the cell empty where the case lacks this channel"
+                yield _of_row(row, column, f"no such file: {os.path.normpath(path)}", remedy)
 
 
-def _remedy(cell: str) -> str:
+def _remedy(path: str, cell: str, is_truth: bool) -> str:
+    if is_truth and (stands_for_nothing(cell) or stands_for_normal(cell)):
+        return f"write `{NO_LESIONS}` where the case has no lesions"
+    if os.path.islink(path):  # noqa: PTH114
+        return "it is a link to a file that is not here; fetch the file, or correct the link"
     if "\\" in cell:
         return "write `/` between folders, and paths relative to the table's folder"
     return "correct the path, which counts from the table's folder, or put the file there"

@@ -2,8 +2,9 @@
 
 The folder holds ``Original`` and ``Ground Truth``, each with a picture for every frame, named by its number. A frame is
 a case, its sequence the patient, so that the frames of one sequence never stand on both sides of a split. Which frames
-make a sequence is in no file of the data set; `ENDS` is what its page documents, as two public transcriptions agree on,
-and has not been checked against the videos. Another table may be given; nothing is guessed.
+make a sequence is in no file of the data set; `ENDS` is what its page documents, as two public transcriptions agree on.
+At each of its ends the frames before and after show another scene; the videos were not at hand. Another table may be
+given; nothing is guessed.
 
 Source: Bernal et al., WM-DOVA maps for accurate polyp highlighting in colonoscopy: validation vs. saliency maps from
 physicians, Comput Med Imaging Graph 2015;43:99-111; https://polyp.grand-challenge.org/CVCClinicDB/.

@@ -31,7 +31,12 @@ PAIRS = 64  # that are refined at a time
 ROUNDS = 2  # over the axes, at each level of refinement
 STEPS = np.array(list(product((-1, 0, 1), repeat=2)), np.float32)  # of the two ends of a window
 OUTSIDE = 0.05  # fraction that a window may reach beyond an image of which the copy shows more
+ENOUGH, ALIKE, STANDS_OUT = 30, 0.4, 6.0
+"""Pairs that the usual similarity is told from; least similarity, and deviations from the usual, of a pair that is
+asked about: of 51 patients' PET no pair reaches 5, 22 of 24 copies under noise of 5 % or a gamma of 2 do 6."""
 DEEPEST = 0.3  # fraction that a refined window may leave out at an end
+RIM = 0.2  # fraction that the middle of an image leaves out at each end of an axis
+LEAST_MIDDLE = 0.7  # the similarity of the middles of copies
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,22 @@ def near(
             own = [(groups or {}).get(name, "") or f"\0{name}" for name in names]
             pairs += _pairs(images, names, own, setting, setting.threshold if threshold is None else threshold)
     return sorted(pairs, key=lambda pair: (-pair.similarity, pair.first, pair.second))
+
+
+def unusual(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the ``pairs`` of volumes that are far more alike than the others are, though no sure copies.
+
+    In a cohort whose patients hardly resemble each other, as hot spots of PET do not, a similarity that brains in a
+    template's space have by themselves is that of a copy under strong noise or another gamma. How far a pair stands out
+    is counted in deviations from the median, robustly, so that the copies themselves do not hide each other.
+    """
+    values = np.array([pair.similarity for pair in pairs])
+    if len(values) < ENOUGH:
+        return []
+    middle = float(np.median(values))
+    deviation = 1.4826 * float(np.median(np.abs(values - middle)))
+    least = max(ALIKE, middle + STANDS_OUT * deviation)
+    return [pair for pair in pairs if pair.similarity >= least]
 
 
 def _pairs(images: Array, names: Sequence[str], groups: Sequence[str], setting: Setting, least: float) -> list[Pair]:
@@ -254,20 +275,36 @@ def _best_flip(parts: list[Array]) -> Array:
 def _similarity(wholes: Array, parts: Array, lattice: Lattice) -> Array:
     """Return how alike (p,) images ``wholes`` (p, n, …) are to those windows of ``parts`` that fit them best.
 
+    That of their middles counts where these are unlike: an edge that the pictures of one device share, such as the
+    outline of an endoscope's field, lies around them and may be most of what there is to see.
+    """
+    oriented, ends = _refined(wholes, parts, lattice)
+    whole = _correlation(oriented, np.zeros_like(ends), parts, ends, lattice.setting)
+    rims = np.full_like(ends, RIM)
+    middle = _correlation(oriented, rims, parts, ends + RIM * (1 - ends.sum(axis=2, keepdims=True)), lattice.setting)
+    middle = np.maximum(np.sign(whole) * middle, 0)  # a copy is inverted as a whole
+    found = np.abs(whole)
+    return np.where(middle < LEAST_MIDDLE, np.minimum(found, middle), found)
+
+
+def _correlation(wholes: Array, rims: Array, parts: Array, ends: Array, setting: Setting) -> Array:
+    """Return how alike (p,), with its sign, windows ``rims`` (p, axes, 2) of ``wholes`` are to ``ends`` of ``parts``.
+
     That is the mean of the correlations of the coefficients of each ring of orders, so that each counts alike. The
     rings are those of the whole of ``parts``: a window of half the edge has half the waves.
     """
-    oriented, ends = _refined(wholes, parts, lattice)
-    rings, axes = lattice.setting.rings, lattice.axes
-    cosines = [_cosines(ends[:, axis], rings[-1], parts.shape[-1]) for axis in range(axes)]
-    seen, known = (one.reshape(len(wholes), -1) for one in (_transformed(parts, cosines), _whole(oriented, rings[-1])))
-    size = np.sqrt((np.indices((rings[-1],) * axes).reshape(axes, -1) ** 2).sum(axis=0)).astype(np.float32)
+    axes, orders, edge = ends.shape[1], setting.rings[-1], parts.shape[-1]
+    known, seen = (
+        _transformed(images, [_cosines(windows[:, axis], orders, edge) for axis in range(axes)]).reshape(len(parts), -1)
+        for images, windows in ((wholes, rims), (parts, ends))
+    )
+    size = np.sqrt((np.indices((orders,) * axes).reshape(axes, -1) ** 2).sum(axis=0)).astype(np.float32)
     width = np.minimum(1, np.prod(1 - ends.sum(axis=2), axis=1) ** (1 / axes))[:, None]
     found = [
         _correlations(seen, known, size * ((size >= low * width) & (size < high * width)))
-        for low, high in pairwise(rings)
+        for low, high in pairwise(setting.rings)
     ]
-    return np.asarray(np.abs(np.mean(found, axis=0)), np.float32)
+    return np.asarray(np.mean(found, axis=0), np.float32)
 
 
 def _correlations(one: Array, other: Array, weights: Array) -> Array:

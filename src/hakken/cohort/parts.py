@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hakken.study import Part, Study
 
 FOLDER = "openings"
 FILE = re.compile(r"-(\d{4})\.json")
+PLACE = "set `cohort.openings` to a folder that all who work with these cases can write to"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,21 @@ def openings_folder(study: Study) -> Path:
     return Path("results") / study.name / study.scale / FOLDER
 
 
+@contextmanager
+def writing_openings(folder: Path) -> Iterator[None]:
+    """Turn whatever the system refuses within the block, which writes into ``folder``, into words that say its use."""
+    try:
+        yield
+    except (HakkenError, OSError) as error:
+        refused = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(refused, OSError):
+            raise
+        reason = (refused.strerror or str(refused)).lower()
+        raise HakkenError(
+            f"{folder}: cannot be written ({reason}); it would hold the ledger of test openings: {PLACE}"
+        ) from refused
+
+
 def recorded_parts(study: Study) -> dict[str, Recorded]:
     """Return the parts that are written down, by the normalised spelling of the patient; of phantoms there are none.
 
@@ -64,8 +81,9 @@ def record_parts(table: CaseTable, study: Study) -> None:
     while fresh := _fresh(table, study):
         number = len(_files(study)) + 1
         path = openings_folder(study) / f"{_stem(study)}-{number:04d}.json"
-        if create(path, {"table": table.source.name, "parts": fresh}):
-            return
+        with writing_openings(path.parent):
+            if create(path, {"table": table.source.name, "parts": fresh}):
+                return
 
 
 def changed_parts(table: CaseTable, study: Study, opened: bool) -> Iterator[Problem]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from hakken.core.errors import HakkenError
 from hakken.core.names import plain
-from hakken.core.tables import read_table
+from hakken.core.tables import composed, read_table
 
 ORDINARY = (
     *("case_id", "patient", "split", "site", "scanner", "sex", "age"),
@@ -37,6 +39,22 @@ class Rows:
     rows: tuple[Row, ...]
 
 
+def path_of(folder: Path, cell: str) -> str:
+    """Return the path in a cell, which counts from the ``folder`` of its table.
+
+    Where there is no such file, names that differ in how their letters are composed are taken for it: a folder that was
+    copied from another system may spell them in the other way.
+    """
+    path = os.path.join(folder, cell)  # noqa: PTH118 - strings are ten times faster here than Path
+    if cell.isascii() or os.path.exists(path):  # noqa: PTH110
+        return path
+    place = folder
+    for part in Path(cell).parts:
+        spelt = [place / part, *(place / unicodedata.normalize(form, part) for form in ("NFC", "NFD"))]
+        place = next((one for one in spelt if one.exists()), spelt[0])
+    return str(place)
+
+
 def read_rows(path: Path, known: Collection[str] = ()) -> Rows:
     """Read a CSV file as text, as every table is read.
 
@@ -52,7 +70,7 @@ def read_rows(path: Path, known: Collection[str] = ()) -> Rows:
             first = table.columns[heading.index(name)]
             raise HakkenError(f"{path}: the columns `{first}` and `{table.columns[place]}` are both `{name}`; keep one")
     rows = [
-        Row(number, dict(zip(heading, cells.values(), strict=True)))
+        Row(number, {name: composed(name, cell) for name, cell in zip(heading, cells.values(), strict=True)})
         for number, cells in zip(table.rows, table.records(), strict=True)
     ]
     return Rows(path, heading, tuple(rows))

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hakken.cohort.case import Case, CaseTable
-from hakken.cohort.near_copies import near
+from hakken.cohort.near_copies import SETTINGS, Pair, near, unusual
 from hakken.core.problems import Problem
 
 Fingerprint = NDArray[np.int8]
 Distinct = Collection[frozenset[str]]
 REMEDY = "remove one of the two cases, or give both the same `patient` and `split`"
+VOLUME = 3  # axes
 SEPARATOR = "\n"  # between case and channel in the name of an image: neither holds one
 
 
@@ -32,7 +33,7 @@ class Content:
 
     ``digests``: of the content of each channel. ``fingerprints``: of the channels that have one; constant images have
     none, and what they share says nothing. Items and phantoms have none either (``fingerprinted`` false), and are
-    compared by their digests. ``truth``: digest of the mask of the lesions, None where it tells nothing.
+    compared by their digests. ``truth``: digest of the findings, None where two cases may share them by chance.
     """
 
     digests: Mapping[str, str]
@@ -84,7 +85,16 @@ def same_within(case: Case, content: Content, colours: Mapping[str, str | None] 
             if reason is not None:
                 problems.append(Problem(case.case_id, name, reason, "correct the path of one of the two", case.row))
                 break
-    return problems
+    return [*problems, *_truth_as_image(case)]
+
+
+def _truth_as_image(case: Case) -> Iterator[Problem]:
+    """Yield a problem where the truth of a case is the file of a channel."""
+    for column, truth in (("lesion_mask", case.lesion_mask), ("lesion_table", case.lesion_table)):
+        name = next((name for name, path in case.channels.items() if truth and path.resolve() == truth.resolve()), None)
+        if name is not None:
+            reason = f"is the same file as {name}, which the truth would be read from"
+            yield Problem(case.case_id, column, reason, "correct the path of one of the two", case.row)
 
 
 def problems_between(contents: Mapping[str, Content], table: CaseTable, distinct: Distinct = ()) -> list[Problem]:
@@ -94,21 +104,21 @@ def problems_between(contents: Mapping[str, Content], table: CaseTable, distinct
 
 
 def shared_between(contents: Mapping[str, Content], table: CaseTable, distinct: Distinct = ()) -> Shared:
-    """Return what the cases of ``table`` share: the same pixels, copies of an image, the same mask of lesions.
+    """Return what the cases of ``table`` share: the same pixels, copies of an image, the same lesions.
 
     ``contents`` are by case id; cases without stay out, so that sealed ones may remain unread. Pairs of case ids in
     ``distinct`` were looked at and are no copies. A case is named once for each kind, beside the case that tells most:
     one of another part, if there is any. Images of one patient are compared bit by bit alone, since two dates of a
-    patient look alike; the same mask in two cases of different patients is a warning even across parts, for it stands
-    in no training image.
+    patient look alike; the same lesions in two cases of different patients are a warning even across parts, for they
+    stand in no training image.
     """
     cases = [case for case in table.cases if case.case_id in contents]
     found = _Pairs(cases, {frozenset(pair) for pair in distinct})
     identical = found.of_equals(_by_digest(cases, contents))
     truths = found.of_equals(_by_truth(cases, contents), of_two_patients=True)
     copies = [*identical, *found.of_copies(cases, contents)]
-    stops = [pair.problem() for pair in copies if pair.across]
-    warnings = [pair.problem() for pair in copies if not pair.across]
+    stops = [pair.problem() for pair in copies if pair.across and pair.sure]
+    warnings = [pair.problem() for pair in copies if not (pair.across and pair.sure)]
     return Shared(_in_order(stops), _in_order([*warnings, *(pair.mask_problem() for pair in truths)]))
 
 
@@ -121,6 +131,7 @@ class _Pair:
     other: Case
     other_column: str
     similarity: float | None = None
+    sure: bool = True
 
     @property
     def ids(self) -> frozenset[str]:
@@ -135,14 +146,17 @@ class _Pair:
         parts = f", but this one is in {self.case.split} and that in {self.other.split}" if self.across else ""
         reason, remedy = f"has the same pixels as {that}{parts}", REMEDY
         if self.similarity is not None:
-            reason = f"looks like a copy of {that}{parts} (similarity {self.similarity:.2f})"
+            said = "looks like a copy of" if self.sure else "may be a copy, much changed, of"
+            far = "" if self.sure else ", far above that of other pairs"
+            reason = f"{said} {that}{parts} (similarity {self.similarity:.2f}{far})"
             remedy = f"look at both and {REMEDY}; if they show two patients, name the pair in `cohort.distinct`"
         return Problem(self.case.case_id, self.column, reason, remedy, self.case.row)
 
     def mask_problem(self) -> Problem:
         that = f"case {self.other.case_id}{_row(self.other)}, another patient"
         remedy = "look at both on their images: one was probably copied in place of the right one"
-        return Problem(self.case.case_id, self.column, f"is the same mask as that of {that}", remedy, self.case.row)
+        reason = f"is the same mask as that of {that}" if self.column == "lesion_mask" else f"has the lesions of {that}"
+        return Problem(self.case.case_id, self.column, reason, remedy, self.case.row)
 
 
 class _Pairs:
@@ -170,13 +184,15 @@ class _Pairs:
             for channel, fingerprint in contents[case.case_id].fingerprints.items()
         }
         patients = {name: case.patient for name, (case, _, _) in images.items()}
-        found = near({name: fingerprint for name, (_, _, fingerprint) in images.items()}, patients)
+        prints = {name: fingerprint for name, (_, _, fingerprint) in images.items()}
+        candidates = near(prints, patients, threshold=0)
+        surely = {pair for pair in candidates if pair.similarity >= SETTINGS[prints[pair.first].ndim].threshold}
         pairs = []
-        for pair in found:
+        for pair in [*(one for one in candidates if one in surely), *_standing_out(candidates, prints, surely)]:
             ends = [images[name][:2] for name in (pair.first, pair.second)]
             (other, first), (case, column) = sorted(ends, key=lambda end: self.place[end[0].case_id])
             if not _shared_digests(contents[case.case_id], contents[other.case_id]):
-                pairs.append(_Pair(case, column, other, first, pair.similarity))
+                pairs.append(_Pair(case, column, other, first, pair.similarity, pair in surely))
         return self._best(pairs)
 
     def _best(self, pairs: Iterator[_Pair] | Sequence[_Pair]) -> list[_Pair]:
@@ -189,6 +205,16 @@ class _Pairs:
             if kept is None or (pair.across and not kept.across):
                 best[pair.case.case_id] = pair
         return list(best.values())
+
+
+def _standing_out(candidates: Sequence[Pair], prints: Mapping[str, Fingerprint], sure: Collection[Pair]) -> list[Pair]:
+    """Return the pairs of volumes of one channel that are no ``sure`` copies, and far more alike than the others."""
+    by_channel: dict[str, list[Pair]] = defaultdict(list)
+    for pair in candidates:
+        one, other = (name.partition(SEPARATOR)[2] for name in (pair.first, pair.second))
+        if one == other and prints[pair.first].ndim == VOLUME:
+            by_channel[one].append(pair)
+    return [pair for pairs in by_channel.values() for pair in unusual(pairs) if pair not in sure]
 
 
 def _tellers(case: Case, before: Sequence[tuple[Case, str]]) -> Iterator[tuple[Case, str]]:
@@ -216,7 +242,7 @@ def _by_truth(cases: Sequence[Case], contents: Mapping[str, Content]) -> dict[st
     for case in cases:
         truth = contents[case.case_id].truth
         if truth is not None:
-            groups[truth].append((case, "lesion_mask"))
+            groups[truth].append((case, "lesion_mask" if case.lesion_table is None else "lesion_table"))
     return groups
 
 

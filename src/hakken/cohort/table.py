@@ -4,7 +4,7 @@ Columns: ``case_id``, ``patient``, optionally ``split`` (train, validation, test
 ``age``; further ones that the study asks for by name, and no others; one column per channel of the study with a path
 relative to the table; and ``lesion_mask``, ``lesion_table`` or ``label``, as the study's ``cohort.truth`` says. In a
 column of truth the word ``none`` says that the case has no lesions; an empty cell is a mistake, since it could also
-mean that nobody has looked.
+mean that nobody has looked. An empty cell of a channel that the study calls optional says that the case lacks it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.checks import NO_LESIONS, check_rows, file_columns, free_columns, named_columns, truth_column
-from hakken.cohort.rows import Row, Rows, read_rows
+from hakken.cohort.rows import Row, Rows, path_of, read_rows
 from hakken.core import tables
 from hakken.core.errors import HakkenError
 from hakken.core.problems import listed, stopping
@@ -47,7 +47,7 @@ def write_table(path: Path, table: CaseTable, study: Study | None = None) -> Non
 
 def _case(row: Row, rows: Rows, study: Study, free: Iterable[str]) -> Case:
     folder = rows.path.parent
-    channels = {name: _inside(folder, row[name]) for name in file_columns(study)}
+    channels = {name: _inside(folder, row[name]) for name in file_columns(study) if row[name]}
     kind = truth_column(study)
     cell = row[kind] if kind else NO_LESIONS
     truth = None if cell.lower() == NO_LESIONS else cell
@@ -86,7 +86,8 @@ def _record(case: Case, folder: Path, truth: str | None) -> dict[str, str]:
 
 
 def _inside(folder: Path, cell: str) -> Path:
-    return Path(os.path.normpath(folder / cell)) if ".." in cell else folder / cell
+    path = path_of(folder, cell)
+    return Path(os.path.normpath(path) if ".." in cell else path)
 
 
 def _relative(path: Path, folder: Path) -> str:

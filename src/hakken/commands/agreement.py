@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from hakken.commands.scored import (
     require_format,
     resampled_enough,
     say,
+    spelling_of_patients,
 )
 
 if TYPE_CHECKING:
@@ -60,13 +62,16 @@ def run(options: argparse.Namespace) -> None:
     """Measure, write the results, draw the matrix, print the table."""
     from hakken.core.files import write_json
     from hakken.core.headings import read_known
+    from hakken.core.names import spelt_alike
     from hakken.evaluation.agreement_measure import measure, warnings
 
     if options.figure is not None:
         require_format(options.figure)
-    labels = read_labels(read_known(options.labels, REQUIRED, OPTIONAL), options.ordered)
+    table = read_known(options.labels, REQUIRED, OPTIONAL)
+    labels = read_labels(table, options.ordered)
     found = measure(labels, options.bootstrap, options.seed)
-    said = warnings(found) + resampled_enough(options.bootstrap)
+    said = warnings(found) + resampled_enough(options.bootstrap) + spelt_alike(labels.classes, "classes")
+    said += spelling_of_patients(table)
     if options.output is not None:
         write_json(options.output, record("agreement", {"labels": options.labels}, found.as_dict(), said))
     if options.figure is not None:
@@ -78,10 +83,12 @@ def read_labels(table: Table, ordered: tuple[str, ...] | None) -> Labels:
     """Return the labels of a table; raises HakkenError naming what is empty, twice, or no ordered class."""
     import numpy as np
 
+    from hakken.core.case_ids import tidy
     from hakken.evaluation.agreement_measure import Labels
 
     patients = patients_of(table)
     names = [name for name in ("truth", "prediction", "prediction_b") if name in table]
+    table = replace(table, cells=table.cells | {name: [tidy(cell) for cell in table.cells[name]] for name in names})
     columns = {name: table.text(name) if ordered is None else table.choices(name, ordered) for name in names}
     truth = columns.pop("truth")
     classes = ordered or tuple(sorted({*truth, *(label for column in columns.values() for label in column)}))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hakken.cohort.rows import Row
     from hakken.cohort.similarity import Content
     from hakken.commands.parser import Subparsers
+    from hakken.core.volume import Geometry
+    from hakken.imaging.checks import Examination
     from hakken.study import Part, Study
 
 HEADING = 1
@@ -61,10 +63,20 @@ def run(options: argparse.Namespace) -> None:
     parts = ", ".join(f"{len(cohort.part(part))} {part}" for part in study.parts)
     files = f"channels {', '.join(study.channels)}" if study.channels else f"files {', '.join(study.cohort.files)}"
     print(f"{options.table}: {len(cohort)} cases ({parts}), {files}: no problem found")
+    for line in _lacking(cohort, study):
+        print(line)
     if (threshold := study.cohort.mask_threshold) is not None:
         print(f"lesion masks: values from {threshold:g} on are lesion (`cohort.mask_threshold`)")
     if _pictures_of(cohort, study) and study.cohort.pixel_mm is None:
         print("lengths are in pixels (px): a picture has no size in mm unless the study says so (`cohort.pixel_mm`)")
+
+
+def _lacking(cohort: CaseTable, study: Study) -> Iterator[str]:
+    """Yield how many cases of each part lack an optional channel."""
+    for name in study.optional:
+        without = [case.split for case in cohort.cases if name not in case.channels]
+        parts = ", ".join(f"{without.count(part)} {part}" for part in study.parts)
+        yield f"channel {name} (optional): {len(without)} of {counted(len(cohort), 'case')} lack it ({parts})"
 
 
 def _pictures_of(cohort: CaseTable, study: Study) -> list[Path]:
@@ -93,7 +105,7 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
     """Return the cases whose images can be examined: all in a part, or those of sound rows, as they stand."""
     from hakken.cohort.case import Case, CaseTable
     from hakken.cohort.checks import file_columns, named_columns
-    from hakken.cohort.rows import read_rows
+    from hakken.cohort.rows import path_of, read_rows
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
 
@@ -106,7 +118,7 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
             row["case_id"],
             row["patient"],
             row["split"] or None,
-            {name: table.parent / row[name] for name in file_columns(study)},
+            {name: Path(path_of(table.parent, row[name])) for name in file_columns(study) if row[name]},
             lesion_mask=_truth(row, "lesion_mask", study, table),
             lesion_table=_truth(row, "lesion_table", study, table),
             label=_label(row, study),
@@ -120,9 +132,10 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
 
 def _truth(row: Row, column: str, study: Study, table: Path) -> Path | None:
     from hakken.cohort.checks import NO_LESIONS
+    from hakken.cohort.rows import path_of
 
     known = column == study.cohort.truth and row[column].lower() != NO_LESIONS
-    return table.parent / row[column] if known else None
+    return Path(path_of(table.parent, row[column])) if known else None
 
 
 def _label(row: Row, study: Study) -> str | None:
@@ -134,27 +147,36 @@ def _label(row: Row, study: Study) -> str | None:
 
 def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Problem]:
     """Yield the problems of every case's images, images in two parts and, of a ``whole`` cohort, parts of no use."""
+    from hakken.cohort.examinations import shared_identities
     from hakken.cohort.similarity import problems_between
+    from hakken.imaging.image_questions import odd_among
     from hakken.runs.required import Kinds, require_cases
 
     contents: dict[str, Content] = {}
+    grids: dict[int | None, tuple[str, Geometry]] = {}
+    identities: dict[str, tuple[str, str]] = {}
     abnormal: dict[Part, list[bool]] = {case.split: [] for case in cohort.cases if case.split is not None}
     for number, case in enumerate(cohort.cases, start=1):
-        found, content, lesions = _examined(case, study)
+        found, content, lesions, examined = _examined(case, study)
         yield from found
         wrong = stopping(found)
         contents[case.case_id] = content
+        if examined is not None and examined.grid is not None:
+            grids[case.row] = (case.case_id, examined.grid)
+            identities[case.case_id] = examined.identity
         if case.split is not None:
             abnormal[case.split].append(lesions)
         verdict = counted(len(wrong), "problem") if wrong else "read"
         progress(f"case {number}/{len(cohort)} {case.case_id}: {verdict}")
+    yield from odd_among(grids, study.reference)
+    yield from shared_identities(identities, cohort, study.reference)
     yield from problems_between(contents, cohort, [frozenset(pair) for pair in study.cohort.distinct])
     if whole and study.method is not None:
         yield from require_cases(study, {part: Kinds.of(flags) for part, flags in abnormal.items()})
 
 
-def _examined(case: Case, study: Study) -> tuple[list[Problem], Content, bool]:
-    """Return what is wrong with the files of a case, what its images hold, and whether it may have lesions."""
+def _examined(case: Case, study: Study) -> tuple[list[Problem], Content, bool, Examination | None]:
+    """Return what is wrong with the files of a case, what its images hold, whether it may have lesions, and more."""
     from hakken.cohort.items import examine_item
     from hakken.cohort.similarity import Content, same_within
     from hakken.imaging.checks import examine_case
@@ -165,12 +187,13 @@ def _examined(case: Case, study: Study) -> tuple[list[Problem], Content, bool]:
             problems,
             Content(dict(item.sha256) if item else {}, fingerprinted=False),
             bool(problems) or case.label is not None,
+            None,
         )
     examined = examine_case(case, study)
-    content = Content(examined.images, examined.fingerprints, examined.truth_digest, not study.of_phantom)
+    content = Content(examined.images, examined.fingerprints, examined.findings, not study.of_phantom)
     colours = {name: channel.colour for name, channel in study.channels.items()}
     lesions = case.label is not None or examined.lesions != 0
-    return [*examined.problems, *same_within(case, content, colours)], content, lesions
+    return [*examined.problems, *same_within(case, content, colours)], content, lesions, examined
 
 
 def _named_study(name: str, table: Path) -> Study:

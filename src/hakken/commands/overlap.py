@@ -109,14 +109,16 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure every pair, print the summary and write what was asked for."""
+    from hakken.commands.overlap_pairs import labels_of, warnings_of
     from hakken.evaluation.overlap import LesionRule
 
-    labels = _labels(options.label if options.label is not None else options.labels)
+    labels = labels_of(options.label if options.label is not None else options.labels)
     rule = LesionRule(options.connectivity, options.overlap)
     if options.figure is not None:
         require_format(options.figure)
     rows = measure_pairs(options.pairs, labels, rule)
     result = _result(rows, rule, options)
+    result["warnings"] += warnings_of(options.pairs)
     if options.output is not None:
         write_json(options.output, result)
     if options.table is not None:
@@ -152,15 +154,6 @@ def measure_pairs(path: Path, labels: Sequence[int], rule: LesionRule) -> list[R
             held = f"the masks hold {', '.join(map(str, sorted(seen)))}" if seen else "all masks are empty"
             raise HakkenError(f"{path}: label {label} occurs in no mask; {held}")
     return rows
-
-
-def _labels(text: str | None) -> tuple[int, ...]:
-    if text is None:
-        return ()
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) > 0 for part in parts) or len(set(map(int, parts))) < len(parts):
-        raise HakkenError(f"labels `{text}`: give different whole numbers above 0, as 1 or 1,2,3")
-    return tuple(map(int, parts))
 
 
 def _mask(table: Table, entry: int, column: str, path: Path, seen: set[int]) -> Volume:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from hakken.core.case_ids import as_id, folded
 from hakken.core.errors import HakkenError
 from hakken.core.names import counted
 from hakken.imaging.dicom import is_dicom
@@ -63,8 +64,18 @@ class FoundCases:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The names of the channels, which all cases have."""
-        return tuple(self.cases[0].channels)
+        """The names of the channels, those first that all cases have."""
+        counts = self._counts
+        return tuple(sorted(counts, key=lambda name: counts[name] < len(self.cases)))
+
+    @property
+    def lacking(self) -> Mapping[str, int]:
+        """How many cases lack each channel."""
+        return {name: len(self.cases) - count for name, count in self._counts.items()}
+
+    @property
+    def _counts(self) -> Counter[str]:
+        return Counter(name for case in self.cases for name in case.channels)
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ def table_rows(found: FoundCases, folder: Path) -> tuple[list[str], list[list[st
     heading = ["case_id", "patient", *(["split"] if split else []), *found.channels, truth]
     rows = []
     for case in found.cases:
-        paths = [_relative(path, folder) for path in case.channels.values()]
+        paths = [_relative(case.channels[name], folder) for name in found.channels]
         said = _relative(case.truth, folder) if isinstance(case.truth, Path) else case.truth or ""
         rows.append([case.case_id, case.patient, *([case.split or ""] if split else []), *paths, said])
     return heading, rows
@@ -193,7 +204,7 @@ def _by_class(images: Sequence[_Image]) -> FoundCases | None:
     cases = []
     for image in inside:
         label = image.parts[-2]
-        name = _safe(f"{label}_{image.stem}" if image.stem in doubled else image.stem)
+        name = as_id(f"{label}_{image.stem}" if image.stem in doubled else image.stem)
         person = PERSON.match(image.stem)
         parts = [PARTS[part.lower()] for part in image.parts[:-2] if part.lower() in PARTS]
         cases.append(
@@ -284,13 +295,13 @@ def _gathered(
     notes = [f"left out: {', '.join([*left][:SHOWN])}"] if (left := [*left]) else []
     for key in counts:
         if key not in (*channels, truth):
-            where = f"in {counts[key]} of {len(by_case)} cases"
-            notes.append(f"`{key}`, {where}, is neither a channel that all have nor the truth")
-    notes += [f"case {case} lacks {', '.join(channels)}" for case in by_case if case not in whole][:SHOWN]
+            notes.append(f"`{key}`, in {counts[key]} of {len(by_case)} cases, {_left_over(key)}")
+    lacking = {case: [key for key in channels if key not in files] for case, files in by_case.items()}
+    notes += [f"case {case} lacks {', '.join(keys)}" for case, keys in lacking.items() if keys][:SHOWN]
     names = _names(channels)
     cases = [
         FoundCase(
-            _safe(case), patients.get(case, case), {names[key]: files[key] for key in channels},
+            as_id(case), patients.get(case, case), {names[key]: files[key] for key in channels},
             files.get(truth) if truth else None,
         )
         for case, files in whole.items()
@@ -298,9 +309,18 @@ def _gathered(
     unknown = [case.case_id for case in cases if case.truth is None]
     if truth and unknown:
         notes.append(f"no `{truth}` in {', '.join(unknown[:SHOWN])}: write `{NO_LESIONS}` where there is no lesion")
+    if not patients:
+        notes.append("each case is a patient of its own: give all cases of one person the same `patient`")
     if truth is None:
-        notes.append(f"no file looks like a mask: fill in the column lesion_mask, `{NO_LESIONS}` without lesions")
+        notes.append(f"no file is named as truth: fill in the column lesion_mask, `{NO_LESIONS}` without lesions")
     return FoundCases(rule, tuple(_distinct(cases)), "lesion_mask" if truth else None, tuple(notes))
+
+
+def _left_over(key: str) -> str:
+    """Return what is said of files that are neither a channel nor the truth."""
+    if MASKS.search(key.lower()) and REGIONS.match(key.lower()):
+        return "is named as the mask of an organ: it may be the truth (lesion_mask) or a region of interest (mask)"
+    return "is neither a channel that all have nor the truth"
 
 
 def _with_validation(cases: Sequence[FoundCase]) -> tuple[list[FoundCase], list[str]]:
@@ -335,22 +355,12 @@ def _names(keys: Sequence[str]) -> dict[str, str]:
     return {key: f"{name}_{place}" if doubled[name] > 1 else name for place, (key, name) in enumerate(names.items())}
 
 
-def _safe(name: str) -> str:
-    """Return a name that a case can have.
-
-    >>> _safe("patient 07 (left)"), _safe("症例1")
-    ('patient-07-left', 'case-1')
-    """
-    clean = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")
-    return (clean if re.search("[A-Za-z]", clean) or clean == name else f"case-{clean}")[:100]
-
-
 def _distinct(cases: Sequence[FoundCase]) -> list[FoundCase]:
     """Return the cases with a number behind ids that would stand twice."""
     seen: Counter[str] = Counter()
     found = []
     for case in cases:
-        seen[case.case_id] += 1
-        number = seen[case.case_id]
+        seen[folded(case.case_id)] += 1
+        number = seen[folded(case.case_id)]
         found.append(case if number == 1 else replace(case, case_id=f"{case.case_id}-{number}"))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -43,20 +43,26 @@ HEAD_MM = (110.0, 320.0)
 
 @dataclass(frozen=True)
 class ChannelFacts:
-    """A channel: its modality and why, whether it is in colour, and intensities (percentiles 0.5 and 99.5)."""
+    """A channel: its modality and why, whether it is in colour, and intensities (percentiles 0.5 and 99.5).
+
+    ``lacking`` is the number of cases that lack it.
+    """
 
     modality: Modality
     reason: str
     colour: bool
     low: float
     high: float
+    lacking: int = 0
 
 
 @dataclass(frozen=True)
 class Facts:
     """A cohort: the voxel is the median of the examined cases, x, y, z; diameters are those of its lesions, in mm.
 
-    ``filling`` is the median share of a lesion that lies in the sphere of its volume about its centre: 1 for a ball.
+    Of pictures, which have no size, ``unit`` is px and both are in pixels. ``mask_threshold`` is the value from which
+    on a mask is lesion, None where all but 0 is. ``filling`` is the median share of a lesion that lies in the sphere of
+    its volume about its centre: 1 for a ball.
     """
 
     cases: int
@@ -76,6 +82,8 @@ class Facts:
     diameters_mm: tuple[float, ...]
     filling: float
     problems: tuple[str, ...] = field(default=())
+    mask_threshold: int | None = None
+    unit: str = "mm"
 
 
 UNSEEN = Facts(
@@ -119,8 +127,13 @@ def cases_of_table(path: Path) -> FoundCases:
         cell = row[truth] if truth else ""
         word = NO_LESIONS if cell.lower() == NO_LESIONS else cell or None
         known = path.parent / cell if truth != "label" and word not in (None, NO_LESIONS) else word
-        images = {name: path.parent / row[name] for name in channels}
+        images = {name: path.parent / row[name] for name in channels if row[name]}
         cases.append(FoundCase(row["case_id"], row["patient"], images, known, row["split"] or None))
+    if not any(all(row[name] for row in rows.rows) for name in channels):
+        raise HakkenError(
+            f"{path}: no column of images ({', '.join(channels)}) is filled in every row; a study needs one channel "
+            "that every case has"
+        )
     left = [f"column `{name}` is kept as it is" for name in rows.heading if name not in (*ordinary, *channels)]
     return FoundCases("the case table as it stands", tuple(cases), truth, tuple(left))
 
@@ -141,7 +154,12 @@ def examine(found: FoundCases) -> Facts:
         raise HakkenError(f"no case can be read, so nothing can be proposed: {problems[0]}")
     first = found.channels[0]
     references = [images[first] for images in volumes]
-    channels = {name: _channel(name, [one[name] for one in volumes], name in coloured) for name in found.channels}
+    channels = {
+        name: replace(
+            _channel(name, [one[name] for one in volumes if name in one], name in coloured), lacking=found.lacking[name]
+        )
+        for name in found.channels
+    }
     spacings = np.array([volume.spacing for volume in references])
     shapes = np.array([volume.array.shape[::-1] for volume in references])
     flat = all(volume.is_flat for volume in references)
@@ -166,6 +184,8 @@ def examine(found: FoundCases) -> Facts:
         diameters_mm=tuple(spot.diameter_mm for spot in spots),
         filling=float(np.median([spot.filling for spot in spots])) if spots else 1.0,
         problems=(*problems, *truths.problems),
+        mask_threshold=truths.threshold,
+        unit="px" if all(suffix(case.channels[first]) in FLAT for case in read) else "mm",
     )
 
 
@@ -173,11 +193,15 @@ def _read_some(found: FoundCases) -> tuple[list[FoundCase], list[dict[str, Volum
     """Return cases from all over the table, their images by channel, channels in colour, and what cannot be read."""
     open_cases = [case for case in found.cases if case.split != "test"] or list(found.cases)
     places = np.linspace(0, len(open_cases) - 1, min(EXAMINED, len(open_cases)))
+    chosen = [open_cases[round(place)] for place in places]
+    for name in found.channels:
+        if not any(name in case.channels for case in chosen):
+            chosen += [case for case in open_cases if name in case.channels][:1]
     read: list[FoundCase] = []
     volumes: list[dict[str, Volume]] = []
     coloured: set[str] = set()
     problems: list[str] = []
-    for case in (open_cases[round(place)] for place in places):
+    for case in chosen:
         try:
             volumes.append({name: _read(name, path, coloured) for name, path in case.channels.items()})
             read.append(case)
@@ -199,6 +223,8 @@ def _read(name: str, path: Path, coloured: set[str]) -> Volume:
 
 
 def _channel(name: str, volumes: Sequence[Volume], colour: bool) -> ChannelFacts:
+    if not volumes:
+        return ChannelFacts("mr", "a guess, for none of the cases that were looked at has it", colour, 0, 0)
     thinned = [np.asarray(one.array, np.float32).ravel()[:: max(1, one.array.size // SAMPLED)] for one in volumes]
     values = np.concatenate(thinned)
     low, high = (float(value) for value in np.nanpercentile(values, (0.5, 99.5)))

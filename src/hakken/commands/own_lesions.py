@@ -40,12 +40,16 @@ class Spot:
 
 @dataclass(frozen=True)
 class Truths:
-    """The lesions of each case, how masks hold them and why, and what could not be read."""
+    """The lesions of each case, how masks hold them and why, and what could not be read.
+
+    ``threshold`` is half of white where masks are pictures in grey, whose edges may be grey as well.
+    """
 
     spots: tuple[tuple[Spot, ...], ...]
     labels: Labels = "binary"
     reason: str = ""
     problems: tuple[str, ...] = ()
+    threshold: int | None = None
 
 
 def read_truths(cases: Sequence[FoundCase], truth: Truth | None) -> Truths:
@@ -55,10 +59,12 @@ def read_truths(cases: Sequence[FoundCase], truth: Truth | None) -> Truths:
         return Truths(tuple(one or () for one in tables), problems=tuple(problems))
     if truth != "lesion_mask":
         return Truths(((),) * len(cases))
-    masks, problems = _each(cases, lambda _, path: _mask(path))
+    read, problems = _each(cases, lambda _, path: _mask(path))
+    masks = [None if one is None else one[0] for one in read]
     labels, reason = _labels_of([mask for mask in masks if mask is not None])
     spots = tuple(() if mask is None else tuple(_spots(mask, labels)) for mask in masks)
-    return Truths(spots, labels, reason, tuple(problems))
+    threshold = max((one[1] or 0 for one in read if one is not None), default=0) or None
+    return Truths(spots, labels, reason, tuple(problems), threshold)
 
 
 def _each(cases: Sequence[FoundCase], read: Callable[[FoundCase, Path], T]) -> tuple[list[T | None], list[str]]:
@@ -81,20 +87,33 @@ def _spheres(case: FoundCase, path: Path) -> Iterator[Spot]:
         yield Spot(lesion.centre, lesion.diameter)
 
 
-def _mask(path: Path) -> Volume:
-    """Return a mask in whole numbers; a picture is white or not, for its rims may be grey."""
+def _mask(path: Path) -> tuple[Volume, int | None]:
+    """Return a mask in whole numbers and, of a picture in grey, half of its white, from which on it counts as 1."""
     volume = read_volume(path)
     values = np.nan_to_num(np.asarray(volume.array, np.float64))
-    if suffix(path) in FLAT and values.any():
-        values = (values > values.max() / 2).astype(np.float64)
-    return Volume.on(volume.geometry, np.rint(values).astype(np.int32))
+    half = _half_of_white(float(values.max())) if suffix(path) in FLAT else None
+    if half is not None:
+        values = (values >= half).astype(np.float64)
+    return Volume.on(volume.geometry, np.rint(values).astype(np.int32)), half
+
+
+def _half_of_white(most: float) -> int | None:
+    """Return half of the white of 8 or 16 bits that a picture reaches, None where its values may number lesions.
+
+    >>> _half_of_white(255), _half_of_white(254), _half_of_white(65535), _half_of_white(7)
+    (128, 128, 32768, None)
+    """
+    if 128 <= most <= 255:
+        return 128
+    return 32768 if most == 65535 else None
 
 
 def _labels_of(masks: Sequence[Volume]) -> tuple[Labels, str]:
     """Return whether masks number their lesions: more than one value, each of them in one piece in most cases."""
     most = max((len(np.unique(mask.array)) - 1 for mask in masks), default=0)
     if most < 2:
-        return "binary", "the masks hold one value: their 26-connected pieces are the lesions"
+        touching = 8 if all(mask.is_flat for mask in masks) else 26
+        return "binary", f"the masks hold one value: their {touching}-connected pieces are the lesions"
     pieces = [
         ndimage.label(mask.array == value, TOUCHING)[1] for mask in masks for value in np.unique(mask.array) if value
     ]

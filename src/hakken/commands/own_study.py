@@ -66,7 +66,10 @@ def proposed(name: str, table: str, facts: Facts, method: str | None = None) -> 
         "seed": seed_of_name(name),
         "method": chosen,
         "cohort": _cohort(table, facts, reasons),
-        "channels": {key: _channel(key, one, reasons) for key, one in facts.channels.items()},
+        "channels": {
+            key: _channel(key, one, reasons) | _lacking(key, one, facts.cases, module, reasons)
+            for key, one in facts.channels.items()
+        },
         "registration": _registration(facts, reasons),
     }
     spacing = _spacing(facts, chosen, reasons)
@@ -108,7 +111,19 @@ def _cohort(table: str, facts: Facts, reasons: dict[str, str]) -> Content:
     if facts.truth == "lesion_mask":
         content["labels"] = facts.labels
         reasons["cohort.labels"] = facts.labels_reason
+    if facts.mask_threshold is not None:
+        content["mask_threshold"] = facts.mask_threshold
+        reasons["cohort.mask_threshold"] = "pictures, whose edges may be grey: lesion from half of white on"
     return content
+
+
+def _lacking(name: str, facts: ChannelFacts, cases: int, module: ModuleType, reasons: dict[str, str]) -> Content:
+    """Return what a study says of a channel that some cases lack, where its method can do without."""
+    if not facts.lacking:
+        return {}
+    said = "optional" if module.NEEDS.optional else "its method needs all, so remove the channel or the cases"
+    reasons[f"channels.{name}"] += f"; {facts.lacking} of {cases} cases lack it: {said}"
+    return {"optional": True} if module.NEEDS.optional else {}
 
 
 def _channel(name: str, facts: ChannelFacts, reasons: dict[str, str]) -> Content:
@@ -142,7 +157,7 @@ def _spacing(facts: Facts, method: str, reasons: dict[str, str]) -> tuple[float,
     """Return the common grid: the median voxel; flat images that are seen whole are made smaller."""
     x, y, z = facts.spacing_mm
     size = f" {TIMES_SIGN} ".join(f"{value:g}" for value in facts.spacing_mm[: 2 if facts.flat else 3])
-    why = f"median voxel {size} mm of {facts.examined} images"
+    why = f"median {'pixel' if facts.flat else 'voxel'} {size} {facts.unit} of {facts.examined} images"
     reasons["preparation.spacing_mm"] = why if facts.examined else "a guess, for no image was seen: take your voxels'"
     if facts.flat and method == "autoencoder":
         factor = max(1, round(facts.least_edge_voxel / WHOLE))
@@ -169,8 +184,8 @@ def _edge(facts: Facts, spacing: tuple[float, ...], axes: int, method: str, reas
     wanted = math.ceil(2 * large / fine / step) * step
     edge = min(max(wanted, least), most)
     reasons["patches.size_voxel"] = (
-        f"twice the diameter that 90 % of {len(facts.diameters_mm)} lesions stay below ({large:.3g} mm, median "
-        f"{float(np.median(facts.diameters_mm)):.3g} mm), between {least} and {most} voxels"
+        f"twice the diameter that 90 % of {len(facts.diameters_mm)} lesions stay below ({large:.3g} {facts.unit}, "
+        f"median {float(np.median(facts.diameters_mm)):.3g} {facts.unit}), between {least} and {most} voxels"
     )
     return edge
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken import plugins
 from hakken.commands.parser import add_command
+from hakken.core.case_ids import REMEDY, shortened, tidy, why_no_id
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
@@ -17,6 +18,8 @@ from hakken.core.names import nearest
 if TYPE_CHECKING:
     from SimpleITK import Transform
 
+    from hakken.cohort.case import Case
+    from hakken.cohort.items import Item
     from hakken.commands.parser import Subparsers
     from hakken.core.volume import Volume
     from hakken.imaging.prepared import PreparedCase
@@ -30,7 +33,7 @@ def add(commands: Subparsers) -> None:
     parser = add_command(
         commands,
         "predict",
-        "find the candidates or the mask of a new case with a frozen model (research use only)",
+        "find the candidates, the mask or the numbers of a new case with a frozen model (research use only)",
         "hakken predict --model results/brain_metastasis/tiny/models/selected.pt \\\n"
         "      --image T1POST=new/t1post.nii.gz --image T1=new/t1_dicom_folder --output candidates.csv",
         run,
@@ -39,20 +42,29 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--image",
         action="append",
-        required=True,
+        default=[],
         metavar="CHANNEL=PATH",
         help="the image of a channel: NIfTI, MetaImage, PNG or a folder of DICOM files; once for each channel of the "
-        "study, the path alone where it has one channel",
+        "study but those that are optional there, the path alone where it has one channel",
+    )
+    parser.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="COLUMN=PATH",
+        help="instead of images, where the cases of the study are items: the file of a column of its case table, once "
+        "for each but that of the truth",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("candidates.csv"),
         metavar="CSV",
-        help="table to write (default: candidates.csv); an image (.nii.gz) where the model gives masks",
+        help="table to write (default: candidates.csv); an image (.nii.gz) where the model gives masks, arrays (.npz) "
+        "where it gives numbers",
     )
     parser.add_argument(
-        "--case-id", default="case", metavar="NAME", help="name of the case in the table (default: case)"
+        "--case-id", type=tidy, default="case", metavar="NAME", help="name of the case in the table (default: case)"
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1, as the study)")
 
@@ -74,10 +86,10 @@ def run(options: argparse.Namespace) -> None:
     study = trained.study
     outcome = _outcome_of(study, options.output)
     points = frozen_points(options.model, study)
-    images = channel_images(options.image, study)
-    require_no_sealed_case(options.model, study, images)
+    given = _given_files(options.image, options.file, study)
+    require_no_sealed_case(options.model, study, given)
     with tempfile.TemporaryDirectory() as folder:
-        case = prepared_case(study, images, options.case_id, Path(folder))
+        case = _case(study, given, options.case_id, Path(folder))
         said = trained.predict(case, tuple(study.outcomes))
         lines = list(
             plugins.load("outcomes", outcome).save_one(options.output, said[outcome], case, points.get(outcome))
@@ -103,10 +115,62 @@ def _outcome_of(study: Study, output: Path) -> str:
     return found
 
 
+def _case(study: Study, files: Mapping[str, Path], case_id: str, folder: Path) -> Item | PreparedCase:
+    """Return the new case: its images prepared in ``folder``, or its files as they are."""
+    from hakken.cohort.items import Item
+    from hakken.core.files import sha256_file
+
+    if study.cohort.kind == "items":
+        return Item(case_id, "", {}, dict(files), {column: sha256_file(path) for column, path in files.items()})
+    return prepared_case(study, files, case_id, folder)
+
+
+def _given_files(images: Sequence[str], files: Sequence[str], study: Study) -> dict[str, Path]:
+    """Return the image of each channel, or the file of each column where cases are items.
+
+    Raises HakkenError where the other kind is given, and as `channel_images` and `column_files`.
+    """
+    if study.cohort.kind == "items":
+        if images:
+            raise HakkenError(f"--image {images[0]}: the cases of this study are no images; {_columns(study)}")
+        return column_files(files, study)
+    if files:
+        known = _named(list(study.channels))
+        raise HakkenError(f"--file {files[0]}: the cases of this study are images; give --image CHANNEL=PATH; {known}")
+    return channel_images(images, study)
+
+
+def column_files(given: Sequence[str], study: Study) -> dict[str, Path]:
+    """Return the file of each column of the items of ``study`` from texts `COLUMN=PATH`; not that of the truth.
+
+    Raises HakkenError naming an unknown, repeated or missing column, or a file that does not exist.
+    """
+    truths = {getattr(settings, "truth", None) for settings in study.outcomes.values()}
+    columns = [name for name in study.cohort.files if name not in truths]
+    found: dict[str, Path] = {}
+    for text in given:
+        name, _, path = text.partition("=")
+        if name not in columns:
+            raise HakkenError(f"--file {text}: unknown column `{name}`; {_columns(study)}{nearest(name, columns)}")
+        if name in found:
+            raise HakkenError(f"--file {text}: column `{name}` is given twice; give it once")
+        if not Path(path).is_file():
+            raise HakkenError(f"--file {text}: no such file; correct the path")
+        found[name] = Path(path)
+    if missing := [name for name in columns if name not in found]:
+        raise HakkenError(f"the file of column `{missing[0]}` is missing; {_columns(study)}")
+    return found
+
+
+def _columns(study: Study) -> str:
+    return f"give --file COLUMN=PATH; the columns of files of this study are {', '.join(study.cohort.files)}"
+
+
 def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
     """Return the image of each channel of ``study`` from texts `CHANNEL=PATH` (`PATH` where there is one channel).
 
-    Raises HakkenError naming an unknown, repeated or missing channel, or a path that does not exist.
+    Optional channels may be left out. Raises HakkenError naming an unknown, repeated or missing channel, or a path that
+    does not exist.
     """
     channels = list(study.channels)
     found: dict[str, Path] = {}
@@ -123,7 +187,7 @@ def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
         if not Path(path).exists():
             raise HakkenError(f"--image {text}: no such file or folder; correct the path")
         found[name] = Path(path)
-    missing = [name for name in channels if name not in found]
+    missing = [name for name in channels if name not in found and name not in study.optional]
     if missing:
         raise HakkenError(f"channel `{missing[0]}` is missing; add --image {missing[0]}=PATH; {_named(channels)}")
     return found
@@ -142,7 +206,10 @@ def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder
     _check_images(images, case_id, study)
     volumes = read_channels(images, study)
     prepared = prepare_case(volumes, _transforms(volumes, study), None, study, case_id=case_id)
-    progress(f"prepared on a grid of {prepared.case.geometry}")
+    without = f", without {', '.join(prepared.case.missing)}" if prepared.case.missing else ""
+    progress(f"prepared on a grid of {prepared.case.geometry}{without}")
+    if prepared.case.doubt:
+        progress(f"warning: {prepared.case.doubt}; look at the image")
     return save_prepared(folder, prepared.case, prepared.image, prepared.mask, prepared.labels)
 
 
@@ -177,50 +244,83 @@ def frozen_points(model: Path, study: Study) -> Mapping[str, Any]:
 
 
 def require_no_sealed_case(model: Path, study: Study, images: Mapping[str, Path]) -> None:
-    """Raise HakkenError where an image is one of a test case of the model's study, whose test set is not open."""
+    """Raise HakkenError where an image is one of a test case of the model's study that was not opened for this model.
+
+    Pixels are compared: the same image in another file is the same image.
+    """
     results = model.resolve().parent.parent
-    if study.cohort.table is None or (results / "test/opening.json").is_file():
+    if study.cohort.table is None:
         return
     places = [place for place in (Path(), *results.parents) if (place / study.cohort.table).is_file()]
-    if not places:
+    if not places or _is_open(model, study, results, places[0]):
         return
-    try:
-        sealed = list(_test_files(study, places[0]))
-    except HakkenError:
-        return  # another table stands there now: with this one the study would not run
-    for case, path in sealed:
-        for given in images.values():
-            if _same_image(given, path):
+    given = {digest: images[name] for name, digest in _digests(study, images).items()}
+    kind = ("--file", "a file") if study.cohort.kind == "items" else ("--image", "an image")
+    for case in _test_cases(study, places[0]):
+        for digest in _digests(study, case.channels).values():
+            if digest in given:
                 raise HakkenError(
-                    f"--image {given}: is an image of case {case}, a test case of study {study.name}, whose test set "
-                    "is sealed; let the workflow open it first"
+                    f"{kind[0]} {given[digest]}: is {kind[1]} of case {case.case_id}, a test case of study "
+                    f"{study.name}, whose test set is sealed for this model; let the workflow open it first"
                 )
 
 
-def _test_files(study: Study, project: Path) -> Iterator[tuple[str, Path]]:
-    """Yield case id and path of each image of a test case, as the case table of the study says now."""
+def _is_open(model: Path, study: Study, results: Path, project: Path) -> bool:
+    """Whether the test set was opened for a model, or for what it was exported from; of folds, for their plan.
+
+    Raises HakkenError where the ledger, or the opening that results rest on, is not sound.
+    """
+    from hakken.cohort.parts import openings_folder
+    from hakken.core.files import sha256_file
+    from hakken.seal.freeze import read_exported
+    from hakken.seal.openings import read_openings
+    from hakken.seal.receipts import receipts_of
+
+    digests = {sha256_file(model), (read_exported(model) or {}).get("source")}
+    known = [*read_openings(project / openings_folder(study)), *receipts_of(results)]
+    plans = [one for one in known if not one.models and (one.study, one.scale) == (study.name, study.scale)]
+    return bool(plans) or any(digests & set(one.models.values()) for one in known)
+
+
+def _test_cases(study: Study, project: Path) -> tuple[Case, ...]:
+    """Return the test cases, as the case table of the study says now; none where with it the study would not run."""
     from hakken.cohort.parts import openings_folder
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
 
-    table = str(project / str(study.cohort.table))
-    moved = {"table": table, "openings": str(project / openings_folder(study))}
+    table = project / str(study.cohort.table)
+    moved = {"table": str(table), "openings": str(project / openings_folder(study))}
     here = study.model_copy(update={"cohort": study.cohort.model_copy(update=moved)})
-    for case in assign_parts(read_table(Path(table), here, files_exist=False), here).part("test"):
-        yield from ((case.case_id, path) for path in case.channels.values() if path.exists())
+    try:
+        return assign_parts(read_table(table, here, files_exist=False), here).part("test")
+    except HakkenError:
+        return ()
 
 
-def _same_image(one: Path, other: Path) -> bool:
-    from hakken.cohort.checked import outside_of, state_of
+def _digests(study: Study, images: Mapping[str, Path]) -> dict[str, str]:
+    """Return the digest of the pixels of each image that is there, of a file of an item that of its bytes.
 
-    return outside_of(one)[0] == outside_of(other)[0] and state_of(one).sha256 == state_of(other).sha256
+    Raises HakkenError where one cannot be read.
+    """
+    from hakken.core.files import sha256_file
+    from hakken.imaging.files import read_volume
+    from hakken.imaging.fingerprint import content_digest
+
+    found = {}
+    if study.cohort.kind == "items":
+        return {name: sha256_file(path) for name, path in images.items() if path.is_file()}
+    for name in (name for name in study.channels if name in images and images[name].exists()):
+        try:
+            volume = read_volume(images[name], study.channels[name].colour, study.cohort.pixel_mm)
+        except PermissionError:
+            raise HakkenError(f"{images[name]}: cannot be read; let the workflow open the test set first") from None
+        found[name] = content_digest(volume)
+    return found
 
 
 def _check_case_id(case_id: str) -> None:
-    from hakken.cohort.checks import CASE_ID
-
-    if not CASE_ID.fullmatch(case_id):
-        raise HakkenError(f"--case-id {case_id}: use at most 100 letters, digits, `-` and `_`, no other characters")
+    if reason := why_no_id(case_id):
+        raise HakkenError(f"--case-id {shortened(case_id)}: {reason}; {REMEDY}")
 
 
 def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> None:

@@ -17,6 +17,7 @@ from hakken.commands.scored import (
     require_format,
     resampled_enough,
     say,
+    spelling_of_patients,
 )
 from hakken.core.errors import HakkenError
 
@@ -102,6 +103,7 @@ def run(options: argparse.Namespace) -> None:
         )
     found = measure(cohort, settings, None if other is None else _chosen(other, cohort, settings))
     said = warnings(found) + resampled_enough(options.bootstrap) + ([] if other is None else _shared(table, other))
+    said += spelling_of_patients(table)
     if options.output is not None:
         files = {"scores": options.scores, "threshold_from": options.threshold_from}
         write_json(options.output, record("roc", files, found.as_dict(), said))

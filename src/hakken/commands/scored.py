@@ -50,6 +50,14 @@ def patients_of(table: Table) -> list[str]:
     return table.text("patient" if "patient" in table else "case_id")
 
 
+def spelling_of_patients(table: Table) -> list[str]:
+    """Return a warning for patients of a table who may be one in two spellings: their cases are resampled apart."""
+    from hakken.cohort.patients import normalised
+    from hakken.core.names import spelt_alike
+
+    return spelt_alike(table.cells.get("patient", ()), "patients", normalised)
+
+
 def record(command: str, files: dict[str, Path | None], content: dict[str, Any], said: list[str]) -> dict[str, Any]:
     """Return the content of a result file: version, input files with their SHA-256, results, warnings."""
     import hakken

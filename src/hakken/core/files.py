@@ -127,11 +127,14 @@ def _key(key: Any) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of a JSON file; raises HakkenError naming a missing or broken file."""
+    """Return the content of a JSON file; raises HakkenError naming one that is missing, broken or not to be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise HakkenError(f"{path}: no such file") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise HakkenError(f"{path}: cannot be read ({reason}); look at its permissions and at the disk") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise HakkenError(f"{path}: not valid JSON ({error})") from None
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from hakken.core.case_ids import tidy
 from hakken.core.errors import HakkenError
 from hakken.core.tables import Table, read_table
 
@@ -77,7 +78,7 @@ def read_folder(
     wanted, parts = [name for name in required if name != "case_id"], []
     for path in files:
         table = read_known(path, wanted, ("case_id", *optional), others=True)
-        case = path.parent.name if path.name == file and path.parent != folder else path.stem
+        case = tidy(path.parent.name if path.name == file and path.parent != folder else path.stem)
         parts.append(of_case(table, case, path.relative_to(folder).as_posix()))
     cases = dict.fromkeys(case for part, own in parts for case in part.cells["case_id"] or [own])
     return joined(folder, [part for part, _ in parts]), list(cases)

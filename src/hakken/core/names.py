@@ -1,8 +1,9 @@
 """Names and numbers in messages."""
 
 import difflib
+import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 def nearest(name: str, known: Iterable[object]) -> str:
@@ -28,3 +29,34 @@ def plain(name: str) -> str:
     """
     letters = unicodedata.normalize("NFKC", name).casefold()
     return "".join(letter for letter in letters if not letter.isspace() and letter not in "_-")
+
+
+def spelt_alike(values: Iterable[str], what: str, fold: Callable[[str], object] | None = None) -> list[str]:
+    """Return a warning for each group of different ``values`` of which each is spelt nearly as the others.
+
+    That is, but for case, width and blanks or as the same number, or by what ``fold`` makes of them. ``what`` they are
+    is said in the plural.
+
+    >>> spelt_alike(["x", "X ", "y", "1", "1.0", "-1"], "classes")
+    ['classes `X ` and `x` differ in spelling alone; they count as different ones', \
+'classes `1` and `1.0` differ in spelling alone; they count as different ones']
+    """
+    groups: dict[object, list[str]] = {}
+    for value in dict.fromkeys(values):
+        groups.setdefault((fold or _spelling)(value), []).append(value)
+    return [
+        f"{what} {' and '.join(f'`{name}`' for name in sorted(group))} differ in spelling alone; they count as "
+        "different ones"
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
+def _spelling(value: str) -> str | float:
+    """Return a number, or a text without case, width and blanks at its ends."""
+    text = unicodedata.normalize("NFKC", value).casefold().strip()
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return text if math.isnan(number) else number

@@ -10,6 +10,9 @@ A text that a spreadsheet would take for a formula (`=`, `+`, `-`, `@` before so
 behind an apostrophe, which makes it text there too (CWE-1236); reading takes it away again, so that what was written
 comes back.
 
+Names that rows of several tables are joined by (`OF_NAMES`) are composed (NFC): accents and Japanese voicing marks look
+the same whether they are typed as one character or as two.
+
 Cells are text until a column is asked for as numbers: a decimal comma, an empty cell or a word is then an error that
 names file, row and column.
 """
@@ -18,6 +21,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +41,14 @@ if TYPE_CHECKING:
 Cell = str | int | float | bool | None
 FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20\s](?s:.)")
 """How a text begins that a spreadsheet may run: a sign of four, wide ones too, or a blank, which it may pass over."""
+
+OF_NAMES = frozenset(
+    (
+        *("case_id", "patient", "lesion_id", "candidate_id", "reader", "modality"),
+        *("site", "scanner", "sex", "label", "class"),
+    )
+)
+"""Columns of names; other cells, such as paths, stay as they were typed."""
 
 FIRST_ROW = 2
 """The row of a table that holds its first entry; the heading is row 1."""
@@ -157,8 +169,21 @@ def read_table(
         if not name and (frame[place] != "").any():
             raise HakkenError(f"{path}: column {place + 1} holds cells and has no name; name or empty it")
     kept = {*required, *optional} if optional is not None else set(heading)
-    cells = {name: list(map(_read, frame[place])) for place, name in enumerate(heading) if name and name in kept}
+    cells = {
+        name: [composed(name, _read(cell)) for cell in frame[place]]
+        for place, name in enumerate(heading)
+        if name and name in kept
+    }
     return Table(path, cells, [int(row) for row in frame.index])
+
+
+def composed(column: str, cell: str) -> str:
+    """Return the cell of a column; a name as its composed letters.
+
+    >>> composed("patient", "e\u0301") == "\u00e9", composed("T1", "e\u0301") == "e\u0301"
+    (True, True)
+    """
+    return unicodedata.normalize("NFC", cell) if column in OF_NAMES else cell
 
 
 def _as_asked(path: Path, heading: Sequence[str], asked: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from hakken.core.volume import Geometry
 from hakken.imaging.cases import image
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import Measured, Thresholds, in_order
+from hakken.plots.letters import fitted
 from hakken.runs.cases import read_cases
 
 PERCENTILES = (1.0, 99.5)
@@ -22,6 +23,12 @@ PERCENTILES = (1.0, 99.5)
 def images_of(places: Sequence[Path]) -> tuple[PreparedCase, ...]:
     """Return the prepared cases of some batches, in the order of their ids."""
     return tuple(image(case) for case in in_order(read_cases(places)))
+
+
+def named(case: PreparedCase, letters: int = 24) -> str:
+    """Return what a case is called below its picture: its id, shortened, and the optional channels that it lacks."""
+    without = f" (no {', '.join(case.missing)})" if case.missing else ""
+    return f"{fitted(case.case_id, letters)}{without}"
 
 
 def window_of(picture: NDArray[Any], mask: NDArray[Any]) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hakken.core.files import read_json
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._pictures import images_of, slices_named, voxel_at, window_of
+from hakken.figures._pictures import images_of, named, slices_named, voxel_at, window_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, chosen_words
@@ -156,7 +156,7 @@ def _case(shown: _Shown, study: Study, edge: int | None) -> CaseInput:
         height_mm=rows * sy,
         window=window_of(image, mask),
         patch=None if edge is None else (left * sx, top * sy, edge * sx, edge * sy),
-        caption=(case.case_id[:24], f"score {shown.score:.3g}, {shown.verdict}"),
+        caption=(named(case), f"score {shown.score:.3g}, {shown.verdict}"),
     )
 
 

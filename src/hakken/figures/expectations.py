@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._pictures import images_of, slices_named, thresholds_of, voxel_at
+from hakken.figures._pictures import images_of, named, slices_named, thresholds_of, voxel_at
 from hakken.figures._words import titled
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
@@ -112,7 +112,7 @@ def _row(study: Study, case: PreparedCase, place: _Place, said: _Said) -> Row:
     near = np.abs(voxels[:, 0] - plane) * sz <= max(sz, NEAR_MM)
     score = f"z {place.score:.1f}" if np.isfinite(place.score) else "no hit"
     return Row(
-        seen=np.asarray(case.image()[case.channels.index(study.inputs[0])][plane], np.float32),
+        seen=np.asarray(case.image()[case.channels.index(_shown(study))][plane], np.float32),
         target=target * scale,
         mean=np.where(inside, mean, 0) * scale,
         sigma=np.where(inside, sigma, 0) * scale,
@@ -121,8 +121,13 @@ def _row(study: Study, case: PreparedCase, place: _Place, said: _Said) -> Row:
         width_mm=target.shape[1] * sx,
         height_mm=target.shape[0] * sy,
         candidates=tuple((float((x + 0.5) * sx), float((y + 0.5) * sy)) for _, y, x in voxels[near].tolist()),
-        caption=f"{case.case_id[:24]}: {score}, {'found' if place.found else 'missed'}",
+        caption=f"{named(case)}: {score}, {'found' if place.found else 'missed'}",
     )
+
+
+def _shown(study: Study) -> str:
+    """Return the first channel that the method sees in every case."""
+    return next(name for name in study.inputs if name not in study.optional)
 
 
 def _width(study: Study) -> float:
@@ -139,7 +144,7 @@ def _input(study: Study, files: Files, rows: tuple[Row, ...], shown_as: str) -> 
     level = (read_measurement(files.one("test")).outcomes["candidates"].point or {}).get("threshold")
     return ExpectationsInput(
         rows=rows,
-        titles=(study.inputs[0], target, f"Predicted mean of {target}", "Standard deviation", "z"),
+        titles=(_shown(study), target, f"Predicted mean of {target}", "Standard deviation", "z"),
         highest=float(np.percentile(shown, TARGET_PERCENTILE)),
         highest_sigma=float(np.percentile(deviation, SIGMA_PERCENTILE)),
         threshold=threshold,

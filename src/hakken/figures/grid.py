@@ -12,12 +12,12 @@ import numpy as np
 
 from hakken.core import tables
 from hakken.core.errors import HakkenError
-from hakken.core.files import read_json
 from hakken.core.names import nearest
 from hakken.evaluation.caution import Caution, lines
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._words import published, spoken
 from hakken.plots.grid import GridInput, LevelInput, LineInput, PanelInput, PointInput, draw_grid
+from hakken.seal.freeze import read_sealed
 from hakken.study import Study
 
 INPUTS = {"sets": "variants/{variants}.json", "trainings": "variants/{variants}.csv"}
@@ -83,7 +83,7 @@ def draw(study: Study, files: Files) -> Drawing:
 def _sets(study: Study, files: Files) -> Iterator[_Set]:
     """Yield the sets with folds of which a combination is complete; raises HakkenError where there is none."""
     trainings = {path.stem: path for path in files.all("trainings")}
-    found = {path.stem: read_json(path) for path in files.all("sets")}
+    found = {path.stem: read_sealed(path, "delete it to compare the variants again") for path in files.all("sets")}
     shown = [name for name, one in study.variants.items() if one.folds is not None and found[name]["cells"]]
     if not shown:
         raise HakkenError("no set of `variants` with `folds` has a combination that is complete; see logs/trial/")

@@ -14,7 +14,7 @@ from hakken.evaluation.findings import Flags, Ints
 from hakken.evaluation.matching import Matching, match_findings
 from hakken.evaluation.operating import false_at, found_at
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._pictures import images_of, thresholds_of, voxel_at, window_of
+from hakken.figures._pictures import images_of, named, thresholds_of, voxel_at, window_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes.candidates import findings_of, levelled, matched, rules_of
 from hakken.plots.overlays import Kind, Mark, OverlaysInput, Tile, draw_overlays
@@ -153,7 +153,7 @@ def _tile(result: _Result, kind: Kind, row: int, channel: str) -> Tile:
         height_mm=crop.shape[0] * sy,
         window=window_of(image, case.mask()),
         marks=marks,
-        caption=(case.case_id[:20], _caption(matching, kind, row, result.unit)),
+        caption=(named(case, 20), _caption(matching, kind, row, result.unit)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from hakken.core.case_ids import file_name
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
 from hakken.figures import Drawing, Files, Table, cells
@@ -45,17 +46,17 @@ def draw(study: Study, files: Files) -> Drawing:
 
 def _registrations(folders: Sequence[Path]) -> list[tuple[str, str, Path, Record]]:
     """Return case, channel, folder and record of each registration, in the order of the cases."""
+    read = [(folder, read_json(path)) for folder in folders for path in folder.glob("*.json")]
     found = [
-        (path.stem, channel, folder, record)
-        for folder in folders
-        for path in folder.glob("*.json")
-        for channel, record in read_json(path)["channels"].items()
+        (content["case_id"], channel, folder, record)
+        for folder, content in read
+        for channel, record in content["channels"].items()
     ]
     return sorted(found, key=lambda one: one[:3])
 
 
 def _pair(case_id: str, channel: str, folder: Path, record: Record) -> PairInput:
-    path = folder / f"{case_id}_{channel}.png"
+    path = folder / f"{file_name(case_id)}.{channel}.png"
     try:
         picture = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
     except RuntimeError:

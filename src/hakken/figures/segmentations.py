@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._pictures import images_of
+from hakken.figures._pictures import images_of, named
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes.masks import Mask, names_of, truth_of
 from hakken.plots.segmentations import Outline, SegmentationsInput, draw_segmentations
@@ -95,7 +95,7 @@ def _outline(study: Study, case: PreparedCase, masks: Mapping[str, Mask], dice: 
         truth=truth[plane],
         largest=first[plane],
         smallest=last[plane] if len(names) > 1 else None,
-        caption=f"{case.case_id[:24]}  {words}",
+        caption=f"{named(case)}  {words}",
     )
 
 
@@ -110,7 +110,7 @@ def _words(values: Sequence[float]) -> str:
 
 def _picture(study: Study, case: PreparedCase, plane: int) -> NDArray[np.float32]:
     """Return a slice in colours where the case has all three, else the reference channel; values 0 to 1."""
-    coloured = all(name in case.channels for name in COLOURS)
+    coloured = all(name in case.channels and name not in case.missing for name in COLOURS)
     chosen = [case.channels.index(name) for name in (COLOURS if coloured else (study.reference,))]
     shown = np.moveaxis(case.intensities()[chosen, plane], 0, -1)
     inside = case.mask()[plane] > 0

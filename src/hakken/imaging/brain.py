@@ -8,7 +8,6 @@ One thread and one seed: the same image gives the same mask, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
@@ -20,8 +19,10 @@ from scipy import ndimage
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume, triple
+from hakken.imaging.brain_surface import brain_near
 from hakken.imaging.convert import from_image, grid_image, to_image
-from hakken.imaging.pieces import Mask, closed, depth, distance, filled, largest, signed_distance
+from hakken.imaging.doubts import REMEDY
+from hakken.imaging.pieces import Mask, filled, largest, signed_distance
 from hakken.imaging.registration import one_thread, resample
 from hakken.imaging.template import Template, brain_template
 
@@ -31,8 +32,14 @@ WORKING_MM = 2.0
 SEARCH_MM = 4.0
 SEED = 7
 BINS = 32
-SAMPLES = 20_000
+SAMPLES, CLOSER_SAMPLES, FITTED_SAMPLES = 20_000, 30_000, 40_000
+STEP_MM, LAST_STEP_MM, RELAXATION, ITERATIONS = 3.0, 0.05, 0.8, 100
+FITTED_STEP_MM = 1.0
 FAR_MM = 99.0  # from the brain, where the template ends
+SHADE_MM, DARKEST = (
+    30.0,
+    0.1,
+)  # how slowly brightness changes over a head, and the darkest place as a share of the brightest
 SLAB_MM = 140.0  # from the top of the head: without the neck
 SCALP_MM = 12.0  # from the top of the head to the brain
 SHIFTS_MM = (-60.0, -40.0, -20.0, 0.0, 20.0, 40.0)
@@ -42,41 +49,15 @@ DOUBT = 0.1  # by so much the metric must be better for a head that lies otherwi
 STARTS = 3
 ADULT_MM = 150.0  # the root of the largest axial area of a head
 SMALL, SMALLEST = 0.88, 0.5  # heads of such a size are tried as small ones too
-NEAR_MM = (30.0, 20.0, 12.0)  # of the brain's surface: what the metric looks at, ever less
+NEAR_MM = (40.0, 30.0, 20.0, 16.0, 12.0)  # of the brain's surface: what the metric looks at, ever less
 FITTED_MM = 12.0
+AROUND_MM = 30.0
 FITS = 2
-CLOSING_MM = 6.0
-THIN_MM = 2.0
-DEEP_MM = 10.0
-LOOSE_MM, TIGHT_MM = 7.0, 5.0  # where the floods start, from the template's surface
 CT_HEAD_HU = -300.0
 CT_RANGE_HU = (0.0, 90.0)
-CT_BONE_HU = 150.0
-CT_AIR_HU = -100.0
-CT_CORE_MM = 14.0  # of soft tissue around: eyes and muscles are thinner
 CT_BLOOD_HU = 100.0  # blood is less dense: what is denser at the mask's border is partly bone
-BRAIN_ML = (200.0, 3000.0)
-AGREEMENT = 0.75  # Dice of what was found and the template
-REMEDY = "look at the image, or give a mask of your own in a column `mask` (`preparation.mask: given`)"
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """Which intensities are brain: between ``dark`` and ``bright`` times the usual one deep inside.
-
-    ``inset`` moves the template's surface inwards and ``rim`` keeps so much of what closing adds, both in mm.
-    """
-
-    dark: float
-    bright: float
-    inset: float
-    rim: float
-
-
-DARK_FLUID = Contrast(0.72, np.inf, 0.0, 1.0)
-BRIGHT_FLUID = Contrast(0.75, 1.4, 2.0, 0.0)  # T2: fluid outside the brain is brighter than the brain
-FLUID_RATIO = 2.0  # of the brightest 1 % deep inside to the usual
-KEPT_MM = 8.0  # deeper than this nothing is too bright for brain
+LARGEST_ML = 3000.0
+AGREEMENT, CERTAIN = 0.75, 0.9  # Dice of what was found and the template: at least, and enough to look no further
 
 
 @dataclass(frozen=True)
@@ -94,6 +75,14 @@ class _Scene:
 
 
 @dataclass(frozen=True)
+class _Found:
+    """A brain on a coarse grid and its Dice with the template."""
+
+    brain: Volume
+    agreement: float
+
+
+@dataclass(frozen=True)
 class _Start:
     """A rigid transform from the head to a template that was shrunk by ``scale``, an affine transform."""
 
@@ -106,21 +95,50 @@ def find_brain(volume: Volume, modality: Literal["mr", "ct"]) -> Mask:
 
     Raises HakkenError where the template cannot be laid on the image or what was found does not look like a brain.
     """
-    template = brain_template()
-    try:
-        with one_thread():
-            laid = _lay(_scene(volume, modality), template)
-            coarse = coarser(volume)
-            for _ in range(FITS):
-                brain = _near(coarse, _surface(template, coarse, laid), modality, LOOSE_MM)
-                laid = _fitted(coarse, brain, template, laid)
-            surface = _surface(template, coarse, laid)
-            brain = _near(coarse, surface, modality, TIGHT_MM)
-    except RuntimeError:
-        raise HakkenError(f"the brain was not found, no template fits; {REMEDY}") from None
-    _check(brain, surface, coarse.geometry)
-    drawn = redrawn(Volume.on(coarse.geometry, brain), volume.geometry)
+    with one_thread():
+        found = _best(volume, modality)
+    drawn = redrawn(found.brain, volume.geometry)
     return filled(drawn & (np.nan_to_num(volume.array) <= CT_BLOOD_HU)) if modality == "ct" else drawn
+
+
+def _best(volume: Volume, modality: str) -> _Found:
+    """Return the first brain that agrees well with its template, or the one that agrees best."""
+    template, coarse = brain_template(), coarser(volume)
+    scene = _scene(coarse, modality)
+    best: _Found | None = None
+    for start in _starts(scene, template):
+        try:
+            found = _found(coarse, modality, template, _closer(scene, template, start))
+        except RuntimeError:  # it led out of the image
+            continue
+        if best is None or found.agreement > best.agreement:
+            best = found
+        if best.agreement > CERTAIN:
+            break
+    if best is None:
+        raise HakkenError(f"the brain was not found, no template fits; {REMEDY}")
+    _check(best)
+    return best
+
+
+def _found(coarse: Volume, modality: str, template: Template, laid: sitk.AffineTransform) -> _Found:
+    """Return the brain near the template, which is fitted to it and looked at again."""
+    near = _around(coarse, template, laid)
+    for _ in range(FITS):
+        brain = brain_near(near, _surface(template, near, laid), modality, fitting=True)
+        laid = _fitted(near, brain, template, laid)
+    surface = _surface(template, near, laid)
+    brain = brain_near(near, surface, modality)
+    return _Found(Volume.on(near.geometry, brain), _agreement(brain, surface > 0))
+
+
+def _around(coarse: Volume, template: Template, laid: sitk.Transform) -> Volume:
+    """Return the part of the volume that lies near the template."""
+    places = np.argwhere(_surface(template, coarse, laid) > -AROUND_MM)[:, ::-1]
+    if len(places) == 0:
+        raise RuntimeError("the template lies outside of the image")
+    low, high = places.min(axis=0), places.max(axis=0)
+    return from_image(sitk.RegionOfInterest(to_image(coarse), (high - low + 1).tolist(), low.tolist()))
 
 
 def coarser(volume: Volume) -> Volume:
@@ -139,8 +157,8 @@ def redrawn(mask: Volume, grid: Geometry) -> Mask:
     return np.asarray(resample(smooth, grid, sitk.Transform()).array > 0.5)
 
 
-def _scene(volume: Volume, modality: str) -> _Scene:
-    image, scanned = _upright(coarser(volume))
+def _scene(coarse: Volume, modality: str) -> _Scene:
+    image, scanned = _upright(coarse)
     values, inside = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(scanned) > 0
     threshold = CT_HEAD_HU if modality == "ct" else 0.6 * _otsu(values[inside])
     head = largest(ndimage.binary_opening((values > threshold) & inside))
@@ -152,7 +170,23 @@ def _scene(volume: Volume, modality: str) -> _Scene:
     world = from_image(image).to_world(places)
     size = float(np.sqrt(head.sum(axis=(1, 2)).max())) * SEARCH_MM / ADULT_MM
     clipped = sitk.Clamp(image, sitk.sitkFloat32, low, high)
-    return _Scene(clipped, scanned, world.mean(axis=0), float(world[:, 2].max()), size)
+    return _Scene(
+        clipped if modality == "ct" else _even(clipped, head),
+        scanned,
+        world.mean(axis=0),
+        float(world[:, 2].max()),
+        size,
+    )
+
+
+def _even(image: sitk.Image, head: Mask) -> sitk.Image:
+    """Return the image without its slow changes of brightness over the head (z, y, x)."""
+    values = sitk.GetArrayFromImage(image)
+    sigma = SHADE_MM / SEARCH_MM
+    shade = ndimage.gaussian_filter(np.where(head, values, 0), sigma)
+    shade /= np.maximum(ndimage.gaussian_filter(head.astype(np.float32), sigma), 1e-3)
+    even = np.where(shade > 0, values / np.maximum(shade, DARKEST * shade.max()), 0)
+    return to_image(Volume.on(from_image(image).geometry, even.astype(np.float32)))
 
 
 def _upright(volume: Volume) -> tuple[sitk.Image, sitk.Image]:
@@ -167,40 +201,32 @@ def _upright(volume: Volume) -> tuple[sitk.Image, sitk.Image]:
     return image, to_image(Volume.on(grid, scanned.astype(np.uint8)))
 
 
-def _lay(scene: _Scene, template: Template) -> sitk.AffineTransform:
-    """Return the transform from points of the head to points of the template, the best that the starts lead to."""
-    laid = [affine for start in _starts(scene, template) for affine in _led_from(scene, template, start)]
-    if not laid:
-        raise HakkenError(f"the brain was not found, no template fits; {REMEDY}")
-    judge = _method(scene.image, scene.scanned, 2 * SAMPLES)
-    return min(laid, key=lambda affine: _value(judge, affine, scene, template))
-
-
-def _led_from(scene: _Scene, template: Template, start: _Start) -> Iterator[sitk.AffineTransform]:
-    """Yield where a start leads to; nothing where it leads out of the image."""
-    try:
-        yield _closer(scene, template, _composed(_stepped(scene, template, start)))
-    except RuntimeError:
-        return
-
-
-def _closer(scene: _Scene, template: Template, affine: sitk.AffineTransform) -> sitk.AffineTransform:
-    """Return ``affine`` improved, looking ever closer at the brain."""
+def _closer(scene: _Scene, template: Template, start: sitk.AffineTransform) -> sitk.AffineTransform:
+    """Return ``start`` improved, looking ever closer at the brain."""
+    affine = sitk.AffineTransform(start)
     for near in NEAR_MM:
         surface = sitk.Resample(template.surface, scene.image, affine, sitk.sitkLinear, -FAR_MM)
-        method = _method(scene.image, sitk.And(surface > -near, scene.scanned > 0), 1.5 * SAMPLES)
-        _slide(method, 60)
+        method = _method(scene.image, sitk.And(surface > -near, scene.scanned > 0), CLOSER_SAMPLES)
+        _step(method, STEP_MM)
         method.SetInitialTransform(affine, inPlace=True)
         method.Execute(scene.image, template.appearance)
     return affine
 
 
-def _starts(scene: _Scene, template: Template) -> list[_Start]:
-    """Return the best starts by the metric: up and down along the head, nodding, turned about, for a small head small.
+def _starts(scene: _Scene, template: Template) -> list[sitk.AffineTransform]:
+    """Return where the best starts lead to by regular steps, the best by the metric first."""
+    method = _method(scene.image, scene.scanned, SAMPLES)
+    stepped = [_composed(_stepped(scene, template, start)) for start in _guesses(scene, template)]
+    return sorted(stepped, key=lambda affine: _value(method, affine, scene, template))
+
+
+def _guesses(scene: _Scene, template: Template) -> list[_Start]:
+    """Return the best guesses by the metric: up and down along the head, nodding, turned about, for a small head small.
 
     A small cross-section may also be the top of a large head, so both sizes are tried.
     """
     judged = []
+    method = _method(scene.image, scene.scanned, SAMPLES)
     sizes = (1.0,) if scene.size > SMALL else (1.0, max(scene.size, SMALLEST))
     for number, (size, turn, shift, pitch) in enumerate(product(sizes, TURNS, SHIFTS_MM, PITCHES)):
         rigid = sitk.Euler3DTransform()
@@ -209,7 +235,7 @@ def _starts(scene: _Scene, template: Template) -> list[_Start]:
         rigid.SetTranslation((np.asarray(template.centre) - rigid.GetCenter()).tolist())
         rigid.SetRotation(float(np.deg2rad(pitch)), 0.0, float(np.deg2rad(turn)))
         start = _Start(rigid, _scaled(template, size))
-        value = _value(_method(scene.image, scene.scanned, SAMPLES), _composed(start), scene, template)
+        value = _value(method, _composed(start), scene, template)
         judged.append((value if turn == 0 else value * (1 - DOUBT), number, start))
     return [start for _, _, start in sorted(judged, key=lambda one: one[:2])[:STARTS]]
 
@@ -228,9 +254,11 @@ def _stepped(scene: _Scene, template: Template, start: _Start) -> _Start:
     method = _method(scene.image, scene.scanned, SAMPLES)
     method.SetMovingInitialTransform(start.scale)
     method.SetInitialTransform(found.rigid, inPlace=True)
-    method.SetOptimizerAsRegularStepGradientDescent(SEARCH_MM, 0.1, 60, 0.6, 1e-8)
-    method.SetOptimizerScalesFromPhysicalShift()
-    method.Execute(scene.image, template.appearance)
+    _step(method, SEARCH_MM)
+    try:
+        method.Execute(scene.image, template.appearance)
+    except RuntimeError:  # it led out of the image
+        return start
     return found
 
 
@@ -269,19 +297,9 @@ def _method(fixed: sitk.Image, mask: sitk.Image, samples: float) -> sitk.ImageRe
     return method
 
 
-def _slide(method: sitk.ImageRegistrationMethod, iterations: int) -> None:
-    """Let ``method`` follow conjugate gradients, its parameters scaled by the physical shift that they cause."""
-    method.SetOptimizerAsConjugateGradientLineSearch(
-        learningRate=1.0,
-        numberOfIterations=iterations,
-        convergenceMinimumValue=1e-6,
-        convergenceWindowSize=6,
-        lineSearchLowerLimit=0,
-        lineSearchUpperLimit=5,
-        lineSearchEpsilon=0.1,
-        lineSearchMaximumIterations=8,
-        maximumStepSizeInPhysicalUnits=3.0,
-    )
+def _step(method: sitk.ImageRegistrationMethod, first_mm: float) -> None:
+    """Let ``method`` go by regular steps, its parameters scaled by the physical shift that they cause."""
+    method.SetOptimizerAsRegularStepGradientDescent(first_mm, LAST_STEP_MM, ITERATIONS, RELAXATION, 1e-8)
     method.SetOptimizerScalesFromPhysicalShift()
 
 
@@ -296,72 +314,28 @@ def _fitted(coarse: Volume, brain: Mask, template: Template, laid: sitk.AffineTr
     own = np.clip(signed_distance(brain, coarse.spacing[::-1]), -FITTED_MM, FITTED_MM)
     fixed = to_image(Volume.on(coarse.geometry, own))
     near = to_image(Volume.on(coarse.geometry, (np.abs(own) < FITTED_MM - 1).astype(np.uint8)))
-    method = _method(fixed, near, 2 * SAMPLES)
+    method = _method(fixed, near, FITTED_SAMPLES)
     method.SetMetricAsMeanSquares()
-    _slide(method, 30)
+    _step(method, FITTED_STEP_MM)
     fitted = sitk.AffineTransform(laid)
     method.SetInitialTransform(fitted, inPlace=True)
     method.Execute(fixed, sitk.Clamp(template.surface, sitk.sitkFloat32, -FITTED_MM, FITTED_MM))
     return fitted
 
 
-def _near(coarse: Volume, surface: Floats, modality: str, reach_mm: float) -> Mask:
-    """Return the brain whose surface lies within ``reach_mm`` of the template's, as far as the image says."""
-    spacing = coarse.spacing[::-1]
-    if modality == "ct":
-        return _enclosed(coarse, surface, reach_mm)
-    values = ndimage.gaussian_filter(coarse.array, 0.5)
-    deep = values[surface > DEEP_MM]
-    if deep.size == 0:
-        raise HakkenError(f"the brain was not found, no template fits; {REMEDY}")
-    usual = float(np.median(deep))
-    contrast = BRIGHT_FLUID if np.percentile(deep, 99) > FLUID_RATIO * usual else DARK_FLUID
-    surface = surface - np.float32(contrast.inset)
-    tissue = (values > contrast.dark * usual) & ((values < contrast.bright * usual) | (surface > KEPT_MM))
-    markers = np.where(surface > reach_mm, 1, np.where(surface < -reach_mm, 2, 0)).astype(np.uint8)
-    basin = _basin(tissue, markers, spacing)
-    brain = _thick(basin & tissue, depth(tissue, spacing))
-    return filled(closed(brain, spacing, CLOSING_MM, contrast.rim) & basin)
+def _agreement(one: Mask, other: Mask) -> float:
+    """Return the Dice of two masks, 0 where both are empty."""
+    both = int(np.count_nonzero(one)) + int(np.count_nonzero(other))
+    return 2 * int(np.count_nonzero(one & other)) / max(both, 1)
 
 
-def _enclosed(coarse: Volume, surface: Floats, reach_mm: float) -> Mask:
-    """Return what the skull encloses on CT: the floods start in the thickest soft tissue and far from the template.
-
-    They meet in the bone, and in its holes where they are narrowest, the orbits and the foramen magnum among them.
-    """
-    spacing = coarse.spacing[::-1]
-    soft = (coarse.array <= CT_BONE_HU) & (coarse.array > CT_AIR_HU)
-    core = largest((depth(soft, spacing) > CT_CORE_MM) & (surface > -LOOSE_MM))
-    markers = np.where(core, 1, np.where(surface < -reach_mm, 2, 0)).astype(np.uint8)
-    return filled(largest(_basin(soft, markers, spacing) & soft))
-
-
-def _basin(tissue: Mask, markers: NDArray[np.uint8], spacing: tuple[float, ...]) -> Mask:
-    """Flood from the markers 1 and 2, the tissue's thickest places first; return what the first of them reaches."""
-    height = depth(tissue, spacing) - distance(tissue, spacing)
-    flood = sitk.GetImageFromArray(-height.astype(np.float32))
-    basins = sitk.MorphologicalWatershedFromMarkers(flood, sitk.GetImageFromArray(markers), markWatershedLine=False)
-    return np.asarray(sitk.GetArrayFromImage(basins) == 1)
-
-
-def _thick(mask: Mask, inner: NDArray[np.float64]) -> Mask:
-    """The pieces of the mask that are thick somewhere; a film of marrow is not."""
-    labels, count = ndimage.label(mask)
-    reach = np.asarray(ndimage.maximum(inner, labels, np.arange(count + 1)))
-    thick = reach > THIN_MM
-    thick[0] = False
-    return np.asarray(thick[labels])
-
-
-def _check(brain: Mask, surface: Floats, geometry: Geometry) -> None:
-    """Raise HakkenError where brain and template disagree or the brain is too small or large to be one."""
-    expected = surface > 0
-    both = int(np.count_nonzero(brain)) + int(np.count_nonzero(expected))
-    agreement = 2 * int(np.count_nonzero(brain & expected)) / max(both, 1)
-    millilitres = int(np.count_nonzero(brain)) * geometry.voxel_mm3 / 1000
-    if agreement < AGREEMENT or millilitres > BRAIN_ML[1]:
+def _check(found: _Found) -> None:
+    """Raise HakkenError where brain and template disagree or the brain is too large to be one."""
+    millilitres = int(np.count_nonzero(found.brain.array)) * found.brain.geometry.voxel_mm3 / 1000
+    if found.agreement < AGREEMENT or millilitres > LARGEST_ML:
         raise HakkenError(
-            f"the brain was not found: {millilitres:,.0f} ml that agree with a template to {agreement:.0%}; {REMEDY}"
+            f"the brain was not found: {millilitres:,.0f} ml that agree with a template to {found.agreement:.0%}; "
+            f"{REMEDY}"
         )
 
 

@@ -19,6 +19,11 @@ def image(case: Case) -> PreparedCase:
     return case
 
 
+def digest_of(case: Case) -> str:
+    """Return what a case is known by, whatever it is called: the digest of its pixels, or of its files."""
+    return case.pixel_digest if isinstance(case, PreparedCase) else case.digest
+
+
 def item(case: Case) -> Item:
     """Return a case that is an item; raises HakkenError naming one that is none."""
     if not isinstance(case, Item):

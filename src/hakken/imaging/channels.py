@@ -25,10 +25,11 @@ class AlignedChannel:
 
 
 def read_channels(paths: Mapping[str, Path], study: Study) -> dict[str, Volume]:
-    """Return the channels of a study from the files of a case, each on its own grid."""
+    """Return the channels of a study from the files of a case, each on its own grid; without those that it may lack."""
     return {
         name: read_volume(paths[name], channel.colour, study.cohort.pixel_mm)
         for name, channel in study.channels.items()
+        if name in paths or not channel.optional
     }
 
 

@@ -16,6 +16,7 @@ from hakken.imaging.case_files import CaseFiles, problem_of
 from hakken.imaging.dicom_slices import PROJECTIONS
 from hakken.imaging.files import read_image
 from hakken.imaging.fingerprint import Fingerprint, content_digest, fingerprint
+from hakken.imaging.image_questions import odd_image
 from hakken.imaging.reading import Reading
 from hakken.imaging.regions import check_region
 from hakken.imaging.truth_checks import Truth, check_truth, inside_grid
@@ -26,6 +27,8 @@ LARGEST = 1e30
 """Numbers beyond were never measured, and their squares have no place in 32 bits."""
 LEAST_HU, MOST_HU, MOST_SUV = -300.0, 32768.0, 2000.0
 """CT images hold air or at least fat; metal ends at the range of 16 bits; nothing takes up more than a full bladder."""
+BELOW_AIR, PADDED = -1200.0, 0.002
+"""HU that noise and streaks of metal reach in few voxels alone, and how many these are."""
 MODALITIES = {
     "mr": ("MR",),
     "ct": ("CT",),
@@ -38,18 +41,21 @@ MODALITIES = {
 
 @dataclass(frozen=True)
 class Examination:
-    """What an examination of one case found; ``pixel_digest`` is None where the reference channel cannot be read.
+    """What an examination of one case found; of its images nothing where the reference channel cannot be read.
 
-    ``truth_digest`` is that of its lesions, None without any; ``lesions`` how many there are, None where the truth
-    cannot be read.
+    ``truth_digest`` is that of its lesions, None without any; ``findings`` what tells whether another case has the
+    same ones; ``lesions`` how many there are, None where the truth cannot be read; ``grid`` that of the reference
+    channel, ``identity`` what its DICOM header says of patient and examination.
     """
 
     problems: tuple[Problem, ...]
-    pixel_digest: str | None
     images: Mapping[str, str] = field(default_factory=dict)
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     truth_digest: str | None = None
+    findings: str | None = None
     lesions: int | None = None
+    grid: Geometry | None = None
+    identity: tuple[str, str] = ("", "")
 
 
 def check_case(case: CaseFiles, study: Study, truth: bool = True) -> list[Problem]:
@@ -58,24 +64,25 @@ def check_case(case: CaseFiles, study: Study, truth: bool = True) -> list[Proble
 
 
 def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examination:
-    """Read every image of ``case`` once; return all problems and the digest of the reference channel's pixels.
+    """Read every image of ``case`` once; return all problems, and what its images and its truth are known by.
 
     Without ``truth`` nothing is asked about that: of a new case nobody knows it.
     """
     volumes: dict[str, Volume] = {}
     problems: list[Problem] = []
-    for name in study.channels:
+    identities: dict[str, tuple[str, str]] = {}
+    for name in (one for one in study.channels if one in case.channels or one not in study.optional):
         found = _read(case, name, case.channels.get(name), study)
         if isinstance(found, Problem):
             problems.append(found)
         else:
-            volumes[name] = found.volume
+            volumes[name], identities[name] = found.volume, found.identity
             problems += _remarks(case, name, found)
             problems += _check_kind(case, study, name, found)
             problems += _check_pixels(case, name, found.volume)
     reference = volumes.get(study.reference)
     if reference is None:
-        return Examination(tuple(problems), None)
+        return Examination(tuple(problems))
     for name, volume in volumes.items():
         problems += _check_together(case, name, volume, study.reference, reference)
     told = check_truth(case, study, reference) if truth else Truth()
@@ -83,7 +90,16 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
     known = {name: one for name, one in prints.items() if one is not None}
     every = (*problems, *check_region(case, study, reference), *told.problems)
-    return Examination(every, pixel_digest(reference), images, known, told.digest, told.lesions)
+    return Examination(
+        problems=every,
+        images=images,
+        fingerprints=known,
+        truth_digest=told.digest,
+        findings=told.findings,
+        lesions=told.lesions,
+        grid=reference.geometry,
+        identity=identities[study.reference],
+    )
 
 
 def pixel_digest(volume: Volume) -> str:
@@ -135,10 +151,19 @@ def _check_modality(case: CaseFiles, name: str, modality: str, found: Reading) -
         pass  # said of its pixels
     elif modality == "ct" and (low > LEAST_HU or high > MOST_HU):
         reason = f"has values from {low:g} to {high:g}, which do not look like Hounsfield units (air has -1000)"
+    elif modality == "ct" and np.count_nonzero(values < BELOW_AIR) > PADDED * values.size and not _said(found):
+        reason = (
+            f"has values down to {low:g}, below air (-1000), in {np.mean(values < BELOW_AIR):.1%}: padding, it seems"
+        )
     elif modality == "pet" and high > MOST_SUV:
         reason = f"has values up to {high:g}, which do not look like SUV"
     remedy = "look whether an offset or a factor is missing"
     return [Problem(case.case_id, name, reason, remedy, case.row, stops=False)] if reason else []
+
+
+def _said(found: Reading) -> bool:
+    """Whether a remark names padding already."""
+    return any("PixelPaddingValue" in remark for remark in found.remarks)
 
 
 def _check_pixels(case: CaseFiles, column: str, volume: Volume) -> list[Problem]:
@@ -155,7 +180,7 @@ def _check_pixels(case: CaseFiles, column: str, volume: Volume) -> list[Problem]
     if low == high:
         reason, remedy = f"is {low:g} everywhere", "export the image again, or remove the case"
         return [Problem(case.case_id, column, reason, remedy, case.row, stops=low == 0)]
-    return []
+    return list(odd_image(case, column, volume))
 
 
 def _check_together(case: CaseFiles, column: str, volume: Volume, name: str, reference: Volume) -> list[Problem]:

@@ -7,7 +7,7 @@ what describes them: in a damaged header it believes any length, and takes as mu
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,12 +17,14 @@ import pydicom
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import get_frame
 from pydicom.uid import ExplicitVRBigEndian, SecondaryCaptureImageStorage, generate_uid
 
 from hakken.core.errors import HakkenError
 from hakken.imaging.dicom_values import number, tag_of
-from hakken.imaging.limits import cut_off
-from hakken.imaging.quiet import quiet
+from hakken.imaging.jpeg import damage
+from hakken.imaging.limits import AGAIN, cut_off
+from hakken.imaging.quiet import overheard
 
 ALLOCATED = (8, 16, 32)
 PIXEL_DATA = b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff"
@@ -36,7 +38,8 @@ class Stored:
     """How the pixels of a file are stored.
 
     ``begin`` is the byte of their first value, ``length`` are their bytes. Of ``allocated`` bits a pixel the ``stored``
-    ones up to bit ``high`` count. Numbers are those times ``slope`` plus ``intercept``.
+    ones up to bit ``high`` count. Numbers are those times ``slope`` plus ``intercept``. Compressed pixels are those of
+    all ``frames`` of the file, of which ``frame`` is meant.
     """
 
     begin: int
@@ -48,6 +51,14 @@ class Stored:
     signed: bool
     slope: float
     intercept: float
+    frame: int = 0
+    frames: int = 1
+
+    def of_frame(self, number: int, frames: int, size: int) -> Stored:
+        """Return how one of several frames is stored, counted from 0, whose pixels take ``size`` bytes."""
+        if self.is_compressed:
+            return replace(self, frame=number, frames=frames)
+        return replace(self, begin=self.begin + number * size, length=size, frame=number, frames=frames)
 
     @property
     def is_compressed(self) -> bool:
@@ -110,10 +121,12 @@ def _compressed(path: Path, rows: int, columns: int, kept: Stored) -> NDArray[An
         clean = Path(folder) / "clean.dcm"
         clean.write_bytes(_described(rows, columns, kept) + _element(path, kept))
         try:
-            with quiet():
+            with overheard() as heard:
                 image = sitk.ReadImage([str(clean)], sitk.sitkFloat64, "GDCMImageIO")
         except RuntimeError:
             raise HakkenError(f"{path}: its pixels cannot be read ({_name(kept.syntax)}); export it again") from None
+    if complaints := damage("".join(heard)):
+        raise HakkenError(f"{path}: its compressed pixels are damaged ({complaints[0]}); {AGAIN}")
     array = sitk.GetArrayFromImage(image)
     if array.size != rows * columns:
         raise HakkenError(f"{path}: other pixels than its header promises; export it again")
@@ -136,7 +149,18 @@ def _element(path: Path, kept: Stored) -> bytes:
         place += 8 + length
     if content[place : place + 4] != DELIMITER:
         raise cut_off(path)
-    return PIXEL_DATA + content[:place] + DELIMITER + bytes(4)
+    items = content[:place] if kept.frames == 1 else _items_of(path, content[:place], kept)
+    return PIXEL_DATA + items + DELIMITER + bytes(4)
+
+
+def _items_of(path: Path, items: bytes, kept: Stored) -> bytes:
+    """Return the fragments of one frame behind an empty table of offsets; raises HakkenError where it has none."""
+    try:
+        frame = get_frame(items, kept.frame, number_of_frames=kept.frames)
+    except (ValueError, IndexError, EOFError) as error:
+        raise HakkenError(f"{path}: its frames cannot be told apart ({error}); export it again") from None
+    frame += b"\0" * (len(frame) % 2)
+    return ITEM + bytes(4) + ITEM + len(frame).to_bytes(4, "little") + frame
 
 
 def _described(rows: int, columns: int, kept: Stored) -> bytes:

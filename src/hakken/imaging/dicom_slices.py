@@ -6,6 +6,7 @@ Attributes are those of DICOM PS3.3: C.7.6.2 and C.7.6.3 (geometry, pixels), C.1
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import IDENTITY
+from hakken.imaging.dicom_frames import ENHANCED, flat_headers
 from hakken.imaging.dicom_pixels import Stored, stored_pixels
 from hakken.imaging.dicom_values import MOST_FILE, number, numbers, read_header, tag_of, text
 from hakken.imaging.limits import AGAIN, cut_off, require_image_file, require_shape
@@ -35,6 +37,8 @@ SPACE_AND_TIME = [
     "DiffusionBValue",
     "ContrastBolusStartTime",
     "FrameReferenceTime",
+    "KVP",
+    "ConvolutionKernel",
     "ImageType",
 ]
 """What tells images at one place apart: phases, echoes, weightings, frames."""
@@ -45,6 +49,8 @@ READ = [
     "SeriesInstanceUID",
     "FrameOfReferenceUID",
     "NumberOfFrames",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
     "SamplesPerPixel",
     "PhotometricInterpretation",
     "Rows",
@@ -55,10 +61,30 @@ READ = [
     "PixelRepresentation",
     "RescaleSlope",
     "RescaleIntercept",
+    "RescaleType",
     "ModalityLUTSequence",
+    "PixelPaddingValue",
+    "PatientID",
+    "StudyInstanceUID",
+    "InstanceNumber",
+    "GantryDetectorTilt",
+    "BurnedInAnnotation",
+    "ConversionType",
+    "LossyImageCompression",
     *GEOMETRY,
     *SPACE_AND_TIME,
 ]
+PICTURES = {
+    "LOCALIZER": "a localiser",
+    "PROJECTION IMAGE": "a projection",
+    "MIP": "a maximum intensity projection",
+    "MINIP": "a minimum intensity projection",
+    "SCREEN SAVE": "a picture of a screen",
+    "VRT": "a rendering of a volume",
+}
+"""Values of Image Type (PS3.3, C.7.6.1.1.2, C.8.2.1.1.1; vendors' own) of what is no plain slice."""
+CAPTURES = ("1.2.840.10008.5.1.4.1.1.7",)
+"""Classes of images that were made from others (PS3.4, B.5): secondary captures of one frame."""
 PIXELS = (b"\x7f\xe0\0\x10", b"\xe0\x7f\x10\0")
 FLOATS = (b"\x7f\xe0\0\x08", b"\xe0\x7f\x08\0", b"\x7f\xe0\0\x09", b"\xe0\x7f\x09\0")
 """Tags of pixels, (7FE0,0010), and of such that are floating-point numbers, in either byte order."""
@@ -67,7 +93,11 @@ ORTHOGONAL = 1e-3
 
 @dataclass(frozen=True)
 class Slice:
-    """What is needed of one file; ``position`` of its first pixel, ``spacing`` of its rows and columns in mm."""
+    """What is needed of one file; ``position`` of its first pixel, ``spacing`` of its rows and columns in mm.
+
+    ``owner`` is the identity of patient and examination, compared and never shown; ``padding`` the number that stands
+    where nothing was measured; ``oddities`` what else the header says of the image as a whole.
+    """
 
     path: Path
     instance: str
@@ -81,10 +111,20 @@ class Slice:
     orientation: tuple[float, ...] | None
     spacing: tuple[float, float]
     at_detector: bool
-    thickness: float
+    thickness: float | None
     rescaled: bool
     inverted: bool
     facts: dict[str, str]
+    owner: tuple[str, str]
+    number: int | None
+    tilt: float
+    padding: float | None
+    oddities: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the file, with the frame of one that holds several, counted from 1."""
+        return self.path.name if self.pixels.frames == 1 else f"{self.path.name} frame {self.pixels.frame + 1}"
 
     @property
     def placed(self) -> bool:
@@ -115,10 +155,10 @@ def is_dicom(path: Path) -> bool:
         return stream.read(132)[128:] == b"DICM"
 
 
-def read_slice(path: Path) -> Slice | str:
-    """Return what the header of a DICOM file says; of one that holds no image, what it is instead.
+def read_slices(path: Path) -> list[Slice] | str:
+    """Return what the header of a DICOM file says of its slice, or of its frames; of no image, what it is instead.
 
-    Raises HakkenError for what cannot be read as one grey plane with pixels of a known size, and for a file that is cut
+    Raises HakkenError for what cannot be read as grey planes with pixels of a known size, and for a file that is cut
     off.
     """
     held = require_image_file(path, MOST_FILE)
@@ -130,12 +170,15 @@ def read_slice(path: Path) -> Slice | str:
         return _other_object(path, header)
     _check_grey(path, header)
     rows, columns = (int(number(header, keyword, path) or 0) for keyword in ("Rows", "Columns"))
-    require_shape(path, (columns, rows))
-    kept = stored_pixels(path, header, begin, length)
-    needed = rows * columns * kept.allocated // 8
-    if not kept.is_compressed and (length < needed or held - begin < length):
+    frames = flat_headers(path, header) if header.get("SOPClassUID") in ENHANCED else [header]
+    require_shape(path, (columns, rows, len(frames))[: 2 + (len(frames) > 1)])
+    kept = [stored_pixels(path, one, begin, length) for one in frames]
+    needed = rows * columns * kept[0].allocated // 8
+    if not kept[0].is_compressed and (length < needed * len(frames) or held - begin < length):
         raise cut_off(path)
-    return _slice(path, header, (rows, columns), kept)
+    if len(frames) > 1:
+        kept = [one.of_frame(number, len(frames), needed) for number, one in enumerate(kept)]
+    return [_slice(path, one, (rows, columns), pixels) for one, pixels in zip(frames, kept, strict=True)]
 
 
 def _slice(path: Path, header: pydicom.Dataset, size: tuple[int, int], kept: Stored) -> Slice:
@@ -143,7 +186,7 @@ def _slice(path: Path, header: pydicom.Dataset, size: tuple[int, int], kept: Sto
     spacing, at_detector = _spacing(path, header, modality)
     return Slice(
         path=path,
-        instance=text(header, "SOPInstanceUID"),
+        instance=f"{text(header, 'SOPInstanceUID')} {kept.frame}",
         series=text(header, "SeriesInstanceUID"),
         frame=text(header, "FrameOfReferenceUID"),
         modality=modality,
@@ -154,11 +197,56 @@ def _slice(path: Path, header: pydicom.Dataset, size: tuple[int, int], kept: Sto
         orientation=_orientation(path, header),
         spacing=spacing,
         at_detector=at_detector,
-        thickness=number(header, "SliceThickness", path) or 1.0,
+        thickness=_thickness(path, header),
         rescaled=_is_rescaled(path, header),
         inverted=text(header, "PhotometricInterpretation") == "MONOCHROME1",
         facts={keyword: value for keyword in SPACE_AND_TIME if (value := text(header, keyword))},
+        owner=(text(header, "PatientID"), text(header, "StudyInstanceUID")),
+        number=_instance_number(header),
+        tilt=number(header, "GantryDetectorTilt", path) or 0.0,
+        padding=_padding(path, header, kept),
+        oddities=tuple(_oddities(header, modality)),
     )
+
+
+def _thickness(path: Path, header: pydicom.Dataset) -> float | None:
+    """Return the thickness of a slice in mm, None where it is missing or 0; raises HakkenError for one below 0."""
+    found = number(header, "SliceThickness", path) or None
+    if found is not None and found < 0:
+        raise HakkenError(
+            f"{path}: SliceThickness {tag_of('SliceThickness')} is {found:g}, below 0; correct the header"
+        )
+    return found
+
+
+def _instance_number(header: pydicom.Dataset) -> int | None:
+    found = text(header, "InstanceNumber")
+    return int(found) if found.isascii() and found.isdigit() else None
+
+
+def _padding(path: Path, header: pydicom.Dataset, kept: Stored) -> float | None:
+    """Return the number that stands where nothing was measured, as pixels are rescaled."""
+    try:
+        found = number(header, "PixelPaddingValue", path)
+    except HakkenError:
+        return None  # nothing depends on it
+    return None if found is None else found * kept.slope + kept.intercept
+
+
+def _oddities(header: pydicom.Dataset, modality: str) -> Iterator[str]:
+    """Yield what a header says of an image that is hardly a measured slice of a patient."""
+    kinds = [kind for kind in text(header, "ImageType").strip("[]").replace("'", "").split(", ") if kind in PICTURES]
+    if kinds:
+        yield f"is {PICTURES[kinds[0]]} by its ImageType {tag_of('ImageType')}, {kinds[0]}"
+    if header.get("SOPClassUID") in CAPTURES or text(header, "ConversionType"):
+        yield f"is a secondary capture (SOPClassUID {tag_of('SOPClassUID')}): its numbers may be those of a screen"
+    if text(header, "BurnedInAnnotation") == "YES":
+        yield f"has text in its pixels (BurnedInAnnotation {tag_of('BurnedInAnnotation')}), which may name the patient"
+    if text(header, "LossyImageCompression") == "01":
+        yield f"was compressed with losses (LossyImageCompression {tag_of('LossyImageCompression')})"
+    kind = text(header, "RescaleType")
+    if modality == CT and kind not in ("", "HU"):
+        yield f"has numbers of the kind {kind} (RescaleType {tag_of('RescaleType')}), not Hounsfield units"
 
 
 def _pixel_bytes(path: Path, stream: IO[bytes]) -> int | None:
@@ -189,7 +277,7 @@ def _check_grey(path: Path, header: pydicom.Dataset) -> None:
     if text(header, "Modality") == DOSE:
         raise HakkenError(f"{path}: doses of a radiation therapy (RTDOSE) and no image; name the folder of the series")
     frames = number(header, "NumberOfFrames", path)
-    if frames is not None and frames > 1:
+    if frames is not None and frames > 1 and header.get("SOPClassUID") not in ENHANCED:
         raise HakkenError(f"{path}: holds several frames; convert it to NIfTI, or export one file a slice")
     photometric = text(header, "PhotometricInterpretation")
     if not photometric.startswith("MONOCHROME") or (number(header, "SamplesPerPixel", path) or 1) > 1:

@@ -37,6 +37,7 @@ META = (".mha", ".mhd")
 FLAT = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pbm", ".pnm")
 DICOM = (".dcm", ".ima")
 KNOWN = (*NIFTI, *META, *FLAT, *DICOM)
+PACKED = (".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 WRITTEN = (".nii.gz", ".nii", ".mha")
 MEGABYTE = 1 << 20
 
@@ -92,6 +93,8 @@ def _read(path: Path, colour: str | None, pixel_mm: PixelSize) -> Reading:
     if kind in FLAT:
         found = read_picture(path, colour)
         return replace(found, volume=sized(found.volume, path, pixel_mm))
+    if kind in PACKED:
+        raise HakkenError(f"{path}: an archive; unpack it and name the file, or the folder of the series, in it")
     raise HakkenError(f"{path}: unknown kind of image; hakken reads {', '.join(KNOWN)} and folders of DICOM files")
 
 

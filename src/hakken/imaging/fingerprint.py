@@ -98,7 +98,8 @@ def _body(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _averaged(array: NDArray[np.generic], edge: int) -> NDArray[np.float32]:
     """Return ``array`` averaged down, or interpolated, to ``edge`` samples along each axis."""
-    small = _finite(np.asarray(array, np.float32))
+    with np.errstate(over="ignore"):
+        small = _finite(np.asarray(array, np.float32))
     for axis in range(small.ndim):
         small = np.moveaxis(np.tensordot(_averages(small.shape[axis], edge), small, (1, axis)), 0, axis)
     return np.asarray(small, np.float32)

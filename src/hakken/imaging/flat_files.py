@@ -7,7 +7,7 @@ Pillow reads them, and refuses what is cut off. What it would change in silence 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,25 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from hakken.core.errors import HakkenError
+from hakken.core.names import counted
 from hakken.core.volume import Volume
+from hakken.imaging.jpeg import jpeg_gap
 from hakken.imaging.limits import AGAIN, MOST_PIXELS, require_image_file, require_shape, unreadable
 from hakken.imaging.pnm import is_pnm, pnm_shape, read_pnm
 from hakken.imaging.quiet import quiet
 from hakken.imaging.reading import Reading
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-assert TiffImagePlugin.READ_LIBTIFF is False  # the import alone makes Pillow know TIFF
+BLACK_IS_ZERO = 1
+"""The PhotometricInterpretation of grey values (TIFF 6.0, section 4)."""
+for _order in (b"II", b"MM"):
+    for _extra in ((), (0, 0)):
+        # Grey by its tag and three samples a pixel, with or without ExtraSamples: so CVC-ClinicDB stores its frames,
+        # and Pillow knows no mode for it.
+        TiffImagePlugin.OPEN_INFO.setdefault((_order, BLACK_IS_ZERO, (1,), 1, (8, 8, 8), _extra), ("RGB", "RGB"))
 COLOURS = {"red": 0, "green": 1, "blue": 2}
 ORIENTATION = 0x0112
 TURNS = {
@@ -40,7 +48,7 @@ TURNS = {
 """What the EXIF orientation of a picture asks viewers to do (CIPA DC-008, 4.6.4)."""
 GREY = ("1", "L", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 COLOURED = ("RGB", "RGBA", "RGBX", "YCbCr")
-BITS_PER_SAMPLE, SAMPLE_FORMAT, UNSIGNED = 258, 339, 1
+BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT, UNSIGNED = 258, 262, 339, 1
 KEPT = {(bits, UNSIGNED) for bits in (1, 2, 4, 8, 16)} | {(16, 2), (32, 2), (32, 3)}
 TURNED = {(8, 2), (32, UNSIGNED)}
 """Bits and format (TIFF 6.0, section 19: 1 unsigned, 2 signed, 3 floating) of the numbers that Pillow keeps, or not."""
@@ -52,11 +60,12 @@ Pixels = NDArray[Any]
 
 
 def read_picture(path: Path, colour: str | None = None) -> Reading:
-    """Return a picture as one slice of pixels without a size, with a remark where it was turned.
+    """Return a picture as one slice of pixels without a size, with remarks on what its header leaves open.
 
     ``colour`` (`red`, `green`, `blue`) picks one colour; a grey picture has the same three. A picture that asks its
-    viewer to be turned is turned. Raises HakkenError for what is cut off or damaged, of several pages, partly
-    transparent, for print (CMYK), or coloured where no colour is picked.
+    viewer to be turned is turned; three values a pixel are colours, though a TIFF calls itself grey. Raises HakkenError
+    for what is cut off or damaged, of several pages, partly transparent, for print (CMYK), or coloured where no colour
+    is picked.
     """
     if is_pnm(path):
         return Reading(Volume(_one_value(path, read_pnm(path), colour)[None]))
@@ -68,9 +77,26 @@ def read_picture(path: Path, colour: str | None = None) -> Reading:
         pixels = _pixels(path, picture, reader)
         if asked in TURNS and (reader or picture.format != "TIFF"):
             pixels = _turned(pixels, asked)
-        turn = TURNS.get(asked)
-    remarks = (f"is {turn}, as its EXIF orientation asks",) if turn else ()
-    return Reading(Volume(_one_value(path, pixels, colour)[None]), remarks)
+        remarks = list(_remarks(picture, asked))
+        jpeg = picture.format in ("JPEG", "MPO")
+    if jpeg and (skipped := jpeg_gap(path)):
+        remarks.append(f"has {counted(skipped, 'byte')} before its end that belong to nothing: a part may be damaged")
+    return Reading(Volume(_one_value(path, pixels, colour)[None]), tuple(remarks))
+
+
+def _remarks(picture: Image.Image, orientation: int) -> tuple[str, ...]:
+    """Return what was made of a picture that its header does not say, or that viewers may show otherwise."""
+    remarks = []
+    if turn := TURNS.get(orientation):
+        remarks.append(f"is {turn}, as its EXIF orientation asks")
+    if picture.mode == "RGB" and _tags(picture).get(PHOTOMETRIC) == BLACK_IS_ZERO:
+        remarks.append("calls itself grey but holds three values a pixel, which are taken as red, green and blue")
+    return tuple(remarks)
+
+
+def _tags(picture: Image.Image) -> Mapping[int, Any]:
+    """Return the tags of a TIFF, none of another picture."""
+    return picture.tag_v2 if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
 
 
 def picture_shape(path: Path) -> tuple[int, int]:
@@ -102,9 +128,29 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except Image.DecompressionBombError:
         said = f"more than the {MOST_PIXELS:,} of a plane that are read; cut the region of interest out, or resample it"
         raise HakkenError(f"{path}: {said}") from None
+    except UnidentifiedImageError as error:
+        if _is_odd_tiff(path):
+            said = "a TIFF of numbers that are not read; save it with one grey value or RGB a pixel, of 8 or 16 bits"
+            raise HakkenError(f"{path}: {said}") from None
+        raise _no_image(path, error) from None
     except Exception as error:
         # A decoder meets anything in a damaged file, and raises anything.
-        raise HakkenError(f"{path}: no readable image, or cut off ({_short(error)}); {AGAIN}") from None
+        raise _no_image(path, error) from None
+
+
+def _no_image(path: Path, error: Exception) -> HakkenError:
+    return HakkenError(f"{path}: no readable image, or cut off ({_short(error)}); {AGAIN}")
+
+
+def _is_odd_tiff(path: Path) -> bool:
+    """Whether a file is a TIFF whose tags are sound and whose pixels are of a mode that Pillow does not know."""
+    try:
+        TiffImagePlugin.TiffImageFile(path).close()
+    except SyntaxError as error:  # what Pillow raises for a file that it does not take
+        return str(error) == "unknown pixel mode"
+    except Exception:
+        pass  # damaged: a decoder raises anything
+    return False
 
 
 def _short(error: Exception) -> str:
@@ -184,7 +230,7 @@ def _keeps(path: Path, picture: Image.Image) -> bool:
 
     Of colours it keeps eight bits; it takes bytes with a sign for such without, and 32 bits without for such with.
     """
-    tags = picture.tag_v2  # type: ignore[attr-defined]
+    tags = _tags(picture)
     bits, formats = tags.get(BITS_PER_SAMPLE, (1,)), tags.get(SAMPLE_FORMAT, (UNSIGNED,))
     kind = (max(bits), max(formats))
     if picture.mode in COLOURED:

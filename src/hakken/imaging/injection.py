@@ -5,6 +5,7 @@ Attributes are those of DICOM PS3.3, C.8.9.1 and C.8.9.2. A time that no examina
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ DATED = 6 * 3600.0
 LATEST = timedelta(hours=2)
 """Between the time of a series and its first image."""
 SAME_FACTOR = 0.05
+OFFSET = re.compile(r"([+-]\d{4})$")
 GE, GE_SCANNED = (0x0009, "GEMS_PETD_01"), 0x0D
 REMEDY = "export the series with it, or give the channel as NIfTI in SUV"
 
@@ -37,7 +39,7 @@ def elapsed(
     if kind != "START":
         raise HakkenError(f"{paths[0]}: DecayCorrection (0054,1102) is `{kind or 'missing'}`, not START; {REMEDY}")
     scanned = _scanned(headers, paths)
-    injected = _injected(tracer, scanned, half_life, paths[0])
+    injected = _injected(headers[0], tracer, scanned, half_life, paths[0])
     seconds = (scanned - injected).total_seconds()
     if seconds < 0:
         raise HakkenError(
@@ -89,7 +91,9 @@ def _scanned(headers: Sequence[pydicom.Dataset], paths: Sequence[Path]) -> datet
     return _parse(written, paths[0], "(0009,100d)") if written else first
 
 
-def _injected(tracer: pydicom.Dataset, scanned: datetime, half_life: float, path: Path) -> datetime:
+def _injected(
+    header: pydicom.Dataset, tracer: pydicom.Dataset, scanned: datetime, half_life: float, path: Path
+) -> datetime:
     """Return when the tracer was injected; a time without a date is the last such time before the scan.
 
     Raises HakkenError where that is so long ago that the two clocks rather differ, and for a time without a date of a
@@ -97,7 +101,7 @@ def _injected(tracer: pydicom.Dataset, scanned: datetime, half_life: float, path
     """
     exact = term(tracer, "RadiopharmaceuticalStartDateTime")
     if exact:
-        return _parse(exact, path, "RadiopharmaceuticalStartDateTime")
+        return _local(_parse(exact, path, "RadiopharmaceuticalStartDateTime"), exact, header, path)
     time = term(tracer, "RadiopharmaceuticalStartTime")
     if not time:
         raise HakkenError(f"{path}: RadiopharmaceuticalStartTime (0018,1072) is missing; {REMEDY}")
@@ -119,6 +123,29 @@ def _injected(tracer: pydicom.Dataset, scanned: datetime, half_life: float, path
     return injected - DAY
 
 
+def _local(moment: datetime, written: str, header: pydicom.Dataset, path: Path) -> datetime:
+    """Return a moment in the time zone of the header, where both say theirs (PS3.3, C.12.1.1.8); else as it is."""
+    own, other = OFFSET.search(written.strip()), OFFSET.search(term(header, "TimezoneOffsetFromUTC"))
+    if own is None or other is None:
+        return moment
+    try:
+        return moment + _from_utc(other[1]) - _from_utc(own[1])
+    except (ValueError, OverflowError):
+        raise HakkenError(f"{path}: the time zone of the injection or of the series is none; {REMEDY}") from None
+
+
+def _from_utc(offset: str) -> timedelta:
+    """Return an offset as DICOM writes it, &ZZXX.
+
+    >>> _from_utc("-0930") == -timedelta(hours=9, minutes=30)
+    True
+    """
+    hours, minutes = int(offset[1:3]), int(offset[3:5])
+    if hours > 14 or minutes > 59:
+        raise ValueError(offset)
+    return (-1 if offset[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes)
+
+
 def _moment(header: pydicom.Dataset, prefix: str, path: Path) -> datetime:
     date, time = (term(header, f"{prefix}{part}") for part in ("Date", "Time"))
     if not date or not time:
@@ -127,7 +154,7 @@ def _moment(header: pydicom.Dataset, prefix: str, path: Path) -> datetime:
 
 
 def _parse(text: str, path: Path, name: str) -> datetime:
-    """Return the moment of a DICOM date and time, YYYYMMDDHHMMSS.FFFFFF; the offset of a time zone is left out."""
+    """Return the moment of a DICOM date and time, YYYYMMDDHHMMSS.FFFFFF; an offset of the time zone is left out."""
     digits, _, fraction = text.strip().partition("&")[0].partition("+")[0].partition(".")
     seconds = fraction.partition("-")[0]
     try:

@@ -8,50 +8,99 @@
 | `x1, y1, x2, y2` | a box of a flat image, in pixels from the corner of the first: 0, 0, 2, 1 are two pixels |
 | `x, y, width, height` | the same box by its upper left corner, as COCO has it |
 
-`lesion` numbers the rows, which are 1, 2, 3 ... without it; `class` may stand in any of them.
+`lesion` numbers the rows, which are 1, 2, 3 ... without it; `class` may stand in any of them, and `kind`: `included`
+(as an empty cell is) or `excluded`. Where there is a `case_id`, the rows of other cases are left out, so that cases may
+share a table. Names of columns may hold their unit (`X (mm)`, `x_mm`), or be those of LUNA16 (`coordX`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
+from hakken.core.headings import called
+from hakken.core.names import plain
 from hakken.core.tables import Table, read_table
 from hakken.core.volume import Geometry
 from hakken.imaging.lesions import MOST, equivalent_diameter, size_of
-from hakken.imaging.prepared import Lesion
+from hakken.imaging.prepared import Kind, Lesion
 
 COLUMNS = ("lesion", "x", "y", "z", "diameter_mm")
 """The columns of the tables that hakken writes."""
 CORNERS, COCO = ("x1", "y1", "x2", "y2"), ("x", "y", "width", "height")
 DIAMETERS = ("diameter_mm", "diameter_px", "diameter")
-KNOWN = (*COLUMNS, *DIAMETERS[1:], *CORNERS, *COCO[2:], "class")
+KNOWN = (*COLUMNS, *DIAMETERS[1:], *CORNERS, *COCO[2:], "class", "kind", "case_id")
+WITH_UNIT = {"xmm": "x", "ymm": "y", "zmm": "z", "diametermm": "diameter_mm", "diameterpx": "diameter_px"}
+BRACKETS = str.maketrans("", "", "()[]")
 Floats = NDArray[np.float64]
 Shape = tuple[Floats, float, float, tuple[float, float] | None]
 """Centre (3,) x, y, z, diameter, size, and width and height of a box; all in the unit of the image."""
 
 
-def read_lesion_table(path: Path, geometry: Geometry) -> tuple[Lesion, ...]:
+def read_lesion_table(path: Path, geometry: Geometry, case_id: str | None = None) -> tuple[Lesion, ...]:
     """Return the lesions of a table that belongs to an image on ``geometry``, in the unit of the image.
 
-    Raises HakkenError naming the row of whatever is missing, no number, not positive or there twice, and for boxes and
-    pixels of a volume, or mm where no size of a pixel is known.
+    Of a table with a column ``case_id`` they are those of the case. Raises HakkenError naming the row of whatever is
+    missing, no number, not positive or there twice, for boxes and pixels of a volume, for mm where no size of a pixel
+    is known, and where all rows are of other cases.
     """
-    table = read_table(path, optional=KNOWN)
+    table = _of_case(read_table(path, optional=KNOWN, rename=_called), case_id)
     read = _reader(table, geometry)
     classes = table.cells.get("class", [""] * len(table))
+    kinds = _kinds(table)
     found: dict[int, Lesion] = {}
     for entry, number in enumerate(_lesion_numbers(table)):
         centre, diameter, size, extent = read(entry)
         if number in found:
             raise table.error(entry, "lesion", f"lesion {number} stands there twice; number the lesions 1, 2, 3 ...")
         x, y, z = centre.tolist()
-        found[number] = Lesion(number, x, y, z, diameter, size, lesion_class=classes[entry] or None, extent=extent)
+        found[number] = Lesion(number, x, y, z, diameter, size, kinds[entry], classes[entry] or None, extent)
     return tuple(found.values())
+
+
+def _called(heading: Sequence[str]) -> list[str]:
+    """Return the heading with what is known under its own name.
+
+    >>> _called(["coordX", "Y [mm]", "z", "Diameter (mm)", "note"])
+    ['x', 'y', 'z', 'diameter_mm', 'note']
+    """
+    found = called(heading, KNOWN)
+    for place, name in enumerate(found):
+        known = WITH_UNIT.get(plain(name).translate(BRACKETS))
+        if known is not None and known not in found:
+            found[place] = known
+    return found
+
+
+def _of_case(table: Table, case_id: str | None) -> Table:
+    """Return the rows of a case, all of them where the table names no cases; HakkenError where it names others."""
+    if case_id is None or "case_id" not in table or not len(table):
+        return table
+    names = table.text("case_id")
+    chosen = [entry for entry, name in enumerate(names) if name == case_id]
+    if not chosen:
+        others = list(dict.fromkeys(names))
+        shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        raise HakkenError(
+            f"{table.path}: column case_id: no row is of case {case_id} (there are {shown}); name the table of this "
+            "case, or write `none` for it if it has no lesions"
+        )
+    cells = {name: [column[entry] for entry in chosen] for name, column in table.cells.items()}
+    return Table(table.path, cells, [table.rows[entry] for entry in chosen])
+
+
+def _kinds(table: Table) -> list[Kind]:
+    """Return of each row whether its lesion counts; raises HakkenError for other words."""
+    cells = table.cells.get("kind", [""] * len(table))
+    known: dict[str, Kind] = {"": "included", "included": "included", "excluded": "excluded"}
+    for entry, cell in enumerate(cells):
+        if cell not in known:
+            raise table.error(entry, "kind", f"`{cell}` is neither `included` nor `excluded`; write one of them")
+    return [known[cell] for cell in cells]
 
 
 def _reader(table: Table, geometry: Geometry) -> Callable[[int], Shape]:
@@ -63,12 +112,17 @@ def _reader(table: Table, geometry: Geometry) -> Callable[[int], Shape]:
         if all(name in table for name in columns):
             return _box_reader(table, geometry, columns)
     if geometry.unit == "mm":
-        read_table(table.path, COLUMNS[1:])  # says which of these is missing
+        _require(table, COLUMNS[1:])
     there = ", ".join(read_table(table.path).columns)
     raise HakkenError(
         f"{table.path}: column diameter_px is missing; the table needs x, y, diameter_px or x1, y1, x2, y2; there are "
         f"{there}"
     )
+
+
+def _require(table: Table, columns: Sequence[str]) -> None:
+    """Raise HakkenError that says which of the columns is missing, and which there are."""
+    read_table(table.path, columns, rename=_called)
 
 
 def _round_reader(table: Table, geometry: Geometry, column: str) -> Callable[[int], Shape]:
@@ -77,7 +131,7 @@ def _round_reader(table: Table, geometry: Geometry, column: str) -> Callable[[in
     flat, pixels = geometry.is_flat, column == "diameter_px"
     axes = ("x", "y") if pixels or (flat and "z" not in table) else ("x", "y", "z")
     if any(name not in table for name in axes):
-        read_table(table.path, (*axes, column))  # says which of these is missing
+        _require(table, (*axes, column))
     places = np.stack([table.numbers(name) for name in axes], axis=1)
     if len(axes) == 2:
         places = _in_plane(places, geometry, pixels)

@@ -158,7 +158,7 @@ def _within(lesion: Lesion, offsets: NDArray[np.float64], geometry: Geometry) ->
 
 def keep_each(labels: Labels, lesions: Sequence[Lesion], geometry: Geometry) -> Labels:
     """Give lesions that fell between the voxels of a coarse grid the voxel nearest to their centre."""
-    present = set(np.unique(labels).tolist())
+    present = {number for number, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None}
     for lesion in lesions:
         place = tuple(np.rint(geometry.to_voxel(lesion.centre)[0]).astype(int).tolist())
         inside = all(0 <= index < size for index, size in zip(place, geometry.shape_zyx, strict=True))

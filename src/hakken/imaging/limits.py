@@ -27,13 +27,18 @@ LONGEST_MM = 5000.0
 """No patient is longer."""
 FURTHEST_MM = 1e6
 """No scanner counts from a point that is further away; numbers of 32 bits are rough there."""
+POINTER, LONGEST_POINTER = b"version https://git-lfs.github.com/", 1024
+"""How a file begins that Git LFS keeps in place of a large one (its specification, `docs/spec.md`)."""
 AGAIN = "copy the file anew from its source"
 
 
 def require_image_file(path: Path, most: int = MOST_BYTES) -> int:
     """Return the bytes of an image file; raises HakkenError for what is missing, no regular file or too large."""
     try:
-        return require_file(path, most)
+        size = require_file(path, most)
+        if size < LONGEST_POINTER and path.read_bytes().startswith(POINTER):
+            raise HakkenError(f"{path}: not the image but a pointer of Git LFS to it; fetch it with `git lfs pull`")
+        return size
     except FileNotFoundError:
         raise HakkenError(f"{path}: no such file; correct the path in the case table") from None
     except OSError as error:

@@ -42,6 +42,7 @@ WIDTHS = {
 """Bytes of a pixel, by its type."""
 LAST = "ElementDataFile"
 AXES = ("TransformMatrix", "Rotation", "Orientation")
+EXPORT = "export the image again with mm and with the values themselves"
 TRUE = {"true", "1", "yes"}
 
 
@@ -70,6 +71,7 @@ def check_metaimage(path: Path) -> None:
     require_shape(path, sizes)
     _check_spacing(path, header, sizes)
     _check_place(path, header, len(sizes))
+    _check_meaning(path, header)
     width = WIDTHS.get(header.fields.get("ElementType", ""))
     if width is None:
         raise HakkenError(f"{path}: pixels of type {header.fields.get('ElementType', 'none')}; {AGAIN}")
@@ -134,6 +136,21 @@ def _check_place(path: Path, header: _Header, dimensions: int) -> None:
                 _check_axes(path, np.reshape(values, (dimensions, dimensions)))
             else:
                 require_origin(path, values)
+
+
+def _check_meaning(path: Path, header: _Header) -> None:
+    """Raise HakkenError where lengths are in another unit or values are to be rescaled, which nobody would do."""
+    unit = header.fields.get("DistanceUnits", "mm")
+    if unit not in ("mm", "?", ""):
+        raise HakkenError(f"{path}: its header has lengths in {unit} (DistanceUnits), not mm; {EXPORT}")
+    for name, neutral in (("ElementToIntensityFunctionSlope", 1.0), ("ElementToIntensityFunctionOffset", 0.0)):
+        value = header.fields.get(name, str(neutral))
+        try:
+            same = float(value) == neutral
+        except ValueError:
+            same = False
+        if not same:
+            raise HakkenError(f"{path}: {name} of its header is {value[:20]}, which programs pass over; {EXPORT}")
 
 
 def _check_axes(path: Path, axes: NDArray[np.float64]) -> None:

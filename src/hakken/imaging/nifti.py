@@ -74,7 +74,8 @@ def read_nifti(path: Path) -> Reading:
         array = array.astype(array.dtype.newbyteorder("="))
     if (header.slope, header.intercept) != (1.0, 0.0):
         wide = np.float64 if array.dtype.itemsize > 4 or array.dtype in (np.int32, np.uint32) else np.float32
-        array = (array.astype(np.float64) * header.slope + header.intercept).astype(wide)
+        with np.errstate(over="ignore"):  # infinite pixels are named by whoever looks at them
+            array = (array.astype(np.float64) * header.slope + header.intercept).astype(wide)
     return Reading(Volume.on(header.geometry, array), header.remarks, placed=header.placed)
 
 

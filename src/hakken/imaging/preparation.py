@@ -2,7 +2,8 @@
 
 The grid has the axes of the patient (LPS, identity direction) and the study's spacing, and holds the mask and a margin.
 A flat image keeps its own axes and its slice; it may be resized to a matrix instead of a spacing. Points of the grid
-lie in the reference channel's scanner space.
+lie in the reference channel's scanner space. An optional channel that a case lacks is 0 everywhere, and the channel
+beside it that says where it was measured is 0 as well: no intensity is made up.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Triple, Volume
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
+from hakken.imaging.doubts import brain_doubt
 from hakken.imaging.lesions import Labels, draw_lesions, keep_each, lesions_of_mask, minimum_size, placed, with_minimum
 from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.registration import resample
-from hakken.study import Channel, Preparation, Study
+from hakken.study import Channel, Preparation, Study, presence_of
 
 LIMITS = {"zscore": (-8.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
 PERCENTILES = (1.0, 99.0)
@@ -49,19 +51,20 @@ def prepare_case(
     *,
     case_id: str,
     patient: str = "",
-    columns: Mapping[str, str] | None = None,
     label: str | None = None,
     region: NDArray[np.bool_] | None = None,
 ) -> Prepared:
     """Prepare one case.
 
-    ``channels`` holds every channel of the study on its own grid; ``transforms`` maps reference points to points of
-    each other channel (missing: the identity). ``truth``: a lesion mask on the reference grid, or lesions (none: an
-    empty sequence), or None where nobody has looked; ``label`` is the class of the case, where it has
-    one. Raises HakkenError for an empty mask, a constant channel and a lesion mask on another grid.
+    ``channels`` holds every channel of the study on its own grid, but for optional ones that the case lacks;
+    ``transforms`` maps reference points to points of each other channel (none: the identity). ``truth``: a lesion mask
+    on the reference grid, or lesions (none: an empty sequence), or None where nobody has looked; ``label`` is the class
+    of the case, where it has one. Raises HakkenError for an empty mask, a constant channel and a lesion mask on another
+    grid.
     """
     reference = channels[study.reference]
-    native = without_rim(_native_mask(channels, transforms, study, region), reference.spacing, study.preparation.rim_mm)
+    found = _native_mask(channels, transforms, study, region)
+    native = without_rim(found, reference.spacing, study.preparation.rim_mm)
     grid = common_grid(reference.geometry, native, study.preparation)
     mask = resample(Volume.on(reference.geometry, native.astype(np.uint8)), grid, sitk.Transform(), nearest=True)
     inside = np.asarray(mask.array > 0)
@@ -71,8 +74,7 @@ def prepare_case(
     case = PreparedCase(
         case_id=case_id,
         patient=patient,
-        columns=dict(columns or {}),
-        channels=tuple(study.channels),
+        channels=study.layers,
         geometry=grid,
         source_geometry=reference.geometry,
         normalisation=records,
@@ -81,6 +83,8 @@ def prepare_case(
         lesions=lesions,
         label=label,
         outside=outside,
+        optional={name: name in channels for name in study.optional},
+        doubt=_doubt(found, reference.geometry, study),
     )
     return Prepared(case, image, inside, labels)
 
@@ -103,6 +107,12 @@ def _native_mask(
     if not moved.array.any():
         raise HakkenError(f"the {study.preparation.mask} mask of channel {name} lies outside {study.reference}")
     return np.asarray(moved.array > 0)
+
+
+def _doubt(mask: NDArray[np.bool_], geometry: Geometry, study: Study) -> str:
+    """Return what is doubtful about the mask (z, y, x) that was found; a phantom's head may be small."""
+    sought = study.preparation.mask == "brain" and study.cohort.phantom is None
+    return brain_doubt(mask, geometry) if sought else ""
 
 
 def common_grid(reference: Geometry, mask: NDArray[np.bool_], settings: Preparation) -> Geometry:
@@ -170,9 +180,12 @@ def _image(
     grid: Geometry,
     inside: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float32], dict[str, dict[str, Any]]]:
-    image = np.zeros((len(study.channels), *grid.shape_zyx), np.float32)
+    """Return the layers of a case (c, z, y, x) in the order of the study, and how each channel was normalised."""
+    image = np.zeros((len(study.layers), *grid.shape_zyx), np.float32)
     records: dict[str, dict[str, Any]] = {}
     for index, (name, channel) in enumerate(study.channels.items()):
+        if channel.optional and name not in channels:
+            continue
         transform = transforms.get(name, sitk.Transform())
         values = resample(_smoothed(channels[name], grid), grid, transform, outside=math.nan).array
         try:
@@ -183,7 +196,10 @@ def _image(
             raise HakkenError(f"channel {name}: all voxels inside the mask are alike; look at the image and the mask")
         low, high = LIMITS[channel.normalise]
         scaled = np.clip((values - np.float32(zero)) / np.float32(one - zero), low, high)
-        image[index] = np.where(inside & np.isfinite(values), scaled, 0)
+        measured = inside & np.isfinite(values)
+        image[index] = np.where(measured, scaled, 0)
+        if channel.optional:
+            image[study.layers.index(presence_of(name))] = measured
         records[name] = {"method": channel.normalise, "zero": zero, "one": one, "limits": [low, high]}
     return image, records
 

@@ -1,7 +1,9 @@
 """A prepared case as files: what preparation writes and what patches, tasks and figures read.
 
-In one folder: ``<case>.npy`` float16 (c, z, y, x) normalised channels, 0 outside the mask; ``<case>.mask.npy`` uint8
-(z, y, x); ``<case>.labels.npy`` int16 (z, y, x) lesion labels, only where the case has truth; ``<case>.json``.
+In one folder, ``<case>`` being `hakken.core.case_ids.file_name` of its id: ``<case>.npy`` float16 (c, z, y, x)
+normalised channels, 0 outside the mask, then for each optional channel where it was measured (1, else 0);
+``<case>.mask.npy`` uint8 (z, y, x); ``<case>.labels.npy`` int16 (z, y, x) lesion labels, only where the case has truth;
+``<case>.json``.
 The prepared grid is an ordinary geometry in the reference channel's LPS space, so ``geometry.to_world`` of a voxel is
 already a point in the scanner's space.
 """
@@ -9,13 +11,14 @@ already a point in the scanner's space.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hakken.core.case_ids import file_name
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, replacing, write_json
 from hakken.core.volume import Geometry
@@ -67,12 +70,14 @@ class PreparedCase:
     """What is known of a prepared case; its arrays stay on disk in ``folder`` until they are asked for.
 
     ``has_truth`` says whether somebody has marked its lesions. ``label`` is the class of the case in a word, where that
-    is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask.
+    is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask;
+    ``doubt`` says why the mask may be wrong, where it may. ``optional`` says of each optional channel whether the case
+    has it. ``columns`` are those of the case table as it stands when the case is measured, which its files do not hold,
+    and what `presence` says.
     """
 
     case_id: str
     patient: str
-    columns: dict[str, str]
     channels: tuple[str, ...]
     geometry: Geometry
     source_geometry: Geometry
@@ -82,7 +87,31 @@ class PreparedCase:
     lesions: tuple[Lesion, ...] = ()
     label: str | None = None
     outside: tuple[int, ...] = ()
+    optional: Mapping[str, bool] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    doubt: str = ""
     folder: Path | None = field(default=None, compare=False)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The optional channels that the case lacks."""
+        return tuple(name for name, there in self.optional.items() if not there)
+
+    @property
+    def complete(self) -> tuple[str, ...]:
+        """The channels that every case of the study has."""
+        own = self.channels[: len(self.channels) - len(self.optional)]
+        return tuple(name for name in own if name not in self.optional)
+
+    @property
+    def presence(self) -> dict[str, str]:
+        """Whether the case has each optional channel, in words, as a column of the case table would say it.
+
+        >>> grid = Geometry((1, 2, 2))
+        >>> PreparedCase("a", "p", (), grid, grid, {}, "", False, optional={"FLAIR": True, "T2": False}).presence
+        {'FLAIR': 'with FLAIR', 'T2': 'without T2'}
+        """
+        return {name: f"{'with' if there else 'without'} {name}" for name, there in self.optional.items()}
 
     @property
     def abnormal(self) -> bool:
@@ -112,11 +141,10 @@ class PreparedCase:
         return np.asarray(zero + self.image().astype(np.float32) * (one - zero), np.float32)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything but the folder as plain values, for JSON."""
+        """Return everything but the columns and the folder as plain values, for JSON."""
         return {
             "case_id": self.case_id,
             "patient": self.patient,
-            "columns": self.columns,
             "channels": list(self.channels),
             "geometry": self.geometry.as_dict(),
             "source_geometry": self.source_geometry.as_dict(),
@@ -126,12 +154,18 @@ class PreparedCase:
             "lesions": [lesion.as_dict() for lesion in self.lesions],
             "label": self.label,
             "outside": list(self.outside),
+            "optional": dict(self.optional),
+            "doubt": self.doubt,
         }
 
-    def _load(self, suffix: str, mmap: bool) -> NDArray[Any]:
+    def path(self, suffix: str) -> Path:
+        """Return the file of this ending; raises HakkenError where the case was not loaded from a folder."""
         if self.folder is None:
             raise HakkenError(f"case {self.case_id}: was not loaded from a folder; use load_prepared")
-        path = self.folder / f"{self.case_id}.{suffix}"
+        return self.folder / f"{file_name(self.case_id)}.{suffix}"
+
+    def _load(self, suffix: str, mmap: bool) -> NDArray[Any]:
+        path = self.path(suffix)
         try:
             array: NDArray[Any] = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -151,21 +185,25 @@ def save_prepared(
     ``image`` (c, z, y, x), ``mask`` and ``labels`` (z, y, x) must fit ``case.geometry``; raises HakkenError otherwise.
     """
     _check_shapes(case, image, mask, labels)
-    _save_array(folder / f"{case.case_id}.npy", image.astype(np.float16))
-    _save_array(folder / f"{case.case_id}.mask.npy", mask.astype(np.uint8))
+    bound = replace(case, folder=folder)
+    _save_array(bound.path("npy"), image.astype(np.float16))
+    _save_array(bound.path("mask.npy"), mask.astype(np.uint8))
     if labels is not None:
-        _save_array(folder / f"{case.case_id}.labels.npy", labels.astype(np.int16))
-    write_json(folder / f"{case.case_id}.json", case.as_dict())
-    return load_prepared(folder, case.case_id)
+        _save_array(bound.path("labels.npy"), labels.astype(np.int16))
+    write_json(bound.path("json"), case.as_dict())
+    return replace(load_prepared(folder, case.case_id), columns=case.columns)
 
 
 def load_prepared(folder: Path, case_id: str) -> PreparedCase:
     """Return what is known of a prepared case; raises HakkenError when its JSON is missing or broken."""
-    content = read_json(folder / f"{case_id}.json")
-    return PreparedCase(
+    return _prepared(folder / f"{file_name(case_id)}.json")
+
+
+def _prepared(path: Path) -> PreparedCase:
+    content = read_json(path)
+    case = PreparedCase(
         case_id=content["case_id"],
         patient=content["patient"],
-        columns=content["columns"],
         channels=tuple(content["channels"]),
         geometry=Geometry.from_dict(content["geometry"]),
         source_geometry=Geometry.from_dict(content["source_geometry"]),
@@ -175,13 +213,16 @@ def load_prepared(folder: Path, case_id: str) -> PreparedCase:
         lesions=tuple(Lesion.from_dict(lesion) for lesion in content["lesions"]),
         label=content["label"],
         outside=tuple(content["outside"]),
-        folder=folder,
+        optional=content["optional"],
+        doubt=content["doubt"],
+        folder=path.parent,
     )
+    return replace(case, columns=case.presence)
 
 
 def prepared_cases(folder: Path) -> list[PreparedCase]:
-    """Return all prepared cases of a folder, ordered by case id."""
-    return [load_prepared(folder, path.stem) for path in sorted(folder.glob("*.json"))]
+    """Return all prepared cases of a folder, ordered by the names of their files."""
+    return [_prepared(path) for path in sorted(folder.glob("*.json"))]
 
 
 def _check_shapes(case: PreparedCase, image: NDArray[Any], mask: NDArray[Any], labels: NDArray[Any] | None) -> None:

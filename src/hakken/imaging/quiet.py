@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -29,3 +30,31 @@ def quiet() -> Iterator[None]:
         for handle in (nothing, kept):
             with suppress(OSError):
                 os.close(handle)
+
+
+@contextmanager
+def overheard() -> Iterator[list[str]]:
+    """Keep what a decoder writes to standard output or error while it reads one file, as one text in the list.
+
+    Some decoders say what is wrong with a file in no other way. Without an output of its own to write to, as in a
+    service, nothing is heard.
+    """
+    said: list[str] = []
+    with tempfile.TemporaryFile() as kept:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            outputs = [os.dup(1), os.dup(2)]
+        except (OSError, ValueError, AttributeError):
+            yield said
+            return
+        try:
+            for number in (1, 2):
+                os.dup2(kept.fileno(), number)
+            yield said
+        finally:
+            for number, output in enumerate(outputs, start=1):
+                os.dup2(output, number)
+                os.close(output)
+            kept.seek(0)
+            said.append(kept.read().decode("utf-8", "replace"))

@@ -13,10 +13,12 @@ class Reading:
 
     ``remarks`` say what was done to it, left out or is not known, each to be continued after the name of its channel;
     ``modality`` is that of its DICOM series (a term of PS3.3, C.7.3.1.1.1), empty without one; ``placed`` whether its
-    header says where in the patient it lies.
+    header says where in the patient it lies. ``identity`` is that of patient and examination in a DICOM header, which
+    is compared and never shown or written.
     """
 
     volume: Volume
     remarks: tuple[str, ...] = ()
     modality: str = ""
     placed: bool = True
+    identity: tuple[str, str] = ("", "")

@@ -48,6 +48,8 @@ WEIGHTS = (0.3, 400.0)
 """kg: from a premature child to the heaviest patients."""
 DOSES = (1e6, 1e10)
 """Bq: from a child's fluorine to water with oxygen-15."""
+EARLY, LASTING = 600.0, 3000.0
+"""s: between injection and scan, and half-lives of tracers that are given time (F-18, Ga-68, not O-15 or C-11)."""
 LEAST_SUV, MOST_MEAN = 0.1, 50.0
 MOST_OF_DOSE = 1.5
 """Of the injected activity; an image cannot hold more than all of it, but for noise and an offset."""
@@ -100,6 +102,21 @@ def suv_factor(paths: Sequence[Path]) -> float:
     if units != "BQML":
         raise HakkenError(f"{paths[0]}: PET in units `{units or 'none'}` (0054,1001), not BQML; {REMEDY}")
     return _uptake(headers, paths).factor
+
+
+def early_scan(paths: Sequence[Path]) -> list[str]:
+    """Return a remark where a tracer that lasts was scanned right after its injection: one of both times is wrong, or
+    the frames of a dynamic scan are no SUV at rest.
+
+    Raises HakkenError as `suv_factor`, which is asked first.
+    """
+    headers = [read_header(path) for path in paths]
+    if term(headers[0], "Units") != "BQML" or term(headers[0], "DecayCorrection") != "START":
+        return []
+    uptake = _uptake(headers, paths)
+    if uptake.half_life_s < LASTING or uptake.elapsed_s >= EARLY:
+        return []
+    return [f"was scanned {uptake.elapsed_s / 60:.0f} min after the injection: a time may be wrong, or no uptake yet"]
 
 
 def check_suv(path: Path, values: NDArray[np.float32], voxel_mm3: float) -> None:

@@ -18,11 +18,13 @@ from hakken.core.names import nearest
 from hakken.core.problems import Problem
 from hakken.core.volume import Geometry, Points, Volume
 from hakken.imaging.case_files import CaseFiles, problem_of
+from hakken.imaging.fingerprint import mask_digest
 from hakken.imaging.lesion_tables import read_lesion_table
 from hakken.imaging.lesions import MOST, label_lesions, measure_lesions, minimum_size, placed
 from hakken.imaging.prepared import Lesion
 from hakken.imaging.segmentation_objects import read_mask
-from hakken.imaging.truth_questions import Asked, asked, asked_of_table
+from hakken.imaging.table_questions import asked_of_table, meant
+from hakken.imaging.truth_questions import Asked, asked
 from hakken.imaging.whole import NORMAL
 from hakken.study import Cohort, Study
 
@@ -38,12 +40,14 @@ WHITE = 255  # the lesion's value in a mask that was saved as a picture
 class Truth:
     """What is known of the truth of a case: its problems, and where it can be read its digest and its lesions.
 
-    ``digest`` is that of the lesions as they are used, not of the file; None where there is none. ``lesions`` is how
-    many there are, excluded ones among them; None where the truth cannot be read.
+    ``digest`` is that of the lesions as they are used, not of the file; None where there is none. ``findings`` is what
+    another case is known by that has the same ones; None where that could be by chance. ``lesions`` is how many there
+    are, excluded ones among them; None where the truth cannot be read.
     """
 
     problems: tuple[Problem, ...] = ()
     digest: str | None = None
+    findings: str | None = None
     lesions: int | None = None
 
 
@@ -52,7 +56,7 @@ def check_truth(case: CaseFiles, study: Study, reference: Volume) -> Truth:
     if study.cohort.truth == "label":
         return Truth(tuple(_label(case, study)), lesions=int(case.label is not None))
     if study.cohort.truth == "lesion_table" and case.lesion_table is not None:
-        return _of_table(case, case.lesion_table, study, reference.geometry)
+        return _of_table(case, case.lesion_table, study, reference)
     if study.cohort.truth == "lesion_mask" and case.lesion_mask is not None:
         return _of_mask(case, case.lesion_mask, study, reference)
     return Truth(lesions=0)
@@ -94,8 +98,7 @@ def _of_mask(case: CaseFiles, path: Path, study: Study, reference: Volume) -> Tr
     if not mask.matches(reference, tolerance_mm=GRID_TOLERANCE * min(reference.spacing)):
         reason = f"lies on another grid than the reference channel {study.reference}: mask {mask.geometry}; "
         reason += f"{study.reference} {reference.geometry}"
-        remedy = "resample the mask onto the reference channel by nearest neighbour"
-        return Truth((_problem(case, reason, remedy),))
+        return Truth((_problem(case, reason, onto_grid(mask.geometry, reference.geometry)),))
     if wrong := _values(mask.array, study.cohort):
         return Truth((_problem(case, *wrong),))
     try:
@@ -105,7 +108,19 @@ def _of_mask(case: CaseFiles, path: Path, study: Study, reference: Volume) -> Tr
         return Truth((problem_of(case, "lesion_mask", error),))
     found = asked(labels, lesions, reference, instances=study.cohort.labels == "instances")
     problems = tuple(_question(case, "lesion_mask", one) for one in found if one.name not in study.cohort.accept)
-    return Truth(problems, truth_digest(labels), len(lesions))
+    return Truth(problems, truth_digest(labels), mask_digest(Volume(labels)), len(lesions))
+
+
+def onto_grid(mask: Geometry, grid: Geometry) -> str:
+    """Return what to do about a mask on another grid: the same voxels under another header are not to be resampled."""
+    if mask.shape_zyx == grid.shape_zyx:
+        return (
+            "it has as many voxels along each axis, so its header may have been lost: if it was drawn on this image, "
+            "give it the image's header (origin, spacing, directions); else resample it by nearest neighbour"
+        )
+    if sorted(mask.shape_zyx) == sorted(grid.shape_zyx):
+        return "its axes stand in another order or it was turned: save it as the image is stored"
+    return "resample the mask onto the reference channel by nearest neighbour"
 
 
 def _problem(case: CaseFiles, reason: str, remedy: str) -> Problem:
@@ -183,20 +198,23 @@ def _shown(value: float) -> str:
     return f"{value:g}" if float(f"{value:g}") == value or abs(value - round(value)) > 1e-3 else f"{value:.9g}"
 
 
-def _of_table(case: CaseFiles, path: Path, study: Study, reference: Geometry) -> Truth:
-    """Check a table: readable, its lesions within the image and no larger than it."""
+def _of_table(case: CaseFiles, path: Path, study: Study, reference: Volume) -> Truth:
+    """Check a table: readable, its lesions within the image, no larger than it, and plausible."""
+    grid = reference.geometry
     try:
-        lesions = read_lesion_table(path, reference)
-        minimum_size(study.cohort, reference)
+        lesions = read_lesion_table(path, grid, case.case_id)
+        minimum_size(study.cohort, grid)
     except HakkenError as error:
         return Truth((problem_of(case, "lesion_table", error),))
-    odd = [one for one in asked_of_table(lesions) if one.name not in study.cohort.accept]
+    outside = tuple(_places(case, path, lesions, reference))
+    odd = [] if outside else [one for one in asked_of_table(lesions, reference) if one.name not in study.cohort.accept]
     problems = (
-        *_places(case, path, lesions, reference),
+        *outside,
         *_classes(case, path, lesions, study),
         *(_question(case, "lesion_table", replace(one, reason=f"{path}: {one.reason}")) for one in odd),
     )
-    return Truth(problems, truth_digest(lesions), len(lesions))
+    digest = truth_digest(lesions)
+    return Truth(problems, digest, digest, len(lesions))
 
 
 def _classes(case: CaseFiles, path: Path, lesions: tuple[Lesion, ...], study: Study) -> Iterator[Problem]:
@@ -209,14 +227,15 @@ def _classes(case: CaseFiles, path: Path, lesions: tuple[Lesion, ...], study: St
             yield Problem(case.case_id, "lesion_table", f"{path}: lesion {lesion.lesion} {said}", remedy, case.row)
 
 
-def _places(case: CaseFiles, path: Path, lesions: tuple[Lesion, ...], reference: Geometry) -> Iterator[Problem]:
-    inside = inside_grid(reference.to_voxel([lesion.centre for lesion in lesions]), reference)
-    span = float(np.linalg.norm(np.ptp(reference.corners(), axis=0)))
-    unit = reference.unit
+def _places(case: CaseFiles, path: Path, lesions: tuple[Lesion, ...], reference: Volume) -> Iterator[Problem]:
+    grid = reference.geometry
+    inside = inside_grid(grid.to_voxel([lesion.centre for lesion in lesions]), grid)
+    span = float(np.linalg.norm(np.ptp(grid.corners(), axis=0)))
+    unit, hint = grid.unit, "" if inside.all() else meant(lesions, reference)
     for lesion, within in zip(lesions, inside.tolist(), strict=True):
         if not within:
             place = f"{lesion.x:g}, {lesion.y:g}, {lesion.z:g} {unit}"
-            remedy = "give x, y, z in mm in the LPS convention" if unit == "mm" else "give x, y in pixels from 0"
+            remedy = f"give x, y, z in mm in the LPS convention{hint}" if unit == "mm" else "give x, y in pixels from 0"
             reason = f"{path}: lesion {lesion.lesion} lies outside the image, at {place}"
             yield Problem(case.case_id, "lesion_table", reason, remedy, case.row)
         elif lesion.diameter > span:

@@ -5,14 +5,19 @@ names it under `cohort.accept`, and it is not asked again.
 
 | name | what is odd | stops |
 | --- | --- | --- |
+| `burnt_in` | a lesion where the image has one value, found nowhere else: the truth was drawn into it | no |
+| `enclosed` | a label that lies inside another one, as a tumour in its organ | no |
 | `far_pieces` | one label in pieces that lie far apart | where it is the only label of its mask |
-| `grey_rims` | labels that mostly touch other labels, as grey levels of a smoothed edge do | yes |
+| `grey_rims` | labels that mostly touch others, or white (255) and a few others, as grey levels of an edge | yes |
+| `ignore_label` | 255 among few other labels, which often stands for what is not known | yes |
 | `inverted` | nearly all of the image is lesion, its corners among it | yes |
-| `large_lesions` | a lesion that fills more than half of the image | no |
+| `large_lesions` | a lesion that fills more than half of the image, or a whole slice of a volume | no |
 | `many_lesions` | more lesions than a reader marks | no |
-| `outside_content` | lesions where the image is an even background | where all are there, and ten voxels |
+| `outlines` | a lesion of which little but the outline is marked | no |
+| `outside_content` | lesions where the image is background | where it is even, all are there, and ten voxels |
 | `specks` | single voxels among real lesions | no |
-| `twice` | two rows of a table with one place and one size | no |
+
+Those about tables of lesions stand in `hakken.imaging.table_questions`.
 """
 
 from __future__ import annotations
@@ -36,8 +41,16 @@ MANY = 500
 """A patient with multiple sclerosis may have two hundred lesions."""
 LARGE, NEARLY_ALL = 0.5, 0.95
 SPECKS, REAL = 3, 10  # so many specks are worth a word; a real lesion has so many voxels
+WHITE = 255  # of a picture of 8 bits; 16 bits do not fit into labels
 RIM = 0.5  # of the voxels of lower labels that touch another label
 SHOWN = 3
+IGNORED, FEW = 255, 20  # the label, and so many others at most
+ENCLOSED = 0.8  # of the voxels around a label are of another one
+OUTLINE = 1.5  # times as many voxels has a lesion once it is filled
+WHOLE_SLICE = MOSTLY = 0.95
+SAMPLED = 200_000  # voxels that the background is told from
+EVEN, NOISE, AWAY = 0.8, 4.0, 20.0
+"""So much of the border is background, within so many deviations of its noise; tissue is so many brighter."""
 PIECE, LOOKED_AT = 4, 100  # voxels of a piece that counts; pieces of a label, the widest first
 EVERYWHERE = np.ones((3, 3, 3), bool)
 
@@ -61,49 +74,46 @@ def asked(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume, instan
         return
     (box,) = ndimage.find_objects((labels > 0).astype(np.uint8))
     near = labels[box]  # a volume is large, its lesions are few
-    grey = list(_grey_rims(near)) if instances else []
-    yield from grey
-    if grey:
+    surely = [*(_grey_rims(near) if instances else ()), *_inverted(labels)]
+    if surely:
+        yield from surely
         return  # its other oddities come from this one
     if instances:
         yield from _far_pieces(near, reference.geometry)
+        yield from _ignored(near)
+        yield from _enclosed(near)
     yield from _extents(labels, lesions, reference)
     yield from _counts(near, lesions, reference.geometry)
-    yield from _places(near, lesions, np.asarray(reference.array), box)
-
-
-def asked_of_table(lesions: tuple[Lesion, ...]) -> Iterator[Asked]:
-    """Yield the questions about the lesions of a table."""
-    yield from _many(lesions)
-    first: dict[tuple[float, ...], int] = {}
-    twice = [
-        (before, lesion.lesion)
-        for lesion in lesions
-        if (before := first.setdefault((*lesion.centre, lesion.diameter), lesion.lesion)) != lesion.lesion
-    ]
-    if twice:
-        shown = _some([f"{one} and {other}" for one, other in twice])
-        yield Asked("twice", f"lesions {shown} have one place and one size", "remove one of the rows")
+    yield from _outlines(near)
+    yield from places(near, lesions, np.asarray(reference.array), box)
 
 
 def _grey_rims(labels: Labels) -> Iterator[Asked]:
-    """Ask where most voxels of the lower labels touch a voxel of another label."""
+    """Ask where most voxels of the lower labels touch a voxel of another label, and of pictures where one is white."""
     values = np.unique(labels[labels > 0])
-    if len(values) < 3:
-        return
-    lower = (labels > 0) & (labels < values[-1])
+    if len(values) > 2 and _touch(labels, int(values[-1])):
+        yield _grey(values, "that mostly touch one another, as the grey levels of a smoothed edge do")
+    elif labels.shape[0] == 1 and values[-1] == WHITE and 1 < len(values) < WHITE // 2:
+        yield _grey(values, f"up to white ({WHITE}), which are levels of grey rather than numbers of lesions")
+
+
+def _touch(labels: Labels, most: int) -> bool:
+    """Whether most voxels of the labels below ``most`` touch a voxel of another label."""
+    lower = (labels > 0) & (labels < most)
     highest = ndimage.maximum_filter(labels, size=3)
     lowest = ndimage.minimum_filter(np.where(labels > 0, labels, np.iinfo(labels.dtype).max), size=3)
     touching = lower & ((highest != labels) | (lowest != labels))
-    if np.count_nonzero(touching) >= RIM * np.count_nonzero(lower):
-        yield Asked(
-            "grey_rims",
-            f"{len(values)} labels ({_some(values.tolist())}) that mostly touch one another, as the grey levels of a "
-            "smoothed edge do",
-            "write 0 and n for lesion n without smoothing, or give the study `cohort: {labels: binary, mask_threshold: "
-            f"{_half(int(values[-1]))}}}`",
-            stops=True,
-        )
+    return bool(np.count_nonzero(touching) >= RIM * np.count_nonzero(lower))
+
+
+def _grey(values: NDArray[Any], why: str) -> Asked:
+    return Asked(
+        "grey_rims",
+        f"{len(values)} labels ({some(values.tolist())}) {why}",
+        "write 0 and n for lesion n without smoothing, or give the study `cohort: {labels: binary, mask_threshold: "
+        f"{_half(int(values[-1]))}}}`",
+        stops=True,
+    )
 
 
 def _half(highest: int) -> str:
@@ -122,7 +132,7 @@ def _far_pieces(labels: Labels, geometry: Geometry) -> Iterator[Asked]:
             gap = max(gap, apart)
     if not numbers:
         return
-    what = f"label {numbers[0]} has" if len(numbers) == 1 else f"labels {_some(numbers)} have"
+    what = f"label {numbers[0]} has" if len(numbers) == 1 else f"labels {some(numbers)} have"
     more = " (the mask holds one label alone)" if alone else ", or give each a number of its own"
     yield Asked(
         "far_pieces",
@@ -156,8 +166,62 @@ def _apart(lesion: NDArray[np.bool_], spacing: NDArray[np.float64], alone: bool)
     return most
 
 
-def _extents(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume) -> Iterator[Asked]:
-    """Ask where most of the image is lesion."""
+def _ignored(labels: Labels) -> Iterator[Asked]:
+    """Ask about the label 255 beside few others that are much smaller."""
+    values = np.unique(labels[labels > 0])
+    if 2 <= len(values) <= FEW and values[-1] == IGNORED and values[-2] < IGNORED / 2:
+        yield Asked(
+            "ignore_label",
+            f"label {IGNORED} beside {counted(len(values) - 1, 'other label')} up to {values[-2]}: it often stands for "
+            "what is to be ignored",
+            f"write 0 where there is no lesion, and another number if {IGNORED} is one",
+            stops=True,
+        )
+
+
+def _enclosed(labels: Labels) -> Iterator[Asked]:
+    """Ask where most of what surrounds a label is of another one."""
+    for number, box in list(_boxes(labels))[:LOOKED_AT]:
+        part = np.pad(labels[box], 1)
+        own = part == number
+        ring = part[ndimage.binary_dilation(own) & ~own]
+        other, count = np.unique(ring[ring > 0], return_counts=True)
+        if len(other) and count.max() >= ENCLOSED * ring.size:
+            yield Asked(
+                "enclosed",
+                f"label {number} lies inside label {other[count.argmax()]}, as a tumour in its organ or a part in its "
+                "lesion does, and both count as lesions",
+                "write one number for each lesion, and 0 for what is none",
+            )
+            return
+
+
+def _outlines(labels: Labels) -> Iterator[Asked]:
+    """Ask about lesions that hold much more once their cavities, in space and in each slice, are filled."""
+    found = []
+    for number, box in list(_boxes(labels))[:LOOKED_AT]:
+        lesion = labels[box] == number
+        slices = np.stack([ndimage.binary_fill_holes(plane) for plane in lesion])
+        whole = np.count_nonzero(ndimage.binary_fill_holes(slices))
+        if np.count_nonzero(lesion) >= REAL and whole >= OUTLINE * np.count_nonzero(lesion):
+            found.append(number)
+    if found:
+        yield Asked(
+            "outlines",
+            f"of lesion {some(found)} little but the outline is marked",
+            "fill it, if all that lies within belongs to the lesion",
+        )
+
+
+def _boxes(labels: Labels) -> Iterator[tuple[int, tuple[slice, ...]]]:
+    """Yield each label with its box."""
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is not None:
+            yield number, box
+
+
+def _inverted(labels: Labels) -> Iterator[Asked]:
+    """Ask where nearly all of the image is lesion, or most of it with its corners."""
     share = np.count_nonzero(labels) / labels.size
     corners = labels[np.ix_(*[sorted({0, size - 1}) for size in labels.shape])]
     if share > NEARLY_ALL or (share > LARGE and corners.all()):
@@ -168,7 +232,10 @@ def _extents(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume) -> 
             "write 0 for background and 1 for lesion",
             stops=True,
         )
-        return
+
+
+def _extents(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume) -> Iterator[Asked]:
+    """Ask about a lesion that fills more than half of the image, or a whole slice."""
     largest = max(lesions, key=lambda lesion: lesion.size)
     part = largest.size / (labels.size * reference.geometry.voxel_size)
     if part > LARGE:
@@ -178,12 +245,24 @@ def _extents(labels: Labels, lesions: tuple[Lesion, ...], reference: Volume) -> 
             f"lesion {largest.lesion} fills {part:.0%} of the image ({largest.diameter:.4g} {unit} across)",
             "look whether the mask is that of the lesions",
         )
+    elif not reference.is_flat and (slices := _whole_slices(labels)):
+        yield Asked(
+            "large_lesions",
+            f"all of slice {some(slices)} is lesion",
+            "look whether the mask is that of the lesions",
+        )
+
+
+def _whole_slices(labels: Labels) -> list[int]:
+    """Return the slices, from 0, that are marked from edge to edge."""
+    shares = np.count_nonzero(labels, axis=(1, 2)) / labels[0].size
+    return np.flatnonzero(shares >= WHOLE_SLICE).tolist()
 
 
 def _counts(labels: Labels, lesions: tuple[Lesion, ...], grid: Geometry) -> Iterator[Asked]:
     """Ask about very many lesions, and about single voxels among real ones."""
-    yield from _many(lesions)
-    sizes = np.bincount(labels.ravel())[1:]
+    yield from many(lesions)
+    sizes = np.bincount(labels[labels > 0])[1:]
     counting = [lesion.lesion for lesion in lesions if lesion.kind == "included"]
     voxels = np.array([sizes[number - 1] for number in counting], np.int64)
     specks = int(np.count_nonzero(voxels == 1))
@@ -195,32 +274,86 @@ def _counts(labels: Labels, lesions: tuple[Lesion, ...], grid: Geometry) -> Iter
         )
 
 
-def _many(lesions: tuple[Lesion, ...]) -> Iterator[Asked]:
+def many(lesions: tuple[Lesion, ...]) -> Iterator[Asked]:
     """Ask about more lesions than a reader marks."""
     if len(lesions) > MANY:
         remedy = "look whether noise or an edge became lesions"
         yield Asked("many_lesions", f"{len(lesions)} lesions in one case", remedy)
 
 
-def _places(
-    labels: Labels, lesions: tuple[Lesion, ...], image: NDArray[Any], box: tuple[slice, ...]
-) -> Iterator[Asked]:
-    """Ask about lesions where the image is as even as its background: they may be those of another image."""
-    background = image.min()
-    numbers = [lesion.lesion for lesion in lesions]
-    highest = np.asarray(ndimage.maximum(image[box], labels, numbers))
-    empty = [number for number, value in zip(numbers, highest.tolist(), strict=True) if value == background]
-    if empty and background < image.max():
-        every = len(empty) == len(numbers)
-        which = "every lesion" if every and len(numbers) > 1 else f"lesion {_some(empty)}"
+def places(labels: Labels, lesions: tuple[Lesion, ...], image: NDArray[Any], box: tuple[slice, ...]) -> Iterator[Asked]:
+    """Ask about lesions where the image is background, and about such as were drawn into it.
+
+    ``labels`` are those of the ``box`` of the image; without noise a lesion in the background has the lowest value
+    alone, with noise nearly all of its values are of those of the border.
+    """
+    part = image[box]
+    values = {number: part[where][labels[where] == number] for number, where in _boxes(labels)}
+    floor, top = image.min(), image.max()
+    empty = [number for number, one in values.items() if one.max() == floor] if floor < top else []
+    noisy = [] if empty else _in_noise(values, background(image))
+    if found := empty or noisy:
+        every = len(found) == len(lesions)
+        which = "every lesion" if every and len(lesions) > 1 else f"lesion {some(found)}"
+        what = f"{float(floor):g}, its lowest value" if empty else "the noise of its background"
         yield Asked(
             "outside_content",
-            f"{which} lies where the image holds nothing but {float(background):g}, its lowest value",
+            f"{which} lies where the image holds nothing but {what}",
             "look whether mask and image belong together",
-            stops=every and int(np.count_nonzero(labels)) >= REAL,
+            stops=bool(empty) and every and int(np.count_nonzero(labels)) >= REAL,
         )
+    drawn = {float(one[0]) for one in values.values() if floor < one[0] == one.min() == one.max()}
+    yield from _burnt_in(labels, part, image, sorted(drawn))
 
 
-def _some(numbers: list[Any]) -> str:
+def background(image: NDArray[Any]) -> tuple[float, float] | None:
+    """Return between which values the background around an image (z, y, x) lies; None where it has none of its own.
+
+    It is told from the border: mostly even but for noise, and much darker than what the image shows.
+    """
+    faces = [image[:, [0, -1]].ravel(), image[:, :, [0, -1]].ravel(), image[[0, -1]].ravel()]
+    border = _sampled(np.concatenate(faces[: 2 if image.shape[0] == 1 else 3]).astype(np.float64))
+    middle = float(np.median(border))
+    noise = 1.4826 * float(np.median(np.abs(border - middle)))
+    bright = float(np.percentile(_sampled(image.ravel()), 95))
+    low, high = middle - NOISE * noise, middle + NOISE * noise
+    even = float(np.mean((border >= low) & (border <= high)))
+    return (low, high) if noise > 0 and even >= EVEN and bright > middle + AWAY * noise else None
+
+
+def _sampled(values: NDArray[Any]) -> NDArray[Any]:
+    return values[:: max(1, values.size // SAMPLED)]
+
+
+def _in_noise(values: dict[int, NDArray[Any]], around: tuple[float, float] | None) -> list[int]:
+    """Return the lesions of which nearly all ``values`` are those of the background ``around`` the patient."""
+    if around is None:
+        return []
+    low, high = around
+    return [
+        number for number, one in values.items() if one.size > 1 and np.mean((one >= low) & (one <= high)) >= MOSTLY
+    ]
+
+
+def _burnt_in(labels: Labels, part: NDArray[Any], image: NDArray[Any], values: list[float]) -> Iterator[Asked]:
+    """Ask where ``values`` that fill lesions stand nowhere else in the image, and are more than a few voxels."""
+    for value in values[:FEW]:
+        inside = int(np.count_nonzero((part == value) & (labels > 0)))
+        if inside >= REAL and int(np.count_nonzero(image == value)) == inside:
+            yield Asked(
+                "burnt_in",
+                f"the image is {value:g} in {inside} voxels of lesions and nowhere else: the truth seems to be drawn "
+                "into it",
+                "give the image as it was before anything was drawn",
+            )
+            return
+
+
+def some(numbers: list[Any]) -> str:
+    """Return the first of some numbers, and how many there are beyond.
+
+    >>> some([1, 2, 3, 4])
+    '1, 2, 3 and 1 more'
+    """
     more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
     return ", ".join(str(number) for number in numbers[:SHOWN]) + more

@@ -26,6 +26,7 @@ class Needs:
     of the lesions beside the images. ``learns_from``: the training cases that it takes, the ``normal`` ones alone, or
     ``any``, of which some must have ``lesions``, or ``nothing`` where it draws what it learns from. ``targets``: how
     many channels it predicts from the others.
+    ``optional``: whether it may be given channels that some cases lack.
     ``gradient``: whether it learns step by step, so that the section `training` means something.
     """
 
@@ -34,4 +35,5 @@ class Needs:
     maps: bool = False
     learns_from: Literal["lesions", "normal", "any", "nothing"] = "any"
     targets: int = 0
+    optional: bool = True
     gradient: bool = True

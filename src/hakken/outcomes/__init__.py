@@ -13,8 +13,9 @@ and, where a training can maximise it,
 - ``objective(found, part)``: its value, high being good;
 - ``replicates(tables, part, seed)``: the objective of several models on the same resamples of the patients;
 
-and where there is something to say ``MEASURED_ON``, the kinds of cases that a part must hold to be measured, and
-``problems(study)``, which yields what does not fit in a study.
+and where there is something to say ``MEASURED_ON``, the kinds of cases that a part must hold to be measured,
+``problems(study)``, which yields what does not fit in a study, and ``row_names(study)``, the names of the rows that
+`measure` gives, where they are known before.
 
 ``found`` maps case ids to what a method predicts; of which kind that is, the outcome's module says.
 """

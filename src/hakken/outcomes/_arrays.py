@@ -9,16 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hakken.core.case_ids import file_name
 from hakken.core.errors import HakkenError
 from hakken.core.files import replacing
 
 Predictions = Mapping[str, NDArray[Any]]
 
 
+def array_file(folder: Path, case_id: str) -> Path:
+    """Return the file of a case's array."""
+    return folder / f"{file_name(case_id)}.npy"
+
+
 def write_arrays(folder: Path, found: Predictions, case_ids: Sequence[str], dtype: str) -> None:
-    """Write the array of each case as `<case>.npy`."""
+    """Write the array of each case as a file of its own."""
     for case_id in case_ids:
-        with replacing(folder / f"{case_id}.npy") as temporary, temporary.open("wb") as stream:
+        with replacing(array_file(folder, case_id)) as temporary, temporary.open("wb") as stream:
             np.save(stream, np.asarray(found[case_id]).astype(dtype), allow_pickle=False)
 
 
@@ -26,7 +32,7 @@ def read_arrays(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str
     """Return the arrays by case, memory-mapped; raises HakkenError naming one that is missing or of another shape."""
     found: dict[str, NDArray[Any]] = {}
     for case_id, shape in shapes.items():
-        path = folder / f"{case_id}.npy"
+        path = array_file(folder, case_id)
         try:
             found[case_id] = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:

@@ -9,17 +9,29 @@ from hakken.evaluation.caution import NO_WIDTH, has_no_width, lines
 from hakken.evaluation.measure import Measurement, at_rate
 from hakken.outcomes import Row
 
+PRECISION, PICAI = "average precision", "PI-CAI score"
+
+
+def sensitivity_at(rate: float) -> str:
+    """Return the name of the sensitivity at so many false positives per case."""
+    return f"sensitivity at {rate:g} FP/case"
+
+
+def area_to(maximum_fp: float) -> str:
+    """Return the name of the partial AUC."""
+    return f"partial AUC to {maximum_fp:g} FP/case"
+
 
 def rows_of(measurement: Measurement) -> Iterator[Row]:
     """Yield the sensitivities, the partial AUC, the average precision and, where there is one, the PI-CAI score."""
     settings = measurement.settings
     for rate, (one, ends) in zip(settings.at, measurement.sensitivity_at.values(), strict=True):
         warning = measurement.about(at_rate(rate))
-        yield Row(f"sensitivity at {rate:g} FP/case", one.value, ends.low, ends.high, digits=2, warning=warning)
+        yield Row(sensitivity_at(rate), one.value, ends.low, ends.high, digits=2, warning=warning)
     named = {
-        f"partial AUC to {settings.maximum_fp:g} FP/case": measurement.partial_auc,
-        "average precision": measurement.average_precision["step"],
-        "PI-CAI score": measurement.picai,
+        area_to(settings.maximum_fp): measurement.partial_auc,
+        PRECISION: measurement.average_precision["step"],
+        PICAI: measurement.picai,
     }
     for name, found in named.items():
         if found is not measurement.picai or found.value is not None:

@@ -31,10 +31,10 @@ from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Part, Replicates, Table, chosen_words
-from hakken.outcomes._candidate_rows import rows_of, warnings_of
+from hakken.outcomes._candidate_rows import PICAI, PRECISION, area_to, rows_of, sensitivity_at, warnings_of
 from hakken.outcomes._candidate_tables import OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
 from hakken.outcomes._units import grid_of, named_in, unit_of
-from hakken.study import Distinct, Positive, Section
+from hakken.study import Distinct, Positive, Section, Study
 
 FILE = "candidates.csv"
 COLUMNS = OF_VOLUMES
@@ -194,6 +194,12 @@ def measure(found: Predictions, part: Part) -> Measured:
     )
 
 
+def row_names(study: Study) -> tuple[str, ...]:
+    """Return the names of the rows that are measured."""
+    settings = _own(study.outcomes["candidates"])
+    return (*map(sensitivity_at, settings.at), area_to(settings.maximum_fp), PRECISION, PICAI)
+
+
 def cases_of(part: Part) -> findings.Cases:
     """Return the cases of a part as evaluation takes them."""
     return findings.Cases.of(part.case_ids, [case.patient for case in part.cases])
@@ -345,7 +351,7 @@ def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[
 
 def _columns(part: Part) -> Iterator[tuple[str, NDArray[np.str_]]]:
     """Yield the columns to stratify by, and the fold where there are several."""
-    for column in part.study.evaluation.strata:
+    for column in part.study.strata:
         yield column, np.array([case.columns.get(column, "") for case in part.cases])
     if part.folds is not None:
         yield "fold", part.folds.astype(np.str_)

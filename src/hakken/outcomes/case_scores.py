@@ -20,7 +20,7 @@ from hakken.evaluation import findings
 from hakken.evaluation.case_scores import CaseMeasurement, CaseScores, area, measure_cases
 from hakken.evaluation.optimism import replicated_areas
 from hakken.outcomes import Measured, Part, Replicates, Row, Table
-from hakken.study import Section
+from hakken.study import Section, Study
 
 FILE = "case_scores.csv"
 COLUMNS = ("case_id", "score")
@@ -29,6 +29,7 @@ MEASURED_ON = ("abnormal", "normal")
 OPERATING = r"youden|(sensitivity|specificity):(0?\.\d*[1-9]\d*|1(\.0*)?)"
 SHARES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PPV", "npv": "NPV"}
 
+AREA, CORRELATION = "AUC of the cases", "MCC"
 ROC = ("threshold", "fpr", "tpr", "low", "high")
 CASES = ("case_id", "patient", "abnormal", "score", "called")
 
@@ -56,7 +57,7 @@ class Settings(Section):
 
 def words(settings: Section) -> str:
     """Return the objective in a few words."""
-    return "AUC of the cases"
+    return AREA
 
 
 def write(folder: Path, found: Predictions, part: Part) -> None:
@@ -110,7 +111,9 @@ def measure(found: Predictions, part: Part) -> Measured:
     main = _area(details)
     shares = [_share(spoken, point[name]) for name, spoken in SHARES.items()]
     correlation = point["mcc"]
-    mcc = Row("MCC", correlation["value"], correlation["bootstrap"]["low"], correlation["bootstrap"]["high"], digits=2)
+    mcc = Row(
+        CORRELATION, correlation["value"], correlation["bootstrap"]["low"], correlation["bootstrap"]["high"], digits=2
+    )
     called = None if level is None else scored.score >= np.asarray(level, float)
     return Measured(
         objective=main,
@@ -160,9 +163,14 @@ def _curve_rows(curve: Mapping[str, Any] | None) -> Iterator[tuple[Cell, ...]]:
     yield from zip(curve["threshold"], curve["fpr"], curve["tpr"], low, high, strict=True)
 
 
+def row_names(study: Study) -> tuple[str, ...]:
+    """Return the names of the rows that are measured."""
+    return (AREA, *SHARES.values(), CORRELATION)
+
+
 def _area(details: Mapping[str, Any]) -> Row:
     entry = area_of(details)
-    return Row("AUC of the cases", entry["value"], entry["low"], entry["high"])
+    return Row(AREA, entry["value"], entry["low"], entry["high"])
 
 
 def spoken(found: float, point: Mapping[str, Any] | None) -> list[str]:

@@ -24,7 +24,7 @@ from hakken.evaluation.optimism import replicated
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.whole import NORMAL
 from hakken.outcomes import Measured, Part, Replicates, Row
-from hakken.study import Section
+from hakken.study import Section, Study
 
 FILE = "classes.csv"
 COLUMNS = ("case_id", "patient", "lesion", "class", "called")
@@ -32,6 +32,7 @@ COLUMNS = ("case_id", "patient", "lesion", "class", "called")
 FIGURES = ("confusion",)
 MEASURED_ON = ("abnormal",)
 PROBABILITY = "p."
+ROWS = ("balanced accuracy", "accuracy", "MCC", "macro AUC")
 
 Predictions = Mapping[str, NDArray[np.float64]]
 
@@ -83,6 +84,11 @@ def read(folder: Path, part: Part) -> Predictions:
     return found
 
 
+def row_names(study: Study) -> tuple[str, ...]:
+    """Return the names of the rows that are measured."""
+    return ROWS
+
+
 def objective(found: Predictions, part: Part) -> float:
     """Return the balanced accuracy."""
     return balanced(classified(found, part))
@@ -106,14 +112,14 @@ def measure(found: Predictions, part: Part) -> Measured:
     details = measured.as_dict()
     chance = details["chance"]
     reached = measured.balanced_accuracy
-    main = Row("balanced accuracy", reached.value, reached.low, reached.high)
+    main = Row(ROWS[0], reached.value, reached.low, reached.high)
     rows = (
         main,
         Row("  of guessing", chance["balanced_accuracy"], reference=True),
-        Row("accuracy", measured.accuracy.value, measured.accuracy.low, measured.accuracy.high),
+        Row(ROWS[1], measured.accuracy.value, measured.accuracy.low, measured.accuracy.high),
         Row("  of the most frequent class", chance["accuracy"], reference=True),
-        Row("MCC", measured.mcc.value, measured.mcc.low, measured.mcc.high),
-        Row("macro AUC", measured.macro_auc.value, measured.macro_auc.low, measured.macro_auc.high),
+        Row(ROWS[2], measured.mcc.value, measured.mcc.low, measured.mcc.high),
+        Row(ROWS[3], measured.macro_auc.value, measured.macro_auc.low, measured.macro_auc.high),
     )
     counts = details["counts"]
     return Measured(

@@ -236,10 +236,7 @@ def _means(part: Part, found: Sequence[Overlap]) -> dict[str, Any]:
 def _strata(part: Part, found: Sequence[Overlap]) -> list[dict[str, Any]]:
     """Return the mean Dice of the first mask for each value of the columns that the study names, and of each fold."""
     values, patient, strata = _values(found, "dice"), part.patient_index, []
-    columns = {
-        column: np.array([case.columns.get(column, "") for case in part.images])
-        for column in part.study.evaluation.strata
-    }
+    columns = {column: np.array([case.columns.get(column, "") for case in part.images]) for column in part.study.strata}
     if part.folds is not None:
         columns["fold"] = part.folds.astype(np.str_)
     for column, cells in columns.items():
@@ -261,7 +258,7 @@ def _lacking(part: Part) -> list[str]:
     """Return a line for each column to stratify by that no case fills."""
     return [
         f"no stratum by {column}: the case table has no such column"
-        for column in part.study.evaluation.strata
+        for column in part.study.strata
         if not any(case.columns.get(column) for case in part.images)
     ]
 

@@ -16,16 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hakken.cohort.items import Item
 from hakken.core.errors import HakkenError
-from hakken.core.files import read_json, write_json
-from hakken.core.names import nearest
+from hakken.core.files import read_json, replacing, write_json
+from hakken.core.names import counted, nearest
 from hakken.core.tables import Cell
 from hakken.evaluation.findings import Floats
 from hakken.evaluation.numbers import MEASURES, Answers, Stratum, drawn_skills, measure_numbers, skill_of
 from hakken.evaluation.numbers import Measured as MeasuredNumbers
 from hakken.imaging.cases import Case
 from hakken.outcomes import Measured, Part, Replicates, Row, Table
-from hakken.outcomes._arrays import write_arrays
+from hakken.outcomes._arrays import array_file, write_arrays
 from hakken.study import Distinct, Name, Section
 
 FOLDER, NAMES = "numbers", "quantities.json"
@@ -102,7 +103,7 @@ def read(folder: Path, part: Part) -> Predictions:
     """Return the numbers of a part; raises HakkenError naming a file that cannot be read."""
     names, found = read_json(folder / FOLDER / NAMES), {}
     for case_id in part.case_ids:
-        path = folder / FOLDER / f"{case_id}.npy"
+        path = array_file(folder / FOLDER, case_id)
         try:
             array = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -111,6 +112,20 @@ def read(folder: Path, part: Part) -> Predictions:
             raise HakkenError(f"{path}: holds {array.shape}, not {len(names)} quantities; predict again")
         found[case_id] = dict(zip(names, array, strict=True))
     return found
+
+
+ENDINGS = (".npz",)
+
+
+def save_one(path: Path, found: Mapping[str, Floats], case: Item, point: Mapping[str, Any] | None) -> Iterator[str]:
+    """Write the numbers of a new case, an array for each quantity, and yield a line on the mean of each."""
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        arrays: dict[str, Any] = {name: np.asarray(values, float) for name, values in found.items()}
+        np.savez(stream, **arrays)
+    count = max(np.size(values) for values in found.values())
+    yield f"{path}: {counted(count, 'number')} each of {', '.join(found)} of {case.case_id}"
+    for name, values in found.items():
+        yield f"  mean of {name}: {float(np.mean(values)):.4g}"
 
 
 def objective(found: Predictions, part: Part) -> float:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -164,8 +164,8 @@ def draw_changes(
 def apply_changes(images: Tensor, changes: Changes, augmentation: Augmentation, frame: Frame) -> Tensor:
     """Apply drawn changes to ``images`` (b, c + t, q, ...), float32, and return (b, c + t, p, ...).
 
-    q may be any edge from ``limits(augmentation, frame).edge`` up to the stored one; the result is the same. The t
-    channels for which no intensities are drawn are targets: they move with the image and keep their values.
+    q may be any edge from ``limits(augmentation, frame).edge`` up to the stored one; the result is the same. The last t
+    channels, for which no intensities are drawn, move with the image and keep their values.
     """
     if limits(augmentation, frame).warps:
         grid = sampling_grid(changes, frame.patch, images.shape[-1])
@@ -179,16 +179,29 @@ def apply_changes(images: Tensor, changes: Changes, augmentation: Augmentation, 
 
 
 def augment(
-    images: Tensor, augmentation: Augmentation, frame: Frame, generator: torch.Generator, targets: int = 0
+    images: Tensor, augmentation: Augmentation, frame: Frame, generator: torch.Generator, kept: int = 0
 ) -> Tensor:
     """Draw and apply changes to ``images`` (b, c, q, ...); at strength 0 this is the central crop (b, c, p, ...).
 
-    The last ``targets`` channels move with the image and keep their values.
+    The last ``kept`` channels, which hold no intensities, move with the image and keep their values.
     """
     if augmentation.strength == 0:
         return crop(images, frame.patch)
-    changes = draw_changes(augmentation, frame, images.shape[0], images.shape[1] - targets, generator)
+    changes = draw_changes(augmentation, frame, images.shape[0], images.shape[1] - kept, generator)
     return apply_changes(images, changes, augmentation, frame)
+
+
+def only_measured(images: Tensor, presence: Sequence[tuple[int, int]]) -> Tensor:
+    """Return ``images`` (b, c, p, ...) with optional channels 0 wherever they were not measured.
+
+    ``presence`` are the places of such channels, and of those that say where: changed intensities are no measured ones.
+    """
+    if not presence:
+        return images
+    whole = images.clone()
+    for channel, where in presence:
+        whole[:, channel] *= images[:, where] > 0
+    return whole
 
 
 def crop(images: Tensor, edge: int) -> Tensor:

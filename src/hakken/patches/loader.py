@@ -20,7 +20,7 @@ from torch import Tensor
 from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.core.tensors import arrange_images
-from hakken.patches.augment import Augmentation, Frame, augment, limits
+from hakken.patches.augment import Augmentation, Frame, augment, limits, only_measured
 from hakken.patches.passes import Numbers, Passes, Turns, iterated
 from hakken.patches.sampling import Kind
 from hakken.patches.shards import PatchStore
@@ -131,8 +131,9 @@ class PatchLoader:
             images = self.move(images, patches)
         targets = torch.from_numpy(self.targets[patches])
         generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, "augmentation", step))
-        hidden = self.store.layout.targets
-        augmented = augment(images, self.augmentation, self.frame, generator, hidden)
+        hidden, presence = self.store.layout.targets, self.store.layout.presence
+        kept = hidden + len(presence)
+        augmented = only_measured(augment(images, self.augmentation, self.frame, generator, kept), presence)
         seen = augmented.shape[1] - hidden
         maps = augmented[:, seen:] if hidden else None
         return Batch(augmented[:, :seen], targets.to(self.device, non_blocking=True), patches, maps)

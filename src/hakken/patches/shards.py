@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, replacing, sha256_file, write_json, write_text
 from hakken.patches.sampling import Centres, Kind
-from hakken.study import Spacing
+from hakken.study import Spacing, presence_of
 
 Patch = NDArray[np.float16]
 DTYPE = np.dtype("<f2")
@@ -69,7 +69,8 @@ class Layout:
     """What every patch of a folder has in common.
 
     ``spacing_mm`` is x, y, z; ``sampled_study`` is the digest of what the patches depend on of the study; ``axes`` are
-    the spatial axes. The last ``targets`` channels are not to be seen but to be predicted. Patches of two axes are
+    the spatial axes. The last ``targets`` channels are not to be seen but to be predicted. Of each of the ``optional``
+    channels, which a case may lack, another one before the targets says where it was measured. Patches of two axes are
     slices across z.
     """
 
@@ -80,6 +81,12 @@ class Layout:
     sampled_study: str
     axes: int = 3
     targets: int = 0
+    optional: tuple[str, ...] = ()
+
+    @property
+    def presence(self) -> tuple[tuple[int, int], ...]:
+        """The place of each optional channel, and that of the channel which says where it was measured."""
+        return tuple((self.channels.index(name), self.channels.index(presence_of(name))) for name in self.optional)
 
     @property
     def edge(self) -> int:
@@ -307,7 +314,7 @@ def read_contents(folder: Path) -> Contents:
         raise HakkenError(f"{path}: is missing, so the patches are unfinished; {_again(folder)}")
     values = read_json(path)
     layout = values["layout"]
-    layout |= {"channels": tuple(layout["channels"]), "spacing_mm": tuple(layout["spacing_mm"])}
+    layout |= {name: tuple(layout[name]) for name in ("channels", "spacing_mm", "optional")}
     shards = tuple(Shard(**shard) for shard in values["shards"])
     return Contents(Layout(**layout), values["kinds"], values["index_sha256"], shards)
 

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from hakken.plots.letters import fitted
 from hakken.plots.style import GREY, TWO_COLUMNS, Origin, new_figure, place, style, write
 
 LEFT, RIGHT = 0.1, 0.1
@@ -61,5 +62,5 @@ def _caption(figure: Figure, pair: PairInput, given: RegistrationInput, y: float
         f"{given.metric} {value:.3f}" if value is not None else f"{given.metric} not measurable"
         for value in (pair.metric_before, pair.metric_after)
     )
-    write(figure, LEFT, y, f"{pair.case_id}: {pair.channel} on {given.reference}; {before}", fontsize=6.2)
+    write(figure, LEFT, y, f"{fitted(pair.case_id, 32)}: {pair.channel} on {given.reference}; {before}", fontsize=6.2)
     write(figure, LEFT + width / 2 + 0.05, y, f"{after}; {pair.seconds:.1f} s", fontsize=6.2)

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from hakken.cohort.patients import normalised
 from hakken.core.errors import HakkenError
 from hakken.core.headings import joined, of_case, read_folder, read_known
-from hakken.core.names import counted, nearest
+from hakken.core.names import counted, nearest, spelt_alike
 from hakken.core.tables import Table
 from hakken.evaluation.discs import disc_overlaps
 from hakken.evaluation.findings import Candidates, Cases, Findings, Flags, Floats, Ints, Lesions, Overlaps
@@ -87,6 +88,7 @@ def read_truth(
     table.require_distinct(("case_id",), "case")
     with _naming(cases, "cases"):
         cohort = Cases.of(table.text("case_id"), table.text(unit))
+    alike = spelt_alike(table.cells.get("patient", ()), "patients", normalised)
     axes, length = _shape(_sample(lesions, table))
     diameter = f"diameter_{length}"
     truth, warnings = _read_lesions(lesions, table, (*axes, diameter))
@@ -106,7 +108,9 @@ def read_truth(
             rows=truth.rows,
         )
     assumed = int((truth.numbers(diameter) < 0).sum())
-    return Truth(cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed, tuple(warnings), length)
+    return Truth(
+        cohort, found, table, truth, "case" if unit == "case_id" else unit, assumed, (*alike, *warnings), length
+    )
 
 
 def _read_lesions(lesions: Path | None, cases: Table, columns: Sequence[str]) -> tuple[Table, list[str]]:

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from hakken.cohort.parts import openings_folder
-from hakken.core.files import read_json
 from hakken.core.tables import Cell
 from hakken.evaluation.caution import NO_WIDTH, Caution, has_no_width, lines
 from hakken.outcomes import Row
 from hakken.report.cost import JobCost, StageCost, by_stage, read_jobs
 from hakken.report.heads import head_of
 from hakken.runs.measurement import Measurement, read_measurement
+from hakken.runs.shown import require_shown
 from hakken.runs.table import DEFAULT, SELECTED, folds_of, name_of, variant_runs
-from hakken.seal.freeze import read_freeze
+from hakken.seal.freeze import read_freeze, read_sealed
 from hakken.seal.guard import opened_for
 from hakken.seal.openings import Opening
 from hakken.study import Study
 
 PARTS = ("validation", "test")
+CHOOSE = "delete it, and the model beside it, to choose the model again"
 
 
 @dataclass(frozen=True)
@@ -130,21 +131,25 @@ class StudyResult:
 def gather(study: Study, folder: Path) -> StudyResult:
     """Read the files of a finished study from its results ``folder``; what was measured of other models is left out.
 
-    Raises HakkenError naming a missing file, or the ledger of test openings when it was tampered with.
+    Raises HakkenError naming a missing file, a measurement that is not what was measured, or the ledger of test
+    openings when it was tampered with.
     """
     opening, optimism, freeze = folder / "test" / "opening.json", folder / "optimism.json", folder / "freeze.json"
-    records = {path.stem: read_json(path) for path in sorted(folder.glob("models/*.json"))}
+    records = {path.stem: read_sealed(path, CHOOSE) for path in sorted(folder.glob("models/*.json"))}
     models = dict.fromkeys((SELECTED, DEFAULT, *study.baselines, *(run.kind for run in variant_runs(study))))
     found = {path.parts[-3:-1]: path.parent for path in folder.glob("measurements/*/*/measurement.json")}
     order = sorted((key for key in found if key[1] in models), key=lambda key: _place(key[0], key[1], list(models)))
+    ledger = openings_folder(study)
+    opened = opened_for(opening, ledger) if opening.exists() else None
+    require_shown(folder, [found[key] for key in order], opened, ledger)
     return StudyResult(
         study=study,
         folder=folder,
         records=records,
         measurements={(part, model): read_measurement(found[part, model]) for part, model in order},
-        optimism=read_json(optimism) if optimism.exists() else None,
+        optimism=read_sealed(optimism, "delete it to estimate it again") if optimism.exists() else None,
         hashes=read_freeze(freeze)["hashes"] if freeze.exists() else {},
-        opening=opened_for(opening, openings_folder(study)) if opening.exists() else None,
+        opening=opened,
         jobs=read_jobs(folder / "logs"),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hakken.outcomes import words_of
 from hakken.report.result import StudyResult, measured_table, plain, with_interval
 from hakken.runs.table import DEFAULT, SELECTED
@@ -16,6 +18,7 @@ def summarise(result: StudyResult) -> str:
         f"study {study.name} at scale {study.scale}, data: {study.images}; research use only",
         "",
         *_measured(result),
+        *_lacking(result),
         *_opened(result),
         *(f"by fold, {head}: {'; '.join(cells)}" for head, cells in result.by_fold.items()),
         *(f"* warning: {line}" for line in result.warnings),
@@ -35,6 +38,25 @@ def _opened(result: StudyResult) -> list[str]:
     reason = result.study.cohort.reuse_opened
     reused = [f"cases that were test cases of an earlier opening train here: {reason}"] if reason else []
     return [*([f"{result.opening.words}"] if result.opening else []), *reused]
+
+
+def _lacking(result: StudyResult) -> list[str]:
+    """Return how many of the cases that were measured lack each optional channel."""
+    counts = {part: result.measurements[part, model].main.counts for part, model in result.main}
+    return [
+        f"cases without {name}: "
+        + ", ".join(f"{found[f'without {name}']}{_of(found)} on {part}" for part, found in counts.items())
+        for name in result.study.optional
+    ]
+
+
+def _of(counts: Mapping[str, int]) -> str:
+    """Return out of how many cases, where the outcome counts cases.
+
+    >>> _of({"cases": 9}), _of({"lesions": 9})
+    (' of 9', '')
+    """
+    return f" of {counts['cases']}" if "cases" in counts else ""
 
 
 def _measured(result: StudyResult) -> list[str]:

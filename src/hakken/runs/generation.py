@@ -21,6 +21,5 @@ def generation_of(patches: Path | None, cases: Sequence[Case], code: str) -> str
 def _digests(case: Case) -> list[str]:
     if isinstance(case, Item):
         return [sha256_json(case.as_dict()["sha256"] | {"case": case.case_id})]
-    assert case.folder is not None  # cases were loaded from one
-    suffixes = (".json", ".npy", ".mask.npy", *([".labels.npy"] if case.has_truth else []))
-    return [sha256_file(case.folder / f"{case.case_id}{suffix}") for suffix in suffixes]
+    suffixes = ("json", "npy", "mask.npy", *(["labels.npy"] if case.has_truth else []))
+    return [sha256_file(case.path(suffix)) for suffix in suffixes]

@@ -203,7 +203,7 @@ def made_up_patches(study: Study, folder: Path) -> None:
     """
     needs, settings = needs_of(study), study.patches
     drawn = ("lesions",) if needs.maps else ()
-    channels = (*study.inputs, *study.targets, *drawn)
+    channels = (*study.seen, *study.targets, *drawn)
     layout = shards.Layout(
         size_voxel=settings.size_voxel,
         margin_voxel=settings.margin_voxel,
@@ -212,6 +212,7 @@ def made_up_patches(study: Study, folder: Path) -> None:
         sampled_study="made up",
         axes=settings.axes,
         targets=len(study.targets) + len(drawn),
+        optional=study.optional,
     )
     classes = study.cohort.classes or ("",)
     random = np.random.default_rng(0)

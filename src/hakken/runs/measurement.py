@@ -1,6 +1,7 @@
 """Folders of measurements: `measurement.json` with what was measured of each outcome, and the tables of each.
 
-A table stands beside it as `<outcome>.<table>.csv`. The file says what it was measured of: study, scale, model, part.
+A table stands beside it as `<outcome>.<table>.csv`. The file says what it was measured of: study, scale, model, part,
+and holds digests of itself and of the tables: what was changed by hand is not shown.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from typing import Any
 
 import hakken
 from hakken.core.errors import HakkenError
-from hakken.core.files import read_json, write_json
+from hakken.core.files import read_json, require_same, sha256_file
 from hakken.core.tables import Table, read_table, write_table
 from hakken.outcomes import Measured, Row, measured_of
+from hakken.seal.freeze import read_sealed, write_sealed
 
 FILE = "measurement.json"
+REDO = "delete the folder to measure again"
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,15 @@ def write_measurement(folder: Path, found: Measurement) -> None:
         "folds": [{name: measured.as_dict() for name, measured in fold.items()} for fold in found.folds],
         "hashes": dict(found.hashes or {}),
     }
-    write_json(folder / FILE, content)
+    tables = {path.name: sha256_file(path) for path in sorted(folder.glob("*.csv"))}
+    write_sealed(folder / FILE, content | {"tables": tables})
 
 
 def read_measurement(folder: Path) -> Measurement:
-    """Return what a folder holds; raises HakkenError where it holds no measurement of this version."""
+    """Return what a folder holds; raises HakkenError where it is no measurement of this version or was changed."""
     content: dict[str, Any] = read_json(folder / FILE)
     try:
-        return Measurement(
+        found = Measurement(
             study=content["study"],
             scale=content["scale"],
             model=content["model"],
@@ -90,12 +94,17 @@ def read_measurement(folder: Path) -> Measurement:
             folds=tuple({name: measured_of(one) for name, one in fold.items()} for fold in content["folds"]),
             hashes=content["hashes"],
         )
+        _ = content["tables"]  # earlier versions wrote no digests
     except (KeyError, TypeError) as error:
         raise HakkenError(
             f"{folder / FILE}: no measurement of this version of hakken ({error}); measure again"
         ) from None
+    read_sealed(folder / FILE, REDO)
+    return found
 
 
 def table_of(folder: Path, outcome: str, table: str, columns: tuple[str, ...]) -> Table:
-    """Return a table of a measurement."""
-    return read_table(folder / f"{outcome}.{table}.csv", columns)
+    """Return a table of a measurement; raises HakkenError where it is not the one that was written."""
+    path = folder / f"{outcome}.{table}.csv"
+    known = read_sealed(folder / FILE, REDO).get("tables", {}).get(path.name)
+    return read_table(require_same(path, known, REDO) if known else path, columns)

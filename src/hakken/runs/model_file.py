@@ -48,8 +48,8 @@ class Trained:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the channels, in the order of the model's input."""
-        return tuple(self.study.channels)
+        """Names of the channels of a prepared case, in their order there."""
+        return self.study.layers
 
     def predict(self, case: Case, wanted: Collection[str]) -> Mapping[str, Any]:
         """Return what the model says of a case for the outcomes that are ``wanted`` and that it knows."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from hakken import plugins
 from hakken.cohort.batches import CohortPlan
+from hakken.cohort.checked import is_followed
 from hakken.core.errors import HakkenError
 from hakken.runs.required import needs_of
 from hakken.runs.table import (
@@ -99,11 +100,15 @@ class Plan:
         return list(self.cohort.batches[part][batch])
 
     def images(self, part: str, batch: str) -> list[str] | str:
-        """Return the files of a batch: the folder of a phantom's batch, which the workflow draws, or the user's own."""
+        """Return the files of a batch: the folder of a phantom's batch, which the workflow draws, or the user's own.
+
+        Those with braces in their names are left out, since the workflow engine would take them for wildcards: what
+        was checked of them is compared at every start (`hakken.runs.sealed`).
+        """
         assert self.cohort is not None
         if self.study.of_phantom:
             return f"{self.root}/cohort/{part}-{batch}"
-        return [path.as_posix() for path in self.cohort.files(part, batch)]
+        return [path.as_posix() for path in self.cohort.files(part, batch) if is_followed(path)]
 
     # ---- runs --------------------------------------------------------------------------------------------------
 

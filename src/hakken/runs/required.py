@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hakken import plugins
+from hakken.core.names import counted
 from hakken.core.problems import Problem
 from hakken.methods import Needs
 from hakken.study import Part, Study
 
 MOVE_CASES = "move such cases to this part, or remove the column `split` to have the cases split anew"
+USE_THEM = "move them to the other parts, where they count, or leave them, unused"
 MOVE_LESIONS = "move cases with lesions to this part, or remove the column `split` to have the cases split anew"
 
 
@@ -51,6 +53,10 @@ def require_cases(study: Study, parts: Mapping[Part, Kinds], outcomes: Sequence[
             need = "the method learns from these alone" if trains else "specificity is measured on these"
             reason = f"the part `{part}` has no case without lesions; {need}"
             problems.append(Problem("", "split", reason, MOVE_CASES, 1))
+        if trains and learns == "normal" and kinds.abnormal and kinds.normal:
+            found = counted(kinds.abnormal, "case")
+            reason = f"the part `train` holds {found} with findings; the method learns from normal ones alone"
+            problems.append(Problem("", "split", reason, USE_THEM, 1, stops=False))
         if kinds.abnormal == 0 and (learns == "lesions" if trains else "abnormal" in wanted):
             reason = f"the part `{part}` has no lesions, so nothing can be {'learnt' if trains else 'measured'} there"
             problems.append(Problem("", "split", reason, MOVE_LESIONS, 1))

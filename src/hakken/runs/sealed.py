@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hakken.cohort.checked import Checked, outside_of, read_checked, state_of
-from hakken.cohort.parts import changed_parts, openings_folder
+from hakken.cohort.checked import Checked, is_followed, outside_of, read_checked, state_of
+from hakken.cohort.parts import changed_parts, openings_folder, writing_openings
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, require_writable, write_json
 from hakken.core.problems import listed
@@ -16,7 +16,6 @@ from hakken.seal.guard import opened_patients
 from hakken.seal.receipts import require_receipts
 
 SEEN = "checked/seen.json"
-PLACE = "set `cohort.openings` to a folder that all who work with these cases can write to"
 
 
 def require_sealed(plan: Plan) -> None:
@@ -40,17 +39,15 @@ def require_sealed(plan: Plan) -> None:
 
 def require_ledger(ledger: Path) -> None:
     """Raise HakkenError where an opening could not be written down."""
-    try:
+    with writing_openings(ledger):
         require_writable(ledger)
-    except (HakkenError, OSError) as error:
-        reason = f"{ledger}: cannot be written ({error.strerror})" if isinstance(error, OSError) else str(error)
-        raise HakkenError(f"{reason}; it would hold the ledger of test openings: {PLACE}") from None
 
 
 def _require_same_files(plan: Plan) -> None:
     """Raise HakkenError naming the files that were replaced since they were checked, and that no time tells of.
 
-    What has another size, time or inode is hashed again, once; a newer file is redone by the workflow itself.
+    What has another size, time or inode is hashed again, once; a newer file that the workflow can follow is redone by
+    itself.
     """
     seen_path = Path(plan.root) / SEEN
     seen: dict[str, list[int]] = dict(read_json(seen_path)) if seen_path.is_file() else {}
@@ -79,7 +76,7 @@ def _changed(record: Path, cases: Mapping[str, Checked], seen: dict[str, Any]) -
             if not path.exists():
                 continue  # the workflow says so itself, or draws a phantom again
             outside = outside_of(path)
-            if outside == state.outside or list(outside) == seen.get(name) or outside[1] > made:
+            if outside == state.outside or list(outside) == seen.get(name) or (outside[1] > made and is_followed(path)):
                 continue
             if state_of(path).sha256 != state.sha256:
                 yield f"  {name}: restore it, or delete {record} to check again and redo what was made of it"

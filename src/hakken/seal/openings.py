@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hakken.cohort.parts import writing_openings
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, sha256_json
 from hakken.core.publish import create
@@ -89,8 +90,12 @@ class Opening:
         return self.body | {"hash": self.hash} | ({"restored": list(self.restored)} if self.restored else {})
 
     def same_cases(self, other: Opening) -> bool:
-        """Whether the same is frozen and the same cases are opened."""
-        return (self.freeze, set(self.cases)) == (other.freeze, set(other.cases))
+        """Whether the same is frozen and the same cases are opened, whatever their patients are called."""
+        return (self.freeze, self._contents) == (other.freeze, other._contents)
+
+    @property
+    def _contents(self) -> frozenset[tuple[tuple[str, ...], str]]:
+        return frozenset((case.images, case.truth) for case in self.cases)
 
 
 def read_opening(path: Path) -> Opening:
@@ -145,8 +150,9 @@ def append(ledger: Path, wanted: Callable[[tuple[Opening, ...]], Opening | None]
         if opening is None:
             return None
         opening = replace(opening, number=len(known) + 1, previous=known[-1].hash if known else ORIGIN)
-        if create(place_of(ledger, opening.number), opening.as_dict()):
-            return opening
+        with writing_openings(ledger):
+            if create(place_of(ledger, opening.number), opening.as_dict()):
+                return opening
 
 
 def open_cases(ledger: Path, new: Opening) -> Opening:
@@ -180,9 +186,14 @@ def _why(new: Opening, openings: Sequence[Opening]) -> str:
     """Return in words why an opening is none of those before: what is new."""
     same_freeze = [one for one in openings if one.freeze == new.freeze]
     if same_freeze:
-        return f"the same models as in opening {same_freeze[-1].number}, other test images, truth or patients"
-    seen = [one for one in openings if {case.patient for case in one.cases} & {case.patient for case in new.cases}]
+        return f"the same models as in opening {same_freeze[-1].number}, other test images or truth"
+    seen = [one for one in openings if _known_by(one) & _known_by(new)]
     return f"other models than in opening {seen[-1].number}" if seen else "first opening of these cases"
+
+
+def _known_by(opening: Opening) -> set[str]:
+    """Return the hashes of the patients of an opening, and the digests of their images."""
+    return {text for case in opening.cases for text in (case.patient, *case.images)}
 
 
 def earlier_opening(line: Mapping[str, Any], study: str, scale: str, design: str) -> Opening:

@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = ["Stage", "arguments", "began", "load", "run", "stage"]
 
 OF_THE_ENGINE = ("stage", "caption")
 OFFERED = ("threads", "code")
+CHECK = "look whether this file or folder is there, and may be read and written"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,7 +43,8 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
 
     Arguments may be plain values (strings, mappings); they are validated into the annotated types. The extra keyword
     ``log`` names a file for its lines; what the stage has cost is written beside it, with the files that went in and
-    came out. A HakkenError is shown as its message alone and ends the process with status 2.
+    came out. A HakkenError is shown as its message alone and ends the process with status 2, and so is what the system
+    refuses of a file; the log holds the traceback of that.
     """
     validated = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
     name = function.__name__.replace("_", " ")
@@ -59,6 +62,12 @@ def stage(function: Callable[P, R]) -> Stage[P, R]:
                         return validated(*args, **kwargs)
                 except HakkenError as error:
                     console.progress(f"error: {error}")
+                    sys.exit(2)
+                except OSError as error:
+                    if error.filename is None or error.strerror is None:
+                        raise
+                    console.log(traceback.format_exc())
+                    console.progress(f"error: {error.filename}: {error.strerror.lower()}; {CHECK}")
                     sys.exit(2)
         except HakkenError as error:  # the log itself cannot be opened
             sys.stderr.write(f"[{label}] error: {error}\n")

@@ -52,7 +52,7 @@ def _examined(case: Case, study: Study, items: list[Item]) -> tuple[list[Problem
         items += [item] if item else []
         return problems, Content(dict(item.sha256) if item else {}, fingerprinted=False), _labelled(case)
     examined = examine_case(case, study)
-    content = Content(examined.images, examined.fingerprints, examined.truth_digest, not study.of_phantom)
+    content = Content(examined.images, examined.fingerprints, examined.findings, not study.of_phantom)
     colours = {name: channel.colour for name, channel in study.channels.items()}
     problems = [*examined.problems, *same_within(case, content, colours)]
     return problems, content, examined.truth_digest or _labelled(case)

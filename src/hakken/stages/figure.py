@@ -13,6 +13,7 @@ from hakken.plots.publish import publish
 from hakken.plots.style import Origin
 from hakken.report.figure import provenance
 from hakken.report.heads import warnings_of
+from hakken.runs.shown import require_shown
 from hakken.seal.guard import opened_for
 from hakken.stages import stage
 from hakken.study import Study
@@ -37,10 +38,11 @@ def figure(
 
     What warns of the numbers that it draws stands below the pictures and in the JSON file. ``table`` is the case table;
     ``opening`` is that of the test set, known to the ``ledger``, None where nothing of it is shown; ``reused`` says why
-    cases that were once opened train here. Raises HakkenError where the ledger does not know the opening, or where what
-    is frozen is not what was opened.
+    cases that were once opened train here. Raises HakkenError where the ledger does not know the opening, where what is
+    frozen is not what was opened, or where a measurement is not what was measured.
     """
     opened = opened_for(opening, ledger)
+    require_shown(facts.parents[1], [path for paths in files.values() for path in paths], opened, ledger)
     words = opened.words if opened else None
     origin = Origin(study.title or study.name, study.scale, study.images, words, reused, study.of_phantom)
     drawing: Drawing = plugins.load("figures", name).draw(study, Files(files, origin))

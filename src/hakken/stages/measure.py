@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from hakken.cohort.table import read_table
 from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
+from hakken.imaging.cases import digest_of
+from hakken.imaging.doubts import doubts_of
 from hakken.outcomes import Measured, Part, cautioned, in_order
 from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.measurement import FILE, Measurement, write_measurement
@@ -21,11 +24,16 @@ from hakken.runs.predictions import manifest_digest, part_of, read_predictions, 
 from hakken.runs.required import Kinds, require_cases
 from hakken.seal.freeze import read_freeze
 from hakken.seal.guard import require_opened
-from hakken.seal.predicted import record, sketch_of_cases
+from hakken.seal.measured import note
+from hakken.seal.openings import Opening
+from hakken.seal.predicted import record
+from hakken.seal.sketch import sketch_of_cases
 from hakken.stages import stage
 from hakken.study import Study
 
 TEST = "test"
+Said = Mapping[str, Mapping[str, Any]]
+"""What is said of all cases of the part: by outcome, then by case id."""
 
 
 @stage
@@ -53,25 +61,28 @@ def measure(
     cannot be used.
     """
     known = in_order(_with_columns(read_cases(cases), table, study)) or [NO_CASE]
-    said = [name for name in study.outcomes if name in verified(predictions)["outcomes"]]
+    names = [name for name in study.outcomes if name in verified(predictions)["outcomes"]]
     if study.cohort.kind != "none":
         kinds = {part: Kinds.of(case.abnormal for case in known)}
-        if problems := require_cases(study, kinds, said):
+        if problems := require_cases(study, kinds, names):
             raise HakkenError(str(problems[0]))
+    found = {name: read_predictions(predictions, name, part_of(study, name, known, points={})) for name in names}
+    belongs: Opening | None = None
     if part == TEST and freeze is not None and opening is not None and ledger is not None:
         opened = require_opened(ledger, opening, freeze)
-        found = sketch_of_cases(_sealed(study, predictions, known, said))
-        record(ledger, opening.parent.parent, opened, model, found)
+        belongs = record(ledger, opening.parent.parent, opened, model, sketch_of_cases(_sealed(known, found)))
     number = None if folds is None else np.array([folds[case.case_id] for case in known], np.int64)
     frozen = _frozen(points, model, number)
-    each = [] if number is None else list(_of_folds(study, predictions, known, said, frozen=frozen, folds=number))
+    each = [] if number is None else list(_of_folds(study, found, known, frozen=frozen, folds=number))
     whole = frozen or (_thresholds(each, number) if number is not None else {})
-    outcomes = _measured(study, predictions, known, said, points=whole, folds=number)
+    outcomes = _measured(study, found, known, points=whole, folds=number)
     objective = study.objective if study.objective in outcomes else next(iter(outcomes))
     hashes = {"predictions": manifest_digest(predictions)}
     outcomes = {name: _on_one_scale(one, [fold[name] for fold in each]) for name, one in outcomes.items()}
     measured = Measurement(study.name, study.scale, model, part, objective, outcomes, tuple(each), hashes)
     write_measurement(output, measured)
+    if belongs is not None and ledger is not None:
+        note(ledger, output.parents[2], belongs, model, output / FILE)
     progress(f"{model} on {part}: {_counted(measured.main)}{_main(measured.main)}")
     for line in measured.warnings:
         log(f"warning: {line}")
@@ -82,16 +93,23 @@ def _with_columns(cases: Any, table: Path | None, study: Study) -> Any:
     if table is None:
         return cases
     rows = read_table(table, study, files_exist=False)
-    return [replace(case, columns=rows.case(case.case_id).columns) for case in cases]
+    return [
+        replace(case, columns={**rows.case(case.case_id).columns, **getattr(case, "presence", {})}) for case in cases
+    ]
 
 
-def _sealed(study: Study, predictions: Path, cases: Any, outcomes: list[str]) -> dict[str, Any]:
-    """Return what is said of each case and what is true of it."""
-    found: dict[str, dict[str, Any]] = {case.case_id: {"truth": _truth(case)} for case in cases}
-    for name in outcomes:
-        for case_id, said in read_predictions(predictions, name, part_of(study, name, cases, points={})).items():
-            found[case_id][name] = said
-    return found
+def _sealed(cases: Any, said: Said) -> dict[str, Any]:
+    """Return what is said of each case and what is true of it, by what the case is known by.
+
+    Several cases of the same pixels are told apart by their number.
+    """
+    seen: Counter[str] = Counter()
+    keyed = {}
+    for case in cases:
+        seen[digest := digest_of(case)] += 1
+        own = {name: found[case.case_id] for name, found in said.items()}
+        keyed[f"{digest} {seen[digest]}"] = {"truth": _truth(case)} | own
+    return keyed
 
 
 def _truth(case: Any) -> Any:
@@ -101,20 +119,19 @@ def _truth(case: Any) -> Any:
 
 
 def _of_folds(
-    study: Study, predictions: Path, cases: Any, outcomes: list[str], *, frozen: Mapping[str, Any], folds: Any
+    study: Study, said: Said, cases: Any, *, frozen: Mapping[str, Any], folds: Any
 ) -> Iterator[dict[str, Measured]]:
     """Yield what is measured of each fold by itself."""
     for fold in np.unique(folds).tolist():
         own = [case for case, number in zip(cases, folds, strict=True) if number == fold]
         points = {name: float(values[folds == fold][0]) for name, values in frozen.items()}
-        yield _measured(study, predictions, own, outcomes, points=points)
+        yield _measured(study, said, own, points=points)
 
 
 def _measured(
     study: Study,
-    predictions: Path,
+    said: Said,
     cases: Any,
-    outcomes: list[str],
     *,
     points: Mapping[str, Any],
     folds: Any = None,
@@ -122,14 +139,16 @@ def _measured(
     """Return what is measured of each outcome; the operating point of one may be asked for by the next."""
     found: dict[str, Measured] = {}
     known = dict(points)
-    for name in sorted(outcomes, key=lambda name: name != study.objective):
+    for name in sorted(said, key=lambda name: name != study.objective):
         part: Part = part_of(study, name, cases, points=known, folds=folds)
-        outcome = plugins.load("outcomes", name)
-        found[name] = cautioned(outcome.measure(read_predictions(predictions, name, part), part))
+        own = {case_id: said[name][case_id] for case_id in part.case_ids}
+        measured = cautioned(plugins.load("outcomes", name).measure(own, part))
+        found[name] = replace(measured, warnings=(*measured.warnings, *doubts_of(part.cases)))
         point = found[name].point
         if point is not None and name not in known and point.get("threshold") is not None:
             known[name] = float(point["threshold"])
-    return {name: found[name] for name in outcomes}
+    lacking = {f"without {name}": sum(name in case.missing for case in cases) for name in study.optional}
+    return {name: replace(found[name], counts={**found[name].counts, **lacking}) for name in said}
 
 
 def _on_one_scale(whole: Measured, folds: list[Measured]) -> Measured:

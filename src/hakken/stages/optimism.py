@@ -8,12 +8,13 @@ from pathlib import Path
 from hakken import plugins
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.files import require_same, write_json
+from hakken.core.files import require_same
 from hakken.evaluation.optimism import optimism as of_choice
 from hakken.outcomes import in_order, words_of
 from hakken.runs.cases import read_cases
 from hakken.runs.predictions import MANIFEST, part_of, read_predictions
 from hakken.runs.trials import read_trials
+from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
 from hakken.stages.select import REDO
 from hakken.study import Study
@@ -45,7 +46,7 @@ def optimism(*, study: Study, trials: list[Path], cases: list[Path], output: Pat
     )
     numbers = [int(record["number"]) for record in records]
     words = words_of(study)
-    write_json(output, asdict(chosen) | {"chosen": numbers[chosen.chosen], "objective": words})
+    write_sealed(output, asdict(chosen) | {"chosen": numbers[chosen.chosen], "objective": words})
     progress(
         f"best of {len(records)} trials on validation: {words} {chosen.naive.value:.3f}, "
         f"corrected for the choice {chosen.corrected.value:.3f}; "

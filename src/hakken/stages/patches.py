@@ -47,16 +47,18 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
         _check_lesions(cases, output.name)
     part = output.name
     _check_axes(cases, study.patches.axes)
+    _check_optional(cases, study, part)
     require_inside(cases, study.evaluation.accept_outside, part, study.preparation.mask)
     targets = [*study.targets, *_drawn_targets(study)]
     layout = Layout(
         size_voxel=study.patches.size_voxel,
         margin_voxel=study.patches.margin_voxel,
-        channels=(*study.inputs, *targets),
+        channels=(*study.seen, *targets),
         spacing_mm=study.preparation.spacing_mm,
         sampled_study=sha256_json(study_slice(study, SECTIONS)),
         axes=study.patches.axes,
         targets=len(targets),
+        optional=study.optional,
     )
     start = time.monotonic()
     write_shards(output, _cut_all(cases, study, part), layout, study.patches.shard_mb)
@@ -64,6 +66,9 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
     shown = study.reference if study.reference in study.inputs else study.inputs[0]
     write_preview(store, layout.channels.index(shown), output / "preview.png")
     progress(f"{part}: {_summary(store)} from {len(cases)} cases in {time.monotonic() - start:.1f} s")
+    for name in study.optional:
+        lacking = sum(name in case.missing for case in cases)
+        progress(f"{part}: {lacking} of {len(cases)} cases lack {name}")
 
 
 @dataclass
@@ -124,11 +129,11 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
         seed=derive_seed(study.seed, "patches", case.pixel_digest),
         excluded={lesion.lesion for lesion in case.lesions if lesion.kind == "excluded"},
     )
-    names = list(study.channels)
-    parts = [image[names.index(name)] for name in (*study.inputs, *study.targets)]
+    names = list(study.layers)
+    parts = [image[names.index(name)] for name in (*study.seen, *study.targets)]
     if _drawn_targets(study):
         parts.append((labels > 0).astype(np.float16))
-    whole = image if len(parts) == len(names) and names == list(study.inputs) else np.stack(parts)
+    whole = image if len(parts) == len(names) and names == list(study.seen) else np.stack(parts)
     classes = {lesion.lesion: lesion.lesion_class or "" for lesion in case.lesions}
     points = case.geometry.to_world(centres.voxels)
     return CutCase(case.case_id, whole, centres, points, classes, case.pixel_digest)
@@ -150,6 +155,16 @@ def _check_axes(cases: list[PreparedCase], axes: int) -> None:
     flat = next((case for case in cases if case.geometry.shape_zyx[0] == 1), None)
     if flat is not None and axes == 3:
         raise HakkenError(f"case {flat.case_id}: is a flat image; give the study `patches: {{axes: 2}}`")
+
+
+def _check_optional(cases: list[PreparedCase], study: Study, part: str) -> None:
+    """Raise HakkenError where no case has an optional channel: a network cannot learn what it never sees."""
+    for name in study.optional:
+        if all(name in case.missing for case in cases):
+            raise HakkenError(
+                f"the split `{part}`: none of its {len(cases)} cases has the channel {name}; move patients who have it "
+                f"into this part, or remove `channels.{name}` from the study"
+            )
 
 
 def _check_lesions(cases: list[PreparedCase], part: str) -> None:

@@ -10,10 +10,12 @@ import SimpleITK as sitk
 
 from hakken.cohort.checked import read_checked, require_checked
 from hakken.cohort.table import Case, read_table
+from hakken.core.case_ids import file_name
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.channels import read_channels
+from hakken.imaging.doubts import REMEDY
 from hakken.imaging.lesion_tables import read_lesion_table
 from hakken.imaging.pieces import Mask
 from hakken.imaging.preparation import Prepared, prepare_case
@@ -49,9 +51,8 @@ def prepare(*, study: Study, table: Path, cases: list[str], checked: Path, regis
 
 def _prepare_case(study: Study, case: Case, registered: Path) -> Prepared:
     channels = read_channels(case.channels, study)
-    transforms = {
-        name: _read_transform(registered / f"{case.case_id}_{name}.tfm") for name in channels if name != study.reference
-    }
+    begin = registered / file_name(case.case_id)
+    transforms = {name: _read_transform(Path(f"{begin}.{name}.tfm")) for name in channels if name != study.reference}
     return prepare_case(
         channels,
         transforms,
@@ -86,12 +87,12 @@ def _read_truth(study: Study, case: Case, reference: Geometry) -> Volume | Seque
     if study.cohort.truth == "lesion_mask" and case.lesion_mask is not None:
         return read_mask(case.lesion_mask, reference, case.channels[study.reference], study.cohort)
     if study.cohort.truth == "lesion_table" and case.lesion_table is not None:
-        return read_lesion_table(case.lesion_table, reference)
+        return read_lesion_table(case.lesion_table, reference, case.case_id)
     return ()
 
 
 def _line(prepared: Prepared) -> str:
-    """Say size, number of lesions, and which of them lie outside of the mask."""
+    """Say size, number of lesions, which of them lie outside of the mask, and why the mask may be wrong."""
     case = prepared.case
     z, y, x = case.geometry.shape_zyx
     size = f"{x}x{y} pixels" if case.geometry.is_flat else f"{x}x{y}x{z} voxels"
@@ -99,4 +100,6 @@ def _line(prepared: Prepared) -> str:
     share = 0 if prepared.labels is None else np.count_nonzero(prepared.labels) / np.count_nonzero(prepared.mask)
     large = f", they fill {share:.0%} OF THE MASK" if share > LARGE else ""
     warning = f", {len(case.outside)} OUTSIDE THE MASK (lesion {named})" if case.outside else ""
-    return f"{size}, lesions: {len(case.lesions)}{large}{warning}"
+    without = f", without {', '.join(case.missing)}" if case.missing else ""
+    doubt = f", IN DOUBT: {case.doubt}; {REMEDY}" if case.doubt else ""
+    return f"{size}, lesions: {len(case.lesions)}{without}{large}{warning}{doubt}"

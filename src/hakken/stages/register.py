@@ -8,6 +8,7 @@ from typing import Any
 
 from hakken.cohort.checked import read_checked, require_checked
 from hakken.cohort.table import Case, read_table
+from hakken.core.case_ids import file_name
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
@@ -24,9 +25,9 @@ from hakken.study import Study
 def register(*, study: Study, table: Path, cases: list[str], checked: Path, output: Path) -> None:
     """Write into the folder ``output``, for each of the ``cases``, what brings its channels onto the reference.
 
-    ``<case>_<channel>.tfm`` maps reference points to points of the channel, ``<case>_<channel>.png`` shows both before
-    and after, ``<case>.json`` holds metric (lower is better; null where it cannot be measured), iterations and
-    seconds. Raises HakkenError where a file is not the one that was ``checked``.
+    ``<case>.<channel>.tfm`` maps reference points to points of the channel, ``<case>.<channel>.png`` shows both before
+    and after, ``<case>.json`` holds the case id, metric (lower is better; null where it cannot be measured), iterations
+    and seconds. Raises HakkenError where a file is not the one that was ``checked``.
     """
     output.mkdir(parents=True, exist_ok=True)
     known = read_checked([checked])
@@ -42,13 +43,14 @@ def register(*, study: Study, table: Path, cases: list[str], checked: Path, outp
 def _register_case(study: Study, case: Case, output: Path) -> str:
     volumes = read_channels(case.channels, study)
     record: dict[str, Any] = {}
-    said = []
+    said, name = [], file_name(case.case_id)
     for aligned in align_channels(study, volumes):
         channel, result = aligned.channel, aligned.result
-        _write(output, f"{case.case_id}_{channel}", result, volumes[study.reference], volumes[channel])
+        _write(output, f"{name}.{channel}", result, volumes[study.reference], volumes[channel])
         record[channel] = _record(study, result, aligned.seed)
         said.append(_line(study, channel, result))
-    write_json(output / f"{case.case_id}.json", {"reference": study.reference, "channels": record})
+    content = {"case_id": case.case_id, "reference": study.reference, "channels": record}
+    write_json(output / f"{name}.json", content)
     return "; ".join(said) or f"{study.reference} alone, nothing to register"
 
 

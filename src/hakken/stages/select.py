@@ -7,8 +7,9 @@ from pathlib import Path
 
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
-from hakken.core.files import replacing, require_same, sha256_file, write_json
+from hakken.core.files import replacing, require_same, sha256_file
 from hakken.runs.trials import read_trials
+from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
 
 REDO = "delete the trial's JSON to redo it"
@@ -32,7 +33,7 @@ def select(*, trials: list[Path], model: Path, record: Path) -> None:
     with replacing(model) as temporary:
         shutil.copyfile(source, temporary)
     states = [one["state"] for one in records]
-    write_json(
+    write_sealed(
         record,
         {
             "trial": best,

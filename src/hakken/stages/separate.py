@@ -12,6 +12,7 @@ from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
 from hakken.core.problems import listed, questions, stopping
+from hakken.seal.elsewhere import opened_elsewhere, openings_elsewhere
 from hakken.seal.guard import opened_images
 from hakken.seal.openings import read_openings
 from hakken.stages import stage
@@ -20,10 +21,10 @@ from hakken.study import Study
 
 @stage
 def separate(*, study: Study, table: Path, digests: list[Path], ledger: Path, output: Path) -> None:
-    """Compare what was checked of all batches, and with the openings in the ``ledger``.
+    """Compare what was checked of all batches, and with the openings in the ``ledger`` and elsewhere.
 
-    Raises HakkenError naming every pair of cases with identical or nearly the same pixels in two parts, and every case
-    that trains although it was opened as a test case.
+    Raises HakkenError naming every pair of cases with identical or nearly the same pixels in two parts, every case that
+    trains although it was opened as a test case, and every case that was opened without the ledger knowing.
     """
     checked = read_checked(digests)
     cohort = assign_parts(read_table(table, study, files_exist=False), study)
@@ -31,6 +32,8 @@ def separate(*, study: Study, table: Path, digests: list[Path], ledger: Path, ou
     problems = problems_between(contents, cohort, [frozenset(pair) for pair in study.cohort.distinct])
     if not study.cohort.reuse_opened:
         problems += opened_images(study, cohort, read_openings(ledger), checked)
+        if not study.of_phantom:
+            problems += opened_elsewhere(cohort, openings_elsewhere(ledger, cohort, output.parents[1]), checked)
     for question in questions(problems):
         log(f"question: {question}")
     if wrong := stopping(problems):

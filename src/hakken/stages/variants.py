@@ -7,7 +7,6 @@ from typing import Any
 
 from hakken import plugins
 from hakken.core.console import log, progress
-from hakken.core.files import write_json
 from hakken.core.tables import write_table
 from hakken.evaluation.caution import Caution, lines
 from hakken.outcomes import cautioned, in_order
@@ -24,8 +23,10 @@ from hakken.report.variants import (
 )
 from hakken.runs.cases import read_cases
 from hakken.runs.predictions import part_of, read_predictions
+from hakken.runs.shown import require_predicted
 from hakken.runs.table import Run
 from hakken.runs.trials import read_trial
+from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
 from hakken.study import Study
 
@@ -49,6 +50,8 @@ def variants(
     their patients the differences between levels are paired. What the factors matter is an analysis of variance of the
     folds.
     """
+    for folder in predictions:
+        require_predicted(folder)
     known = in_order(read_cases(cases))
     records = [read_trial(path) for path in trials]
     cells = _of_folds(study, runs, records, known) if records else _of_models(study, runs, predictions, known)
@@ -67,7 +70,7 @@ def variants(
     if tests:
         warnings.append("anova: folds share training cases, so they are not quite independent and p is too small")
     write_table(table, table_columns(seen), cell_rows(seen))
-    write_json(
+    write_sealed(
         output,
         {
             "study": study.name,

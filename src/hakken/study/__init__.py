@@ -2,7 +2,7 @@
 
 from hakken.study.cohort import PARTS, Cohort, Part, PartFractions, PartSizes, Phantom, Published
 from hakken.study.evaluation import Evaluation
-from hakken.study.images import REGION, Channel, Patches, Preparation, Registration
+from hakken.study.images import REGION, Channel, Patches, Preparation, Registration, presence_of
 from hakken.study.model import Study
 from hakken.study.scaling import Scaling
 from hakken.study.search import Comparison, Parameter, Search, WarmStart
@@ -39,4 +39,5 @@ __all__ = [
     "VariantSet",
     "WarmStart",
     "only_with",
+    "presence_of",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from typing import Any, Literal, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, SerializeAsAny, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, SerializeAsAny, field_validator, model_validator
 
 from hakken.study.plugged import plugged
 from hakken.study.section import Distinct, Name, Positive, Section, only_with
@@ -18,9 +19,26 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 OF_TABLE = ("columns", "openings", "reuse_opened", "distinct")
 """Keys without effect where cases come from no table."""
 Question = Literal[
-    "far_pieces", "grey_rims", "inverted", "large_lesions", "many_lesions", "outside_content", "specks", "twice"
+    "burnt_in",
+    "enclosed",
+    "far_pieces",
+    "grey_rims",
+    "ignore_label",
+    "inverted",
+    "large_lesions",
+    "many_lesions",
+    "outlines",
+    "outside_content",
+    "specks",
+    "tiny_lesions",
+    "twice",
+    "voxel_indices",
 ]
-"""What a truth may be asked about; see `hakken.imaging.truth_questions`."""
+"""What a truth may be asked about; see `hakken.imaging.truth_questions` and `table_questions`."""
+
+
+def _composed_name(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 class Published(Section):
@@ -170,6 +188,19 @@ class Cohort(Section):
             "mm2": self.minimum_lesion_mm2,
             "px2": self.minimum_lesion_px2,
         }
+
+    @field_validator("table")
+    @classmethod
+    def _plain_path(cls, table: str | None) -> str | None:
+        if table is not None and set("{}") & set(table):
+            raise ValueError(f"`{table}` holds signs with a meaning of their own in paths; rename it without {{ and }}")
+        return table
+
+    @field_validator("classes", "columns", "distinct")
+    @classmethod
+    def _composed(cls, names: Any) -> Any:
+        """Return names as tables are read: composed letters (NFC), whichever way the study spells them."""
+        return tuple(_composed_name(one) if isinstance(one, str) else tuple(map(_composed_name, one)) for one in names)
 
     @model_validator(mode="after")
     def _one_minimum(self) -> Self:

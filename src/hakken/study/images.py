@@ -23,6 +23,11 @@ class Channel(Section):
         default=False,
         description="Whether this channel is what the network is to predict from the others (method `expectation`).",
     )
+    optional: bool = Field(
+        default=False,
+        description="Whether a case may lack this channel, its cell in the case table left empty. The network then "
+        "sees zeros in its place, and in a channel of its own where it was measured (1) and where not (0).",
+    )
     normalise: Literal["zscore", "percentile", "window"] = Field(
         default="zscore",
         description="`zscore`: mean 0 and SD 1 inside the mask; `percentile`: the percentiles of `range` inside the "
@@ -35,12 +40,23 @@ class Channel(Section):
     )
 
     @model_validator(mode="after")
+    def _seen_in_every_case(self) -> Self:
+        if self.optional and self.target:
+            raise ValueError("a channel that is a `target` cannot be `optional`; remove one of the two")
+        return self
+
+    @model_validator(mode="after")
     def _range_fits(self) -> Self:
         if self.normalise == "window" and self.range is None:
             raise ValueError("`normalise: window` needs `range: [low, high]`")
         if self.range is not None and self.range[0] >= self.range[1]:
             raise ValueError("`range` must be [low, high] with low < high")
         return self
+
+
+def presence_of(channel: str) -> str:
+    """Return the name of what stands beside an optional channel: a channel of 1 where it was measured, 0 elsewhere."""
+    return f"{channel}_present"
 
 
 REGISTERED = only_with(method=("rigid", "affine", "bspline"))

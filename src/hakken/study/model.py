@@ -9,7 +9,7 @@ the documentation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ from hakken import plugins
 from hakken.core.names import nearest
 from hakken.study.cohort import PARTS, Cohort, Part, Published
 from hakken.study.evaluation import Evaluation
-from hakken.study.images import REGION, Channel, Patches, Preparation, Registration
+from hakken.study.images import REGION, Channel, Patches, Preparation, Registration, presence_of
 from hakken.study.plugged import plugged, read_section
 from hakken.study.scaling import Scaling
 from hakken.study.search import Search, check_space
@@ -29,6 +29,8 @@ from hakken.study.variants import Label, VariantSet
 
 OWN_DATA = "own data"
 ALWAYS_KEPT = ("site", "scanner", "sex", "age")
+OF_CASES = {"case_id", "patient", "split", *ALWAYS_KEPT, "lesion_mask", "lesion_table", "label"}
+"""Columns of a case table that are no channel."""
 OF_IMAGES = ("channels", "reference", "registration", "preparation", "patches")
 """Sections that a study has whose cases are images."""
 
@@ -147,6 +149,26 @@ class Study(Section):
         return tuple(name for name, channel in self.channels.items() if channel.target)
 
     @property
+    def optional(self) -> tuple[str, ...]:
+        """The channels that a case may lack."""
+        return tuple(name for name, channel in self.channels.items() if channel.optional)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """What a prepared case holds: its channels, then where each of the optional ones was measured."""
+        return (*self.channels, *map(presence_of, self.optional))
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """What the method sees of a prepared case."""
+        return (*self.inputs, *map(presence_of, self.optional))
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """What is measured apart: columns of the case table, and cases with and without an optional channel."""
+        return (*self.evaluation.strata, *self.optional)
+
+    @property
     def of_phantom(self) -> bool:
         """Whether the cases are drawn by the package itself."""
         return self.cohort.phantom is not None
@@ -213,6 +235,7 @@ def _misfits(study: Study) -> Iterator[str]:
     for key, name in (("reference", study.reference), ("preparation.mask_channel", study.preparation.mask_channel)):
         if name and study.channels and name not in study.channels:
             yield f"{key} `{name}` is no channel, only {', '.join(study.channels)}{nearest(name, study.channels)}"
+    yield from _misnamed_columns((*study.channels, *study.cohort.files))
     if study.preparation.mask == "given" and REGION in study.channels:
         yield f"preparation.mask is `given` in the column `{REGION}`, which is a channel; call the channel otherwise"
     if study.preparation.mask == "given" and study.of_phantom:
@@ -221,8 +244,41 @@ def _misfits(study: Study) -> Iterator[str]:
         yield "search.warm_start names this very study and scale; name another study or another scale"
     if study.channels and not study.inputs:
         yield "every channel is a `target`; the method needs one to see"
+    yield from _misfits_of_optional(study)
     if study.method is not None:
         yield from _misfits_of_method(study, plugged("methods", study.method))
+
+
+def _misfits_of_optional(study: Study) -> Iterator[str]:
+    """Yield optional channels that something else rests on."""
+    if study.reference in study.optional:
+        yield (
+            f"channels.{study.reference} is `optional`, but it is the reference that all others are registered to; "
+            "name as `reference` a channel that every case has"
+        )
+    if study.preparation.mask_channel in study.optional:
+        yield (
+            f"channels.{study.preparation.mask_channel} is `optional`, but preparation.mask_channel finds the region "
+            "of interest on it; name a channel there that every case has"
+        )
+    if study.inputs and set(study.inputs) <= set(study.optional):
+        yield "every channel that the method sees is `optional`; it needs one that every case has"
+    for name in study.optional:
+        if presence_of(name) in study.channels:
+            yield (
+                f"channels.{presence_of(name)}: this name says where the optional channel `{name}` was measured; "
+                "call the channel otherwise"
+            )
+
+
+def _misnamed_columns(names: Sequence[str]) -> Iterator[str]:
+    """Yield files of a case that cannot be told from other columns of a case table, or from each other on some disk."""
+    for place, name in enumerate(names):
+        if name.casefold() in OF_CASES:
+            yield f"`{name}` is a column of the case table with a meaning of its own; take another name"
+        twin = next((other for other in names[:place] if other.casefold() == name.casefold()), None)
+        if twin is not None:
+            yield f"`{twin}` and `{name}` differ in capitals alone, which not every disk tells apart; rename one"
 
 
 def _misfits_of_method(study: Study, module: ModuleType) -> Iterator[str]:

@@ -151,6 +151,7 @@ def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     yield from getattr(module, "problems", lambda _: ())(study)
     for outcome in study.outcomes:
         yield from getattr(plugins.load("outcomes", outcome), "problems", lambda _: ())(study)
+    yield from _drawn(study)
     searched = study.search.space.get("patch_size")
     wanted = max(getattr(study.parameters, "patch_size", 0), int((searched and searched.high) or 0))
     if module.NEEDS.patches and wanted > study.patches.size_voxel:
@@ -161,6 +162,18 @@ def _needs_of(method: str) -> Needs:
     """Return what another method of a study needs; nothing of one that there is not, which is said elsewhere."""
     found: Needs = plugins.load("methods", method).NEEDS if method in plugins.names("methods") else Needs()
     return found
+
+
+def _drawn(study: Study) -> Iterator[str]:
+    """Yield sets of variants that draw what their outcome does not measure, where it says beforehand what it does."""
+    known = getattr(plugins.load("outcomes", study.objective), "row_names", lambda _: ())(study)
+    for name, one in study.variants.items():
+        levels = [overrides for each in (one.beside, *one.levels.values()) for overrides in each.values()]
+        keys = {key for overrides in (one.common, *levels) for key in overrides}
+        measured_alike = not any(key.startswith(("outcomes", "evaluation")) for key in keys)
+        if known and measured_alike and one.drawn not in (None, *known):
+            there = f"there are {', '.join(known)}{nearest(str(one.drawn), known)}"
+            yield f"variants.{name}.drawn: `{one.drawn}` is no row of what {study.objective} measure; {there}"
 
 
 def _foreign_sections(study: Study, module: ModuleType, content: Mapping[str, Any]) -> Iterator[str]:
@@ -181,6 +194,11 @@ def _foreign_sections(study: Study, module: ModuleType, content: Mapping[str, An
         said = f"{len(study.targets)} channels are" if len(study.targets) != 1 else f"channel `{study.targets[0]}` is"
         wanted = "predicts exactly one channel from the others" if needs.targets else "predicts no channel"
         yield f"{said} a `target`; the method `{study.method}` {wanted}"
+    if study.optional and not needs.optional:
+        yield (
+            f"channels.{study.optional[0]}.optional: the method `{study.method}` needs every channel of every case; "
+            "remove this key, and the cases that lack the channel"
+        )
     if study.patches.jitter_voxel and not needs.maps:
         yield "`patches.jitter_voxel` is for methods that mark every voxel; elsewhere the centre is what counts"
     phantom = study.cohort.phantom

@@ -24,7 +24,8 @@ from hakken.training.players import Loss, Model, Networks, Player
 class Facts:
     """What a method must know of the study beside its own sections.
 
-    ``channels`` are all channels of a case, of which ``inputs`` are seen and ``targets`` predicted; ``axes`` are those
+    ``channels`` are all channels of a prepared case, of which ``inputs`` are seen and ``targets`` predicted; where
+    channels are optional, among them those that say where each was measured. ``axes`` are those
     of a patch (2 or 3); ``spacing_mm`` is the prepared voxel size x, y, z; ``seed`` is that of the study; ``labelled``
     says that cases have a class as a whole, and no lesions.
     """
@@ -43,8 +44,8 @@ class Facts:
     def of(cls, study: Study) -> Facts:
         """Return the facts of a study."""
         return cls(
-            channels=tuple(study.channels),
-            inputs=study.inputs,
+            channels=study.layers,
+            inputs=study.seen,
             targets=study.targets,
             reference=study.reference,
             axes=study.patches.axes,

@@ -22,8 +22,9 @@ from scipy import ndimage
 from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import Lesion, PreparedCase
-from hakken.patches.augment import Augmentation, Frame, augment, limits
+from hakken.patches.augment import Augmentation, Frame, augment, limits, only_measured
 from hakken.patches.passes import iterated
+from hakken.study import presence_of
 from hakken.training.sources import Samples
 
 Floats = NDArray[np.float32]
@@ -114,6 +115,8 @@ class WindowSource:
         if not self._lesions:
             raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
         self._chance = self._chances()
+        channels = self.cases[0].channels
+        self._presence = [(channels.index(name), channels.index(presence_of(name))) for name in self.cases[0].optional]
 
     def batch(self, number: int) -> Samples:
         """Return mini-batch ``number`` (0, 1, ...)."""
@@ -121,8 +124,9 @@ class WindowSource:
         parts = [self._window(first + place) for place in range(self.drawing.batch_size)]
         stored = torch.from_numpy(np.stack(parts)).to(self.device)
         hidden = stored.shape[1] - len(self.cases[0].channels)
+        kept = hidden + len(self._presence)
         generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, "augmentation", number))
-        moved = augment(stored, self.augmentation, self.frame, generator, hidden)
+        moved = only_measured(augment(stored, self.augmentation, self.frame, generator, kept), self._presence)
         return Samples({"images": moved[:, :-hidden], "targets": moved[:, -hidden:]})
 
     def iterate(self, start: int = 0, *, prefetch: bool = False, stride: int = 1) -> Iterator[Samples]:

@@ -16,6 +16,6 @@ def case_of(
     """A case of the channels red, green, blue, as many as ``image`` (c, z, y, x) has."""
     geometry = Geometry((int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2])))
     channels = ("red", "green", "blue")[: len(image)]
-    case = PreparedCase(name, name, {}, channels, geometry, geometry, {}, name, has_truth=True)
+    case = PreparedCase(name, name, channels, geometry, geometry, {}, name, has_truth=True)
     inside = np.ones(labels.shape, np.uint8) if mask is None else mask
     return save_prepared(folder, case, image, inside, labels)

@@ -24,7 +24,7 @@ def case_of(folder: Path) -> PreparedCase:
     image, labels = np.zeros((2, *GRID.shape_zyx)), np.zeros(GRID.shape_zyx, np.int16)
     image[1][SPOT], image[1][OTHER], labels[SPOT] = 0.28, 0.18, 1
     lesion = Lesion(1, *GRID.to_world([SPOT])[0].tolist(), 8.0, 216.0)
-    case = PreparedCase("a", "a", {}, ("A", "B"), GRID, GRID, {}, "a", has_truth=True, lesions=(lesion,))
+    case = PreparedCase("a", "a", ("A", "B"), GRID, GRID, {}, "a", has_truth=True, lesions=(lesion,))
     return save_prepared(folder, case, image, np.ones(GRID.shape_zyx), labels)
 
 

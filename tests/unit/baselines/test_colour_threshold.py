@@ -54,6 +54,18 @@ def test_shares_are_those_of_the_intensities_as_they_were(tmp_path: Path) -> Non
     assert np.abs(shares - raw[2] / raw.sum(0)).max() < 1e-3
 
 
+def test_a_channel_that_cases_may_lack_is_no_feature(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).uniform(0.2, 1, (3, 1, 8, 8))
+    two = case_of(tmp_path, "two", image[:2], np.zeros((1, 8, 8), np.int16))
+    case = case_of(tmp_path, "a", image, np.zeros((1, 8, 8), np.int16))
+    lacking = replace(case, channels=("red", "green", "blue", "late", "late_present"), optional={"late": False})
+    assert lacking.complete == ("red", "green", "blue")
+    lacking = replace(case, channels=("red", "blue", "blue_present"), optional={"blue": False})
+    assert list(features_of(lacking)) == ["red"]
+    three = replace(case, channels=("red", "green", "green_present"), optional={"green": True})
+    np.testing.assert_array_equal(features_of(three)["red"], features_of(two)["red"])
+
+
 def test_one_channel_has_one_feature(tmp_path: Path) -> None:
     case = case_of(tmp_path, "a", np.ones((1, 1, 4, 4)), np.zeros((1, 4, 4), np.int16))
     assert list(features_of(case)) == ["red"]

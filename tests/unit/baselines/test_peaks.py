@@ -37,7 +37,7 @@ def case_of(folder: Path, *channels: Floats) -> PreparedCase:
     labels[12, 13, 14] = 1
     lesion = Lesion(1, 14.0, 13.0, 12.0, 8.0, 268.0)
     names = ("A", "B")[: len(channels)]
-    case = PreparedCase("a", "a", {}, names, grid, grid, {}, "a", has_truth=True, lesions=(lesion,))
+    case = PreparedCase("a", "a", names, grid, grid, {}, "a", has_truth=True, lesions=(lesion,))
     return save_prepared(folder, case, np.stack(channels), np.ones(SHAPE), labels)
 
 

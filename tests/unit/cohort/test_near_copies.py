@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.cohort.near_copies import SETTINGS, near
+from hakken.cohort.near_copies import SETTINGS, Pair, near, unusual
 from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume
 from hakken.imaging.fingerprint import fingerprint
@@ -94,6 +94,34 @@ def test_images_of_one_group_are_not_compared() -> None:
     }
 
 
+ROWS, COLUMNS = np.indices((120, 140))
+OUTLINES = {
+    "endoscope": (abs(ROWS - 62) < 54) & (abs(COLUMNS - 70) < 62) & (abs(ROWS - 62) + abs(COLUMNS - 70) < 98),
+    "fundus": (ROWS - 60) ** 2 + (COLUMNS - 70) ** 2 < 64**2,
+    "ultrasound": (abs(COLUMNS - 70) < 1.1 * (ROWS + 25) - 10) & ((ROWS + 25) ** 2 + (COLUMNS - 70) ** 2 < 140**2),
+}
+
+
+def seen(seed: int, outline: str) -> Array:
+    """What a device shows: something smooth and bright in its field of view, all but black around it."""
+    own = np.random.default_rng(seed)
+    details = [ndimage.gaussian_filter(own.normal(size=ROWS.shape), 140 / size) for size in (12, 24, 48)]
+    return np.where(OUTLINES[outline], 140 + sum(3 * one / one.std() for one in details), 15)
+
+
+@pytest.mark.parametrize("outline", OUTLINES)
+def test_the_outline_of_a_field_of_view_makes_no_copies(outline: str) -> None:
+    prints = {f"p{seed}": printed(seen(seed, outline)) for seed in range(12)}
+    assert near(prints) == []
+    copies = {
+        "cut": printed(seen(3, outline)[8:-10, 6:-14]),
+        "inverted": printed(-seen(5, outline)),
+        "noisy": printed(seen(8, outline)[:, ::-1] + 2 * NOISE),
+    }
+    found = {frozenset((pair.first, pair.second)) for pair in near(prints | copies)}
+    assert found == {frozenset(pair) for pair in (("p3", "cut"), ("p5", "inverted"), ("p8", "noisy"))}
+
+
 def test_many_frames_of_one_patient_do_not_hide_a_copy_elsewhere() -> None:
     frames = {f"f{number}": printed(np.roll(FLAT["p1"], number, axis=1)) for number in range(12)}
     prints = frames | {"copy": printed(FLAT["p1"][:, 4:])} | {"other": printed(FLAT["p2"])}
@@ -154,3 +182,13 @@ def test_radiographs_that_look_alike(shared_data: Path) -> None:
     assert {frozenset((path.stem, f"copy of {path.stem}")) for path in paths[:10]} <= found
     others = [sorted(pair) for pair in found if not any(name.startswith("copy") for name in pair)]
     assert all(first.split("_")[0] == second.split("_")[0] for first, second in others)
+
+
+def test_pairs_that_stand_out_among_many() -> None:
+    usual = [Pair(f"a{number}", f"b{number}", 0.05 + 0.01 * (number % 10)) for number in range(40)]
+    odd = [Pair("x", "y", 0.6), Pair("x", "z", 0.41)]
+    assert unusual([*usual, *odd]) == odd
+    assert unusual([*usual, Pair("x", "y", 0.39)]) == []  # too little alike
+    assert unusual([*usual[:20], *odd]) == []  # of too few nobody knows what is usual
+    alike = [Pair(f"a{number}", f"b{number}", 0.5 + 0.03 * (number % 10)) for number in range(40)]
+    assert unusual([*alike, Pair("x", "y", 0.84)]) == []  # brains in a template's space

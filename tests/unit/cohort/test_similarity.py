@@ -193,3 +193,54 @@ def test_content_travels_as_json() -> None:
     assert list(again.fingerprints) == ["T1"]
     assert np.array_equal(again.fingerprints["T1"], known.fingerprints["T1"])
     assert len(json.dumps(known.as_dict())) < 8000
+
+
+def test_the_truth_of_a_case_as_the_file_of_a_channel() -> None:
+    case = Case("c1", "p1", "train", {"T1": Path("a.nii")}, lesion_mask=Path("x/../a.nii"), row=2)
+    (problem,) = same_within(case, Content({}, {}))
+    assert str(problem) == (
+        "row 2, column lesion_mask: is the same file as T1, which the truth would be read from; correct the path of "
+        "one of the two"
+    )
+    assert (
+        same_within(Case("c1", "p1", "train", {"T1": Path("a.nii")}, lesion_mask=Path("b.nii")), Content({}, {})) == []
+    )
+
+
+def test_lesions_of_tables_are_named_by_their_column() -> None:
+    cases = [Case(name, f"p{name}", "train", {}, lesion_table=Path(f"{name}.csv")) for name in ("c1", "c2")]
+    found = shared_between({case.case_id: Content({}, {}, "digest") for case in cases}, CaseTable(tuple(cases)))
+    (warning,) = found.warnings
+    assert (warning.column, warning.reason) == ("lesion_table", "has the lesions of case c1, another patient")
+
+
+def uptake(seed: int) -> Array:
+    """A volume of bright spots of many sizes, as PET is: no two resemble each other."""
+    noise = np.random.default_rng(seed).normal(size=(30, 30, 30))
+    return np.exp(3 * np.asarray(sum(ndimage.gaussian_filter(noise, size) * size**1.5 for size in (1.2, 2, 3))))
+
+
+def test_a_volume_that_is_far_more_like_another_than_all_others_are_is_a_warning() -> None:
+    originals = [uptake(seed) for seed in range(12)]
+
+    def found(last: Array) -> Shared:
+        cases, contents = [], {}
+        for number, array in enumerate([*originals, last]):
+            name, part = f"c{number}", ("train", "test")[number == 12]
+            cases.append(Case(name, f"p{number}", part, {"PET": Path(f"{name}.nii")}, row=number + 2))
+            volume = Volume(array)
+            contents[name] = Content({"PET": content_digest(volume)}, {"PET": print_of(volume)})
+        return shared_between(contents, CaseTable(tuple(cases)))
+
+    (warning,) = found(originals[0] ** 3).warnings
+    assert warning.reason.startswith(
+        "may be a copy, much changed, of PET of case c0 (row 2), but this one is in test and that in train "
+    )
+    assert warning.reason.endswith(", far above that of other pairs)")
+    assert found(uptake(50)) == Shared()
+
+
+def print_of(volume: Volume) -> NDArray[np.int8]:
+    found = fingerprint(volume)
+    assert found is not None
+    return found

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from hakken.cohort.case import Case, CaseTable
 from hakken.cohort.checks import check_table
 from hakken.cohort.table import read_table, write_table
+from hakken.core.case_ids import folded, tidy, why_no_id
 from hakken.core.errors import HakkenError
 from hakken.study import Study
 
@@ -111,9 +114,9 @@ def test_personal_columns_are_left_unread(table_file: Writer, study: Study) -> N
             "one of the rows",
         ),
         (
-            ["case_id,patient,T1,T2,lesion_mask", "c/1,p1,a.nii,b.nii,c.nii"],
-            "row 2, column case_id: `c/1` cannot become a file name; use at most 100 letters, digits, `-` and `_`, "
-            "no other characters",
+            ["case_id,patient,T1,T2,lesion_mask", "c\u200b1,p1,a.nii,b.nii,c.nii"],
+            "row 2, column case_id: `c<U+200B>1` holds U+200B, which no reader sees; write a name of 1 to 100 visible "
+            "letters, digits, signs and blanks",
         ),
         (
             [HEADING, *GOOD, "c4,p4,val,a.nii,b.nii,none"],
@@ -156,7 +159,7 @@ def test_missing_files_are_named(table_file: Writer, study: Study, tmp_path: Pat
 
 
 def test_all_problems_come_at_once_in_the_order_of_rows(table_file: Writer, study: Study) -> None:
-    path = table_file("case_id,patient,T1,T2,lesion_mask", "c 1,p1,a.nii,,c.nii", "c2,p2,x.nii,b.nii,none")
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "c\u202e1,p1,a.nii,,c.nii", "c2,p2,x.nii,b.nii,none")
     with pytest.raises(HakkenError) as caught:
         read_table(path, study)
     lines = str(caught.value).splitlines()
@@ -203,7 +206,12 @@ def test_reading_a_table_imports_nothing_heavy() -> None:
 
 
 CELLS = st.text("abcXYZ 0189,;\"'é_-", max_size=8).map(str.strip)
-IDS = st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,8}", fullmatch=True), min_size=1, max_size=6, unique=True)
+IDS = st.lists(
+    st.text(min_size=1, max_size=8).map(tidy).filter(lambda name: why_no_id(name) is None),
+    min_size=1,
+    max_size=6,
+    unique_by=folded,
+)
 
 
 @given(ids=IDS, cells=st.lists(CELLS, min_size=6, max_size=6), free=st.booleans())
@@ -216,8 +224,8 @@ def test_what_is_written_is_read(
             case_id=case_id,
             patient=f"p{number}",
             split=None,
-            channels={"T1": folder / "one" / case_id, "T2": folder.parent / "two" / case_id},
-            lesion_mask=None if free else folder / f"{case_id}.nii",
+            channels={"T1": folder / "one" / f"{number}", "T2": folder.parent / "two" / f"{number}"},
+            lesion_mask=None if free else folder / f"{number}.nii",
             columns={"scanner": cells[number], "site": "x" + cells[-1]},
             row=number + 2,
         )
@@ -347,10 +355,79 @@ def test_ids_that_differ_in_capitals_alone(table_file: Writer, study: Study) -> 
     ]
 
 
-def test_braces_in_a_path(table_file: Writer, study: Study) -> None:
-    path = table_file("case_id,patient,T1,T2,lesion_mask", "c1,p1,a{1}.nii,b.nii,c.nii")
-    (problem,) = check_table(path, study)
-    assert str(problem) == (
-        "row 2, column T1: `a{1}.nii` holds signs with a meaning of their own in paths; rename the file or folder "
-        "without { and }"
+def test_signs_in_a_path(table_file: Writer, study: Study, tmp_path: Path) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "c1,p1,{a} 50%/画像 #1 'x'.nii,b.nii,c.nii")
+    (tmp_path / "{a} 50%").mkdir()
+    (tmp_path / "{a} 50%" / "画像 #1 'x'.nii").touch()
+    assert problems_of(path, study) == []
+
+
+KEPT = ("症例 01", "a/b", "..", "-x", ".x", "=1+1", "{x}", "$x$", "'x", "1.2.840", "CON", "50% #3")
+
+
+@pytest.mark.parametrize("case_id", KEPT)
+def test_what_users_write_is_kept(case_id: str, table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", f"  {case_id} ,p1,a.nii,b.nii,c.nii")
+    assert problems_of(path, study) == []
+    assert read_table(path, study).cases[0].case_id == case_id
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("症例 1", "症例\u30001"), ("症例\uff11", "症例1"), ("ｶﾞﾝ 1", "ガン 1"), ("x  1", "X 1")],
+)
+def test_ids_that_look_the_same_are_named_with_both_rows(
+    one: str, other: str, table_file: Writer, study: Study
+) -> None:
+    path = table_file(
+        "case_id,patient,T1,T2,lesion_mask", f"{one},p1,a.nii,b.nii,c.nii", f"{other},p2,a.nii,b.nii,c.nii"
     )
+    assert problems_of(path, study) == [
+        f"row 3, column case_id: case ids `{one}` (row 2) and `{other}` differ in capitals, width, blanks or the form "
+        "of letters alone; give every case an id of its own, or remove one of the rows"
+    ]
+
+
+def test_composed_and_decomposed_letters_are_one_id_under_any_heading(table_file: Writer, study: Study) -> None:
+    path = table_file(
+        "Case ID,patient,T1,T2,lesion_mask", "\u00e9,p1,a.nii,b.nii,c.nii", "e\u0301,p2,a.nii,b.nii,c.nii"
+    )
+    assert problems_of(path, study) == [
+        "row 3, column case_id: case id `\u00e9` stands in rows 2 and 3; give every case an id of its own, or remove "
+        "one of the rows"
+    ]
+
+
+def test_an_id_that_looks_like_a_person_is_questioned_once(table_file: Writer, study: Study) -> None:
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "Taro Yamada,p1,a.nii,b.nii,c.nii")
+    (problem,) = check_table(path, study)
+    assert not problem.stops
+    assert str(problem) == (
+        "row 2, column case_id: `Taro Yamada` looks like the name of a person (1 row); write a pseudonym: what stands "
+        "here goes into the results"
+    )
+    path = table_file("case_id,patient,T1,T2,lesion_mask", "Taro Yamada,Taro Yamada,a.nii,b.nii,c.nii")
+    assert [problem.column for problem in check_table(path, study)] == ["patient"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_file_is_found_whichever_way_its_name_is_composed(form: Any, table_file: Writer, study: Study) -> None:
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    folder = table_file("x").parent / unicodedata.normalize(form, "がぞう é")
+    folder.mkdir()
+    stored = folder / unicodedata.normalize(form, "ペット 1.nii")
+    stored.touch()
+    cell = unicodedata.normalize(other, "がぞう é/ペット 1.nii")
+    path = table_file("case_id,patient,T1,T2,lesion_mask", f"c1,p1,{cell},b.nii,none")
+    assert problems_of(path, study) == []
+    assert read_table(path, study).cases[0].channels["T1"] == stored
+
+
+def test_pairs_that_name_no_case(table_file: Writer, study: Study) -> None:
+    distinct = (("症例 1", "c2"), ("症例1", "c2"))
+    other = study.model_copy(update={"cohort": study.cohort.model_copy(update={"distinct": distinct})})
+    rows = ("症例 1,p1,a.nii,b.nii,c.nii", "c2,p2,a.nii,b.nii,none")
+    assert problems_of(table_file("case_id,patient,T1,T2,lesion_mask", *rows), other) == [
+        "row 1, column case_id: cohort.distinct names `症例1`, which is no case; did you mean `症例 1`?; write the "
+        "ids of this table, or remove the pair"
+    ]

@@ -43,7 +43,7 @@ def table(tmp_path: Path) -> Callable[..., Path]:
                 pixels = rng.normal(100, 10, (6, 7, 8)).astype(np.float32)
                 write_volume(folder / f"{case}_{channel}.nii.gz", Volume(pixels))
             mask = np.zeros((6, 7, 8), np.uint8)
-            mask[2:4, 2:4, 2 + place : 4 + place] = 1
+            mask[2:4, 2:4, 3 + place : 5 + place] = 1
             write_volume(folder / f"{case}_mask.nii.gz", Volume(mask))
         path = folder / "cases.csv"
         path.write_text("\n".join([heading, *(rows or ROWS)]) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,15 @@ def test_the_example(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert content["warnings"][0].startswith("6 cases of 4 patients: ")
 
 
+def test_a_class_is_one_whichever_way_its_letters_are_composed(folder: Path) -> None:
+    forms = {"a": "が", "b": unicodedata.normalize("NFD", "が"), "c": "ぎ"}
+    rows = [line.split(",") for line in EXAMPLE.splitlines()[1:]]
+    named = [",".join([case, *(forms[label] for label in labels), patient]) for case, *labels, patient in rows]
+    (folder / "labels.csv").write_text("\n".join([EXAMPLE.splitlines()[0], *named]) + "\n", encoding="utf-8")
+    found = results("--bootstrap", "100")["predictions"]["prediction"]
+    assert found["confusion"] == {"classes": ["が", "ぎ"], "matrix": [[4, 1], [0, 1]]}
+
+
 def test_ordered_classes_have_weighted_kappas(folder: Path) -> None:
     content = results("--ordered", "c, a,b,none", "--bootstrap", "50")
     found = content["predictions"]["prediction"]
@@ -124,3 +134,16 @@ def test_classes_in_order_must_be_several_and_different(words: str, capsys: pyte
     with pytest.raises(SystemExit):
         main(["agreement", "--labels", "labels.csv", "--ordered", words])
     assert f"`{words}` does not name at least two different classes, as low,middle,high" in capsys.readouterr().err
+
+
+def test_classes_and_patients_in_two_spellings_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "case_id,truth,prediction,patient\n1,a,A,P-1\n2,1,1.0,p01\n3,\uff42,b,Q\n4,-1,b,R\n"
+    (folder / "labels.csv").write_text(text, encoding="utf-8")
+    warnings = results()["warnings"]
+    assert warnings[-4:] == [
+        "classes `1` and `1.0` differ in spelling alone; they count as different ones",
+        "classes `A` and `a` differ in spelling alone; they count as different ones",
+        "classes `b` and `\uff42` differ in spelling alone; they count as different ones",
+        "patients `P-1` and `p01` differ in spelling alone; they count as different ones",
+    ]
+    assert f"warning: {warnings[-1]}" in capsys.readouterr().out

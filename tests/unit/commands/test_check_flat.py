@@ -160,7 +160,7 @@ def test_questions_are_printed_and_stop_nothing(
     assert " question" not in capsys.readouterr().out
     study_file(project, cohort=cohort_of | {"accept": ["spekcs"]})
     assert main(["check", str(path), "--study", "mine"]) == 2
-    assert "cohort.accept.0: input should be 'far_pieces', " in capsys.readouterr().err
+    assert "cohort.accept.0: input should be 'burnt_in', " in capsys.readouterr().err
 
 
 def test_inverted_masks_stop(cohort: Callable[..., Path], project: Path, capsys: pytest.CaptureFixture[str]) -> None:

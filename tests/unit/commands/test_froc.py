@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -309,3 +310,25 @@ def test_what_warns_of_a_stratum_or_of_the_other_detector_is_said_beside_it(
     never = "no lesion is found in any resample, so the interval is Wilson's over the patients"
     assert re.search(rf"^warning: class n.*: sensitivity at .*: {never}$", shown, flags=re.MULTILINE)
     assert "0.000 [0.000, 0.000] *" in shown
+
+
+def test_cases_go_by_what_their_user_wrote(tables: Path) -> None:
+    """Composed in one table and decomposed in another, with blanks, signs of formulas and in Japanese."""
+    plain = measured()
+    names = {"A": "症例 ガ/1", "B": "=1+1", "C": "Jürgen, {x}"}
+    for path, form in (("cases.csv", "NFC"), ("lesions.csv", "NFD"), ("candidates.csv", "NFD")):
+        lines = (tables / path).read_text().splitlines()
+        rows = [line.split(",", 1) for line in lines[1:]]
+        named = [f'"{unicodedata.normalize(form, names[case])}",{rest}' for case, rest in rows]
+        (tables / path).write_text("\n".join([lines[0], *named]) + "\n", encoding="utf-8")
+    assert measured()["curve"] == plain["curve"]
+
+
+def test_patients_in_two_spellings_are_named(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("case_id,patient\na,P-007\nb,p7\n")
+    (tmp_path / "lesions.csv").write_text("case_id,lesion_id,x,y,z,diameter_mm\na,1,0,0,0,9\n")
+    (tmp_path / "marks.csv").write_text("case_id,x,y,z,score\na,0,0,1,0.9\n")
+    names = {"--cases": "cases.csv", "--lesions": "lesions.csv", "--candidates": "marks.csv", "--output": "out.json"}
+    assert main(["froc", *(word for option, name in names.items() for word in (option, str(tmp_path / name)))]) == 0
+    said = "patients `P-007` and `p7` differ in spelling alone; they count as different ones"
+    assert said in json.loads((tmp_path / "out.json").read_text())["warnings"]

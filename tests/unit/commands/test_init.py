@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hakken import plugins
 from hakken.cli import main
@@ -105,6 +106,33 @@ def volumes(folder: Path, cases: int, spacing: tuple[float, float, float] = (0.9
             write_volume(folder / f"patient{number:02d}" / f"{name}.nii.gz", Volume(image, spacing))
         write_volume(folder / f"patient{number:02d}" / "lesions.nii.gz", Volume(mask, spacing))
     return folder
+
+
+def test_pictures_whose_masks_have_grey_rims_become_a_study_that_passes_its_check(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random = np.random.default_rng(0)
+    grid = np.indices((64, 80))
+    for number in range(6):
+        away = np.sqrt(((grid - random.uniform(25, 40, 2)[:, None, None]) ** 2).sum(0))
+        mask = np.clip(255 * (16 - away) / 6, 0, 255).astype(np.uint8)  # white up to 10 pixels, half of it at 13
+        frame = random.normal(120, 20, (64, 80, 3)) + (away < 13)[..., None] * np.array([60, 0, 0])
+        for folder, pixels in (("Original", np.clip(frame, 0, 255).astype(np.uint8)), ("Ground Truth", mask)):
+            (tmp_path / "images" / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / "images" / folder / f"{number + 1}.tif")
+    assert main(["init", "mine", "--data", str(tmp_path / "images")]) == 0
+    text = (project / "config/studies/mine.yaml").read_text()
+    for line in (
+        "  # Here: median pixel 1 \N{MULTIPLICATION SIGN} 1 px of 6 images.",
+        "  # Here: the masks hold one value: their 8-connected pieces are the lesions.",
+        "  # Here: pictures, whose edges may be grey: lesion from half of white on.",
+    ):
+        assert f"{line}\n" in text, line
+    assert "90 % of 6 lesions stay below (26 px, median 26 px)" in text
+    study = load_study(project / "config/studies/mine.yaml", "tiny")
+    assert (study.cohort.labels, study.cohort.mask_threshold) == ("binary", 128)
+    assert main(["check", "data/mine/cases.csv", "--study", "mine"]) == 0
+    assert "6 cases (4 train, 1 validation, 1 test), channels image: no problem found" in capsys.readouterr().out
 
 
 def test_a_folder_of_volumes_becomes_a_study_that_passes_its_check(

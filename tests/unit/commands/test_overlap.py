@@ -98,6 +98,9 @@ def test_cases_are_measured_written_and_summed_up(
         "lesion_precision (mean) and lesion_precision (median): the interval has no width, which does not mean that "
         "the value is certain",
         f"label any: {summary['skipped']} resamples held no case with a Dice and were skipped for it",
+        "row 3: truth and prediction are the same file, which agrees with itself whatever it holds",
+        "row 4: truth and prediction are the same file, which agrees with itself whatever it holds",
+        "row 5: the prediction is the same file as in row 4",
     ]
     rows = list(csv.DictReader(table.open()))
     assert [row["case_id"] for row in rows] == ["a", "b", "c", "d"]
@@ -306,3 +309,17 @@ def test_values_near_whole_numbers_are_labels(tmp_path: Path, capsys: pytest.Cap
     )
     assert json.loads((tmp_path / "o").read_text())["cases"][0]["dice"] == 1.0
     capsys.readouterr()
+
+
+def test_files_that_may_be_mistakes_are_named(pairs: Callable[..., Path], tmp_path: Path) -> None:
+    """A file that is compared with itself agrees whatever it holds; patients may be one in two spellings."""
+    (tmp_path / "link.nii.gz").symlink_to("masks/t.nii.gz")
+    path = pairs("a,t,link.nii.gz,P-007", "b,t,p,p7", "c,two,p,q", heading=f"{HEADING},patient")
+    output = tmp_path / "out.json"
+    assert main(["overlap", "--pairs", str(path), "--output", str(output)]) == 0
+    warnings = json.loads(output.read_text())["warnings"]
+    assert warnings[-3:] == [
+        "row 2: truth and prediction are the same file, which agrees with itself whatever it holds",
+        "row 4: the prediction is the same file as in row 3",
+        "patients `P-007` and `p7` differ in spelling alone; they count as different ones",
+    ]

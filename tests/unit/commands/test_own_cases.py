@@ -19,6 +19,10 @@ def touched(folder: Path, *names: str) -> Path:
     return folder
 
 
+ORGAN = "is named as the mask of an organ: it may be the truth (lesion_mask) or a region of interest (mask)"
+PATIENTS = "each case is a patient of its own: give all cases of one person the same `patient`"
+
+
 def test_bids_has_a_case_for_each_subject_and_session(tmp_path: Path) -> None:
     names = []
     for subject in ("01", "02"):
@@ -36,7 +40,7 @@ def test_bids_has_a_case_for_each_subject_and_session(tmp_path: Path) -> None:
     assert sorted(found.channels) == ["T1w", "T1w_ce_gadolinium"]
     assert found.truth == "lesion_mask"
     assert {Path(str(case.truth)).name.split("_")[2] for case in found.cases} == {"label-lesion"}
-    assert found.left_out == ("`mask_desc_brain`, in 4 of 4 cases, is neither a channel that all have nor the truth",)
+    assert found.left_out == (f"`mask_desc_brain`, in 4 of 4 cases, {ORGAN}",)
 
 
 def test_a_folder_for_each_case(tmp_path: Path) -> None:
@@ -50,6 +54,7 @@ def test_a_folder_for_each_case(tmp_path: Path) -> None:
         "left out: loose.nii.gz",
         "`pet`, in 1 of 4 cases, is neither a channel that all have nor the truth",
         "no `seg` in BraTS_003: write `none` where there is no lesion",
+        PATIENTS,
     )
     heading, rows = table_rows(found, tmp_path / "table")
     assert heading == ["case_id", "patient", *found.channels, "lesion_mask"]
@@ -62,7 +67,12 @@ def test_a_case_that_lacks_a_channel_is_named(tmp_path: Path) -> None:
     names = [f"p{n}/{kind}.nii" for n in range(5) for kind in ("ct", "mask")]
     found = find_cases(touched(tmp_path, *(name for name in names if name != "p2/ct.nii")))
     assert [case.case_id for case in found.cases] == ["p0", "p1", "p3", "p4"]
-    assert found.left_out == ("case p2 lacks ct",)
+    assert found.left_out == ("case p2 lacks ct", PATIENTS)
+
+
+def test_only_the_channels_that_a_case_lacks_are_named(tmp_path: Path) -> None:
+    names = [f"p{n}/{kind}.nii" for n in range(4) for kind in ("ct", "pet") if (n, kind) not in ((1, "ct"), (2, "pet"))]
+    assert find_cases(touched(tmp_path, *names)).left_out[:2] == ("case p1 lacks ct", "case p2 lacks pet")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +123,7 @@ def test_masks_of_organs_are_no_lesions(tmp_path: Path) -> None:
     found = find_cases(touched(tmp_path, *(f"p{n}/{kind}.nii.gz" for n in range(3) for kind in kinds)))
     assert (found.channels, found.truth) == (("ct",), "lesion_mask")
     assert {Path(str(case.truth)).name for case in found.cases} == {"liver_tumour.nii.gz"}
-    assert found.left_out == ("`liver_mask`, in 3 of 3 cases, is neither a channel that all have nor the truth",)
+    assert found.left_out == (f"`liver_mask`, in 3 of 3 cases, {ORGAN}", PATIENTS)
 
 
 def test_a_folder_for_each_class_within_parts(tmp_path: Path) -> None:
@@ -150,11 +160,12 @@ def test_classes_without_parts_are_split_later(tmp_path: Path) -> None:
 
 def test_names_become_ids_and_columns_that_a_study_can_have(tmp_path: Path) -> None:
     found = find_cases(touched(tmp_path, *(f"症例 {n}/T1 (post).nii.gz" for n in range(3))))
-    assert [case.case_id for case in found.cases] == ["case-0", "case-1", "case-2"]
+    assert [case.case_id for case in found.cases] == ["症例 0", "症例 1", "症例 2"]
     assert [case.patient for case in found.cases] == ["症例 0", "症例 1", "症例 2"]
     assert found.channels == ("T1_post",)
     assert found.truth is None
-    assert found.left_out == ("no file looks like a mask: fill in the column lesion_mask, `none` without lesions",)
+    unnamed = "no file is named as truth: fill in the column lesion_mask, `none` without lesions"
+    assert found.left_out == (PATIENTS, unnamed)
 
 
 def test_hidden_files_are_passed_over_and_what_is_left_is_named(tmp_path: Path) -> None:

@@ -138,8 +138,22 @@ def test_colour_pictures_and_their_grey_rimmed_masks(tmp_path: Path) -> None:
         cases.append(FoundCase(f"c{number}", f"p{number}", {"image": image}, mask))
     facts = examine(FoundCases("made up", tuple(cases), "lesion_mask"))
     assert (facts.flat, facts.channels["image"].modality, facts.channels["image"].colour) == (True, "endoscopy", True)
-    assert facts.labels == "binary"
+    assert (facts.labels, facts.mask_threshold, facts.unit) == ("binary", 128, "px")
     assert facts.diameters_mm == pytest.approx([2 * np.sqrt(100 / np.pi)] * 2), "of the disc of 10 by 10 pixels"
+
+
+def test_numbers_of_lesions_in_pictures_stay_numbers(tmp_path: Path) -> None:
+    cases = []
+    for number in range(2):
+        image, mask = tmp_path / f"{number}.png", tmp_path / f"{number}_mask.png"
+        sitk.WriteImage(sitk.GetImageFromArray(np.arange(2000, dtype=np.uint16).reshape(40, 50)), str(image))
+        drawn = np.zeros((40, 50), np.uint8)
+        drawn[5:10, 5:10], drawn[10:20, 10:20] = 1, 2  # they touch
+        sitk.WriteImage(sitk.GetImageFromArray(drawn), str(mask))
+        cases.append(FoundCase(f"c{number}", f"p{number}", {"image": image}, mask))
+    facts = examine(FoundCases("made up", tuple(cases), "lesion_mask"))
+    assert (facts.labels, facts.mask_threshold) == ("instances", None)
+    assert facts.diameters_mm == pytest.approx([2 * np.sqrt(25 / np.pi), 2 * np.sqrt(100 / np.pi)] * 2)
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
@@ -161,6 +175,15 @@ def test_the_columns_of_a_table_with_images_are_channels(tmp_path: Path) -> None
     assert (found.channels, found.truth) == (("T1",), "label")
     assert [case.truth for case in found.cases] == ["none", "tumour"]
     assert found.cases[0].channels["T1"] == tmp_path / "x/T1.nii.gz"
+    table.write_text("case_id,patient,FLAIR,T1\na,p,,x/T1.nii.gz\nb,q,y/F.nii.gz,y/T1.nii.gz\n")
+    found = cases_of_table(table)
+    assert (found.channels, dict(found.lacking)) == (("T1", "FLAIR"), {"T1": 0, "FLAIR": 1})
+    assert list(found.cases[0].channels) == ["T1"]
+    table.write_text("case_id,patient,FLAIR,T1\na,p,,x/T1.nii.gz\nb,q,y/F.nii.gz,\n")
+    with pytest.raises(
+        HakkenError, match=r"no column of images \(FLAIR, T1\) is filled in every row; a study needs one"
+    ):
+        cases_of_table(table)
     table.write_text("case_id,patient,score\na,p,0.5\n")
     with pytest.raises(HakkenError, match="no column holds paths of images; there are case_id, patient, score"):
         cases_of_table(table)

@@ -107,3 +107,15 @@ def test_a_method_without_images_is_refused() -> None:
 def test_scales_name_only_what_has_an_effect() -> None:
     assert scales("mean_classifier", searched=False) == {"tiny": {}, "small": {}, "paper": {}}
     assert set(scales("unet", searched=True)["tiny"]) == {"search", "training"}
+
+
+def test_a_channel_that_some_cases_lack_is_optional_where_the_method_can_do_without() -> None:
+    facts = replace(SEEN, channels={"T1": MR, "FLAIR": replace(MR, lacking=7)})
+    study, reasons = study_of(facts)
+    assert (study.optional, study.reference) == (("FLAIR",), "T1")
+    assert reasons["channels.FLAIR"] == "modality: the name `T1`; 7 of 40 cases lack it: optional"
+    labelled, reasons = study_of(replace(LABELLED, channels=facts.channels))
+    assert (labelled.method, labelled.optional) == ("autoencoder", ())
+    assert reasons["channels.FLAIR"].endswith(
+        "; 7 of 40 cases lack it: its method needs all, so remove the channel or the cases"
+    )

@@ -13,6 +13,7 @@ import SimpleITK
 import torch
 
 from hakken.cli import main
+from hakken.cohort.items import Item
 from hakken.commands.predict import channel_images, frozen_points
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file
@@ -20,7 +21,7 @@ from hakken.core.volume import Volume
 from hakken.imaging.files import read_volume, write_volume
 from hakken.outcomes import _candidate_tables
 from hakken.runs.learner import learner_of
-from hakken.runs.model_file import save_model
+from hakken.runs.model_file import load_model, save_model
 from hakken.seal.freeze import write_sealed
 from hakken.stages.check import check
 from hakken.stages.predict import predict
@@ -29,6 +30,7 @@ from hakken.stages.register import register
 from hakken.study import Study
 from hakken.study.reading import parse_study
 
+from ..opened import open_results
 from ..stages import vectors
 
 OBLIQUE = (0.96, -0.28, 0.0, 0.28, 0.96, 0.0, 0.0, 0.0, 1.0)
@@ -214,15 +216,41 @@ def test_a_test_case_of_the_study_waits_for_the_opening(
         "c,p3,test,post.nii.gz,plain.nii.gz,none\n"
     )
     (tmp_path / "copy.nii.gz").write_bytes((tmp_path / "post.nii.gz").read_bytes())
+    (tmp_path / "link.nii.gz").symlink_to("post.nii.gz")
+    image = read_volume(tmp_path / "post.nii.gz")
+    write_volume(tmp_path / "unzipped.nii", image)
+    write_volume(tmp_path / "other.mha", Volume.on(image.geometry, image.array.astype(np.float64)))
+    write_volume(tmp_path / "mirrored.mha", Volume.on(image.geometry, image.array[:, ::-1].copy()))
+    for name in ("copy.nii.gz", "link.nii.gz", "unzipped.nii", "other.mha", "mirrored.mha"):
+        assert main(["predict", "--model", str(model), "--image", f"T1POST={name}", *images[2:]]) == 2
+        assert capsys.readouterr().err.splitlines()[-1] == (
+            f"hakken predict: --image {name}: is an image of case c, a test case of study example, whose test set is "
+            "sealed for this model; let the workflow open it first"
+        )
     given = ["predict", "--model", str(model), "--image", "T1POST=copy.nii.gz", *images[2:]]
-    assert main(given) == 2
-    assert capsys.readouterr().err.splitlines()[-1] == (
-        "hakken predict: --image copy.nii.gz: is an image of case c, a test case of study example, whose test set is "
-        "sealed; let the workflow open it first"
-    )
-    (model.parents[1] / "test").mkdir()
-    (model.parents[1] / "test/opening.json").write_text("{}")
+    freeze = (model.parents[1] / "freeze.json").read_bytes()
+    open_results(model.parents[1], tmp_path / "openings", selected="another")
+    (model.parents[1] / "freeze.json").write_bytes(freeze)
+    assert main(given) == 2, "it was opened for another model, that was trained before"
+    open_results(model.parents[1], tmp_path / "openings", selected=sha256_file(model))
+    (model.parents[1] / "freeze.json").write_bytes(freeze)
     assert main(given) == 0
+
+
+def test_a_model_that_stands_elsewhere_knows_by_the_ledger_that_its_test_set_is_open(
+    model: Path, images: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cases.csv").write_text(
+        "case_id,patient,split,T1POST,T1,lesion_mask\n"
+        "a,p1,train,x.nii.gz,y.nii.gz,none\nb,p2,validation,x.nii.gz,y.nii.gz,none\n"
+        "c,p3,test,post.nii.gz,plain.nii.gz,none\n"
+    )
+    assert main(["predict", "--model", str(model), *images]) == 2
+    open_results(tmp_path / "away/example/tiny", tmp_path / "openings", selected=sha256_file(model))
+    assert main(["predict", "--model", str(model), *images]) == 0
+    (tmp_path / "openings/0001.json").write_text("{}")
+    assert main(["predict", "--model", str(model), *images]) == 2
 
 
 def test_one_channel_needs_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,6 +332,60 @@ def test_what_knows_no_images_says_nothing_of_one(
     )
 
 
+SIGNALS: dict[str, Any] = {
+    "name": "signals",
+    "seed": 1,
+    "method": "parameter_regression",
+    "cohort": {"kind": "items", "files": ["signals", "truth"], "table": "cases.csv"},
+    "outcomes": {"numbers": {"quantities": ["D"], "truth": "truth"}},
+    "parameters": {"signal": "dki", "b_values": [0, 500, 1000], "ranges": {"D": [0.001, 0.002], "K": [0.5, 1.5]}},
+}
+
+
+def test_the_numbers_of_an_item(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the model says of the file itself, without the truth."""
+    study = parse_study(SIGNALS).model_copy(update={"scale": "tiny"})
+    model = write_model(tmp_path / "results" / "models" / "selected.pt", study)
+    write_sealed(
+        model.parents[1] / "freeze.json", {"models": {"selected": {"sha256": sha256_file(model), "points": {}}}}
+    )
+    file, output = tmp_path / "new.npz", tmp_path / "numbers.npz"
+    np.savez(file, b=[0, 500, 1000], signals=np.random.default_rng(0).uniform(50, 100, (7, 3)))
+    given = ["predict", "--model", str(model), "--output", str(output)]
+    assert main([*given, "--file", f"signals={file}"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == f"{output}: 7 numbers each of D, K, flagged of case"
+    item = Item("case", "", {}, {"signals": file}, {"signals": sha256_file(file)})
+    expected = load_model(model).predict(item, ("numbers",))["numbers"]
+    with np.load(output) as found:
+        assert list(found) == ["D", "K", "flagged"]
+        for name, values in expected.items():
+            np.testing.assert_array_equal(found[name], values)
+            assert f"  mean of {name}: {values.mean():.4g}" in said
+    for more, reason in (
+        (["--image", f"T1={file}"], f"--image T1={file}: the cases of this study are no images; "),
+        (["--file", f"signal={file}"], f"--file signal={file}: unknown column `signal`; "),
+        (["--file", f"truth={file}"], f"--file truth={file}: unknown column `truth`; "),
+        (["--file", f"signals={file}"] * 2, f"--file signals={file}: column `signals` is given twice; give it once"),
+        (["--file", "signals=gone.npz"], "--file signals=gone.npz: no such file; correct the path"),
+        (
+            [],
+            "the file of column `signals` is missing; give --file COLUMN=PATH; the columns of files of this study are",
+        ),
+    ):
+        assert main([*given, *more]) == 2
+        assert capsys.readouterr().err.startswith(f"hakken predict: {reason}")
+
+
+def test_files_are_for_items(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    freeze_beside(model, 0.5)
+    assert main(["predict", "--model", str(model), "--file", "a=b", "--output", str(tmp_path / "c.csv")]) == 2
+    assert capsys.readouterr().err == (
+        "hakken predict: --file a=b: the cases of this study are images; give --image CHANNEL=PATH; the model's "
+        "channels are T1POST, T1\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
@@ -326,6 +408,21 @@ def test_channels_that_do_not_fit(
     with pytest.raises(HakkenError) as caught:
         channel_images(given, study_of())
     assert str(caught.value) == reason
+
+
+def test_an_optional_channel_may_be_left_out(
+    images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    channels = {"T1POST": {"modality": "mr"}, "T1": {"modality": "mr", "optional": True}}
+    model = write_model(tmp_path / "results" / "models" / "selected.pt", study_of(channels=channels))
+    freeze_beside(model, 0.5)
+    found = {}
+    for name, given in (("without", images[:2]), ("with", images)):
+        output = tmp_path / f"{name}.csv"
+        assert main(["predict", "--model", str(model), *given, "--output", str(output)]) == 0
+        assert (", without T1\n" in capsys.readouterr().err) == (name == "without")
+        found[name] = rows(output)
+    assert found["without"] != found["with"]
 
 
 def test_the_channels_come_in_any_order(tmp_path: Path) -> None:
@@ -414,8 +511,9 @@ def test_a_model_that_is_not_there_names_those_that_are(
     [
         (["--threads", "0"], "--threads 0: use 1 or more"),
         (
-            ["--case-id", "Jane Doe"],
-            "--case-id Jane Doe: use at most 100 letters, digits, `-` and `_`, no other characters",
+            ["--case-id", "new\ncase"],
+            "--case-id new<U+000A>case: holds U+000A, which no reader sees; write a name of 1 to 100 visible letters, "
+            "digits, signs and blanks",
         ),
     ],
 )

@@ -195,3 +195,10 @@ def test_options_out_of_range(words: list[str], reason: str, capsys: pytest.Capt
         main(["roc", "--scores", "scores.csv", *words])
     assert caught.value.code == 2
     assert reason in capsys.readouterr().err
+
+
+def test_patients_in_two_spellings_are_named(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("case_id,label,score,patient\na,1,0.9,007\nb,0,0.2,7\nc,0,0.1,8\n")
+    assert main(["roc", "--scores", str(tmp_path / "s.csv"), "--output", str(tmp_path / "out.json")]) == 0
+    said = "patients `007` and `7` differ in spelling alone; they count as different ones"
+    assert said in json.loads((tmp_path / "out.json").read_text())["warnings"]

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -138,25 +138,6 @@ def test_other_errors_of_the_system_pass(tmp_path: Path, monkeypatch: pytest.Mon
     assert names(tmp_path) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 kB, where this user may mount one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    try:
-        run = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, check=False
-        )
-    except FileNotFoundError:
-        pytest.skip("there is no `mount` here")
-    if run.returncode:
-        pytest.skip("this user may not mount a disk")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
-
-
 def test_a_full_disk_keeps_the_old_file(small_disk: Path) -> None:
     path = small_disk / "a.txt"
     write_text(path, "old")
@@ -266,3 +247,15 @@ def test_whether_a_folder_can_be_written_is_known_before_it_is_made(
     with pytest.raises(HakkenError) as caught:
         require_writable(folder)
     assert str(caught.value) == f"{folder}: cannot be written: {READ_ONLY}"
+
+
+def test_json_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with pytest.raises(HakkenError) as caught:
+        read_json(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: cannot be read (is a directory); look at its permissions and at the disk"
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(HakkenError, match=r"a\.json: cannot be read \(permission denied\); look at"):
+        read_json(tmp_path / "a.json")

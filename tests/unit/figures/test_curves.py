@@ -54,8 +54,9 @@ def cases(tmp_path: Path) -> Path:
         ]
         save_case(
             tmp_path / "cases", name, np.zeros((2, *shape)), geometry=GRID, labels=np.zeros(shape), lesions=found,
-            columns={"scanner": "two" if name == "c" else "one"},
         )  # fmt: skip
+    rows = [f"{name},{name},x,x,none,{'two' if name == 'c' else 'one'}\n" for name in lesions]
+    (tmp_path / "cases.csv").write_text("case_id,patient,A,B,lesion_mask,scanner\n" + "".join(rows))
     return tmp_path / "cases"
 
 
@@ -67,7 +68,7 @@ GOOD = {
 WORSE = GOOD | {"b": marks()}
 
 
-def of_models(tmp_path: Path, cases: Path, chosen: Study) -> dict[str, Path]:
+def of_models(tmp_path: Path, cases: Path, chosen: Study, table: Path | None = None) -> dict[str, Path]:
     """The selected model on both parts at the threshold 0.55, and a worse default."""
     freeze = tmp_path / "freeze.json"
     point = {"points": {"candidates": {"threshold": 0.55}}}
@@ -76,7 +77,9 @@ def of_models(tmp_path: Path, cases: Path, chosen: Study) -> dict[str, Path]:
     for part, model, said in (("validation", "selected", GOOD), ("test", "selected", GOOD), ("test", "default", WORSE)):
         folder = predicted(tmp_path / "said" / part / model, chosen, {"candidates": said}, known)
         points = freeze if part == "test" else None
-        found[f"{part} {model}"] = measured(tmp_path / part / model, chosen, folder, [cases], part, points=points)
+        found[f"{part} {model}"] = measured(
+            tmp_path / part / model, chosen, folder, [cases], part, points=points, table=table
+        )
     return found
 
 
@@ -165,7 +168,7 @@ def test_without_an_operating_point_that_is_said(tmp_path: Path, cases: Path, mo
 
 def test_strata_by_diameter_and_scanner(tmp_path: Path, cases: Path, monkeypatch: Any) -> None:
     chosen = detection()
-    folder = of_models(tmp_path, cases, chosen)["test selected"]
+    folder = of_models(tmp_path, cases, chosen, tmp_path / "cases.csv")["test selected"]
     drawn, drawing = handed(monkeypatch, strata, "draw_strata", chosen, files(test=folder))
     rows = [dict(zip(drawing.table.columns, row, strict=True)) for row in drawing.table.rows]
     assert [(row["group"], row["stratum"], row["lesions"], row["found"], row["sensitivity"]) for row in rows] == [

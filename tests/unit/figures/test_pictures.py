@@ -249,9 +249,11 @@ def registered(folder: Path, count: int) -> Path:
     folder.mkdir()
     picture = np.tile(np.arange(240, dtype=np.uint8)[:, None], (36, 1, 3))
     for number in range(count):
-        sitk.WriteImage(sitk.GetImageFromArray(picture, isVector=True), str(folder / f"c{number}_B.png"))
+        sitk.WriteImage(sitk.GetImageFromArray(picture, isVector=True), str(folder / f"c{number}.B.png"))
         said = {"metric_before": -0.2, "metric_after": -0.5 - number, "seconds": 1.0}
-        (folder / f"c{number}.json").write_text(json.dumps({"reference": "A", "channels": {"B": said}}))
+        (folder / f"c{number}.json").write_text(
+            json.dumps({"case_id": f"c{number}", "reference": "A", "channels": {"B": said}})
+        )
     return folder
 
 
@@ -276,10 +278,10 @@ def test_a_study_of_one_channel_has_a_figure_that_says_so(tmp_path: Path, monkey
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     folder = registered(tmp_path / "registered", 1)
-    (folder / "c0_B.png").write_text("no picture")
+    (folder / "c0.B.png").write_text("no picture")
     with pytest.raises(HakkenError) as caught:
         registration.draw(study(), files(registered=folder))
-    assert str(caught.value) == f"{folder}/c0_B.png: no readable picture; delete its folder and register again"
+    assert str(caught.value) == f"{folder}/c0.B.png: no readable picture; delete its folder and register again"
 
 
 def test_what_pictures_share() -> None:

@@ -12,12 +12,13 @@ import pytest
 
 from hakken.cohort.items import Item
 from hakken.core.errors import HakkenError
-from hakken.core.files import sha256_file, write_json
+from hakken.core.files import sha256_file
 from hakken.core.tables import write_table
 from hakken.core.volume import Geometry
 from hakken.figures import grid, numbers, sizes, training_effects
 from hakken.imaging.prepared import Lesion
 from hakken.runs.cases import read_cases
+from hakken.seal.freeze import write_sealed
 from hakken.study import Study
 from hakken.study.reading import parse_study
 
@@ -49,7 +50,7 @@ def cell(label: str, value: float, **levels: str) -> dict[str, Any]:
         "failed": 0,
         "folds": 2,
         "objective": main,
-        "rows": [main, beside, main | {"name": "other", "value": 1 - value}],
+        "rows": [main, beside, main | {"name": "average precision", "value": 1 - value}],
     }
 
 
@@ -71,14 +72,14 @@ def of_set(folder: Path, **more: Any) -> dict[str, Path]:
         "anova": [{"response": ROW, "reason": None, "type_ii": effects}],
         "warnings": ["b-much: 1 of 2 trainings failed"],
     }
-    write_json(folder / "grid.json", content | more)
+    write_sealed(folder / "grid.json", content | more)
     rows = [
         (one["label"], fold, one["objective"]["value"] + shift, 0.9)
         for one in cells
         for fold, shift in ((0, -0.05), (1, 0.05))
     ]
     rows += [("b-much", 0, 0.4, 0.9), ("b-much", 1, None, None)]
-    write_table(folder / "grid.csv", ("variant", "fold", ROW, "other"), rows)
+    write_table(folder / "grid.csv", ("variant", "fold", ROW, "average precision"), rows)
     return {"sets": folder / "grid.json", "trainings": folder / "grid.csv"}
 
 
@@ -115,13 +116,15 @@ def test_the_table_holds_all_folds_together_and_each(tmp_path: Path, monkeypatch
 
 
 def test_another_row_of_the_measurement_may_be_drawn(tmp_path: Path, monkeypatch: Any) -> None:
-    drawn, drawing = handed(monkeypatch, grid, "draw_grid", varied(drawn="other"), files(**of_set(tmp_path)))
-    assert drawing.words == "grid: best a-much, other 0.700"
+    drawn, drawing = handed(
+        monkeypatch, grid, "draw_grid", varied(drawn="average precision"), files(**of_set(tmp_path))
+    )
+    assert drawing.words == "grid: best a-much, average precision 0.700"
     assert drawn.panels[0].lines[0].points[0].folds == (0.9, 0.9)
     assert drawn.levels == ()
     with pytest.raises(HakkenError) as caught:
-        grid.draw(varied(drawn="othr"), files(**of_set(tmp_path)))
-    assert str(caught.value) == (f"variants.grid.drawn: no row `othr`, there are {ROW}, other; did you mean `other`?")
+        grid.draw(varied(drawn="PI-CAI score"), files(**of_set(tmp_path)))
+    assert str(caught.value) == f"variants.grid.drawn: no row `PI-CAI score`, there are {ROW}, average precision"
 
 
 def test_why_there_is_no_test_stands_in_its_place(tmp_path: Path, monkeypatch: Any) -> None:

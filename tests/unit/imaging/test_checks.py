@@ -12,6 +12,7 @@ from PIL import Image
 from hakken.core.volume import Volume
 from hakken.imaging.checks import check_case, examine_case, pixel_digest
 from hakken.imaging.files import read_volume, write_volume
+from hakken.imaging.fingerprint import content_digest
 from hakken.study import Study
 
 
@@ -44,7 +45,7 @@ def only(problems: Any) -> Any:
 def test_a_good_case_has_no_problems_and_a_digest(good: Any, make_study: Callable[..., Study]) -> None:
     found = examine_case(good, make_study())
     assert found.problems == ()
-    assert found.pixel_digest == pixel_digest(read_volume(good.channels["A"]))
+    assert found.images == {name: content_digest(read_volume(path)) for name, path in good.channels.items()}
     assert check_case(Row(good.channels), make_study()) == []
 
 
@@ -57,7 +58,7 @@ def test_missing_and_cut_off_files(good: Any, make_study: Callable[..., Study]) 
     good.channels["A"].unlink()
     good.channels["B"].write_bytes(content)
     found = examine_case(good, make_study())
-    assert found.pixel_digest is None
+    assert found.images == {}
     assert only(found.problems) == (
         f"row 4, column A: {good.channels['A']}: no such file; correct the path in the case table"
     )
@@ -107,7 +108,18 @@ def test_a_mask_on_another_grid_shows_both(good: Any, make_study: Callable[..., 
     )
     assert "origin 0.5 0 0" in message
     assert "A 8x7x6 voxels of 1 1 2 mm, origin 0 0 0" in message
-    assert message.endswith("; resample the mask onto the reference channel by nearest neighbour")
+    assert message.endswith(
+        "; it has as many voxels along each axis, so its header may have been lost: if it was drawn on this image, "
+        "give it the image's header (origin, spacing, directions); else resample it by nearest neighbour"
+    )
+    write_volume(good.lesion_mask, Volume(np.zeros((8, 7, 6), np.uint8)))
+    assert only(check_case(good, make_study())).endswith(
+        "; its axes stand in another order or it was turned: save it as the image is stored"
+    )
+    write_volume(good.lesion_mask, Volume(np.zeros((3, 7, 8), np.uint8), (1.0, 1.0, 4.0)))
+    assert only(check_case(good, make_study())).endswith(
+        "; resample the mask onto the reference channel by nearest neighbour"
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +195,7 @@ def test_classes_of_lesions_are_compared_too(good: Any, make_study: Callable[...
         search={},
     )
     table = tmp_path / "lesions.csv"
-    table.write_text("x,y,z,diameter_mm,class\n1,2,3,4,solid\n2,2,3,4,cystc\n3,2,3,4,\n")
+    table.write_text("x,y,z,diameter_mm,class\n1,2,3.5,4,solid\n2,2,3,4,cystc\n3,2,3,4,\n")
     first, second = check_case(Row(good.channels, lesion_table=table), study)
     assert first.reason == f"{table}: lesion 2 is of class `cystc`, which is none of the study; did you mean `cystic`?"
     assert second.reason == f"{table}: lesion 3 has no class"
@@ -200,6 +212,21 @@ def test_truths_have_digests_of_what_they_say(good: Any, make_study: Callable[..
     write_volume(good.lesion_mask, Volume.on(mask.geometry, mask.array[::-1].copy()))
     assert examine_case(good, study).truth_digest != found.truth_digest
     assert examine_case(Row(good.channels), study).truth_digest is None
+
+
+@pytest.mark.parametrize(("voxels", "telling"), [(7, False), (8, True)])
+def test_findings_of_few_voxels_tell_no_case_from_another(
+    good: Any, make_study: Callable[..., Study], voxels: int, telling: bool
+) -> None:
+    study = make_study(cohort={"table": "c.csv", "labels": "instances", "accept": ["specks"]})
+    mask = np.zeros((6, 7, 8), np.uint8)
+    mask.reshape(-1)[:voxels] = 1
+    write_volume(good.lesion_mask, Volume(mask, (1.0, 1.0, 2.0)))
+    found = examine_case(good, study)
+    write_volume(good.lesion_mask, Volume(mask[:, ::-1] * 3, (1.0, 1.0, 2.0)))
+    flipped = examine_case(good, study)
+    assert (found.findings is not None, flipped.findings) == (telling, found.findings)
+    assert None is not found.truth_digest != flipped.truth_digest is not None  # the seal binds them all
 
 
 @pytest.mark.parametrize(
@@ -269,7 +296,7 @@ def test_pictures_of_two_sizes_do_not_lie_on_each_other(make_study: Callable[...
         "row 4, column B: has 30 x 20 pixels, the reference channel A 60 x 40, and no size in mm says how they lie; "
         "give pictures of as many pixels, or images that know the size of theirs"
     )
-    write_volume(tmp_path / "B.nii.gz", Volume(np.eye(40, 60, dtype=np.float32)[None], (0.2, 0.2, 1.0)))
+    write_volume(tmp_path / "B.nii.gz", Volume(np.arange(2400, dtype=np.float32).reshape(1, 40, 60), (0.2, 0.2, 1.0)))
     mixed = paths | {"B": tmp_path / "B.nii.gz"}
     assert "how large a pixel of A is in mm is not known, that of B is; give the study `cohort.pixel_mm`" in only(
         check_case(Row(mixed), make_study())
@@ -373,3 +400,37 @@ def test_values_that_were_never_measured_are_named(good: Any, make_study: Callab
     write_volume(good.channels["A"], Volume(array, (1.0, 1.0, 2.0)))
     assert f"{value:.3g}" in only(check_case(good, make_study()))
     assert "beyond what images hold (32 bits); export the image again" in only(check_case(good, make_study()))
+
+
+def test_the_lesions_of_a_table_are_looked_up_in_the_image(
+    good: Any, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    study = make_study(cohort={"table": "c.csv", "truth": "lesion_table"})
+    image = np.zeros((6, 7, 8), np.float32)
+    image[:, 1:4, 1:4] = np.random.default_rng(0).random((6, 3, 3)) + 1
+    write_volume(good.channels["A"], Volume(image, (1.0, 1.0, 2.0), (-4.0, -3.5, 0.0)))
+    table = tmp_path / "lesions.csv"
+
+    def problems(text: str) -> list[str]:
+        table.write_text(f"x,y,z,diameter_mm\n{text}\n")
+        return [str(one) for one in check_case(Row(good.channels, lesion_table=table), study) if one.column != "B"]
+
+    assert problems("-2.1,-1.5,4,2.5") == []
+    assert problems("2.1,1.5,4,2.5") == [
+        f"row 4, column lesion_table: {table}: lesion 1 lies where the image holds nothing but 0, its lowest value; "
+        "look whether mask and image belong together; with the other sign of x and y (RAS) all would lie inside, so "
+        "turn both signs, or accept it: `cohort.accept: [outside_content]`"
+    ]
+    assert problems("2,2,14,2.5") == [
+        f"row 4, column lesion_table: {table}: lesion 1 lies outside the image, at 2, 2, 14 mm; give x, y, z in mm in "
+        "the LPS convention"
+    ]
+
+
+def test_a_table_that_several_cases_share(good: Any, make_study: Callable[..., Study], tmp_path: Path) -> None:
+    study = make_study(cohort={"table": "c.csv", "truth": "lesion_table"})
+    table = tmp_path / "all.csv"
+    table.write_text("case_id,lesion,x,y,z,diameter_mm\nP1,1,2.5,3,4,2\nP2,1,2.5,3,4,2\n")
+    assert examine_case(Row(good.channels, lesion_table=table), study).lesions == 1
+    (problem,) = check_case(Row(good.channels, "P3", lesion_table=table), study)
+    assert problem.reason == f"{table}: column case_id: no row is of case P3 (there are P1, P2)"

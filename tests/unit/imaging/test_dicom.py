@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 
 from hakken.core.errors import HakkenError
 from hakken.imaging.dicom import is_dicom
+from hakken.imaging.dicom_slices import CAPTURES, READ
 from hakken.imaging.files import read_geometry, read_image, read_volume
 
 ROW, COLUMN = [0.8, 0.6, 0.0], [-0.36, 0.48, 0.8]
@@ -357,3 +359,140 @@ def test_bits_beyond_those_stored_do_not_count(
     stored = np.array([[0, 1, 0x7FF, 0x800], [0xFFF, 0xFFE, 0x200, 6]], np.uint16) | (above if bits < 14 else 0)
     path = write_dicom(tmp_path / "a.dcm", stored, PixelRepresentation=signed, BitsStored=bits, HighBit=bits - 1)
     assert np.array_equal(read_volume(path).array[0], pydicom.dcmread(path).pixel_array)
+
+
+def remarks_of(folder: Path) -> tuple[str, ...]:
+    return read_image(folder).remarks
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]},
+         "is a localiser by its ImageType (0008,0008), LOCALIZER"),
+        ({"ImageType": ["DERIVED", "SECONDARY", "MIP"]},
+         "is a maximum intensity projection by its ImageType (0008,0008), MIP"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"},
+         "is a secondary capture (SOPClassUID (0008,0016)): its numbers may be those of a screen"),
+        ({"BurnedInAnnotation": "YES"},
+         "has text in its pixels (BurnedInAnnotation (0028,0301)), which may name the patient"),
+        ({"LossyImageCompression": "01"}, "was compressed with losses (LossyImageCompression (0028,2110))"),
+        ({"RescaleType": "US"}, "has numbers of the kind US (RescaleType (0028,1054)), not Hounsfield units"),
+        ({"GantryDetectorTilt": 15.0},
+         "was made with the gantry tilted by 15 degrees (GantryDetectorTilt (0018,1120)), and its slices are upright: "
+         "their place may be wrong"),
+        ({"PixelPaddingValue": -2000},
+         "is padded with -2000 (PixelPaddingValue (0028,0120), 25% of its voxels), which counts as a number"),
+        ({"PixelPaddingValue": -1999}, None),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "RescaleType": "HU", "LossyImageCompression": "00",
+          "BurnedInAnnotation": "NO", "GantryDetectorTilt": 0.0}, None),
+    ],
+)  # fmt: skip
+def test_what_a_header_says_of_an_image_as_a_whole(
+    tags: dict[str, Any], said: str | None, tmp_path: Path, write_dicom: Callable[..., Path]
+) -> None:
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(-1000, 400, (4, 6))
+        pixels[0] = -2000
+        write_dicom(tmp_path / f"{number}.dcm", pixels, ImagePositionPatient=[0.0, 0.0, 2.0 * number], **tags)
+    assert remarks_of(tmp_path) == (() if said is None else (said,))
+
+
+@pytest.mark.parametrize("keyword", ["PatientID", "StudyInstanceUID"])
+def test_slices_of_two_patients_under_one_series_are_refused(series: Any, keyword: str) -> None:
+    folder, _, write = series
+    write(2, "c", **{keyword: "9.9"})
+    with pytest.raises(HakkenError) as caught:
+        read_volume(folder)
+    assert str(caught.value) == (
+        f"{folder}: slices of several patients or examinations (a and c differ in PatientID or StudyInstanceUID); move "
+        "each into its own folder"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keyword", "values", "place"),
+    [
+        ("KVP", (80, 140), "(0018,0060) (80.0 and 140.0)"),
+        ("ConvolutionKernel", ("B30", "B70"), "(0018,1210) (B30 and B70)"),
+        ("EchoTime", (5, 20), "(0018,0081) (5.0 and 20.0)"),
+    ],
+)
+def test_slices_that_were_made_in_two_ways_are_remarked(
+    keyword: str, values: tuple[Any, Any], place: str, series: Any
+) -> None:
+    folder, _, write = series
+    for number, name in enumerate("dacbe"):
+        write(number, name, **{keyword: values[number > 2]})
+    assert remarks_of(folder) == (f"has slices of different {keyword} {place} in one stack",)
+
+
+def test_every_second_slice_of_a_series_is_remarked(series: Any) -> None:
+    folder, _, write = series
+    for number, name in enumerate("dacbe"):
+        write(number, name, InstanceNumber=2 * number + 1)
+    said = "has every second number of its series alone (InstanceNumber (0020,0013)): slices may be missing"
+    assert remarks_of(folder) == (said,)
+    for number, name in enumerate("dacbe"):
+        write(number, name, InstanceNumber=number + 7)
+    assert remarks_of(folder) == ()
+
+
+def test_thickness_that_is_missing_is_not_made_up_and_one_below_0_refused(series: Any) -> None:
+    folder, _, write = series
+    for number, name in enumerate("dacbe"):
+        write(number, name, SliceThickness=0.5)
+    assert remarks_of(folder)[0].startswith("has slices of 0.5 mm every 2.5 mm")
+    for number, name in enumerate("dacbe"):
+        write(number, name, SliceThickness=None)
+    assert remarks_of(folder) == ()
+    write(2, "c", SliceThickness=-2.0)
+    with pytest.raises(HakkenError, match=r"c: SliceThickness \(0018,0050\) is -2, below 0; correct the header"):
+        read_volume(folder)
+
+
+def test_one_file_of_a_series_is_remarked(series: Any, tmp_path: Path) -> None:
+    folder, _, _ = series
+    assert remarks_of(folder / "a") == ("is one file of a series: name its folder to have all slices",)
+    (tmp_path / "alone").mkdir()
+    alone = (folder / "a").rename(tmp_path / "alone" / "a")
+    assert remarks_of(alone) == ()
+
+
+def test_what_was_named_in_place_of_a_series_is_called_what_it_is(series: Any, tmp_path: Path) -> None:
+    folder, _, _ = series
+    with pytest.raises(HakkenError, match="a folder without DICOM files; those in `series` may be meant: name that"):
+        read_volume(tmp_path)
+    (folder / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+    with pytest.raises(HakkenError, match="DICOMDIR: an index of DICOM files and no image; name the folder of one"):
+        read_volume(folder / "DICOMDIR")
+    (tmp_path / "s.zip").write_bytes(b"PK")
+    with pytest.raises(HakkenError, match=r"s.zip: an archive; unpack it and name the file, or the folder"):
+        read_volume(tmp_path / "s.zip")
+
+
+def test_an_unknown_encoding_of_names_is_not_complained_of(series: Any, recwarn: pytest.WarningsRecorder) -> None:
+    folder, _, write = series
+    write(2, "c", SpecificCharacterSet="XYZ")
+    recwarn.clear()
+    read_volume(folder)
+    assert [str(one.message) for one in recwarn if "encoding" in str(one.message)] == []
+
+
+def test_every_attribute_that_is_read_is_one_of_the_dictionary() -> None:
+    assert [keyword for keyword in READ if pydicom.datadict.tag_for_keyword(keyword) is None] == []
+    assert pydicom.uid.SecondaryCaptureImageStorage in CAPTURES
+
+
+def test_a_jpeg_in_dicom_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    source = pydicom.data.get_testdata_file("JPGExtended.dcm", download=False)
+    content = bytearray(Path(source).read_bytes())
+    (tmp_path / "a.dcm").write_bytes(content)
+    assert read_volume(tmp_path / "a.dcm").array.shape == (1, 1024, 256)
+    place = len(content) * 3 // 4
+    content[place : place + 30] = bytes(30)
+    (tmp_path / "a.dcm").write_bytes(content)
+    with pytest.raises(
+        HakkenError, match=r"its compressed pixels are damaged \(23 extraneous bytes before marker 0xd9"
+    ):
+        read_volume(tmp_path / "a.dcm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps
 
 from hakken.core.errors import HakkenError
 from hakken.imaging.files import read_geometry, read_image, read_volume
+from hakken.imaging.flat_files import read_picture
 
 GREY = np.random.default_rng(0).integers(0, 256, (40, 50)).astype(np.uint8)
 DEEP = np.random.default_rng(1).integers(0, 65536, (40, 50)).astype(np.uint16)
@@ -224,3 +226,77 @@ def test_a_tiff_of_another_type_that_asks_to_be_turned_is_refused(tmp_path: Path
         (tmp_path / name).write_bytes(content)
         said = "numbers that are kept only upright, and a tag that turns them; save it turned"
         assert refusal(tmp_path / name) == said
+
+
+def jpeg(**options: Any) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(20, 230, (64, 80)).astype(np.uint8)).save(
+        stream, "JPEG", quality=95, **options
+    )
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_is_damaged_within_is_refused(progressive: bool, tmp_path: Path) -> None:
+    whole = jpeg(progressive=progressive)
+    (tmp_path / "a.jpg").write_bytes(whole)
+    assert read_picture(tmp_path / "a.jpg").remarks == ()
+    half = len(whole) // 2
+    for damaged in (whole[:half] + bytes(len(whole) - half - 2) + whole[-2:], whole[:half] + whole[half + 300 :]):
+        (tmp_path / "a.jpg").write_bytes(damaged)
+        with pytest.raises(HakkenError, match=r"damaged or cut off within its pixels \(.*\); copy the file anew"):
+            read_picture(tmp_path / "a.jpg")
+
+
+def test_bytes_that_a_camera_left_before_the_end_are_remarked(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = jpeg()
+    (tmp_path / "a.jpg").write_bytes(whole[:-2] + bytes(5) + whole[-2:])
+    (remark,) = read_picture(tmp_path / "a.jpg").remarks
+    assert remark.endswith(" before its end that belong to nothing: a part may be damaged")
+    assert capfd.readouterr() == ("", "")
+
+
+def grey_by_its_tag(path: Path, pixels: Any, **options: Any) -> Path:
+    """Save colours as a TIFF that calls them grey: PhotometricInterpretation 1, as the frames of CVC-ClinicDB do."""
+    save(path, pixels, **options)
+    said, meant = (struct.pack("<HHIHH", 262, 3, 1, photometric, 0) for photometric in (2, 1))
+    data = path.read_bytes()
+    assert data.count(said) == 1
+    path.write_bytes(data.replace(said, meant))
+    return path
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}, {"tiffinfo": {338: (0, 0)}}])
+def test_three_values_a_pixel_of_a_tiff_that_calls_itself_grey_are_colours(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    path = grey_by_its_tag(tmp_path / "1.tif", COLOURS, **options)
+    for number, colour in enumerate(("red", "green", "blue")):
+        found = read_image(path, colour)
+        assert np.array_equal(found.volume.array[0], COLOURS[..., number])
+        said = "calls itself grey but holds three values a pixel, which are taken as red, green and blue"
+        assert found.remarks == (said,)
+    assert read_geometry(path).shape_zyx == (1, 40, 50)
+    assert refusal(path).startswith("3 values a pixel (colour or vectors); convert it")
+
+
+def test_colours_that_call_themselves_colours_are_read_without_a_remark(tmp_path: Path) -> None:
+    assert read_image(save(tmp_path / "1.tif", COLOURS), "red").remarks == ()
+
+
+def test_a_sound_tiff_of_numbers_that_are_not_read_is_not_called_damaged(tmp_path: Path) -> None:
+    path = save(tmp_path / "1.tif", COLOURS)
+    bits = struct.pack("<HHH", 8, 8, 8)
+    data = path.read_bytes()
+    assert data.count(bits) == 1
+    path.write_bytes(data.replace(bits, struct.pack("<HHH", 5, 6, 5)))
+    said = "a TIFF of numbers that are not read; save it with one grey value or RGB a pixel, of 8 or 16 bits"
+    assert refusal(path, "red") == said
+
+
+def test_a_tiff_without_its_end_is_cut_off(tmp_path: Path) -> None:
+    path = grey_by_its_tag(tmp_path / "1.tif", COLOURS)
+    path.write_bytes(path.read_bytes()[:200])
+    assert refusal(path, "red").startswith("no readable image, or cut off (")

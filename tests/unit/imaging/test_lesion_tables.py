@@ -131,3 +131,36 @@ def test_what_does_not_fit_the_image_is_told(tmp_path: Path, text: str, grid: An
     with pytest.raises(HakkenError) as error:
         read_lesion_table(table(tmp_path, text), grid)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "heading", ["X (mm),Y [mm],Z (mm),Diameter (mm)", "coordX,coordY,coordZ,diameter_mm", "x_mm,y_mm,z_mm,Diameter_mm"]
+)
+def test_columns_by_the_names_that_others_give_them(heading: str, tmp_path: Path) -> None:
+    (lesion,) = read_lesion_table(table(tmp_path, f"{heading}\n1,2,3,4\n"), GRID)
+    assert (*lesion.centre, lesion.diameter) == (1, 2, 3, 4)
+
+
+def test_a_unit_that_is_none_of_ours_is_no_name(tmp_path: Path) -> None:
+    with pytest.raises(HakkenError, match="column x is missing"):
+        read_lesion_table(table(tmp_path, "X (cm),Y (cm),Z (cm),diameter_mm\n1,2,3,4\n"), GRID)
+
+
+def test_excluded_findings(tmp_path: Path) -> None:
+    path = table(tmp_path, "x,y,z,diameter_mm,kind\n1,2,3,4,excluded\n2,2,3,4,\n3,2,3,4,included\n")
+    assert [lesion.kind for lesion in read_lesion_table(path, GRID)] == ["excluded", "included", "included"]
+    path = table(tmp_path, "x,y,z,diameter_mm,kind\n1,2,3,4,benign\n")
+    with pytest.raises(HakkenError, match="row 2, column kind: `benign` is neither `included` nor `excluded`"):
+        read_lesion_table(path, GRID)
+
+
+def test_rows_of_other_cases_are_left_out(tmp_path: Path) -> None:
+    path = table(tmp_path, "case_id,lesion,x,y,z,diameter_mm\na,1,1,2,3,4\nb,1,2,2,3,4\nb,2,3,2,3,4\n")
+    assert [lesion.x for lesion in read_lesion_table(path, GRID, "b")] == [2, 3]
+    with pytest.raises(HakkenError) as caught:
+        read_lesion_table(path, GRID, "c")
+    assert str(caught.value) == (
+        f"{path}: column case_id: no row is of case c (there are a, b); name the table of this case, or write `none` "
+        "for it if it has no lesions"
+    )
+    assert read_lesion_table(table(tmp_path, "case_id,x,y,z,diameter_mm\n"), GRID, "c") == ()

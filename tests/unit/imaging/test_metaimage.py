@@ -78,3 +78,29 @@ def test_a_header_that_cannot_be_right_is_refused(field: str, said: str, tmp_pat
     with pytest.raises(HakkenError) as caught:
         read_volume(tmp_path / "a.mhd")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("DistanceUnits = um", "its header has lengths in um (DistanceUnits), not mm; export the image again"),
+        (
+            "ElementToIntensityFunctionSlope = 2",
+            "ElementToIntensityFunctionSlope of its header is 2, which programs pass",
+        ),
+        ("ElementToIntensityFunctionOffset = -1024", "ElementToIntensityFunctionOffset of its header is -1024, which"),
+        ("ElementToIntensityFunctionSlope = x", "ElementToIntensityFunctionSlope of its header is x, which programs"),
+    ],
+)
+def test_what_simpleitk_passes_over_is_refused(line: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.mha"
+    sitk.WriteImage(image("int16"), str(path))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"ElementSpacing", line.encode() + b"\nElementSpacing", 1))
+    with pytest.raises(HakkenError) as caught:
+        read_volume(path)
+    assert said in str(caught.value)
+    name = line.split(" = ", maxsplit=1)[0]
+    neutral = "mm" if name == "DistanceUnits" else "1" if "Slope" in name else "0"
+    path.write_bytes(content.replace(b"ElementSpacing", f"{name} = {neutral}\nElementSpacing".encode(), 1))
+    assert np.array_equal(read_volume(path).array, sitk.GetArrayFromImage(image("int16")))

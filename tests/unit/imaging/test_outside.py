@@ -14,7 +14,7 @@ GRID = Geometry((4, 4, 4))
 
 def case(name: str, lesions: int, outside: tuple[int, ...] = (), kind: Any = "included") -> PreparedCase:
     found = tuple(Lesion(number, 0.0, 0.0, 0.0, 1.0, 1.0, kind) for number in range(1, lesions + 1))
-    return PreparedCase(name, name, {}, ("A",), GRID, GRID, {}, "", True, found, outside=outside)
+    return PreparedCase(name, name, ("A",), GRID, GRID, {}, "", True, found, outside=outside)
 
 
 def test_lesions_outside_are_counted_and_named() -> None:

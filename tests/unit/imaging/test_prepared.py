@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ def case(case_id: Any = "P1", truth: Any = True) -> Any:
     return PreparedCase(
         case_id=case_id,
         patient="S1",
-        columns={"scanner": "A"},
         channels=("T1", "T2"),
         geometry=GRID,
         source_geometry=Geometry((4, 3, 4)),
@@ -40,6 +40,8 @@ def test_a_saved_case_is_loaded_as_it_was(tmp_path: Path) -> None:
     assert saved == loaded == case()
     assert np.array_equal(loaded.image(), image)
     assert isinstance(loaded.image(), np.memmap)
+    measured = save_prepared(tmp_path, replace(case(), columns={"scanner": "A"}), image, mask, labels)
+    assert (measured.columns, load_prepared(tmp_path, "P1").columns) == ({"scanner": "A"}, {})
     assert not isinstance(loaded.image(mmap=False), np.memmap)
     assert np.array_equal(loaded.mask(), mask)
     assert np.array_equal(loaded.labels(), labels)
@@ -89,3 +91,13 @@ def test_all_cases_of_a_folder_in_order(tmp_path: Path) -> None:
     for name in ("P2", "P1"):
         save_prepared(tmp_path, case(name), *arrays())
     assert [one.case_id for one in prepared_cases(tmp_path)] == ["P1", "P2"]
+
+
+def test_a_case_is_called_as_its_user_wrote_and_its_files_as_every_disk_can(tmp_path: Path) -> None:
+    names = ("症例 01", "../up", "a/b")
+    for name in names:
+        save_prepared(tmp_path, case(name), *arrays())
+    assert {one.case_id for one in prepared_cases(tmp_path)} == set(names)
+    assert load_prepared(tmp_path, "a/b").mask().shape == (2, 3, 4)
+    assert all(path.name.isascii() for path in tmp_path.iterdir())
+    assert len([*tmp_path.iterdir()]) == 12

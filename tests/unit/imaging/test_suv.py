@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from hakken.core.errors import HakkenError
 from hakken.imaging.dicom_slices import READ
-from hakken.imaging.files import read_volume
+from hakken.imaging.files import read_image, read_volume
 from hakken.imaging.nuclides import CODES, HALF_LIVES
 from hakken.imaging.suv import OF_THE_SERIES, OF_THE_TRACER, Uptake, suv_factor
 
@@ -354,3 +355,43 @@ def test_what_is_no_number_is_shown(write_pet: Callable[..., Path], keyword: str
     with pytest.raises(HakkenError) as error:
         read_volume(path)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("injected", "zone", "hours"),
+    [
+        ("20240305100000", "", 0),
+        ("20240305100000+0900", "", 0),  # nothing says where the series was made
+        ("20240305100000+0900", "+0900", 0),
+        ("20240305010000+0000", "+0900", 0),
+        ("20240304203000-0430", "+0900", 0),
+        ("20240305100000+0100", "+0000", 1),
+    ],
+)
+def test_time_zones_of_injection_and_series(
+    injected: str, zone: str, hours: float, write_pet: Callable[..., Path]
+) -> None:
+    usual = suv_factor([write_pet("usual.dcm", {"RadiopharmaceuticalStartDateTime": "20240305100000"})])
+    tags = {"TimezoneOffsetFromUTC": zone} if zone else {}
+    found = suv_factor([write_pet("zoned.dcm", {"RadiopharmaceuticalStartDateTime": injected}, **tags)])
+    assert found == pytest.approx(usual * 2 ** (hours * 3600 / HALF_LIFE), rel=1e-6)
+
+
+def test_a_time_zone_that_is_none(write_pet: Callable[..., Path]) -> None:
+    path = write_pet(
+        "a.dcm", {"RadiopharmaceuticalStartDateTime": "20240305100000+9900"}, TimezoneOffsetFromUTC="+0900"
+    )
+    with pytest.raises(HakkenError, match=r"a.dcm: the time zone of the injection or of the series is none; export"):
+        suv_factor([path])
+
+
+@pytest.mark.parametrize(("minutes", "remarks"), [(0.5, 1), (9, 1), (11, 0), (60, 0)])
+def test_a_scan_right_after_the_injection_is_remarked(
+    minutes: float, remarks: int, tmp_path: Path, write_pet: Callable[..., Path]
+) -> None:
+    injected = f"{datetime(2024, 3, 5, 11, 49, 46) - timedelta(minutes=minutes):%Y%m%d%H%M%S}"
+    for number in range(2):
+        tracer_ = {"RadiopharmaceuticalStartDateTime": injected}
+        write_pet(f"{number}.dcm", tracer_, ImagePositionPatient=[0, 0, 4.0 * number])
+    found = [one for one in read_image(tmp_path).remarks if "after the injection" in one]
+    assert len(found) == remarks

@@ -69,7 +69,6 @@ def prepare_case(folder: Path, name: str, places: list[tuple[float, float, float
     case = PreparedCase(
         case_id=name,
         patient=name,
-        columns={},
         channels=("A", "B"),
         geometry=GEOMETRY,
         source_geometry=GEOMETRY,

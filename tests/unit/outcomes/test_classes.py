@@ -25,7 +25,7 @@ def lesion(number: int, name: str | None, kind: Any = "included") -> Lesion:
 
 
 def case(name: str, *lesions: Lesion) -> PreparedCase:
-    return PreparedCase(name, f"p{name}", {}, ("A",), GRID, GRID, {}, name, True, lesions)
+    return PreparedCase(name, f"p{name}", ("A",), GRID, GRID, {}, name, True, lesions)
 
 
 CASES = [

@@ -210,3 +210,13 @@ def test_a_truth_that_is_no_file_of_the_cases_is_a_misfit() -> None:
     assert str(caught.value) == (
         "study: outcomes.numbers.truth: `answers` is no file of the cases; cohort.files names signals, truth"
     )
+
+
+def test_names_that_no_file_can_have_are_no_hindrance(tmp_path: Path) -> None:
+    named = [Item("症例/01", "p1"), Item("..", "p2")]
+    numbers.write(tmp_path / "said", {"症例/01": {"D": np.array([1.0])}, "..": {"D": np.array([2.0])}}, part(named))
+    assert {name: said["D"].tolist() for name, said in numbers.read(tmp_path / "said", part(named)).items()} == {
+        "症例/01": [1],
+        "..": [2],
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["said"]

@@ -19,6 +19,7 @@ from hakken.patches.augment import (
     crop,
     draw_changes,
     limits,
+    only_measured,
     sampling_grid,
 )
 
@@ -276,7 +277,7 @@ def test_targets_move_with_the_image_and_keep_their_values() -> None:
     frame = Frame(10, 16, (1.0, 1.0))
     images = noise_images(frame, channels=1)
     pair = torch.cat([images, images], 1)
-    found = augment(pair, Augmentation(1.0), frame, generator(3), targets=1)
+    found = augment(pair, Augmentation(1.0), frame, generator(3), kept=1)
     alone = augment(images, Augmentation(1.0), frame, generator(3))
     torch.testing.assert_close(found[:, :1], alone, rtol=0, atol=0)
     changes = draw_changes(Augmentation(1.0), frame, len(images), 1, generator(3))
@@ -294,6 +295,15 @@ def test_targets_move_with_the_image_and_keep_their_values() -> None:
 def test_targets_of_an_even_patch_without_margin_are_a_plain_crop() -> None:
     frame = Frame(8, 8, (1.0, 1.0))
     images = noise_images(frame, channels=3)
-    found = augment(images, Augmentation(1.0), frame, generator(), targets=2)
+    found = augment(images, Augmentation(1.0), frame, generator(), kept=2)
     assert torch.equal(found[:, 1:], images[:, 1:])
     assert not torch.equal(found[:, :1], images[:, :1])
+
+
+def test_what_was_not_measured_stays_zero() -> None:
+    """Channel 0 is optional and 2 says where it was measured; a half voxel there counts as measured."""
+    images = torch.tensor([[[5.0, 6.0, 7.0]], [[1.0, 2.0, 3.0]], [[0.0, 0.5, 1.0]]]).permute(1, 0, 2)[..., None]
+    kept = only_measured(images, [(0, 2)])
+    assert kept[0, :, :, 0].tolist() == [[0, 6, 7], [1, 2, 3], [0, 0.5, 1]]
+    assert images[0, 0, 0, 0] == 5
+    assert only_measured(images, []) is images

@@ -29,7 +29,7 @@ from hakken.plots import letters
 from hakken.plots.bland_altman import StructureInput, draw_overlap
 from hakken.plots.confusion import draw_confusion
 from hakken.plots.interaction import InteractionInput, draw_interaction
-from hakken.plots.letters import HOUSE, labelled, lacking_letters, shown
+from hakken.plots.letters import HOUSE, fitted, labelled, lacking_letters, shown
 from hakken.plots.publish import save, save_one
 from hakken.plots.readers import ReadersInput, draw_readers
 from hakken.plots.roc import draw_roc, roc_input
@@ -285,3 +285,10 @@ def test_an_installed_font_for_japanese_is_used_and_changes_no_other_figure(
     monkeypatch.undo()
     letters._installed.cache_clear()
     letters._letters_of.cache_clear()
+
+
+@given(st.text(max_size=40), st.integers(5, 40))
+def test_a_name_is_as_wide_as_may_be_and_keeps_its_ends(name: str, width: int) -> None:
+    short = fitted(name, width)
+    assert sum(map(letters._width, short)) <= width
+    assert short == name or (name.startswith(short.split("…")[0]) and name.endswith(short.rpartition("…")[2]))

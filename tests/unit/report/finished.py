@@ -8,7 +8,11 @@ from typing import Any
 
 from hakken.cohort.parts import openings_folder
 from hakken.outcomes import Measured, Row
-from hakken.runs.measurement import Measurement, write_measurement
+from hakken.runs.measurement import FILE, Measurement, write_measurement
+from hakken.seal.freeze import write_sealed
+from hakken.seal.measured import note
+from hakken.seal.openings import read_opening
+from hakken.seal.receipts import OPENING
 from hakken.study import Study
 from hakken.study.reading import parse_study
 
@@ -34,13 +38,16 @@ def write_measured(results: Path, study: Study, part: str, model: str, *outcomes
     """Write what was measured of a model on a part: of candidates first, then of masks."""
     named = dict(zip(("candidates", "masks"), outcomes, strict=False))
     found = Measurement(study.name, study.scale, model, part, "candidates", named, **more)
-    write_measurement(results / "measurements" / part / model, found)
+    folder = results / "measurements" / part / model
+    write_measurement(folder, found)
+    if part == "test" and (results / OPENING).is_file():
+        note(openings_folder(study), results, read_opening(results / OPENING), model, folder / FILE)
 
 
 def write_record(results: Path, model: str, trial: dict[str, Any], gpu_seconds: float = 3600.0) -> None:
     path = results / "models" / f"{model}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"trial": trial, "trials": TRIALS, "gpu_seconds": gpu_seconds}))
+    write_sealed(path, {"trial": trial, "trials": TRIALS, "gpu_seconds": gpu_seconds})
 
 
 def write_cost(
@@ -92,7 +99,8 @@ def finish(study: Study, folder: Path) -> Path:
         },
     }
     for name, content in files.items():
-        (folder / name).write_text(json.dumps(content))
+        write_sealed(folder / name, content)
+    open_results(folder, openings_folder(study))
     for part, model, level in (
         ("test", "brightest_components", 0.3),
         ("test", "default", 0.4),
@@ -101,7 +109,6 @@ def finish(study: Study, folder: Path) -> Path:
         ("validation", "selected", 0.7),
     ):
         write_measured(folder, study, part, model, candidates(level))
-    open_results(folder, openings_folder(study))
     for job, (seconds, cpu, rss) in {"a": (10, 1800, 512), "b": (20, 5400, 1024.4)}.items():
         write_cost(folder, f"trial/{job}", seconds=seconds, cpu_seconds=cpu, peak_mb=rss)
     return folder

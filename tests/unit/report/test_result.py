@@ -210,3 +210,13 @@ def test_more_digits() -> None:
 )
 def test_values_in_words(value: object, text: str) -> None:
     assert plain(value) == text
+
+
+@pytest.mark.parametrize("name", ["optimism.json", "models/selected.json"])
+def test_numbers_of_the_choice_that_were_edited_are_not_shown(name: str, study: Study, results: Path) -> None:
+    path = results / name
+    text = path.read_text()
+    path.write_text(text.replace("0.612345", "0.99").replace("0.562345", "0.99"))
+    assert path.read_text() != text
+    with pytest.raises(HakkenError, match=f"{name}: was changed since it was written; delete it"):
+        gather(study, results)

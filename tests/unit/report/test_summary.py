@@ -98,6 +98,8 @@ def test_figures_that_are_not_drawn_are_not_promised(
 
 def test_a_later_opening_shows(study: Study, results: Path) -> None:
     open_results(results, Path(str(study.cohort.openings)), selected="bb")
+    for model in ("selected", "default", "brightest_components"):
+        write_measured(results, study, "test", model, candidates(0.5))
     text = summarise(gather(study, results))
     assert "test (opening 2)" in text
     assert "\ntest opening 2 known to this ledger, begun on 20" in text

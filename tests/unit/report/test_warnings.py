@@ -24,6 +24,7 @@ from hakken.report.page import render
 from hakken.report.result import gather, measured_table
 from hakken.report.summary import summarise
 from hakken.runs.cases import read_cases
+from hakken.seal.freeze import read_sealed, write_sealed
 from hakken.stages.figure import figure
 from hakken.stages.summary import summary
 from hakken.study import Study
@@ -195,9 +196,9 @@ def test_the_models_of_a_run_have_heads() -> None:
 
 
 def test_a_corrected_objective_without_a_width_is_no_certainty(study: Study, results: Path) -> None:
-    optimism = json.loads((results / "optimism.json").read_text())
+    optimism = read_sealed(results / "optimism.json", "")
     certain = {"value": 1.0, "low": 1.0, "high": 1.0}
-    (results / "optimism.json").write_text(json.dumps(optimism | {"corrected": certain}))
+    write_sealed(results / "optimism.json", optimism | {"corrected": certain})
     result = gather(study, results)
     line = f"validation objective, corrected for the choice: {NO_WIDTH}"
     assert result.warnings[-1] == line

@@ -73,7 +73,7 @@ def cohort() -> list[PreparedCase]:
     lesion = Lesion(1, 0, 0, 0, 3, 14)
     return [
         PreparedCase(
-            *(f"c{number:02d}", f"p{number // 2:02d}", {}, ("A",), GEOMETRY, GEOMETRY, {}, "", True),
+            *(f"c{number:02d}", f"p{number // 2:02d}", ("A",), GEOMETRY, GEOMETRY, {}, "", True),
             lesions=() if number % 2 else (replace(lesion, lesion_class="one" if number % 4 else "two"),),
         )
         for number in range(24)

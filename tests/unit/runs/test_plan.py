@@ -79,6 +79,10 @@ def test_images_are_the_user_s_own_or_a_folder_that_is_drawn(tmp_path: Any, monk
         (tmp_path / f"{name}.nii").touch()
     own = Plan(holdout().study, plan_cohort(holdout().study, 2))
     assert own.images("train", "000") == ["aA.nii", "aB.nii"]
+    (tmp_path / "aA.nii").rename(tmp_path / "{a}A.nii")
+    (tmp_path / "cases.csv").write_text((tmp_path / "cases.csv").read_text().replace("aA.nii", "{a}A.nii"))
+    braced = Plan(holdout().study, plan_cohort(holdout().study, 2))
+    assert braced.images("train", "000") == ["aB.nii"], "the engine would take it for a wildcard"
 
 
 def test_runs_learn_from_the_patches_of_training_cases_and_are_measured_on_validation() -> None:

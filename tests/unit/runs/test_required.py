@@ -68,3 +68,12 @@ def test_the_remedy_says_which_cases_to_move() -> None:
     assert (none.column, none.row, none.remedy) == ("split", 1, MOVE_LESIONS)
     (normal,) = require_cases(ANOMALY, parts)
     assert normal.remedy == MOVE_CASES
+
+
+def test_training_cases_that_a_method_passes_over_are_asked_about() -> None:
+    (question,) = require_cases(ANOMALY, {"train": Kinds(abnormal=2, normal=5)})
+    assert (question.reason, question.stops) == (
+        "the part `train` holds 2 cases with findings; the method learns from normal ones alone",
+        False,
+    )
+    assert said(DETECTION, train=BOTH) == []

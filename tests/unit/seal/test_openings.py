@@ -45,22 +45,24 @@ def test_the_same_models_and_cases_are_no_new_opening(ledger: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "reason"),
+    "case",
     [
-        (
-            replace(CASES[0], images=("aa", "b2")),
-            "the same models as in opening 1, other test images, truth or patients",
-        ),
-        (replace(CASES[0], truth="t2"), "the same models as in opening 1, other test images, truth or patients"),
-        (
-            CaseKey("r" * 64, ("aa", "bb"), "tt"),
-            "the same models as in opening 1, other test images, truth or patients",
-        ),
+        replace(CASES[0], images=("aa", "b2")),
+        replace(CASES[0], truth="t2"),
+        CaseKey("r" * 64, ("aa", "bb"), "t2"),
     ],
 )
-def test_another_image_truth_or_patient_is_another_opening(case: CaseKey, reason: str, ledger: Path) -> None:
+def test_another_image_or_truth_is_another_opening(case: CaseKey, ledger: Path) -> None:
+    reason = "the same models as in opening 1, other test images or truth"
     opening = open_cases(ledger, opening_of(freeze_of(selected="m0"), (case, CASES[1])))
     assert (opening.number, opening.reason) == (5, reason)
+
+
+def test_a_patient_with_another_name_is_no_new_opening(ledger: Path) -> None:
+    renamed = [replace(case, patient=letter * 64) for case, letter in zip(CASES, "xy", strict=True)]
+    assert open_cases(ledger, opening_of(freeze_of(selected="m0"), renamed)).number == 1
+    other = open_cases(ledger, opening_of(freeze_of(selected="m9"), renamed))
+    assert (other.number, other.reason) == (5, "other models than in opening 4")
 
 
 def test_another_threshold_is_another_opening(ledger: Path) -> None:

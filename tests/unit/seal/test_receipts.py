@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hakken.core.errors import HakkenError
-from hakken.core.files import write_json
+from hakken.core.files import read_json, write_json
 from hakken.seal.openings import read_opening, read_openings
 from hakken.seal.receipts import require_receipts, restore
 
@@ -93,3 +93,16 @@ def test_receipts_are_restored_from_the_ledger(places: tuple[Path, list[Path]]) 
     shutil.rmtree(folders[1] / "test/receipts")
     assert restore(ledger, folders[1]) == [folders[1] / "test/receipts/0002.json"]
     require_receipts(ledger, folders)
+
+
+def test_what_was_predicted_and_measured_is_restored_with_the_openings(places: tuple[Path, list[Path]]) -> None:
+    ledger, folders = places
+    for number, results in enumerate(folders, start=1):
+        for place in (ledger, results / "test/receipts"):
+            write_json(place / f"{number:04d}.selected.json", {"sketch": number})
+    shutil.rmtree(ledger)
+    made = [path.name for results in folders for path in restore(ledger, results)]
+    assert made == ["0001.json", "0001.selected.json", "0002.json", "0002.selected.json"]
+    shutil.rmtree(folders[1] / "test/receipts")
+    assert [path.name for path in restore(ledger, folders[1])] == ["0002.json", "0002.selected.json"]
+    assert read_json(folders[1] / "test/receipts/0002.selected.json") == {"sketch": 2}

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from hakken.core.files import read_json
+from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.runs.cases import read_cases
 from hakken.runs.measurement import Measurement, read_measurement, table_of
-from hakken.runs.predictions import manifest_digest, write_predictions
+from hakken.runs.predictions import manifest_digest, read_predictions, write_predictions
 from hakken.seal.freeze import write_sealed
 from hakken.stages.measure import measure
 
@@ -21,6 +22,13 @@ from .. import miniature
 from .vectors import checked, said, study
 
 pytestmark = pytest.mark.usefixtures("toys")
+
+
+def marked(case: PreparedCase, score: float) -> Candidates:
+    """One candidate where the lesion of a case is."""
+    voxel = np.array([[8.0, 9, 10]])
+    return Candidates(case.geometry.to_world(voxel), np.array([score]), np.ones(1), voxel)
+
 
 SCORES = {"a": 0.9, "b": 0.5, "c": 0.4, "d": 0.1}  # a and b are ill
 
@@ -168,9 +176,7 @@ def test_outcomes_are_measured_in_the_order_of_the_study_and_one_may_ask_for_the
              (("a", [(8, 9, 10)]), ("b", [(8, 9, 10)]), ("c", []))]  # fmt: skip
     found = {}
     for case, score in zip(cases, (0.9, 0.5, 0.4), strict=True):
-        voxel = np.array([[8.0, 9, 10]])
-        marks = Candidates(case.geometry.to_world(voxel), np.array([score]), np.ones(1), voxel)
-        found[case.case_id] = {"case_scores": score, "candidates": marks}
+        found[case.case_id] = {"case_scores": score, "candidates": marked(case, score)}
     write_predictions(tmp_path / "said", found, chosen, cases, ("candidates", "case_scores"))
     measure(
         study=chosen, predictions=tmp_path / "said", cases=[tmp_path / "cases"], model="selected", part="validation",
@@ -180,6 +186,65 @@ def test_outcomes_are_measured_in_the_order_of_the_study_and_one_may_ask_for_the
     assert list(content["outcomes"]) == ["candidates", "case_scores"]
     assert content["outcomes"]["candidates"]["point"]["threshold"] == 0.5
     assert next(row.name for row in read_measurement(tmp_path / "out").rows) == "AUC of the cases"
+
+
+def test_predictions_are_read_once_whatever_is_made_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealed, measured as a whole and by its folds."""
+    chosen = miniature.study(evaluation={"bootstrap": 100, "strata": []})
+    cases = [miniature.prepare_case(tmp_path / "cases", name, [(8, 9, 10)]) for name in "abcd"]
+    marks = {case.case_id: marked(case, 0.9 - 0.1 * number) for number, case in enumerate(cases)}
+    found = {name: {"candidates": one} for name, one in marks.items()}
+    write_predictions(tmp_path / "said", found, chosen, cases, ("candidates",))
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "hakken.stages.measure.read_predictions",
+        lambda folder, name, part: asked.append(name) or read_predictions(folder, name, part),
+    )
+    measure(
+        study=chosen, predictions=tmp_path / "said", cases=[tmp_path / "cases"], model="selected", part="validation",
+        output=tmp_path / "out", folds={"a": 0, "b": 1, "c": 0, "d": 1},
+    )  # fmt: skip
+    assert asked == ["candidates"]
+    folds = read_measurement(tmp_path / "out").folds
+    assert [fold["candidates"].counts["cases"] for fold in folds] == [2, 2]
+    assert [fold["candidates"].point["threshold"] for fold in folds] == [0.7, 0.6]  # type: ignore[index]
+
+
+def test_cases_without_an_optional_channel_are_counted_and_measured_apart(tmp_path: Path) -> None:
+    """The lesions of a and b are found at 0.9 and 0.8; c and d lack B, and one of their two lesions is not found."""
+    chosen = miniature.study(
+        channels={"A": {"modality": "mr"}, "B": {"modality": "mr", "optional": True}},
+        evaluation={"bootstrap": 100, "strata": []},
+        outcomes={"candidates": {"operating_point": 1.0}},
+    )
+    image = np.zeros((3, *miniature.GEOMETRY.shape_zyx))
+    lesion = Lesion(1, *miniature.GEOMETRY.to_world([(8, 9, 10)])[0].tolist(), 7.5, 200.0)
+    cases = [
+        miniature.save_case(
+            tmp_path / "cases", name, image, channels=chosen.layers, labels=image[0], lesions=(lesion,),
+            optional={"B": name in "ab"},
+        )
+        for name in "abcd"
+    ]  # fmt: skip
+    marks = [marked(case, 0.9 - 0.1 * number) for number, case in enumerate(cases)]
+    far = np.array([[1.0, 1, 1]])
+    marks[3] = Candidates(cases[3].geometry.to_world(far), np.array([0.95]), np.ones(1), far)
+    found = {case.case_id: {"candidates": one} for case, one in zip(cases, marks, strict=True)}
+    write_predictions(tmp_path / "said", found, chosen, cases, ("candidates",))
+    (tmp_path / "cases.csv").write_text(
+        "case_id,patient,A,B,lesion_mask,scanner\na,a,x,x,none,1\nb,b,x,x,none,1\nc,c,x,,none,1\nd,d,x,,none,1\n"
+    )
+    for table in (None, tmp_path / "cases.csv"):
+        measure(
+            study=chosen, predictions=tmp_path / "said", cases=[tmp_path / "cases"], model="selected",
+            part="validation", output=tmp_path / "out", table=table,
+        )  # fmt: skip
+        main = read_measurement(tmp_path / "out").main
+        assert main.counts == {"cases": 4, "patients": 4, "lesions": 4, "without B": 2}
+        names = ("group", "stratum", "cases", "lesions", "found")
+        rows = table_of(tmp_path / "out", "candidates", "strata", names)
+        strata = zip(*(rows.text(name) for name in names), strict=True)
+        assert list(strata)[-2:] == [("B", "with B", "2", "2", "2"), ("B", "without B", "2", "2", "1")]
 
 
 def test_an_outcome_of_which_nothing_was_said_is_left_out(tmp_path: Path) -> None:
@@ -194,3 +259,26 @@ def test_an_outcome_of_which_nothing_was_said_is_left_out(tmp_path: Path) -> Non
         output=tmp_path / "out",
     )  # fmt: skip
     assert list(read_measurement(tmp_path / "out").outcomes) == ["case_scores"]
+
+
+def test_candidates_are_measured_by_fold(tmp_path: Path) -> None:
+    """The table of predictions holds the cases of all folds."""
+    study = miniature.study(outcomes={"candidates": {"at": [1.0]}})
+    for name in "abcd":
+        miniature.prepare_case(tmp_path / "cases", name, [(8, 9, 10)])
+    known = read_cases([tmp_path / "cases"])
+    mark = Candidates(np.array([[1.0, 2.0, 3.0]]), np.array([0.7]), np.array([8.0]), np.array([[8.0, 9.0, 10.0]]))
+    said = {case.case_id: {"candidates": mark} for case in known}
+    write_predictions(tmp_path / "said", said, study, known, ("candidates",))
+    folds = {"a": 0, "b": 1, "c": 0, "d": 1}
+    output = tmp_path / "measured"
+    measure(
+        study=study,
+        predictions=tmp_path / "said",
+        cases=[tmp_path / "cases"],
+        model="selected",
+        part="validation",
+        folds=folds,
+        output=output,
+    )
+    assert [fold["candidates"].counts["cases"] for fold in read_measurement(output).folds] == [2, 2]

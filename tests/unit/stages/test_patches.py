@@ -52,7 +52,6 @@ def prepare(
     case = PreparedCase(
         case_id=name,
         patient=name,
-        columns={},
         channels=("A", "B"),
         geometry=GEOMETRY,
         source_geometry=GEOMETRY,
@@ -174,7 +173,7 @@ def test_patches_of_two_axes_are_slices(tmp_path: Path) -> None:
 
 def test_a_flat_image_has_no_patches_of_three_axes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     geometry = Geometry((1, 14, 16))
-    case = PreparedCase("x", "x", {}, ("A", "B"), geometry, geometry, {}, "", False)
+    case = PreparedCase("x", "x", ("A", "B"), geometry, geometry, {}, "", False)
     save_prepared(tmp_path / "train-0", case, np.ones((2, 1, 14, 16)), np.ones((1, 14, 16)))
     study = STUDY | {"method": "autoencoder"}
     with pytest.raises(SystemExit):
@@ -186,7 +185,7 @@ def test_a_flat_image_has_no_patches_of_three_axes(tmp_path: Path, capsys: pytes
 
 def test_an_autoencoder_learns_where_it_is_judged(tmp_path: Path) -> None:
     geometry = Geometry((1, 6, 7))
-    case = PreparedCase("x", "x", {}, ("A", "B"), geometry, geometry, {}, "", False)
+    case = PreparedCase("x", "x", ("A", "B"), geometry, geometry, {}, "", False)
     save_prepared(tmp_path / "train-0", case, np.ones((2, 1, 6, 7)), np.ones((1, 6, 7)))
     study = STUDY | {
         "method": "autoencoder",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,33 @@ def test_each_fold_predicts_its_own_cases(tmp_path: Path, cases: Path) -> None:
         assert [found[name] for name in own] == [
             trained.predict(known[name], ("case_scores",))["case_scores"] for name in own
         ]
+
+
+def test_a_model_that_is_not_the_chosen_one_is_refused(
+    tmp_path: Path, cases: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its record says which one that is, on validation as well."""
+    path = model(tmp_path / "selected.pt")
+    (tmp_path / "selected.json").write_text(json.dumps({"sha256": sha256_file(path)}))
+    predict(study=study(), models=[path], cases=[cases], output=tmp_path / "said")
+    model(path, 5.0)
+    with pytest.raises(SystemExit):
+        predict(study=study(), models=[path], cases=[cases], output=tmp_path / "said")
+    reason = f"is not the model that {tmp_path}/selected.json was written for; delete both to choose it again"
+    assert capsys.readouterr().err.endswith(f"error: {path}: {reason}\n")
+
+
+def test_the_model_of_another_fold_does_not_predict(
+    tmp_path: Path, cases: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has learnt from these cases, whatever its file is called."""
+    sweeps = ("search-f1", "search-f0")
+    models = [model(tmp_path / f"selected-f{fold}.pt", sweep=sweep) for fold, sweep in enumerate(sweeps)]
+    with pytest.raises(SystemExit):
+        predict(study=study(), models=models, cases=[cases], whose=[["a", "c"], ["b", "d"]], output=tmp_path / "said")
+    assert capsys.readouterr().err.endswith(
+        f"error: {models[0]}: was trained as search-f1 and not without fold 0; delete it to choose it again\n"
+    )
 
 
 def test_a_baseline_is_predicted_as_a_model_is(tmp_path: Path, cases: Path) -> None:

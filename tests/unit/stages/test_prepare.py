@@ -169,7 +169,7 @@ def test_missing_transforms_name_the_case(table: Path, tmp_path: Path, capsys: p
     with pytest.raises(SystemExit) as exit_:
         prepare(**given, checked=tmp_path / "checked.json", registered=tmp_path, output=tmp_path / "out")
     assert exit_.value.code == 2
-    assert f"error: case P1: {tmp_path / 'P1_B.tfm'}: no readable transform; delete its folder and register again" in (
+    assert f"error: case P1: {tmp_path / 'P1.B.tfm'}: no readable transform; delete its folder and register again" in (
         capsys.readouterr().err
     )
 

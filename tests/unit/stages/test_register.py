@@ -58,12 +58,12 @@ def registered(study: Study, table: Path, cases: list[str], output: Path) -> Non
 def test_transform_picture_and_record_are_kept(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "registered" / "train-000"
     registered(study=make_study(), table=table, cases=["P1"], output=output)
-    assert sorted(path.name for path in output.iterdir()) == ["P1.json", "P1_B.png", "P1_B.tfm"]
-    transform = sitk.ReadTransform(str(output / "P1_B.tfm"))
+    assert sorted(path.name for path in output.iterdir()) == ["P1.B.png", "P1.B.tfm", "P1.json"]
+    transform = sitk.ReadTransform(str(output / "P1.B.tfm"))
     assert transform.TransformPoint((20.0, 20.0, 20.0)) == pytest.approx((24, 18, 23), abs=0.2)
-    assert sitk.ReadImage(str(output / "P1_B.png")).GetHeight() >= 300
+    assert sitk.ReadImage(str(output / "P1.B.png")).GetHeight() >= 300
     record = read_json(output / "P1.json")
-    assert record["reference"] == "A"
+    assert (record["case_id"], record["reference"]) == ("P1", "A")
     assert record["channels"]["B"]["metric_after"] < record["channels"]["B"]["metric_before"]
     assert record["channels"]["B"]["settings"]["method"] == "rigid"
     said = capsys.readouterr().err
@@ -74,7 +74,7 @@ def test_transform_picture_and_record_are_kept(table: Path, tmp_path: Path, caps
 def test_the_same_case_gives_the_same_bytes(table: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         registered(study=make_study(), table=table, cases=["P1"], output=tmp_path / name)
-    for file in ("P1_B.tfm", "P1_B.png"):
+    for file in ("P1.B.tfm", "P1.B.png"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
@@ -83,7 +83,7 @@ def test_a_reference_alone_and_no_registration(table: Path, tmp_path: Path, caps
     assert [path.name for path in (tmp_path / "alone").iterdir()] == ["P1.json"]
     assert "P1: A alone, nothing to register" in capsys.readouterr().err
     registered(study=make_study(method="none"), table=table, cases=["P1"], output=tmp_path / "none")
-    transform = sitk.ReadTransform(str(tmp_path / "none" / "P1_B.tfm"))
+    transform = sitk.ReadTransform(str(tmp_path / "none" / "P1.B.tfm"))
     assert transform.TransformPoint((1.0, 2.0, 3.0)) == (1, 2, 3)
     assert "P1: B taken as it lies" in capsys.readouterr().err
 
@@ -105,7 +105,7 @@ def test_the_same_images_under_another_name_are_registered_alike(table: Path, tm
     table.write_text(f"case_id,patient,A,B,lesion_mask\nP1,{row}\nelsewhere,{row}\n")
     study = make_study(shrink=[2], sampling=0.05, iterations=20)
     registered(study=study, table=table, cases=["P1", "elsewhere"], output=tmp_path / "out")
-    first, second = (sitk.ReadTransform(str(tmp_path / "out" / f"{name}_B.tfm")) for name in ("P1", "elsewhere"))
+    first, second = (sitk.ReadTransform(str(tmp_path / "out" / f"{name}.B.tfm")) for name in ("P1", "elsewhere"))
     assert first.GetParameters() == second.GetParameters()
     seeds = [read_json(tmp_path / "out" / f"{name}.json")["channels"]["B"]["seed"] for name in ("P1", "elsewhere")]
     assert seeds[0] == seeds[1]

@@ -174,3 +174,24 @@ def test_a_job_runs_its_stage_and_leaves_what_it_has_cost_with_its_files(tmp_pat
     assert output.is_file()
     cost = json.loads((tmp_path / "logs" / "separate" / "test.cost.json").read_text())
     assert cost["files"] == {"inputs": [str(cases)], "outputs": [str(output)]}
+
+
+@stage
+def lost_stage(*, path: Path) -> None:
+    """Read what is not there."""
+    path.read_text()
+
+
+def test_what_the_system_refuses_of_a_file_ends_with_status_2_and_the_log_says_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").write_text("a file where a folder should be")
+    for path, words in ((tmp_path / "b.csv", "no such file or directory"), (tmp_path / "a/b", "not a directory")):
+        with pytest.raises(SystemExit) as caught:
+            lost_stage(path=path, log=tmp_path / "log")  # type: ignore[call-arg]
+        assert caught.value.code == 2
+        assert capsys.readouterr().err == (
+            f"[lost stage] error: {path}: {words}; look whether this file or folder is there, and may be read and "
+            "written\n"
+        )
+    assert "path.read_text()" in (tmp_path / "log").read_text()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +117,45 @@ def test_a_broken_ledger_keeps_the_test_set_closed(given: dict[str, Any], capsys
 
 def test_a_ledger_that_cannot_be_written(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     given["ledger"].write_text("a file where the folder should be")
-    with pytest.raises((SystemExit, OSError)):
-        unseal(**given)
-    assert not given["output"].exists()
+    assert refusal(given, capsys) == (
+        f"[unseal] error: {given['ledger']}: cannot be written (file exists); it would hold the ledger of test "
+        "openings: set `cohort.openings` to a folder that all who work with these cases can write to\n"
+    )
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EIO, errno.ESTALE])
+def test_what_the_system_refuses_of_the_ledger_is_said_in_words(
+    given: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr("hakken.core.publish._write_beside", refuse)
+    said = refusal(given, capsys)
+    assert said.startswith(f"[unseal] error: {given['ledger']}: cannot be written ({os.strerror(number).lower()}); ")
+    assert "Traceback" not in said
+
+
+def test_a_ledger_whose_folder_is_on_a_full_disk(
+    given: dict[str, Any], capsys: pytest.CaptureFixture[str], small_disk: Path
+) -> None:
+    filler = small_disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as stream:
+        while True:
+            stream.write(bytes(4096))
+    said = refusal(given | {"ledger": small_disk}, capsys)
+    assert f"{small_disk}: cannot be written (no space left on device); it would hold the ledger" in said
+    filler.unlink()
+    unseal(**given | {"ledger": small_disk})
+    assert [opening.number for opening in read_openings(small_disk)] == [1]
+
+
+def test_results_that_cannot_be_written(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = given["output"].parent
+    folder.write_text("a file where the folder should be")
+    said = refusal(given, capsys)
+    assert said.startswith(f"[unseal] error: {folder}")
+    assert said.endswith("; look whether this file or folder is there, and may be read and written\n")
+    folder.unlink()
+    unseal(**given)
+    assert len(read_openings(given["ledger"])) == 1  # the same opening, not another one

@@ -45,10 +45,10 @@ def checked(path: Path, ill: str, well: str) -> Path:
     return path
 
 
-def model(path: Path, middle: float = 2.0) -> Path:
+def model(path: Path, middle: float = 2.0, **metadata: str) -> Path:
     """Write a model: normal vectors lie around 0, abnormal ones around ``middle``."""
     values = {"normal": [0.0, 0.0], "abnormal": [middle, middle]}
-    save_model(path, {}, values, study=study(), metadata={})
+    save_model(path, {}, values, study=study(), metadata=metadata)
     return path
 
 

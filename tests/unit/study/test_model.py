@@ -280,6 +280,23 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
             "channels.bad name: is no name: use letters A to Z, digits and `_`, and begin with a letter or a digit "
             "(found 'bad name')",
         ),
+        (
+            {"channels": {"T1": {"modality": "mr"}, "t1": {"modality": "mr"}}},
+            "study: `T1` and `t1` differ in capitals alone, which not every disk tells apart; rename one",
+        ),
+        (
+            {"channels": {"T1": {"modality": "mr"}, "Split": {"modality": "mr"}}},
+            "study: `Split` is a column of the case table with a meaning of its own; take another name",
+        ),
+        (
+            {"cohort": {"kind": "items", "table": "a.csv", "files": ["label"]}, "channels": {}, "reference": None},
+            "study: `label` is a column of the case table with a meaning of its own; take another name",
+        ),
+        (
+            {"cohort": {"table": "{x}/a.csv"}},
+            "cohort.table: `{x}/a.csv` holds signs with a meaning of their own in paths; rename it without { and } "
+            "(found '{x}/a.csv')",
+        ),
         ({"figures": "froc"}, "figures: must be a list: [ ... ] (found 'froc')"),
         ({"evaluation": None}, "evaluation: must be a section of keys (found None)"),
         ({"figures": ["froc", "froc"]}, "figures: froc stands twice; name each once"),
@@ -401,8 +418,8 @@ def test_what_must_hold_between_keys(sections: Content, expected: str) -> None:
         ),
         (
             {"baselines": ["brightest_component"]},
-            f"baselines: no baseline `brightest_component`, there are {', '.join(plugins.names('baselines'))}; did you mean "
-            "`brightest_components`?",
+            f"baselines: no baseline `brightest_component`, there are {', '.join(plugins.names('baselines'))}; did you "
+            "mean `brightest_components`?",
         ),
         (
             {"figures": ["frok"]},
@@ -482,6 +499,76 @@ def test_a_name_that_no_folder_has_answers_with_the_nearest(sections: Content, e
 )
 def test_what_a_method_has_no_use_for(sections: Content, expected: str) -> None:
     assert complaints(changed(**sections)) == [f"study: {expected}"]
+
+
+MR = {"modality": "mr"}
+OPTIONAL = MR | {"optional": True}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            {"channels": {"T1": OPTIONAL, "T2": MR}},
+            "channels.T1 is `optional`, but it is the reference that all others are registered to; name as `reference` "
+            "a channel that every case has",
+        ),
+        (
+            {"channels": {"T1": MR, "T2": OPTIONAL}, "preparation": {"mask": "body", "mask_channel": "T2"}},
+            "channels.T2 is `optional`, but preparation.mask_channel finds the region of interest on it; name a "
+            "channel there that every case has",
+        ),
+        (
+            {"channels": {"T1": MR, "T2": OPTIONAL, "T2_present": MR}},
+            "channels.T2_present: this name says where the optional channel `T2` was measured; call the channel "
+            "otherwise",
+        ),
+        (
+            {"channels": {"T1": MR, "T2": OPTIONAL}, "method": "autoencoder"},
+            "channels.T2.optional: the method `autoencoder` needs every channel of every case; remove this key, and "
+            "the cases that lack the channel",
+        ),
+        (
+            {"channels": {"T1": MR | {"target": True}, "T2": OPTIONAL}, "method": "expectation"},
+            "every channel that the method sees is `optional`; it needs one that every case has",
+        ),
+    ],
+)
+def test_nothing_rests_on_a_channel_that_a_case_may_lack(content: Content, expected: str) -> None:
+    small = {key: BASE[key] for key in ("name", "seed", "cohort")}
+    assert [line.removeprefix("study: ") for line in complaints(small | {"method": "patch_classifier"} | content)] == [
+        expected if "the method `autoencoder`" in expected else f"study: {expected}"
+    ]
+
+
+def test_what_is_to_be_predicted_cannot_be_optional() -> None:
+    channels = {"T1": MR, "late": OPTIONAL | {"target": True}}
+    (said,) = complaints(BASE | {"method": "expectation", "channels": channels})
+    assert "a channel that is a `target` cannot be `optional`; remove one of the two" in said
+
+
+@pytest.mark.parametrize(
+    ("drawn", "overrides", "expected"),
+    [
+        ("average precision", {}, []),
+        ("sensitivity at 1 FP/case", {}, []),
+        (
+            "averge precision",
+            {},
+            [
+                "study: variants.set.drawn: `averge precision` is no row of what candidates measure; there are "
+                "sensitivity at 1 FP/case, partial AUC to 10 FP/case, average precision, PI-CAI score; did you mean "
+                "`average precision`?"
+            ],
+        ),
+        ("mean Dice", {"outcomes.candidates.at": [2]}, []),  # what is measured of variants is another matter
+    ],
+)
+def test_what_variants_draw_is_measured(drawn: str, overrides: Content, expected: list[str]) -> None:
+    variants = {"set": {"factors": {"x": {"a": {}, "b": {"training.steps": 3} | overrides}}, "drawn": drawn}}
+    small = {key: BASE[key] for key in ("name", "seed", "cohort", "channels")}
+    content = small | {"method": "patch_classifier", "outcomes": {"candidates": {"at": [1]}}, "variants": variants}
+    assert (complaints(content) if expected else bool(parse_study(content))) == (expected or True)
 
 
 def test_every_channel_cannot_be_predicted() -> None:

@@ -33,7 +33,6 @@ def case_of(
     case = PreparedCase(
         case_id=name,
         patient=name,
-        columns={},
         channels=("one", "two"),
         geometry=geometry,
         source_geometry=geometry,

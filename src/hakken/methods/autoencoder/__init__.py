@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NEEDS = Needs(patches=True, learns_from="normal")
+NEEDS = Needs(patches=True, learns_from="normal", optional=False)  # what is missing cannot be reconstructed
 OUTCOMES = ("case_scores", "candidates", "score_maps")
 FIGURES = ("roc", "search", "learnt", "anomalies")
 

@@ -19,7 +19,7 @@ from hakken.study.parameters import Optimised, Patched
 NetworkName = Literal[
     "alexnet", "vgg16", "vgg19", "googlenet", "inception_v3", "resnet50", "resnet101", "efficientnet_lite0"
 ]
-NEEDS = Needs(patches=True, learns_from="lesions")
+NEEDS = Needs(patches=True, learns_from="lesions", optional=False)  # pictures of three colours
 OUTCOMES = ("classes",)
 
 

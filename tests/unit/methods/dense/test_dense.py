@@ -96,7 +96,6 @@ def case(tmp_path: Path) -> PreparedCase:
     made = PreparedCase(
         case_id="one",
         patient="one",
-        columns={},
         channels=("a",),
         geometry=geometry,
         source_geometry=geometry,

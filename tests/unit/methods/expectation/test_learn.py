@@ -93,7 +93,7 @@ def test_a_hot_spot_is_found_where_it_is_hottest(tmp_path: Path) -> None:
     image[1, 2, 4:6, 5] = 0.4, 0.5
     image[1, 4, 9, 0] = 0.9  # outside the mask
     mask[4] = 0
-    case = PreparedCase("a", "a", {}, ("A", "B"), grid, grid, {}, "a", has_truth=False)
+    case = PreparedCase("a", "a", ("A", "B"), grid, grid, {}, "a", has_truth=False)
     case = save_prepared(tmp_path, case, image, mask, None)
     found = learner().predict(Model({"network": Nothing(1)}), case, ("candidates",))
     assert found["candidates"].score.tolist() == pytest.approx([5.0], abs=0.01)

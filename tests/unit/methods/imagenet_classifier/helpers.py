@@ -32,7 +32,6 @@ def case_of(folder: Path, number: int, lesion_class: str, *, diameter: float = 8
     case = PreparedCase(
         case_id=f"c{number}",
         patient=f"p{number}",
-        columns={},
         channels=("r", "g", "b"),
         geometry=geometry,
         source_geometry=geometry,

@@ -35,7 +35,7 @@ STUDY: dict[str, Any] = CONTENT | {
 def image_of(folder: Path, name: str, label: str | None, depth: int = 1) -> PreparedCase:
     """An image of 16 x 16 pixels, bright where it shows pneumonia, with a border that tells its middle."""
     geometry = Geometry((depth, 16, 16), unit="px")
-    case = PreparedCase(name, name, {}, ("r", "g", "b"), geometry, geometry, {}, name, False, label=label)
+    case = PreparedCase(name, name, ("r", "g", "b"), geometry, geometry, {}, name, False, label=label)
     image = np.full((3, *geometry.shape_zyx), 0.8 if label else 0.2, np.float32)
     image[..., 0, :], image[..., -1, :] = 0.3, 0.7
     return save_prepared(folder, case, image, np.ones(geometry.shape_zyx, bool))

@@ -1,0 +1,47 @@
+"""Masks that are hardly what they are called: a brain far smaller or larger than brains are is named in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from hakken.core.names import counted
+from hakken.core.volume import Geometry
+from hakken.imaging.cases import Case
+from hakken.imaging.pieces import Mask
+from hakken.imaging.prepared import PreparedCase
+
+USUAL_ML = (800.0, 2100.0)
+"""Brains with their ventricles, of children from one year on to large men."""
+SHOWN = 3
+REMEDY = "look at the image, or give a mask of your own in a column `mask` (`preparation.mask: given`)"
+
+
+def brain_doubt(mask: Mask, geometry: Geometry) -> str:
+    """Return what makes a brain's mask (z, y, x) doubtful, nothing where its volume is that of a brain.
+
+    >>> brain_doubt(np.ones((10, 10, 10), bool), Geometry((10, 10, 10), (1.0, 1.0, 1.0)))
+    'the brain mask holds 1 ml, brains 800 to 2,100 ml: it reaches the border of the image, so the head is partial'
+    """
+    millilitres = int(np.count_nonzero(mask)) * geometry.voxel_mm3 / 1000
+    if USUAL_ML[0] <= millilitres <= USUAL_ML[1]:
+        return ""
+    faces = (mask.take(index, axis) for axis in range(3) for index in (0, -1))
+    partial = ": it reaches the border of the image, so the head is partial" if any(map(np.any, faces)) else ""
+    return f"the brain mask holds {millilitres:,.0f} ml, brains {USUAL_ML[0]:,.0f} to {USUAL_ML[1]:,.0f} ml{partial}"
+
+
+def doubts_of(cases: Iterable[Case]) -> tuple[str, ...]:
+    """Return what stands beside numbers of cases whose masks are doubtful; nothing where none is."""
+    known = list(cases)
+    doubtful = [case for case in known if isinstance(case, PreparedCase) and case.doubt]
+    if not doubtful:
+        return ()
+    return (f"the mask of {len(doubtful)} of {counted(len(known), 'case')} is doubtful ({_named(doubtful)}); {REMEDY}",)
+
+
+def _named(cases: Sequence[PreparedCase]) -> str:
+    more = len(cases) - SHOWN
+    shown = "; ".join(f"{case.case_id}: {case.doubt}" for case in cases[:SHOWN])
+    return shown + (f"; and {counted(more, 'more case')}" if more > 0 else "")

@@ -31,7 +31,15 @@ LESIONS = "lesions"
 """The head of the map of lesions."""
 CLIP = 12.0
 """Norm that gradients are cut to (Isensee et al. 2021)."""
-AMOUNTS = {"rotation_degrees": 30.0, "scale": 0.45, "gain": 0.3, "shift": 0.3, "gamma": 0.3, "noise": 0.15}
+AMOUNTS = {
+    "rotation_degrees": 30.0,
+    "scale": 0.45,
+    "gain": 0.3,
+    "shift": 0.3,
+    "gamma": 0.3,
+    "noise": 0.15,
+    "warped": 0.5,
+}
 """How far windows may change at full strength, where that is further than patches of a lesion's own size may."""
 MASK = "dense"
 """The name of the one mask of a case."""

@@ -20,7 +20,9 @@ rule patches:
         runtime=240,
     params:
         stage="patches",
-        study=study("preparation", "patches", "method", "inference.least_inside", "evaluation.accept_outside"),
+        study=of(
+            jobs.sampled_study, "preparation", "patches", "method", "inference.least_inside", "evaluation.accept_outside"
+        ),
         code=code("patches"),
     script:
         "../scripts/stage.py"

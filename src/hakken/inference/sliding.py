@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from hakken.inference.dense import exactly
 from hakken.inference.maps import Triple, triple
 
 CENTRE = 1 / 8  # SD of the blending weights as a fraction of the window's edge
@@ -19,12 +23,15 @@ def sliding_window(
     window: Triple,
     overlap: float = 0.5,
     batch: int = 4,
+    *,
+    inside: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the output (classes, z, y, x) of ``network`` on ``image`` (c, z, y, x), blended from windows.
 
     ``network`` maps (b, c, *window) to (b, classes, *window) and runs on ``batch`` windows at a time, on the device of
     ``image``; windows share at least ``overlap`` of their edge. An image smaller than the window is evaluated whole,
-    padded with zeros. Besides one batch only the result and one map of weights are held.
+    padded with zeros. Besides one batch only the result and one map of weights are held. Windows in which nothing of
+    ``inside`` (z, y, x) lies are left out; what no window sees is 0.
     """
     shape = triple(image.shape[1:])
     extents = triple(max(extent, edge) for extent, edge in zip(shape, window, strict=True))
@@ -36,15 +43,74 @@ def sliding_window(
     total = torch.zeros(extents, device=image.device)
     blended: torch.Tensor | None = None
     with torch.inference_mode():
-        every = window_places(extents, window, overlap)
+        every = _places_inside(extents, window, overlap, inside)
         for places in (every[start : start + batch] for start in range(0, len(every), batch)):
-            output = network(torch.stack([padded[(slice(None), *place)] for place in places])).float()
+            output = network(torch.stack([padded[(slice(None), *place)] for place in places]).float()).float()
             blended = torch.zeros((output.shape[1], *extents), device=image.device) if blended is None else blended
             for place, part in zip(places, output, strict=True):
                 blended[(slice(None), *place)] += part * blend
                 total[place] += blend
     assert blended is not None  # there is always a window
-    return (blended / total)[(slice(None), *(slice(extent) for extent in shape))]
+    seen = blended / torch.where(total > 0, total, 1)
+    return seen[(slice(None), *(slice(extent) for extent in shape))]
+
+
+def whole_map(
+    network: Callable[[torch.Tensor], torch.Tensor],
+    image: NDArray[Any],
+    mask: NDArray[Any],
+    *,
+    window: Triple,
+    overlap: float,
+    batch: int,
+    flips: bool,
+    device: torch.device,
+) -> NDArray[np.float32]:
+    """Return the output (classes, z, y, x) of ``network`` on ``image`` (c, z, y, x) within ``mask``, 0 outside of it.
+
+    Only the box of the mask is looked at, with half a window around it where the image has it. With ``flips`` the
+    result is the mean over the image and its mirror images along each axis of the window.
+    """
+    box = _box(mask, window)
+    if box is None:
+        return np.zeros((1, *mask.shape), np.float32)
+    part = torch.from_numpy(np.array(image[(slice(None), *box)])).to(device)
+    inside = torch.from_numpy(np.array(mask[box]) > 0).to(device)
+    axes = [axis for axis, edge in enumerate(window, start=1) if edge > 1]
+    turned: list[tuple[int, ...]] = [(), *((axis,) for axis in axes)] if flips else [()]
+    total: torch.Tensor | None = None
+    with exactly(device, torch.float32):
+        for axis in turned:
+            seen = sliding_window(
+                network, part.flip(axis), window, overlap, batch, inside=inside.flip([a - 1 for a in axis])
+            )
+            back = seen.flip(axis)
+            total = back if total is None else total + back
+    assert total is not None
+    found = np.zeros((len(total), *mask.shape), np.float32)
+    found[(slice(None), *box)] = (total / len(turned) * inside).cpu().numpy()
+    return found
+
+
+def _box(mask: NDArray[Any], window: Triple) -> tuple[slice, ...] | None:
+    """Return the box of a mask with half a window around it, within the image; None where the mask is empty."""
+    inside = mask > 0
+    if not inside.any():
+        return None
+    spans = []
+    for axis, edge in enumerate(window):
+        held = np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))
+        spans.append(slice(max(int(held[0]) - edge // 2, 0), min(int(held[-1]) + 1 + edge // 2, mask.shape[axis])))
+    return tuple(spans)
+
+
+def _places_inside(
+    shape: Triple, window: Triple, overlap: float, inside: torch.Tensor | None
+) -> list[tuple[slice, ...]]:
+    """Return the windows that hold something of ``inside``; all where that is not told, or where none does."""
+    every = window_places(shape, window, overlap)
+    held = [place for place in every if inside is None or bool(inside[place].any())]
+    return held or every[:1]
 
 
 def window_places(shape: Triple, window: Triple, overlap: float) -> list[tuple[slice, ...]]:

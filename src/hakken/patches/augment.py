@@ -35,6 +35,8 @@ class Augmentation:
     ``elastic_voxel`` bounds the elastic displacement relative to the centre, in units of the smallest voxel edge.
     Intensities become ``range * x^gamma`` within the range of the patch, then ``gain * x + shift + noise``, by channel;
     ``gain`` and ``gamma`` are amounts on a log scale, ``shift`` and ``noise`` are in units of the normalised image.
+    A patch is turned, scaled and displaced with the chance ``warped``; others are flipped alone, so that a network also
+    sees images that no interpolation has smoothed, as it does later on.
     """
 
     strength: float
@@ -45,6 +47,7 @@ class Augmentation:
     shift: float = 0.2
     gamma: float = 0.25
     noise: float = 0.1
+    warped: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -147,13 +150,16 @@ def draw_changes(
     def uniform(*shape: int) -> Tensor:
         return 2 * torch.rand(patches, *shape, generator=generator, device=generator.device) - 1
 
+    chosen = torch.ones(patches, device=generator.device)
+    if augmentation.warped < 1:
+        chosen = ((uniform() + 1) / 2 < augmentation.warped).float()
     smallest = torch.tensor([min(frame.spacing) / size for size in frame.spacing], device=generator.device)
     volume = (patches, channels, *[frame.patch] * axes)
     noise = torch.randn(volume, generator=generator, device=generator.device)
     level = uniform(channels).abs() * augmentation.noise * strength
     return Changes(
-        matrix=_draw_matrix(bounds, frame, uniform),
-        nodes=uniform(axes, NODES**axes) * (bounds.elastic / 2) * smallest[:, None],
+        matrix=_draw_matrix(bounds, frame, uniform, chosen),
+        nodes=uniform(axes, NODES**axes) * (bounds.elastic / 2) * smallest[:, None] * chosen[:, None, None],
         gamma=torch.exp(uniform(channels) * augmentation.gamma * strength),
         gain=torch.exp(uniform(channels) * augmentation.gain * strength),
         shift=uniform(channels) * augmentation.shift * strength,
@@ -259,13 +265,13 @@ def _node_weights(patch: int) -> Tensor:
     return 1 - distance**2 * (3 - 2 * distance)
 
 
-def _draw_matrix(bounds: Limits, frame: Frame, uniform: Callable[..., Tensor]) -> Tensor:
-    """Draw M (b, d, d), from offsets in the result to offsets in the input, in voxels."""
+def _draw_matrix(bounds: Limits, frame: Frame, uniform: Callable[..., Tensor], chosen: Tensor) -> Tensor:
+    """Draw M (b, d, d), from offsets in the result to offsets in the input, in voxels; ``chosen`` (b,) are warped."""
     axes = len(frame.spacing)
     size = torch.tensor(frame.spacing, dtype=torch.float32)
-    rotation = _rotation(uniform(1 if axes == 2 else 3), uniform() * bounds.rotation)
+    rotation = _rotation(uniform(1 if axes == 2 else 3), uniform() * bounds.rotation * chosen)
     size = size.to(rotation.device)
-    zoom = bounds.scale ** uniform()
+    zoom = bounds.scale ** (uniform() * chosen)
     choices = _axis_changes(frame.spacing).to(rotation.device)
     drawn = ((uniform() + 1) / 2 * len(choices)).long().clamp(max=len(choices) - 1)
     chosen = torch.where((uniform() + 1) / 2 < bounds.flip, drawn, 0)

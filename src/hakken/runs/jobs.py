@@ -130,6 +130,13 @@ def study_part(plan: Plan, wildcards: Wildcards, *sections: str) -> dict[str, An
     return study_slice(study, sections)
 
 
+def sampled_study(plan: Plan, wildcards: Wildcards, *sections: str) -> dict[str, Any]:
+    """Return the same of the study, or of its first variant, that learns from stored patches."""
+    takers = (run for run in plan.runs.values() if plan.takes_patches(run))
+    run = next(takers, None)
+    return study_slice(plan.study if run is None else plan.study_of(run), sections)
+
+
 def root(plan: Plan, wildcards: Wildcards) -> str:
     """Return the folder of all results of a study."""
     return plan.root

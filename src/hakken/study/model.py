@@ -193,6 +193,11 @@ class Study(Section):
         """The figures of the study, by name."""
         return self.figures or tuple(default_figures(self))
 
+    @property
+    def other_methods(self) -> tuple[str, ...]:
+        """The methods that variants name beside that of the study, each once."""
+        return tuple(dict.fromkeys(name for one in self.variants.values() for name in one.methods))
+
     def named(self) -> dict[plugins.Kind, tuple[str, ...]]:
         """Return all that the study names and other folders hold."""
         phantom = self.cohort.phantom

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from hakken import plugins
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
+from hakken.methods import Needs
 from hakken.study.model import OF_IMAGES, Study
 from hakken.study.moved import PAGE, moved_keys
 from hakken.study.plugged import without_effect
@@ -153,8 +154,14 @@ def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     yield from _drawn(study)
     searched = study.search.space.get("patch_size")
     wanted = max(getattr(study.parameters, "patch_size", 0), int((searched and searched.high) or 0))
-    if wanted > study.patches.size_voxel:
+    if module.NEEDS.patches and wanted > study.patches.size_voxel:
         yield f"patch_size may reach {wanted}, above patches.size_voxel {study.patches.size_voxel}; raise the latter"
+
+
+def _needs_of(method: str) -> Needs:
+    """Return what another method of a study needs; nothing of one that there is not, which is said elsewhere."""
+    found: Needs = plugins.load("methods", method).NEEDS if method in plugins.names("methods") else Needs()
+    return found
 
 
 def _drawn(study: Study) -> Iterator[str]:
@@ -178,7 +185,7 @@ def _foreign_sections(study: Study, module: ModuleType, content: Mapping[str, An
     if kind == "images" and not study.channels:
         yield "channels: this key is missing"
     absent = [] if kind == "images" else list(OF_IMAGES)
-    absent += [] if needs.patches else ["patches"]
+    absent += [] if needs.patches or any(_needs_of(method).patches for method in study.other_methods) else ["patches"]
     absent += [] if needs.gradient else ["training", "scaling"]
     for name in dict.fromkeys(absent):
         if name in content:

@@ -107,6 +107,12 @@ class VariantSet(Section):
         return self
 
     @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that its variants name."""
+        levels = [overrides for levels in self.levels.values() for overrides in levels.values()]
+        return tuple(str(one["method"]) for one in (*levels, *self.beside.values(), self.common) if "method" in one)
+
+    @property
     def levels(self) -> dict[str, dict[str, Overrides]]:
         """The levels of each factor by name."""
         return {

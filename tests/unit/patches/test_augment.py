@@ -307,3 +307,19 @@ def test_what_was_not_measured_stays_zero() -> None:
     assert kept[0, :, :, 0].tolist() == [[0, 6, 7], [1, 2, 3], [0, 0.5, 1]]
     assert images[0, 0, 0, 0] == 5
     assert only_measured(images, []) is images
+
+
+def test_a_share_of_the_patches_is_flipped_alone() -> None:
+    images = torch.rand(40, 1, 33, 33, 33, generator=torch.Generator().manual_seed(3))
+    frame = Frame(12, 33, (1.0, 1.0, 1.0))
+    amounts = Augmentation(1.0, gain=0, shift=0, gamma=0, noise=0, warped=0.5)
+    found = augment(images, amounts, frame, torch.Generator().manual_seed(4))
+    values = torch.sort(found.flatten(1), 1).values
+    plain = torch.sort(crop(images, 13).flatten(1), 1).values
+    exact = [
+        float(torch.isin(torch.round(row, decimals=4), torch.round(known, decimals=4)).float().mean())
+        for row, known in zip(values, plain, strict=True)
+    ]
+    flipped = sum(share > 0.9 for share in exact)
+    assert 12 <= flipped <= 28  # of 40, about half
+    assert all(share > 0.9 or share < 0.5 for share in exact)

@@ -417,9 +417,9 @@ def test_what_must_hold_between_keys(sections: Content, expected: str) -> None:
             "`candidates`?",
         ),
         (
-            {"baselines": ["brightest"]},
-            f"baselines: no baseline `brightest`, there are {', '.join(plugins.names('baselines'))}; did you mean "
-            "`brightest_components`?",
+            {"baselines": ["brightest_component"]},
+            f"baselines: no baseline `brightest_component`, there are {', '.join(plugins.names('baselines'))}; did you "
+            "mean `brightest_components`?",
         ),
         (
             {"figures": ["frok"]},

@@ -1,0 +1,79 @@
+"""The losses of dense networks. Maps are (b, k, ...); a voxel of weight 0 is neither right nor wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+SMOOTH = 1.0
+HALF = 0.5
+"""By how much each coarser level counts less than the one before (Isensee et al., nnU-Net, Nat Methods 2021)."""
+
+Of = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def over_levels(said: Sequence[Tensor], targets: Tensor, weight: Tensor, loss: Of) -> Tensor:
+    """Return the weighted mean of a loss over the levels of a head, the finest first.
+
+    Targets of coarser levels are the highest of the voxels that lie in a coarse one, so that no small lesion is lost.
+    """
+    total, weights = torch.zeros((), device=targets.device), 0.0
+    for level, logits in enumerate(said):
+        share = HALF**level
+        total = total + share * loss(logits.float(), targets, weight)
+        weights += share
+        if level + 1 < len(said):
+            targets, weight = _coarser(targets), -_coarser(-weight)
+    return total / weights
+
+
+def label_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, dice: float) -> Tensor:
+    """Return ``dice`` of the soft Dice loss and the rest of cross-entropy of logits (b, 1, ...), a scalar.
+
+    >>> at = torch.tensor([[[1.0, 0.0]]])
+    >>> round(float(label_loss(torch.zeros(1, 1, 2), at, torch.ones(1, 1, 2), dice=0.0)), 4)
+    0.6931
+    """
+    cross = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    entropy = (cross * weight).sum() / weight.sum().clamp_min(1)
+    return dice * soft_dice_loss(torch.sigmoid(logits) * weight, targets * weight) + (1 - dice) * entropy
+
+
+def soft_dice_loss(found: Tensor, targets: Tensor) -> Tensor:
+    """Return 1 - Dice (scalar) of probabilities and targets over the whole mini-batch (Milletari et al. 2016).
+
+    One voxel is added to both halves of the fraction, so that a mini-batch without a lesion has a loss.
+    """
+    return 1 - (2 * (found * targets).sum() + SMOOTH) / (found.sum() + targets.sum() + SMOOTH)
+
+
+def heat_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, focus: float = 2.0, reduction: float = 4.0) -> Tensor:
+    """Return the penalty-reduced focal loss of heat maps (Law and Deng, CornerNet, ECCV 2018), a scalar.
+
+    A target is 1 at a centre and falls off about it. With p the probability and y the target the loss is -1/max(N, 1)
+    of the sum of (1 - p)^focus log p where y = 1, and of (1 - y)^reduction p^focus log(1 - p) elsewhere; N is the
+    number of centres.
+
+    >>> centre, none = torch.ones(1, 1, 4), torch.ones(1, 1, 4)
+    >>> round(float(heat_loss(torch.zeros(1, 1, 4), centre, none)), 4)  # 0.25 log 2
+    0.1733
+    """
+    positive, negative = functional.logsigmoid(logits), functional.logsigmoid(-logits)
+    centre = targets >= CENTRE
+    found, missed = torch.exp(positive), torch.exp(negative)
+    at = missed**focus * positive
+    off = (1 - targets) ** reduction * found**focus * negative
+    return -(torch.where(centre, at, off) * weight).sum() / (centre * weight).sum().clamp_min(1)
+
+
+CENTRE = 0.99
+"""A target from which on a voxel passes for a centre: augmentation moves centres between voxels."""
+
+
+def _coarser(maps: Tensor) -> Tensor:
+    """Return maps on a grid twice as coarse, the highest value of each two voxels an axis."""
+    pool = functional.max_pool2d if maps.ndim == 4 else functional.max_pool3d
+    return pool(maps, 2, ceil_mode=True)

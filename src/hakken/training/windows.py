@@ -1,0 +1,232 @@
+"""Windows of prepared cases, cut where they are wanted while a network learns: nothing is cut beforehand.
+
+The arrays of a case stay mapped from disk, so a window costs what its voxels cost. Window ``n`` of a training is a
+function of the seed and of n alone. A share of the windows holds a lesion near its middle; lesions are drawn in
+proportion to a power of their size, or each class as often as another. The others lie anywhere in the masks of the
+cases. Axes are (z, y, x), units are voxels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hakken.core.errors import HakkenError
+from hakken.core.seeds import derive_seed
+from hakken.imaging.prepared import Lesion, PreparedCase
+from hakken.patches.augment import Augmentation, Frame, augment, limits, only_measured
+from hakken.patches.passes import iterated
+from hakken.study import presence_of
+from hakken.training.sources import Samples
+
+Floats = NDArray[np.float32]
+Voxels = NDArray[np.int64]
+Voxel = tuple[int, int, int]
+
+PLACES = 256
+"""So many voxels of a lesion, and 16 times as many of a mask, are kept to put windows on."""
+OFF_CENTRE = 1 / 3
+"""How far from the middle of its window a lesion's voxel may lie, as a fraction of the edge."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Which windows are drawn: edge in voxels, how many at once, how many hold a lesion, and which lesions.
+
+    ``lesion_power`` is the power of a lesion's size with which it is drawn: 0 draws all alike, 1 by the voxel.
+    """
+
+    edge: int
+    axes: int
+    batch_size: int
+    lesion_share: float = 0.5
+    lesion_power: float = 0.5
+    by_class: bool = False
+
+
+Targets = Callable[[PreparedCase, tuple[slice, ...]], Floats]
+"""The target channels (t, *window) of a case in a window that lies within it."""
+
+
+class _Places:
+    """The voxels of a case that windows are put on, looked up when they are first wanted."""
+
+    def __init__(self, case: PreparedCase) -> None:
+        self.case = case
+
+    @cached_property
+    def lesions(self) -> dict[int, Voxels]:
+        """Some voxels (n, 3) of each lesion, by its number."""
+        labels = self.case.labels()
+        found = {}
+        for lesion, box in enumerate(ndimage.find_objects(labels), start=1):
+            if box is not None:
+                voxels = np.argwhere(labels[box] == lesion) + [axis.start for axis in box]
+                found[lesion] = _some(voxels, PLACES, f"{self.case.pixel_digest} {lesion}")
+        return found
+
+    @cached_property
+    def mask(self) -> Voxels:
+        """Some voxels (n, 3) of the mask; the middle of the image where the mask is empty."""
+        shape = self.case.geometry.shape_zyx
+        places = np.flatnonzero(self.case.mask())
+        if not len(places):
+            return np.array([[extent // 2 for extent in shape]], np.int64)
+        return np.stack(np.unravel_index(_some(places, 16 * PLACES, self.case.pixel_digest), shape), 1)
+
+
+class WindowSource:
+    """Mini-batches of augmented windows: ``images`` (b, c, p, ...) and ``targets`` (b, t, p, ...), float32.
+
+    ``targets`` gives the target channels of a case. Beyond a case lie zeros. Raises HakkenError where no case has a
+    lesion that counts.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        targets: Targets,
+        drawing: Drawing,
+        *,
+        spacing: Sequence[float],
+        augmentation: Augmentation,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.cases, self.targets, self.drawing = list(cases), targets, drawing
+        self.seed, self.device, self.augmentation = seed, torch.device(device), augmentation
+        self.frame = Frame(drawing.edge, 2 * drawing.edge + 1, tuple(spacing)[::-1][-drawing.axes :])
+        self.edge = limits(augmentation, self.frame).edge if augmentation.strength else drawing.edge
+        self._places = [_Places(case) for case in self.cases]
+        self._lesions = [
+            (number, lesion)
+            for number, case in enumerate(self.cases)
+            for lesion in case.lesions
+            if lesion.kind == "included"
+        ]
+        if not self._lesions:
+            raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
+        self._chance = self._chances()
+        channels = self.cases[0].channels
+        self._presence = [(channels.index(name), channels.index(presence_of(name))) for name in self.cases[0].optional]
+
+    def batch(self, number: int) -> Samples:
+        """Return mini-batch ``number`` (0, 1, ...)."""
+        first = number * self.drawing.batch_size
+        parts = [self._window(first + place) for place in range(self.drawing.batch_size)]
+        stored = torch.from_numpy(np.stack(parts)).to(self.device)
+        hidden = stored.shape[1] - len(self.cases[0].channels)
+        kept = hidden + len(self._presence)
+        generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, "augmentation", number))
+        moved = only_measured(augment(stored, self.augmentation, self.frame, generator, kept), self._presence)
+        return Samples({"images": moved[:, :-hidden], "targets": moved[:, -hidden:]})
+
+    def iterate(self, start: int = 0, *, prefetch: bool = False, stride: int = 1) -> Iterator[Samples]:
+        """Yield the mini-batches ``start``, ``start + stride``, and so on without end."""
+        return iterated(self.batch, start, prefetch=prefetch, stride=stride)
+
+    def place(self, number: int) -> tuple[PreparedCase, Voxel]:
+        """Return the case of window ``number`` and the voxel at its middle, which may lie beyond the case."""
+        random = np.random.default_rng(derive_seed(self.seed, "window", number))
+        if not self._holds_lesion(number):
+            places = self._places[int(random.integers(len(self.cases)))]
+            return places.case, _voxel(places.mask[int(random.integers(len(places.mask)))])
+        owner, lesion = self._lesions[int(random.choice(len(self._lesions), p=self._chance))]
+        places = self._places[owner]
+        voxels = places.lesions[lesion.lesion]
+        reach = int(self.drawing.edge * OFF_CENTRE)
+        moved = random.integers(-reach, reach, size=3, endpoint=True)
+        moved[: 3 - self.drawing.axes] = 0
+        return places.case, _voxel(voxels[int(random.integers(len(voxels)))] + moved)
+
+    def _holds_lesion(self, number: int) -> bool:
+        """Whether window ``number`` is one of those that hold a lesion: they are spread evenly."""
+        share = self.drawing.lesion_share
+        return math.floor((number + 1) * share + 1e-9) > math.floor(number * share + 1e-9)
+
+    def _window(self, number: int) -> Floats:
+        """Return channels and targets (c + t, q, ...) of window ``number`` as they are stored."""
+        case, middle = self.place(number)
+        flat = self.drawing.axes == 2
+        edges = (1 if flat else self.edge, self.edge, self.edge)
+        shape = case.geometry.shape_zyx
+        starts = [place - edge // 2 for place, edge in zip(middle, edges, strict=True)]
+        spans = [
+            (max(start, 0), max(min(start + edge, size), 0))
+            for start, edge, size in zip(starts, edges, shape, strict=True)
+        ]
+        inside = tuple(slice(min(low, high), high) for low, high in spans)
+        image = np.asarray(case.image()[(slice(None), *inside)], np.float32)
+        targets = self.targets(case, inside)
+        window = np.zeros((len(image) + len(targets), *edges), np.float32)
+        place = tuple(slice(part.start - start, part.stop - start) for part, start in zip(inside, starts, strict=True))
+        window[(slice(None), *place)] = np.concatenate([image, targets])
+        return window[:, 0] if flat else window
+
+    def _chances(self) -> NDArray[np.float64]:
+        """Return how likely each lesion is drawn."""
+        weight = np.array([lesion.size**self.drawing.lesion_power for _, lesion in self._lesions], float)
+        if self.drawing.by_class:
+            classes = np.array([lesion.lesion_class or "" for _, lesion in self._lesions])
+            for name in np.unique(classes):
+                weight[classes == name] /= weight[classes == name].sum()
+        return np.asarray(weight / weight.sum())
+
+
+def label_targets(case: PreparedCase, window: tuple[slice, ...]) -> Floats:
+    """Return two channels: 1 in lesions that count, and 1 in those that do not, which are neither right nor wrong."""
+    labels = case.labels(mmap=True)[window] if case.has_truth else None
+    if labels is None:
+        return np.zeros((2, *(part.stop - part.start for part in window)), np.float32)
+    excluded = [lesion.lesion for lesion in case.lesions if lesion.kind != "included"]
+    ignored = np.isin(labels, excluded) if excluded else np.zeros(labels.shape, bool)
+    return np.stack([(labels > 0) & ~ignored, ignored]).astype(np.float32)
+
+
+def heat_targets(case: PreparedCase, window: tuple[slice, ...], *, least: float = 1.5, part: float = 1 / 3) -> Floats:
+    """Return two channels: a Gaussian of height 1 about each lesion that counts, and 1 near those that do not.
+
+    The Gaussian's standard deviation is ``part`` of the lesion's radius, at least ``least`` voxels; where several meet,
+    the highest counts.
+    """
+    found = np.zeros((2, *(one.stop - one.start for one in window)), np.float32)
+    for lesion in case.lesions:
+        sigma, centre = _spread(case, lesion, least, part)
+        squares = [
+            ((np.arange(one.start, one.stop) - at) / width) ** 2
+            for one, at, width in zip(window, centre, sigma, strict=True)
+        ]
+        far = squares[0][:, None, None] + squares[1][None, :, None] + squares[2][None, None, :]
+        if lesion.kind == "included":
+            np.maximum(found[0], np.exp(-far / 2), out=found[0])
+        else:
+            found[1][far < (1 / part) ** 2] = 1
+    return found
+
+
+def _spread(case: PreparedCase, lesion: Lesion, least: float, part: float) -> tuple[list[float], list[float]]:
+    """Return the standard deviations of a lesion's heat and its centre, z, y, x in voxels."""
+    spacing = case.geometry.spacing[::-1]
+    sigma = [max(least, part * lesion.diameter / 2 / size) for size in spacing]
+    return sigma, case.geometry.to_voxel(np.array([lesion.centre]))[0].tolist()
+
+
+def _some(voxels: NDArray[np.integer[Any]], most: int, role: str) -> Voxels:
+    """Return at most so many rows, drawn by what a case shows and not by its name."""
+    if len(voxels) > most:
+        random = np.random.default_rng(derive_seed(0, "places", role))
+        voxels = voxels[np.sort(random.choice(len(voxels), most, replace=False))]
+    return np.asarray(voxels, np.int64)
+
+
+def _voxel(values: Voxels) -> Voxel:
+    z, y, x = (int(value) for value in values)
+    return (z, y, x)

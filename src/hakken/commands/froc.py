@@ -65,13 +65,13 @@ def add(commands: Subparsers) -> None:
         "(COCO, nnDetection), by one overlaps are assigned as a whole (PI-CAI)",
     )
     rules.add_argument(
-        "--per", choices=("case", "lesion-free"), default="case", help="cases that false positives count"
+        "--per", choices=("case", "lesion-free"), default="case", help="the cases that they are divided by"
     )
     rules.add_argument("--max-candidates", type=_count, metavar="N", help="marks a case, by LUNA16's rule")
     rules.add_argument("--unknown-diameter", type=_positive, metavar="MM", help="of lesions with a negative diameter")
     report = parser.add_argument_group("report")
     report.add_argument("--max-fp", type=_positive, default=3.0, help="partial AUC up to so many (default: 3)")
-    report.add_argument("--at", type=_numbers, help="false positives per case (default: those of the CPM)")
+    report.add_argument("--at", type=_numbers, metavar="N,N", help="false positives per case (default: the CPM's)")
     report.add_argument("--sensitivities", type=_shares, default=(0.5, 0.7, 0.9), help="to give false positives at")
     report.add_argument("--by", action="append", default=[], metavar="COLUMN", help="strata: diameter:5,10 or a column")
     report.add_argument("--bootstrap", type=whole, default=1000, help="resamples (default: 1000)")

@@ -25,7 +25,9 @@ from hakken.imaging.files import DICOM, KNOWN, suffix
 Truth = Literal["lesion_mask", "lesion_table", "label"]
 NO_LESIONS = "none"
 WORDS = "mask|seg|segmentation|label|lesion|tumou?r|nodule|gt|ground|truth|roi|annotation|dseg|consensus"
-MASKS = re.compile(rf"(^|[^a-z])({WORDS})s?(tr|ts)?([^a-z]|$)")
+MASKS = re.compile(
+    rf"(^|[^a-z])({WORDS})s?(tr|ts)?([^a-z]|$)|マスク|病変|腫瘍|結節|正解|ラベル|領域|セグメント|掩膜|病灶|肿瘤|标注|分割"
+)
 REGIONS = re.compile(r"^(?!.*(?:lesion|tumou?r|nodule)).*(?:brain|body|head|lung|liver|skull|air|organ)")
 NORMAL = re.compile(r"^(normal|healthy|none|negative|control|no_?finding|good|0)s?$", re.IGNORECASE)
 PARTS = {
@@ -299,6 +301,7 @@ def _gathered(
     lacking = {case: [key for key in channels if key not in files] for case, files in by_case.items()}
     notes += [f"case {case} lacks {', '.join(keys)}" for case, keys in lacking.items() if keys][:SHOWN]
     names = _names(channels)
+    notes += [f"channel `{name}` is {key}" for key, name in names.items() if not key.isascii()]
     cases = [
         FoundCase(
             as_id(case), patients.get(case, case), {names[key]: files[key] for key in channels},

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     study = Study.model_validate(read_mapping(results / STUDY))
     known = plugins.names("figures")
     if options.figure not in known:
-        raise HakkenError(f"there is no figure `{options.figure}`{nearest(options.figure, known)}")
+        raise HakkenError(f"no figure `{options.figure}`, there are {', '.join(known)}{nearest(options.figure, known)}")
     with _standing_at(results, study):
         _draw(study, options.figure)
     for path in sorted((options.results / "figures").glob(f"{options.figure}.*")):

@@ -91,7 +91,7 @@ def _thresholds(measurement: Measurement) -> Iterator[str]:
     if names:
         yield (
             f"thresholds chosen on the same cases that they are reported on ({', '.join(names)}): sensitivity and "
-            "specificity are optimistic; choose them on other cases with --threshold-from"
+            "specificity are optimistic; they should be chosen on other cases (`hakken roc --threshold-from`)"
         )
 
 

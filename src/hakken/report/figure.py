@@ -64,8 +64,9 @@ class TrialRecord:
 
 
 def read_trials(paths: Sequence[Path]) -> tuple[TrialRecord, ...]:
-    """Read the trial files of a sweep, by number; raises HakkenError naming one that lacks a key, or
-    says otherwise than the ledger.
+    """Read the trial files of a sweep, by number.
+
+    Raises HakkenError naming one that lacks a key, or says otherwise than the ledger.
     """
     return tuple(sorted((_trial(path) for path in paths), key=lambda trial: trial.number))
 

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from hakken.cohort.batches import kept_batches, plan_cohort
 from hakken.core.errors import HakkenError
 from hakken.core.files import require_writable
+from hakken.core.names import nearest
 from hakken.runs.beside import require_results_of_this_version
 from hakken.runs.guard import require_source, require_unchanged
 from hakken.runs.plan import Plan
@@ -18,6 +19,8 @@ from hakken.study.reading import load_study
 
 CONFIG = Path("config/config.yaml")
 STUDIES = Path("config/studies")
+KEYS = ("studies", "study", "scale", "cases_per_job", "overwrite")
+"""What a configuration may say."""
 
 
 def configured_plans(
@@ -88,6 +91,9 @@ def _require_folds(plan: Plan) -> None:
 
 def check_config(content: Mapping[str, Any]) -> None:
     """Raise HakkenError where the configuration names no study, or a study without its scale, or no size of a job."""
+    for key in content:
+        if key not in KEYS:
+            raise HakkenError(f"--config {key}: there is no such key, there are {', '.join(KEYS)}{nearest(key, KEYS)}")
     if ("study" in content) != ("scale" in content):
         raise HakkenError("--config takes the study and its scale together: --config study=NAME scale=SCALE")
     studies = content.get("studies")

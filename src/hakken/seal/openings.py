@@ -23,7 +23,10 @@ from hakken.core.publish import create
 ORIGIN = "0" * 64
 FILE = re.compile(r"(\d{4,})\.json")
 TEXTS = ("number", "begun", "study", "scale", "design", "reason", "freeze", "models")
-BACKUP = "test results cannot be trusted without it: restore it from a backup, or see `hakken openings`"
+BACKUP = (
+    "test results cannot be trusted without it: restore it from a backup; or, where its receipt in results is sound, "
+    "move the file away and run `hakken openings STUDY --restore`"
+)
 
 
 @dataclass(frozen=True, order=True)

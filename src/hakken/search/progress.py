@@ -115,12 +115,12 @@ def _planned(entries: Sequence[Entry]) -> Planned | None:
 
 
 def _best(entries: Sequence[Entry], maximise: bool) -> Best | None:
-    """Return the best complete trial, the lowest number of equals."""
-    trials = [entry.trial for entry in entries]
+    """Return the best complete trial, of equals the one that asked first, as `select` takes it."""
+    trials = [entry.trial for entry in sorted(entries, key=lambda entry: entry.place)]
     complete = [trial for trial in trials if trial is not None and trial.state == "complete" and trial.measured]
     if not complete:
         return None
-    best = min(complete, key=lambda trial: (-(trial.value or 0.0) if maximise else trial.value or 0.0, trial.number))
+    best = min(complete, key=lambda trial: -(trial.value or 0.0) if maximise else trial.value or 0.0)
     return Best(best.number, best.value or 0.0, best.parameters)
 
 

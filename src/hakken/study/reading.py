@@ -29,6 +29,7 @@ PLAIN = {
     **dict.fromkeys(("tuple_type", "list_type"), LIST),
     "too_short": "must hold one entry at least",
     "string_type": "must be text; write it in quotes",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
 }
 """What people understand where the validator speaks of the types of a programming language."""
 WRITTEN = (str, int, float, list, dict, type(None))

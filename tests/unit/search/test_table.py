@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hakken.core.tables import table_text
+from hakken.core.tables import _read, table_text
 from hakken.search.table import COLUMNS, sweep_table
 
 HEADING = "number,place,state,objective,reason,start,end,seconds,gpu_seconds,host,jobs,known,pending,later_results"
@@ -55,6 +55,7 @@ def test_a_sweep_without_trials_or_parameters() -> None:
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5), st.text(max_size=20))
 @example([0.5], 'a "b", c\r\nd\re')
+@example([0.5], "\t:")
 def test_every_digit_survives_and_every_trial_is_one_line(numbers: list[float], reason: str) -> None:
     records = [
         {"number": place, "state": "complete", "objective": value, "reason": reason, "parameters": {"x": value}}
@@ -64,4 +65,4 @@ def test_every_digit_survives_and_every_trial_is_one_line(numbers: list[float], 
     assert len(text.splitlines()) == 1 + len(numbers)
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [float(row["objective"]) for row in rows] == numbers == [float(row["x"]) for row in rows]
-    assert {row["reason"] for row in rows} == {" ".join(reason.splitlines())}
+    assert {_read(row["reason"]) for row in rows} == {" ".join(reason.splitlines())}

@@ -200,3 +200,18 @@ def test_a_dicom_series_is_one_image(tmp_path: Path, shared_data: Path) -> None:
     found = find_cases(tmp_path)
     assert found.channels == ("CT",)
     assert [case.channels["CT"] for case in found.cases] == [tmp_path / f"p{n}" / "CT" for n in range(3)]
+
+
+def test_masks_and_channels_named_in_japanese(tmp_path: Path) -> None:
+    for case in ("症例01", "症例02"):
+        for name in ("造影", "単純", "病変マスク"):
+            path = tmp_path / case / f"{name}.nii.gz"
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+    found = find_cases(tmp_path)
+    assert found.truth == "lesion_mask"
+    assert {case.truth.name for case in found.cases if isinstance(case.truth, Path)} == {"病変マスク.nii.gz"}
+    assert [note for note in found.notes if note.startswith("channel")] == [
+        "channel `image_0` is 単純",
+        "channel `image_1` is 造影",
+    ]

@@ -211,7 +211,7 @@ def test_masks_and_channels_named_in_japanese(tmp_path: Path) -> None:
     found = find_cases(tmp_path)
     assert found.truth == "lesion_mask"
     assert {case.truth.name for case in found.cases if isinstance(case.truth, Path)} == {"病変マスク.nii.gz"}
-    assert [note for note in found.notes if note.startswith("channel")] == [
+    assert [note for note in found.left_out if note.startswith("channel")] == [
         "channel `image_0` is 単純",
         "channel `image_1` is 造影",
     ]

@@ -135,8 +135,9 @@ def test_that_results_can_be_written_is_asked_first(project: Path, monkeypatch: 
         ({"study": "a"}, "--config takes the study and its scale together: --config study=NAME scale=SCALE"),
         ({"scale": "a"}, "--config takes the study and its scale together: --config study=NAME scale=SCALE"),
         (
-            {"studi": "a"},
-            "--config studi: there is no such key, there are studies, study, scale, cases_per_job, overwrite",
+            {"scal": "a"},
+            "--config scal: there is no such key, there are studies, study, scale, cases_per_job, overwrite; did you "
+            "mean `scale`?",
         ),
         ({"studies": None}, "`studies` must name at least one study and its scale, as `name: scale`"),
         ({"studies": {"a": None}}, "`studies` must name at least one study and its scale, as `name: scale`"),

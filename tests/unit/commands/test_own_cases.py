@@ -203,7 +203,7 @@ def test_a_dicom_series_is_one_image(tmp_path: Path, shared_data: Path) -> None:
 
 
 def test_masks_and_channels_named_in_japanese(tmp_path: Path) -> None:
-    for case in ("症例01", "症例02"):
+    for case in ("症例01", "症例02", "症例03"):
         for name in ("造影", "単純", "病変マスク"):
             path = tmp_path / case / f"{name}.nii.gz"
             path.parent.mkdir(exist_ok=True)

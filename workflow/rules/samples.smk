@@ -21,7 +21,12 @@ rule patches:
     params:
         stage="patches",
         study=of(
-            jobs.sampled_study, "preparation", "patches", "method", "inference.least_inside", "evaluation.accept_outside"
+            jobs.sampled_study,
+            "preparation",
+            "patches",
+            "method",
+            "inference.least_inside",
+            "evaluation.accept_outside",
         ),
         code=code("patches"),
     script:

@@ -28,6 +28,7 @@ from torch import nn
 from torch.nn import functional
 
 from hakken.core.errors import InvalidArchitecture
+from hakken.networks.convolution import convolve, drawn, padded
 from hakken.networks.structure import Structure
 
 GROUP = 4
@@ -36,14 +37,13 @@ GROUP = 4
 class _Operations(NamedTuple):
     """What differs between images of two and of three axes."""
 
-    convolve: Callable[..., torch.Tensor]
     spread: Callable[..., torch.Tensor]
     pool: Callable[..., torch.Tensor]
 
 
 OPERATIONS = {
-    2: _Operations(functional.conv2d, functional.conv_transpose2d, functional.max_pool2d),
-    3: _Operations(functional.conv3d, functional.conv_transpose3d, functional.max_pool3d),
+    2: _Operations(functional.conv_transpose2d, functional.max_pool2d),
+    3: _Operations(functional.conv_transpose3d, functional.max_pool3d),
 }
 
 
@@ -125,7 +125,7 @@ class UNet(nn.Module):
         return tuple(GROUP * math.ceil(features * width / GROUP) for width in self.widths[:depth])
 
     def _run(self, images: torch.Tensor, widths: tuple[int, ...]) -> torch.Tensor:
-        found = _padded(images, 2 ** (len(widths) - 1))
+        found = padded(images, 2 ** (len(widths) - 1))
         kept: list[torch.Tensor] = []
         for level, width in enumerate(widths):
             if level > 0:
@@ -186,7 +186,7 @@ class _Layer(nn.Module):
     ) -> None:
         super().__init__()
         self.dimensions, self.before, self.after, self.joined = dimensions, before, after, joined
-        self.weight = nn.Parameter(_drawn(after, before, *[kernel] * dimensions, fan=before * kernel**dimensions))
+        self.weight = nn.Parameter(drawn(after, before, *[kernel] * dimensions, fan=before * kernel**dimensions))
         self.bias = nn.Parameter(torch.zeros(after))
         self.scale = nn.Parameter(torch.ones(after)) if groups else None
         self.shift = nn.Parameter(torch.zeros(after)) if groups else None
@@ -194,7 +194,7 @@ class _Layer(nn.Module):
     def forward(self, maps: torch.Tensor, after: int) -> torch.Tensor:
         """Return the leading ``after`` maps (b, after, ...) of the leading ones (b, before, ...)."""
         weight, bias, *scaling = self.cut(maps.shape[1], after)
-        found = OPERATIONS[self.dimensions].convolve(maps, weight, bias, padding=weight.shape[-1] // 2)
+        found = convolve(maps, weight, bias, 1, weight.shape[-1] // 2)
         return functional.group_norm(found, after // GROUP, scaling[0], scaling[1]) if scaling else found
 
     def cut(self, before: int, after: int) -> list[torch.Tensor]:
@@ -210,7 +210,7 @@ class _Doubling(nn.Module):
     def __init__(self, dimensions: int, before: int, after: int) -> None:
         super().__init__()
         self.dimensions, self.before, self.after = dimensions, before, after
-        self.weight = nn.Parameter(_drawn(before, after, *[2] * dimensions, fan=before))
+        self.weight = nn.Parameter(drawn(before, after, *[2] * dimensions, fan=before))
         self.bias = nn.Parameter(torch.zeros(after))
 
     def forward(self, maps: torch.Tensor, after: int) -> torch.Tensor:
@@ -227,16 +227,3 @@ def _through(block: nn.Module, maps: torch.Tensor, width: int) -> torch.Tensor:
     for layer in block.children():
         maps = functional.relu(layer(maps, width))
     return maps
-
-
-def _padded(images: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Return images (b, c, ...) with their last edges prolonged to a multiple, by the values of the border."""
-    missing = [-extent % multiple for extent in images.shape[2:]]
-    if not any(missing):
-        return images
-    return functional.pad(images, [end for size in reversed(missing) for end in (0, size)], mode="replicate")
-
-
-def _drawn(*shape: int, fan: int) -> torch.Tensor:
-    """Return weights that keep the variance of what passes through them and ReLU (He et al. 2015)."""
-    return torch.randn(shape) * math.sqrt(2 / fan)

@@ -2,8 +2,7 @@
 
 The arrays of a case stay mapped from disk, so a window costs what its voxels cost. Window ``n`` of a training is a
 function of the seed and of n alone. A share of the windows holds a lesion near its middle; lesions are drawn in
-proportion to a power of their size, or each class as often as another. The others lie anywhere in the masks of the
-cases. Axes are (z, y, x), units are voxels.
+proportion to a power of their size. The others lie anywhere in the masks of the cases. Axes are (z, y, x), units are voxels.
 """
 
 from __future__ import annotations
@@ -49,7 +48,6 @@ class Drawing:
     batch_size: int
     lesion_share: float = 0.5
     lesion_power: float = 0.5
-    by_class: bool = False
 
 
 Targets = Callable[[PreparedCase, tuple[slice, ...]], Floats]
@@ -174,10 +172,6 @@ class WindowSource:
     def _chances(self) -> NDArray[np.float64]:
         """Return how likely each lesion is drawn."""
         weight = np.array([lesion.size**self.drawing.lesion_power for _, lesion in self._lesions], float)
-        if self.drawing.by_class:
-            classes = np.array([lesion.lesion_class or "" for _, lesion in self._lesions])
-            for name in np.unique(classes):
-                weight[classes == name] /= weight[classes == name].sum()
         return np.asarray(weight / weight.sum())
 
 

@@ -24,7 +24,7 @@ FIGURES = ("froc", "strata", "overlays", "search", "learnt")
 class Parameters(Optimised):
     """What a search may vary.
 
-    The defaults are one configuration that was chosen on images other than those that results are reported on.
+    The defaults were set after trials on the phantom of brain metastases and on three patients with multiple sclerosis.
     """
 
     learning_rate: float = Field(default=2e-3, gt=0, le=1, description="Initial learning rate.")

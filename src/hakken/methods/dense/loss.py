@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SMOOTH = 1.0
+from hakken.methods.unet.loss import soft_dice_loss
+
 HALF = 0.5
 """By how much each coarser level counts less than the one before (Isensee et al., nnU-Net, Nat Methods 2021)."""
 
@@ -40,14 +41,6 @@ def label_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, dice: float) 
     cross = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     entropy = (cross * weight).sum() / weight.sum().clamp_min(1)
     return dice * soft_dice_loss(torch.sigmoid(logits) * weight, targets * weight) + (1 - dice) * entropy
-
-
-def soft_dice_loss(found: Tensor, targets: Tensor) -> Tensor:
-    """Return 1 - Dice (scalar) of probabilities and targets over the whole mini-batch (Milletari et al. 2016).
-
-    One voxel is added to both halves of the fraction, so that a mini-batch without a lesion has a loss.
-    """
-    return 1 - (2 * (found * targets).sum() + SMOOTH) / (found.sum() + targets.sum() + SMOOTH)
 
 
 def heat_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, focus: float = 2.0, reduction: float = 4.0) -> Tensor:

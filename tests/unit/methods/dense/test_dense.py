@@ -19,7 +19,8 @@ from hakken.imaging.prepared import PreparedCase, save_prepared
 from hakken.inference.sliding import whole_map
 from hakken.methods.dense import Inference, Parameters
 from hakken.methods.dense.learn import LESIONS, Learner
-from hakken.methods.dense.loss import heat_loss, label_loss, over_levels, soft_dice_loss
+from hakken.methods.dense.loss import heat_loss, label_loss, over_levels
+from hakken.methods.unet.loss import soft_dice_loss
 from hakken.training.method import Facts
 from hakken.training.players import Model
 from hakken.training.sources import Samples

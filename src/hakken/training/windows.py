@@ -2,7 +2,8 @@
 
 The arrays of a case stay mapped from disk, so a window costs what its voxels cost. Window ``n`` of a training is a
 function of the seed and of n alone. A share of the windows holds a lesion near its middle; lesions are drawn in
-proportion to a power of their size. The others lie anywhere in the masks of the cases. Axes are (z, y, x), units are voxels.
+proportion to a power of their size. The others lie anywhere in the masks of the cases. Axes are (z, y, x), units are
+voxels.
 """
 
 from __future__ import annotations

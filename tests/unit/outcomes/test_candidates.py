@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,12 @@ def test_the_area_ends_where_the_study_says(cases: list[PreparedCase]) -> None:
     measured = candidates.measure(all_said(MARKS), part(cases, {"maximum_fp": 1, "at": [0.5]}))
     assert [row.name for row in measured.rows[:2]] == ["sensitivity at 0.5 FP/case", "partial AUC to 1 FP/case"]
     assert measured.rows[1].value == pytest.approx(1 / 9 + 4 / 9)
+
+
+def test_of_one_patient_lesions_and_false_positives_are_resampled(cases: list[PreparedCase]) -> None:
+    one = [replace(case, patient="one") for case in cases]
+    drawn = candidates.replicates([all_said(MARKS)], part(one), 3)
+    assert len(np.unique(drawn.drawn)) > 5  # patients resampled would give the one value again and again
 
 
 def test_replicates_are_paired(cases: list[PreparedCase]) -> None:

@@ -110,8 +110,8 @@ class Limits:
 class Changes:
     """What happens to each patch of a batch; every tensor has the batch as its first axis.
 
-    ``matrix`` (b, d, d) M; ``nodes`` (b, d, k^d) D; ``gamma``, ``gain``, ``shift``, ``blur`` (b, c); ``noise`` (b, c, p, ...).
-    ``blur`` are standard deviations in voxels, 0 for channels that stay sharp.
+    ``matrix`` (b, d, d) M; ``nodes`` (b, d, k^d) D; ``gamma``, ``gain``, ``shift`` (b, c); ``blur`` (b, c), standard
+    deviations in voxels, 0 for channels that stay sharp; ``noise`` (b, c, p, ...).
     """
 
     matrix: Tensor
@@ -258,7 +258,7 @@ def change_intensities(patches: Tensor, changes: Changes) -> Tensor:
 
 
 def _draw_blur(augmentation: Augmentation, patches: int, channels: int, uniform: Callable[..., Tensor]) -> Tensor:
-    """Draw the standard deviation of the blur of each channel (b, c) in voxels; nothing is drawn where there is none."""
+    """Draw the standard deviation of the blur of each channel (b, c) in voxels, 0 for those that stay sharp."""
     greatest = augmentation.blur_voxel * augmentation.strength
     if not greatest:
         return uniform(0).new_zeros(patches, channels)

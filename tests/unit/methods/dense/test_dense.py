@@ -164,6 +164,14 @@ def test_nothing_lies_outside_of_the_mask_and_no_window_is_seen_there(case: Prep
     assert not empty.any()
 
 
+def test_a_window_larger_than_the_image_is_as_large_as_it(case: PreparedCase) -> None:
+    network = Bright()
+    chosen = Learner(Parameters(), Inference(window_voxel=512), FACTS)
+    found = chosen.predict(Model({"network": network}), case, ())
+    assert network.seen == [(1, len(case.channels), *case.geometry.shape_zyx)]
+    assert np.array_equal(found["masks"]["dense"], case.labels() > 0)
+
+
 def test_numbers_that_are_none_are_the_networks_fault(case: PreparedCase) -> None:
     class Broken(Bright):
         def forward(self, images: torch.Tensor) -> dict[str, tuple[torch.Tensor, ...]]:

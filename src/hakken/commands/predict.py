@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hakken.cohort.items import Item
     from hakken.commands.parser import Subparsers
     from hakken.core.volume import Volume
+    from hakken.imaging.pieces import Mask
     from hakken.imaging.prepared import PreparedCase
     from hakken.study import Study
 
@@ -199,13 +200,15 @@ def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder
     The seeds derive from the pixels, so a case of the study gets what the study said of it, whatever it is called.
     Raises HakkenError listing every problem of the images.
     """
-    from hakken.imaging.channels import read_channels
+    from hakken.imaging.channels import mask_to_prepare, mask_to_register, read_channels
     from hakken.imaging.preparation import prepare_case
     from hakken.imaging.prepared import save_prepared
 
     _check_images(images, case_id, study)
     volumes = read_channels(images, study)
-    prepared = prepare_case(volumes, _transforms(volumes, study), None, study, case_id=case_id)
+    found = mask_to_register(study, volumes)
+    region = mask_to_prepare(study, found)
+    prepared = prepare_case(volumes, _transforms(volumes, study, found), None, study, case_id=case_id, region=region)
     without = f", without {', '.join(prepared.case.missing)}" if prepared.case.missing else ""
     progress(f"prepared on a grid of {prepared.case.geometry}{without}")
     if prepared.case.doubt:
@@ -335,12 +338,12 @@ def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> Non
         progress(str(question))
 
 
-def _transforms(volumes: Mapping[str, Volume], study: Study) -> dict[str, Transform]:
+def _transforms(volumes: Mapping[str, Volume], study: Study, mask: Mask | None) -> dict[str, Transform]:
     """Register every channel to the reference channel; the same seeds and settings as in the study."""
     from hakken.imaging.channels import align_channels
 
     found: dict[str, Transform] = {}
-    for aligned in align_channels(study, volumes):
+    for aligned in align_channels(study, volumes, mask):
         found[aligned.channel] = aligned.result.transform
         done = f"{study.registration.method}, {aligned.result.seconds:.1f} s"
         progress(f"{aligned.channel} registered to {study.reference}: {done}")

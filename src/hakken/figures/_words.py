@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hakken.runs.table import Run
 from hakken.study import Study
 
 
@@ -30,3 +31,8 @@ def titled(name: str) -> str:
     """
     words = spoken(name)
     return words[:1].upper() + words[1:]
+
+
+def varied(run: Run) -> str:
+    """Return the name of a variant as people read it: its levels, or what stands beside them."""
+    return spoken(", ".join(run.levels.values()) or run.kind.removeprefix(f"{run.set_name}-"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,8 +12,8 @@ import numpy as np
 from hakken.core.names import counted
 from hakken.evaluation.bootstrap import estimate
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._models import Side, cost_of, sides, trials_of
-from hakken.figures._words import published, spoken
+from hakken.figures._models import Side, cost_of, sides, trials_of, validation_of
+from hakken.figures._words import published
 from hakken.outcomes import Measured, Row, chosen_words
 from hakken.outcomes.candidates import REPLICATES, Settings
 from hakken.plots.froc import CurveInput, FrocInput, draw_froc
@@ -24,14 +25,18 @@ INPUTS = {
     "test": "measurements/test/selected",
     "validation": "measurements/validation/selected",
     "default": "measurements/test/default",
+    "variants": "measurements/test/{variant}",
+    "variants_on_validation": "measurements/validation/{variant}",
     "baselines": "measurements/test/{baseline}",
     "record": "models/selected.json",
 }
 NEEDED = ("test", "validation")
 CAPTION = (
     "FROC of the selected model on the sealed test set and on validation, with 95 % bands from resampled patients, "
-    "beside the untuned default and the baselines."
+    "beside the untuned default, variants with bands of their own, and the baselines."
 )
+LETTERS = 17
+"""So many letters of a variant's name fit into a line of the table."""
 COLUMNS = ("fp_per_case", "sensitivity", "low", "high")
 
 
@@ -39,12 +44,15 @@ def draw(study: Study, files: Files) -> Drawing:
     """Draw the selected model on validation and test, and what stands beside it on test."""
     settings = study.outcomes["candidates"]
     assert isinstance(settings, Settings)
-    test, validation, *others = sides(files, "candidates")
+    test, validation, *others = sides(study, files, "candidates")
     curves = [_curve(side) for side in (test, validation, *others)]
     given = FrocInput(
         curves=tuple(curve for curve in curves if curve is not None),
         maximum_fp=settings.maximum_fp,
-        table=_table(settings, test.measured, validation.measured),
+        table=(
+            *_table(settings, test.measured, validation.measured),
+            *_variants(settings, files, [side for side in others if side.role == "variant"]),
+        ),
         operating=_operating(test.measured),
         notes=(
             *_counts(test.measured),
@@ -91,6 +99,17 @@ def _table(settings: Settings, test: Measured, validation: Measured) -> tuple[tu
     names["Average precision"] = "average precision"
     shown = [(short, *(_cell(rows[name]) for rows in columns)) for short, name in names.items()]
     return ("Sensitivity at", "Test", "Validation"), *shown
+
+
+def _variants(settings: Settings, files: Files, variants: Sequence[Side]) -> Iterator[tuple[str, ...]]:
+    """Yield a heading and the row of each variant: its partial AUC on test and on validation."""
+    name = f"partial AUC to {settings.maximum_fp:g} FP/case"
+    if variants:
+        yield f"Partial AUC to {settings.maximum_fp:g} of", "", ""
+    for side in variants:
+        measured = (side.measured, validation_of(files, side, "candidates"))
+        found = [_cell(row) for one in measured for row in (one.rows if one else ()) if row.name == name]
+        yield textwrap.fill(side.label, LETTERS), *found
 
 
 def _cell(row: Row) -> str:
@@ -145,7 +164,7 @@ def _ahead(test: Side, others: Sequence[Side]) -> Iterator[str]:
         mine, theirs = (one.measured.details["partial_auc"]["value"] for one in (test, other))
         if mine is not None and theirs is not None:
             gain = estimate(mine - theirs, _replicates(test) - _replicates(other))
-            gains.append(f"{spoken(other.folder.name)} {interval_text(gain.value, gain.low, gain.high)}")
+            gains.append(f"{other.name} {interval_text(gain.value, gain.low, gain.high)}")
     if gains:
         yield f"Partial AUC of the selected model less that of: {'; '.join(gains)} (paired by resample)."
 

@@ -20,20 +20,21 @@ INPUTS = {
     "test": "measurements/test/selected",
     "validation": "measurements/validation/selected",
     "default": "measurements/test/default",
+    "variants": "measurements/test/{variant}",
     "baselines": "measurements/test/{baseline}",
     "record": "models/selected.json",
 }
 NEEDED = ("test", "validation")
 CAPTION = (
     "ROC of the cases by the selected model on the sealed test set and on validation, with 95 % bands from resampled "
-    "patients, beside the untuned default and the baselines."
+    "patients, beside the untuned default, variants and the baselines."
 )
 COLUMNS = ("role", "curve", "fpr", "tpr", "low", "high")
 
 
 def draw(study: Study, files: Files) -> Drawing:
     """Draw the selected model on validation and test, and what stands beside it on test."""
-    test, validation, *others = sides(files, "case_scores")
+    test, validation, *others = sides(study, files, "case_scores")
     curves = [_curve(side) for side in (test, validation, *others)]
     given = CaseRocInput(
         curves=tuple(curve for curve in curves if curve is not None),

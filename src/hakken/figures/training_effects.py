@@ -10,10 +10,10 @@ from hakken.core.errors import HakkenError
 from hakken.core.tables import Cell
 from hakken.figures import Drawing, Files, Table, by_model
 from hakken.figures._strata_of_numbers import FIFTHS, OUTCOME, Strata, panels
-from hakken.figures._words import spoken, titled
+from hakken.figures._words import titled, varied
 from hakken.outcomes.numbers import STRATA, Settings
 from hakken.plots.levels import RowInput, draw_levels
-from hakken.runs.table import Run, runs_of_set
+from hakken.runs.table import runs_of_set
 from hakken.study import Study
 
 INPUTS = {"models": "measurements/test/{model}"}
@@ -42,12 +42,7 @@ def draw(study: Study, files: Files) -> Drawing:
 def _models(study: Study, name: str, folders: Mapping[str, Path]) -> list[Strata]:
     """Return what was measured of each variant of a set on test; none of a set that is not measured there."""
     runs = {run.kind: run for run in runs_of_set(study, name)}
-    return [Strata.of(_label(run), folders[kind]) for kind, run in runs.items() if kind in folders]
-
-
-def _label(run: Run) -> str:
-    levels = ", ".join(run.levels.values())
-    return spoken(levels or run.kind.removeprefix(f"{run.set_name}-"))
+    return [Strata.of(varied(run), folders[kind]) for kind, run in runs.items() if kind in folders]
 
 
 def _rows(study: Study, name: str, models: Sequence[Strata]) -> Iterator[RowInput]:

@@ -68,21 +68,23 @@ def whole_map(
 ) -> NDArray[np.float32]:
     """Return the output (classes, z, y, x) of ``network`` on ``image`` (c, z, y, x) within ``mask``, 0 outside of it.
 
-    Only the box of the mask is looked at, with half a window around it where the image has it. With ``flips`` the
-    result is the mean over the image and its mirror images along each axis of the window.
+    Only the box of the mask is looked at, with half a window around it where the image has it; a window that is larger
+    than that is as large as it. With ``flips`` the result is the mean over the image and its mirror images along each
+    axis of the window.
     """
     box = _box(mask, window)
     if box is None:
         return np.zeros((1, *mask.shape), np.float32)
     part = torch.from_numpy(np.array(image[(slice(None), *box)])).to(device)
     inside = torch.from_numpy(np.array(mask[box]) > 0).to(device)
+    fitting = triple(min(edge, extent) for edge, extent in zip(window, part.shape[1:], strict=True))
     axes = [axis for axis, edge in enumerate(window, start=1) if edge > 1]
     turned: list[tuple[int, ...]] = [(), *((axis,) for axis in axes)] if flips else [()]
     total: torch.Tensor | None = None
     with exactly(device, torch.float32):
         for axis in turned:
             seen = sliding_window(
-                network, part.flip(axis), window, overlap, batch, inside=inside.flip([a - 1 for a in axis])
+                network, part.flip(axis), fitting, overlap, batch, inside=inside.flip([a - 1 for a in axis])
             )
             back = seen.flip(axis)
             total = back if total is None else total + back

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hakken.evaluation.roc_bootstrap import GRID
-from hakken.plots.froc import LINES, Role
+from hakken.plots.froc import BANDS, Role, looks
 from hakken.plots.letters import labelled
 from hakken.plots.numbers import height_of, write_numbers
 from hakken.plots.style import GREY, TWO_COLUMNS, Origin, new_figure, place, style
@@ -51,8 +53,9 @@ def draw_case_roc(given: CaseRocInput) -> Figure:
         figure = new_figure(TWO_COLUMNS, height, given.origin)
         axes = place(figure, 0.5, height - 3.08, 2.9, 2.9)
         _frame(axes)
-        for curve in given.curves:
-            _curve(axes, curve)
+        seen = looks([curve.role for curve in given.curves])
+        for curve, look in zip(given.curves, seen, strict=True):
+            _curve(axes, curve, look)
         if given.curves:
             axes.legend(loc="lower right", fontsize=6.4, frameon=True, framealpha=0.9, edgecolor="none")
         else:
@@ -61,18 +64,14 @@ def draw_case_roc(given: CaseRocInput) -> Figure:
     return figure
 
 
-def _curve(axes: Axes, curve: CurveInput) -> None:
-    """Draw one curve between its corners; what stands beside the selected model has no band and no operating point."""
-    look = LINES[curve.role]
+def _curve(axes: Axes, curve: CurveInput, look: Mapping[str, Any]) -> None:
+    """Draw one curve between its corners; the untuned default and baselines have no band and no operating point."""
     axes.plot(curve.fpr, curve.tpr, **look, label=labelled(curve.label), clip_on=False)
-    if curve.role not in ("test", "validation"):
-        return
     banded = np.isfinite(curve.low)
-    alpha = 0.18 if curve.role == "test" else 0.10
-    if banded.any():
-        low, high = curve.low[banded], curve.high[banded]
+    if curve.role in BANDS and banded.any():
+        low, high, alpha = curve.low[banded], curve.high[banded], BANDS[curve.role]
         axes.fill_between(GRID[banded], low, high, color=look["color"], alpha=alpha, linewidth=0, zorder=1)
-    if curve.point is not None:
+    if curve.role in ("test", "validation") and curve.point is not None:
         axes.plot(*curve.point, "o", ms=5.5, mfc="white", mec=look["color"], mew=1.5, zorder=6, clip_on=False)
 
 

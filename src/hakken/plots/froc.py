@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,12 +15,16 @@ from numpy.typing import NDArray
 
 from hakken.plots.numbers import height_of, write_numbers
 from hakken.plots.style import (
+    BLACK,
     BLUE,
     DARK_ORANGE,
     GREEN,
     GREY,
     ORANGE,
+    PURPLE,
+    SKY,
     TWO_COLUMNS,
+    VERMILLION,
     Origin,
     new_figure,
     place,
@@ -27,14 +33,20 @@ from hakken.plots.style import (
 )
 
 Floats = NDArray[np.float64]
-Role = Literal["test", "validation", "default", "baseline"]
+Role = Literal["test", "validation", "default", "variant", "baseline"]
 
 LINES: dict[str, Any] = {
     "test": {"color": BLUE, "linewidth": 1.8, "zorder": 4},
     "validation": {"color": GREY, "linewidth": 1.2, "linestyle": (0, (4, 1.5)), "zorder": 3},
     "default": {"color": ORANGE, "linewidth": 1.0, "zorder": 2},
+    "variant": {"color": PURPLE, "linewidth": 1.3, "zorder": 2},
     "baseline": {"color": GREEN, "linewidth": 1.0, "linestyle": (0, (2, 1)), "zorder": 2},
 }
+
+VARIANTS = (PURPLE, VERMILLION, SKY, BLACK)
+"""Colours of the variants, one after the other."""
+BANDS: dict[str, float] = {"test": 0.18, "validation": 0.10, "variant": 0.10}
+"""How dense the band of a curve is; the others have none."""
 
 WRAP = 18
 """Letters of a curve's name that fit between the curves and the table."""
@@ -75,32 +87,42 @@ def draw_froc(given: FrocInput) -> Figure:
         height = height_of(given.table, given.operating, given.notes)
         figure = new_figure(TWO_COLUMNS, height, given.origin)
         axes = place(figure, 0.5, height - 3.02, 3.2, 2.8)
-        for curve in given.curves:
-            _curve(axes, curve, given.maximum_fp)
+        seen = looks([curve.role for curve in given.curves])
+        for curve, look in zip(given.curves, seen, strict=True):
+            _curve(axes, curve, look, given.maximum_fp)
         if given.ceiling is not None:
             axes.axhline(given.ceiling, color=BLUE, linewidth=0.9, linestyle=(0, (6, 2, 1, 2)), zorder=2)
-        _labels(axes, given)
+        _labels(axes, given, [look["color"] for look in seen])
         _frame(axes, given.maximum_fp)
         write_numbers(figure, given.table, given.operating, given.notes)
     return figure
 
 
-def _curve(axes: Axes, curve: CurveInput, most: float) -> None:
+def looks(roles: Sequence[Role]) -> list[dict[str, Any]]:
+    """Return how each curve is drawn: by its role, each variant in a colour of its own.
+
+    >>> [look["color"] for look in looks(["variant", "test", "variant"])]
+    ['#CC79A7', '#0072B2', '#D55E00']
+    """
+    colours = itertools.cycle(VARIANTS)
+    return [LINES[role] | ({"color": next(colours)} if role == "variant" else {}) for role in roles]
+
+
+def _curve(axes: Axes, curve: CurveInput, look: Mapping[str, Any], most: float) -> None:
     """Draw one curve, dotted beyond its last operating point, with its band and operating point."""
-    look = LINES[curve.role]
     axes.plot(curve.fp_per_case, curve.sensitivity, **look)
     end = curve.fp_per_case[-1]
     if end < most:
         flat = [curve.sensitivity[-1]] * 2
         axes.plot([end, most], flat, color=look["color"], linewidth=0.9, linestyle=(0, (1, 2)), zorder=2)
     banded = np.isfinite(curve.low)
-    if curve.role in ("test", "validation") and banded.any():
+    if curve.role in BANDS and banded.any():
         axes.fill_between(
             curve.fp_per_case[banded],
             curve.low[banded],
             curve.high[banded],
             color=look["color"],
-            alpha=0.18 if curve.role == "test" else 0.10,
+            alpha=BANDS[curve.role],
             linewidth=0,
             zorder=1,
         )
@@ -108,12 +130,13 @@ def _curve(axes: Axes, curve: CurveInput, most: float) -> None:
         axes.plot(*curve.point, "o", ms=5.5, mfc="white", mec=look["color"], mew=1.5, zorder=6, clip_on=False)
 
 
-def _labels(axes: Axes, given: FrocInput) -> None:
+def _labels(axes: Axes, given: FrocInput, colours: Sequence[str]) -> None:
     """Write each curve's name at its right end, moved apart where they meet."""
     ends = [float(np.interp(given.maximum_fp, curve.fp_per_case, curve.sensitivity)) for curve in given.curves]
     labels = [textwrap.fill(curve.label, WRAP) for curve in given.curves]
     gap = 0.055 if not any("\n" in label for label in labels) else 0.09
-    for curve, label, y in zip(given.curves, labels, spread(ends, gap, 0.02, 1.0), strict=True):
+    places = spread(ends, gap, 0.02, 1.0)
+    for curve, label, colour, y in zip(given.curves, labels, colours, places, strict=True):
         axes.annotate(
             label,
             (given.maximum_fp, y),
@@ -122,7 +145,7 @@ def _labels(axes: Axes, given: FrocInput) -> None:
             va="center",
             fontsize=7,
             weight="bold" if curve.role == "test" else "normal",
-            color=DARK_ORANGE if curve.role == "default" else LINES[curve.role]["color"],
+            color=DARK_ORANGE if curve.role == "default" else colour,
             annotation_clip=False,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hakken.outcomes import words_of
-from hakken.report.result import StudyResult, measured_table, plain, with_interval
+from hakken.report.result import StudyResult, measured_table, plain, variants_table, with_interval
 from hakken.runs.table import DEFAULT, SELECTED
 
 
@@ -71,9 +71,17 @@ def _measured(result: StudyResult) -> list[str]:
 
 
 def _variants(result: StudyResult) -> list[str]:
-    """Return how many variants there are, and where their numbers stand."""
+    """Return how many variants there are, where their numbers stand, and the objective of those measured on test."""
     names = dict.fromkeys(model for _, model in result.variants)
-    return [f"variants: {len(names)}, measured in {result.folder / 'measured.csv'}"] if names else []
+    if not names:
+        return []
+    heads, rows = variants_table(result)
+    of_test = [(model, cells) for model, *cells in rows if ("test", model) in result.variants]
+    named = [
+        f"variant {model}: {'; '.join(f'{head} {cell}' for head, cell in zip(heads, cells, strict=True) if cell)}"
+        for model, cells in of_test
+    ]
+    return [f"variants: {len(names)}, measured in {result.folder / 'measured.csv'}", *named]
 
 
 def _selection(result: StudyResult) -> list[str]:

@@ -1,4 +1,4 @@
-"""Processes that train a study's network on made-up patches, to be timed.
+"""Processes that train a study's network on made-up patches or images, to be timed.
 
 One pool serves all layouts: a layout of two processes uses the first two and leaves the others asleep. A step is a
 whole one, as the training loop takes it: forward, backward, the gradients averaged between the processes, the
@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,7 +26,10 @@ import torch
 from torch import distributed
 
 from hakken.core.errors import HakkenError
+from hakken.core.volume import Geometry
 from hakken.imaging.cases import Case
+from hakken.imaging.lesions import measure_lesions
+from hakken.imaging.prepared import PreparedCase, prepared_cases, save_prepared
 from hakken.patches import shards
 from hakken.patches.sampling import Centres, Kind
 from hakken.runs.learner import learner_of
@@ -38,9 +41,11 @@ from hakken.training.optimiser import Optimiser
 from hakken.training.team import ALONE, Team, loopback
 from hakken.training.update import Turn, learnt
 
-MEETING, PATCHES = "meeting", "patches"
+MEETING, PATCHES, CASES = "meeting", "patches", "cases"
 MADE_UP = 64
 """Made-up patches of each kind."""
+BALL = 8
+"""Diameter in voxels of a made-up lesion."""
 
 WAIT_SECONDS = 300.0  # for one answer; a step of a large network on few cores takes some ten seconds
 ENDED = "a process of the measurement ended by itself, perhaps for want of memory; close other programs or try a scale"
@@ -64,6 +69,8 @@ class Pool:
         self._folder = tempfile.TemporaryDirectory(prefix="hakken-layout-")
         if needs_of(study).patches:
             made_up_patches(study, Path(self._folder.name) / PATCHES)
+        elif study.cohort.kind == "images":
+            made_up_case(study, Path(self._folder.name) / CASES)
 
     def __enter__(self) -> Pool:
         context = multiprocessing.get_context("spawn")  # a fork would share the threads of torch
@@ -128,7 +135,7 @@ def _serve(pipe: Connection[float | str, Order | None], study: Study, folder: Pa
         distributed.init_process_group("gloo", init_method=(folder / MEETING).as_uri(), rank=rank, world_size=processes)
         groups = {count: distributed.new_group(list(range(count))) for count in _counts(processes)}
         while (order := pipe.recv()) is not None:
-            pipe.send(_time(study, folder / PATCHES, order, groups[order.layout.processes]))
+            pipe.send(_time(study, folder, order, groups[order.layout.processes]))
     except (EOFError, KeyboardInterrupt):
         return
     except Exception as error:  # reported where it is read; the process has nothing else to say it with
@@ -139,12 +146,12 @@ def _counts(processes: int) -> list[int]:
     return [1 << power for power in range(processes.bit_length())]
 
 
-def _time(study: Study, patches: Path, order: Order, group: distributed.ProcessGroup | None) -> float:
+def _time(study: Study, folder: Path, order: Order, group: distributed.ProcessGroup | None) -> float:
     """Return the median seconds of a step, after one that does not count."""
     layout = order.layout
     torch.set_num_threads(layout.threads)
     team = Team(distributed.get_rank(), layout.processes, group, group)
-    stepper, taken = Stepper(study, layout, patches, team), []
+    stepper, taken = Stepper(study, layout, folder / PATCHES, team, cases=prepared_cases(folder / CASES)), []
     for _ in range(order.steps + 1):
         distributed.barrier(group)
         start = time.perf_counter()
@@ -194,6 +201,34 @@ class Stepper:
             for _ in turn.updates(self.number * turn.minibatches, optimiser):
                 pass
         self.number += 1
+
+
+def made_up_case(study: Study, folder: Path) -> None:
+    """Write a case of noise with a ball for a lesion into ``folder``, for methods that learn from whole images.
+
+    It is a little larger than the windows that the study's own parameters ask for; of methods of two axes a slice.
+    """
+    edge = int(getattr(study.parameters, "patch_size", 32)) + BALL
+    shape = (edge if getattr(study.parameters, "axes", 3) == 3 else 1, edge, edge)
+    geometry = Geometry(shape, study.preparation.spacing_mm)
+    away = np.indices(shape) - np.reshape(shape, (3, 1, 1, 1)) // 2
+    labels = ((away**2).sum(0) <= (BALL / 2) ** 2).astype(np.int16)
+    image = np.random.default_rng(0).standard_normal((len(study.layers), *shape)).astype(np.float16)
+    classes = study.cohort.classes or (None,)
+    case = PreparedCase(
+        case_id="made_up",
+        patient="made_up",
+        channels=study.layers,
+        geometry=geometry,
+        source_geometry=geometry,
+        normalisation={},
+        pixel_digest="made up",
+        has_truth=True,
+        lesions=tuple(replace(one, lesion_class=classes[0]) for one in measure_lesions(labels, geometry)),
+        optional=dict.fromkeys(study.optional, True),
+    )
+    folder.mkdir(parents=True)
+    save_prepared(folder, case, image, np.ones(shape, np.uint8), labels)
 
 
 def made_up_patches(study: Study, folder: Path) -> None:

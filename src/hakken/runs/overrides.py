@@ -14,6 +14,9 @@ from hakken.study.reading import parse_study, read_study
 OF_METHOD = ("parameters", "inference", "outcomes", "search")
 """Sections that mean something for one method alone; another method takes its own defaults."""
 
+SHARED = ("patches",)
+"""Sections that may stand in a study for some of its variants alone."""
+
 VARIED = ("method", "parameters", "inference", "training")
 """Sections that a variant may change: those of the training and not of the cases, which all variants share."""
 
@@ -44,7 +47,7 @@ def overridden(study: Study, overrides: Mapping[str, Any], name: str, whole: boo
         _set(content, key, value)
     content.pop("variants", None)
     mine = {key.partition(".")[0] for key in overrides}
-    written = {key: value for key, value in content.items() if key in mine} if other else content
+    written = {key: value for key, value in content.items() if key in mine or not (other or key in SHARED)}
     try:
         found = parse_study(content, source, written) if whole else read_study(content, source)
     except HakkenError as error:

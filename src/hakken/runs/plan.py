@@ -319,7 +319,8 @@ class Plan:
 
         `cases/<part>` are the cases of a part, `trials/<run>` the trials of a run, `trials/comparison` and
         `trials/scaling` those of all such runs, `registered` all registered batches;
-        {model}, {baseline}, {variants} and {run} stand for each of them; anything else is a path as it stands.
+        {model}, {baseline}, {variants} and {run} stand for each of them, {variant} for each model of a set of variants
+        that is measured on the test set; anything else is a path as it stands.
         """
         head, _, rest = pattern.partition("/")
         if head == "cases":
@@ -330,7 +331,7 @@ class Plan:
             yield from (path for sweep in self._named("run", rest) for path in self._trials_if_any(sweep))
         elif head == "measurements":
             part, _, model = rest.partition("/")
-            for name in self._named("baseline", model) if model == "{baseline}" else self._named("model", model):
+            for name in self._compared(model):
                 if name in self.models and part in self.measured_on(name):
                     yield self.measurement(part, name)
         elif head == "models":
@@ -347,12 +348,20 @@ class Plan:
         else:
             yield f"{self.root}/{pattern}"
 
+    def _compared(self, pattern: str) -> Sequence[str]:
+        """Return the models that a pattern stands for; itself where it is no pattern."""
+        of_test = [name for name in self.study.variants if self.study.variants[name].part == "test"]
+        every: dict[str, Sequence[str]] = {
+            "{model}": self.models,
+            "{baseline}": self.study.baselines,
+            "{variant}": [model for name in of_test for model in self._models(name)],
+        }
+        return every.get(pattern, (pattern,))
+
     def _named(self, what: str, pattern: str) -> Sequence[str]:
         if pattern != f"{{{what}}}":
             return (pattern,)
         every: Mapping[str, Sequence[str]] = {
-            "model": self.models,
-            "baseline": self.study.baselines,
             "variants": tuple(self.study.variants),
             "run": tuple(self.runs),
         }

@@ -14,8 +14,9 @@ from hakken.core.case_ids import file_name
 from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Volume
-from hakken.imaging.channels import read_channels
+from hakken.imaging.channels import mask_to_prepare, read_channels
 from hakken.imaging.doubts import REMEDY
+from hakken.imaging.files import read_volume
 from hakken.imaging.lesion_tables import read_lesion_table
 from hakken.imaging.pieces import Mask
 from hakken.imaging.preparation import Prepared, prepare_case
@@ -61,14 +62,22 @@ def _prepare_case(study: Study, case: Case, registered: Path) -> Prepared:
         case_id=case.case_id,
         patient=case.patient,
         label=case.label,
-        region=_read_region(study, case, channels[study.reference].geometry),
+        region=_read_region(study, case, channels[study.reference].geometry, Path(f"{begin}.mask.nii.gz")),
     )
 
 
-def _read_region(study: Study, case: Case, reference: Geometry) -> Mask | None:
-    """Return the region of interest that the case brings, where the study asks for one."""
+def _read_region(study: Study, case: Case, reference: Geometry, found: Path) -> Mask | None:
+    """Return the region of interest that the case brings, where the study asks for one, or that registration found.
+
+    Raises HakkenError where the file of what was ``found`` lies on another grid.
+    """
     if study.preparation.mask != "given":
-        return None
+        if not found.exists():
+            return None
+        mask = read_volume(found)
+        if not mask.geometry.matches(reference, tolerance_mm=0.01 * min(reference.spacing)):
+            raise HakkenError(f"{found}: not on the grid of {study.reference}; delete its folder and register again")
+        return mask_to_prepare(study, mask.array > 0)
     return read_region(case.channels[REGION], reference, case.channels[study.reference], study)
 
 

@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hakken.cohort.checked import read_checked, require_checked
 from hakken.cohort.table import Case, read_table
 from hakken.core.case_ids import file_name
@@ -13,8 +15,8 @@ from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
 from hakken.core.volume import Volume
-from hakken.imaging.channels import align_channels, read_channels
-from hakken.imaging.files import write_picture, write_transform
+from hakken.imaging.channels import align_channels, mask_to_register, read_channels
+from hakken.imaging.files import write_picture, write_transform, write_volume
 from hakken.imaging.pictures import registration_picture
 from hakken.imaging.registration import RegistrationResult
 from hakken.stages import stage
@@ -27,7 +29,8 @@ def register(*, study: Study, table: Path, cases: list[str], checked: Path, outp
 
     ``<case>.<channel>.tfm`` maps reference points to points of the channel, ``<case>.<channel>.png`` shows both before
     and after, ``<case>.json`` holds the case id, metric (lower is better; null where it cannot be measured), iterations
-    and seconds. Raises HakkenError where a file is not the one that was ``checked``.
+    and seconds, ``<case>.mask.nii.gz`` the mask where similarity was measured inside one. Raises HakkenError where a
+    file is not the one that was ``checked``.
     """
     output.mkdir(parents=True, exist_ok=True)
     known = read_checked([checked])
@@ -44,7 +47,11 @@ def _register_case(study: Study, case: Case, output: Path) -> str:
     volumes = read_channels(case.channels, study)
     record: dict[str, Any] = {}
     said, name = [], file_name(case.case_id)
-    for aligned in align_channels(study, volumes):
+    mask = mask_to_register(study, volumes)
+    if mask is not None:
+        geometry = volumes[study.reference].geometry
+        write_volume(output / f"{name}.mask.nii.gz", Volume.on(geometry, mask.astype(np.uint8)))
+    for aligned in align_channels(study, volumes, mask):
         channel, result = aligned.channel, aligned.result
         _write(output, f"{name}.{channel}", result, volumes[study.reference], volumes[channel])
         record[channel] = _record(study, result, aligned.seed)

@@ -17,11 +17,15 @@ from hakken.commands import rehearsal
 from hakken.commands.plan import describe_search
 from hakken.commands.rehearsal import Rehearsal
 from hakken.core.errors import HakkenError
+from hakken.study.reading import load_study
 
 from ..miniature import study
 
+STUDY = Path(__file__).resolve().parents[3] / "config" / "studies" / "brain_metastasis.yaml"
 ROW = re.compile(r"^(\S+) +(\d+) +(\S+) +(\S+)$", re.MULTILINE)
 QUEUES = (("cpu_queue", "short"), ("gpu_queue", "share"))
+TRAINING = load_study(STUDY, "tiny").training
+STEPS, TIMES = TRAINING.steps, TRAINING.steps // TRAINING.validate_every
 CHECK = Request("check", 1, None, 2000, 0, 1, QUEUES)
 ONE = Request("trial", 2, None, 4000, 1, 1, QUEUES)
 FOUR = Request("trial", 2, None, 4000, 4, 1, QUEUES)
@@ -112,8 +116,8 @@ def test_timings_of_another_scale_are_not_taken(
 ) -> None:
     earlier(project, "small")
     rows, shown = plan(capsys)
-    # a training: 3 s of start, 240 steps of 0.5 s, three times 12 validation cases of 0.2 s
-    assert rows["trial"] == ["13", f"{13 * (3 + 240 * 0.5 + 3 * 12 * 0.2) / 3600:.3f}", "?"]
+    # a training: 3 s of start, steps of 0.5 s, and as often as they are measured 12 validation cases of 0.2 s
+    assert rows["trial"] == ["13", f"{13 * (3 + STEPS * 0.5 + TIMES * 12 * 0.2) / 3600:.3f}", "?"]
     assert rows["check"] == ["5", f"{(5 * 1 + 42 * 0.5) / 3600:.3f}", "0.000"]
     assert rows["report"] == ["1", "0.000", "0.000"]
     assert "timed here on the CPU, 2 threads: start-up, 2 cases, and 3 steps each at the study's own" in shown
@@ -125,7 +129,7 @@ def test_a_gpu_here_tells_gpu_hours(
 ) -> None:
     monkeypatch.setattr(rehearsal, "rehearse", lambda *_: replace(TIMED, on_gpu=True, ended=False))
     rows, shown = plan(capsys)
-    assert rows["trial"][2] == f"{13 * (4 + 240 * 0.25 + 3 * 12 * 0.1) / 3600:.3f}"
+    assert rows["trial"][2] == f"{13 * (4 + STEPS * 0.25 + TIMES * 12 * 0.1) / 3600:.3f}"
     assert "timed here on a GPU: " in shown
     assert "not all could be timed in 120 s; `?` is not known, --seconds gives more time" in shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from hakken.core.volume import Geometry
 from hakken.figures import calibration, confusion, froc, roc, strata
+from hakken.figures._models import names_of_variants
 from hakken.imaging.cases import image
 from hakken.imaging.prepared import Lesion, save_prepared
 from hakken.inference.candidates import Candidates
@@ -120,6 +122,48 @@ def test_froc_draws_both_parts_and_what_stands_beside(tmp_path: Path, cases: Pat
     of_test = [(row["fp_per_case"], row["sensitivity"]) for row in rows if row["role"] == "test"]
     assert of_test == [pytest.approx(point) for point in
                        ((0, 0), (0, 1 / 3), (1 / 3, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 2 / 3), (1, 2 / 3))]  # fmt: skip
+
+
+def test_froc_draws_variants_with_bands_and_numbers_of_their_own(tmp_path: Path, cases: Path, monkeypatch: Any) -> None:
+    factors = {"network": {"narrow": {"parameters.base_features": 4}, "wide_and_deep_and_slow": {}}}
+    chosen = detection(variants={"of_network": {"part": "test", "factors": factors}})
+    made = of_models(tmp_path, cases, chosen)
+    (tmp_path / "other").mkdir()
+    folders = {name: tmp_path / "other" / f"of_network-{name}" for name in factors["network"]}
+    for folder in folders.values():
+        shutil.copytree(made["test default"], folder)
+    given = files(
+        test=made["test selected"],
+        validation=made["validation selected"],
+        variants=list(folders.values()),
+        variants_on_validation=[folders["narrow"]],
+        record=record(tmp_path / "selected.json"),
+    )
+    drawn, drawing = handed(monkeypatch, froc, "draw_froc", chosen, given)
+    assert [(curve.role, curve.label) for curve in drawn.curves[2:]] == [
+        ("variant", "Narrow"), ("variant", "Wide and deep and slow"),
+    ]  # fmt: skip
+    heading, narrow, wide = drawn.table[-3:]
+    assert heading == ("Partial AUC to 10 of", "", "")
+    assert (narrow[0], narrow[1]) == ("Narrow", narrow[2])
+    assert narrow[1].startswith("0.33\n[")
+    assert wide == ("Wide and deep and\nslow", narrow[1])  # nothing was measured of it on validation
+    assert "narrow 0.32 [" in drawn.notes[2]
+    assert "; wide and deep and slow 0.32 [" in drawn.notes[2]
+    roles = {row[:2] for row in drawing.table.rows}
+    assert {("variant", "Narrow"), ("variant", "Wide and deep and slow")} < roles
+    figure = draw_froc(drawn)
+    bands = [band.get_facecolor()[0][:3].tolist() for band in figure.axes[0].collections]  # type: ignore[index]
+    assert len(bands) == 4
+    assert len({tuple(band) for band in bands}) == 4
+
+
+def test_variants_of_two_sets_that_are_called_alike_are_told_apart() -> None:
+    depth = {"factors": {"depth": {"one": {}, "two": {"parameters.convolutions": 2}}}}
+    width = {"factors": {"width": {"one": {}}}}
+    assert names_of_variants(study(variants={"by_depth": depth, "by_width": width})) == {
+        "by_depth-one": "by depth, one", "by_depth-two": "two", "by_width-one": "by width, one",
+    }  # fmt: skip
 
 
 def test_lesions_out_of_reach_are_a_ceiling(tmp_path: Path, cases: Path, monkeypatch: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hakken.report.result import gather
 from hakken.report.summary import summarise
 from hakken.study import Study
+from hakken.study.variants import VariantSet
 
 from ..opened import open_results
 from .finished import BEST, candidates, write_measured, write_record
@@ -50,6 +51,25 @@ def test_the_whole_summary(study: Study, results: Path) -> None:
 def test_a_study_without_title_goes_by_its_name(study: Study, results: Path) -> None:
     text = summarise(gather(study.model_copy(update={"title": ""}), results))
     assert text.splitlines()[1] == "example"
+
+
+def test_variants_are_named_with_their_objective_where_they_are_measured_on_test(study: Study, results: Path) -> None:
+    factors = {"depth": {"key": "parameters.convolutions", "values": [2, 3]}}
+    depths = study.model_copy(update={"variants": {"depth": VariantSet.model_validate({"factors": factors})}})
+    for part, model, value in (
+        ("validation", "depth-2", 0.3),
+        ("test", "depth-2", 0.2),
+        ("validation", "depth-3", 0.1),
+    ):
+        write_measured(results, study, part, model, candidates(value))
+    lines = summarise(gather(depths, results)).splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("variants: "))
+    assert lines[place : place + 3] == [
+        f"variants: 2, measured in {results}/measured.csv",
+        "variant depth-2: validation, partial AUC to 10 FP/case 0.350 [0.250, 0.450]; "
+        "test, partial AUC to 10 FP/case 0.250 [0.150, 0.350]",
+        "",
+    ]
 
 
 def test_a_baseline_has_a_column(study: Study, results: Path) -> None:

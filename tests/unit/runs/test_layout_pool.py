@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from hakken.core.errors import HakkenError
+from hakken.imaging.prepared import prepared_cases
 from hakken.patches.shards import PatchStore
-from hakken.runs.layout_pool import Pool, Stepper, made_up_patches
+from hakken.runs.layout_pool import Pool, Stepper, made_up_case, made_up_patches
 from hakken.study import Study
 from hakken.study.reading import load_study
 from hakken.training.layout import Layout
@@ -44,6 +45,28 @@ def test_a_step_of_every_method_is_a_whole_one(name: str, tmp_path: Path) -> Non
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
     assert any(bool(gradient.abs().sum() > 0) for gradient in gradients)
     assert all(torch.equal(*pair) for pair in zip(before, weights, strict=True)), "rate 0"
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_a_method_that_learns_from_whole_images_has_one_made_up(axes: int, tmp_path: Path) -> None:
+    study = load_study(ROOT / "config" / "studies" / "brain_metastasis.yaml", "tiny")
+    small = {"patch_size": 16, "batch_size": 2, "levels": 3, "base_features": 4, "axes": axes}
+    chosen = study.model_copy(update={"parameters": study.parameters.model_copy(update=small)})
+    made_up_case(chosen, tmp_path / "cases")
+    (case,) = prepared_cases(tmp_path / "cases")
+    assert case.geometry.shape_zyx == (24 if axes == 3 else 1, 24, 24)
+    assert [lesion.kind for lesion in case.lesions] == ["included"]
+    stepper = Stepper(chosen, Layout(), tmp_path, cases=[case])
+    stepper.step()
+    gradients = [weight.grad for weight in stepper.networks["network"].parameters()]
+    assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)  # type: ignore[arg-type]
+
+
+def test_a_pool_hands_whole_images_to_its_processes() -> None:
+    study = load_study(ROOT / "config" / "studies" / "brain_metastasis.yaml", "tiny")
+    small = {"patch_size": 16, "batch_size": 2, "levels": 3, "base_features": 4}
+    with Pool(study.model_copy(update={"parameters": study.parameters.model_copy(update=small)}), 1) as pool:
+        assert 0 < pool.seconds(Layout(), 1) < 30
 
 
 def test_every_step_takes_the_next_mini_batch(tmp_path: Path) -> None:

@@ -269,6 +269,8 @@ def expanded(plan: Plan, pattern: str) -> list[str]:
             [f"measurements/test/{model}" for model in ("selected", "default", "sizes-one", "colour_threshold")],
         ),
         ("measurements/test/{baseline}", ["measurements/test/colour_threshold"]),
+        ("measurements/test/{variant}", ["measurements/test/sizes-one"]),
+        ("measurements/validation/{variant}", ["measurements/validation/sizes-one"]),  # of those measured on test
         ("measurements/test/selected", ["measurements/test/selected"]),
         ("measurements/test/grid-one", []),  # measured on validation alone
         ("measurements/records/selected", []),

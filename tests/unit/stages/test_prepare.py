@@ -15,7 +15,9 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from hakken.core.files import read_json
 from hakken.core.volume import Volume
+from hakken.imaging import channels, preparation
 from hakken.imaging.files import read_volume, write_volume
+from hakken.imaging.masks import find_mask
 from hakken.imaging.prepared import load_prepared
 from hakken.stages.check import check
 from hakken.stages.prepare import prepare
@@ -141,6 +143,46 @@ def test_no_personal_data_reaches_any_output_or_message(
     for secret in SECRETS:
         assert secret in source
         assert [name for name, content in contents.items() if secret in content] == []
+
+
+@pytest.mark.parametrize(("channel", "times"), [(None, 1), ("A", 1), ("B", 2)])
+def test_a_mask_that_was_found_to_register_is_not_looked_for_again(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str | None, times: int
+) -> None:
+    """What is prepared is the same; the mask of another channel is still looked for."""
+    found: list[str] = []
+
+    def counted(volume: Volume, kind: Any, modality: Any) -> Any:
+        found.append(kind)
+        return find_mask(volume, kind, modality)
+
+    for module in (channels, preparation):
+        monkeypatch.setattr(module, "find_mask", counted)
+    study = make_study()
+    masked = study.registration.model_copy(update={"use_mask": True})
+    of_channel = study.preparation.model_copy(update={"mask_channel": channel})
+    chosen = study.model_copy(update={"registration": masked, "preparation": of_channel})
+    run(table, chosen, tmp_path / "out", ["P1"])
+    assert found == ["body"] * times
+    (kept,) = (tmp_path / "out" / "registered").glob("*.mask.nii.gz")
+    here = load_prepared(tmp_path / "out" / "prepared", "P1")
+    kept.unlink()
+    given: dict[str, Any] = {"study": chosen, "table": table, "cases": ["P1"], "checked": tmp_path / "out/checked.json"}
+    prepare(**given, registered=tmp_path / "out" / "registered", output=tmp_path / "again")
+    again = load_prepared(tmp_path / "again", "P1")
+    assert np.array_equal(here.mask(), again.mask())
+    assert np.array_equal(here.image(), again.image())
+    small = np.ones((2, 2, 2), np.uint8)
+    write_volume(kept, Volume(small))
+    with pytest.raises(SystemExit):
+        prepare(**given, registered=tmp_path / "out" / "registered", output=tmp_path / "wrong")
+
+
+def test_a_reference_alone_needs_no_mask_to_register() -> None:
+    study, image = make_study(), Volume(np.zeros((4, 4, 4), np.float32))
+    masked = study.model_copy(update={"registration": study.registration.model_copy(update={"use_mask": True})})
+    assert channels.mask_to_register(masked, {"A": image}) is None
+    assert channels.mask_to_register(study, {"A": image, "B": image}) is None
 
 
 def test_a_lesion_outside_the_mask_is_told(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

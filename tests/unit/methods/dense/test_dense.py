@@ -17,14 +17,19 @@ from hakken.core.volume import Geometry
 from hakken.imaging.lesions import measure_lesions
 from hakken.imaging.prepared import PreparedCase, save_prepared
 from hakken.inference.sliding import whole_map
-from hakken.methods.dense import Inference, Parameters
+from hakken.methods.dense import Inference, Parameters, problems
 from hakken.methods.dense.learn import LESIONS, Learner
 from hakken.methods.dense.loss import heat_loss, label_loss, over_levels
 from hakken.methods.unet.loss import soft_dice_loss
+from hakken.runs.ask import complete
+from hakken.search import Space
+from hakken.search.samplers import random_point
+from hakken.study.reading import load_study
 from hakken.training.method import Facts
 from hakken.training.players import Model
 from hakken.training.sources import Samples
 
+ROOT = Path(__file__).resolve().parents[4]
 ONES = torch.ones(1, 1, 4, 4, 4)
 FACTS = Facts(channels=("a",), inputs=("a",))
 
@@ -162,6 +167,28 @@ def test_nothing_lies_outside_of_the_mask_and_no_window_is_seen_there(case: Prep
         device=torch.device("cpu"),
     )
     assert not empty.any()
+
+
+def test_a_window_larger_than_the_image_is_as_large_as_it(case: PreparedCase) -> None:
+    network = Bright()
+    chosen = Learner(Parameters(), Inference(window_voxel=512), FACTS)
+    found = chosen.predict(Model({"network": network}), case, ())
+    assert network.seen == [(1, len(case.channels), *case.geometry.shape_zyx)]
+    assert np.array_equal(found["masks"]["dense"], case.labels() > 0)
+
+
+@pytest.mark.parametrize("scale", ["tiny", "small", "paper"])
+@pytest.mark.parametrize("name", ["brain_metastasis", "white_matter_lesion"])
+def test_every_point_of_a_study_s_space_is_a_network(name: str, scale: str) -> None:
+    study = load_study(ROOT / "config" / "studies" / f"{name}.yaml", scale)
+    entries = {key: one.model_dump(mode="json", exclude_defaults=True) for key, one in study.search.space.items()}
+    assert len(entries) == 17
+    assert set(entries) > {"levels", "base_features", "growth", "convolutions", "joining", "norm"}
+    space = Space.from_mapping(entries)
+    for number in range(12):
+        drawn = complete(random_point(space, number, study.seed), study.parameters.model_dump(mode="json"), "dense")
+        Learner.require(drawn)
+        assert list(problems(study.model_copy(update={"parameters": drawn}))) == []
 
 
 def test_numbers_that_are_none_are_the_networks_fault(case: PreparedCase) -> None:

@@ -24,6 +24,7 @@ import torch
 from hakken.study import Training
 from hakken.training.averages import Averages
 from hakken.training.checkpoint import Checkpoints
+from hakken.training.device import loading_threads
 from hakken.training.optimiser import Optimiser, scheduled_rate
 from hakken.training.players import Loss, Model, Networks, Player
 from hakken.training.team import ALONE, Team
@@ -59,7 +60,10 @@ class CurvePoint:
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """What a training ends with: its objective, the step and the weights that gave it, and how it came to it."""
+    """What a training ends with: its objective, the step and the weights that gave it, and how it came to it.
+
+    Of its ``seconds`` it has ``waited`` for mini-batches and was ``measuring`` the objective so many.
+    """
 
     objective: float
     best_step: int
@@ -68,13 +72,16 @@ class TrainingResult:
     seconds: float
     stopped: Ended
     hopeless: str  # why it was pruned
+    waited: float = 0.0
+    measuring: float = 0.0
 
 
 @dataclass
 class Run:
     """What changes while a training runs, and what a checkpoint holds beside the networks and the optimisers.
 
-    ``keep`` says whether the weights that are kept are those of the best measurement or of the last.
+    ``keep`` says whether the weights that are kept are those of the best measurement or of the last. Of its ``seconds``
+    this process has ``waited`` for mini-batches and was ``measuring`` so many.
     """
 
     keep: Literal["best", "last"] = "best"
@@ -85,6 +92,8 @@ class Run:
     best_step: int = -1
     best: Weights = field(default_factory=dict)
     hopeless: str = ""
+    waited: float = 0.0
+    measuring: float = 0.0
 
     @property
     def objective(self) -> float:
@@ -168,7 +177,7 @@ def train(
         for number, player in enumerate(players)
     ]
     for turn in turns:
-        turn.begin(run.step, prefetch=device.type == "cuda")
+        turn.begin(run.step, loading_threads(device))
 
     while (ended := _ended(run, training)) is None:
         _round(run, turns, networks, optimisers, averages=averages, training=training)
@@ -178,7 +187,9 @@ def train(
         if measured:
             team.settle((*networks.values(), *averages.copies))
             model = export(averages.of(networks)).eval()
+            begun = time.monotonic()
             objective = validate(model)
+            run.measuring += time.monotonic() - begun
             run.seconds = time.monotonic() - started
             run.record(objective, means, model.networks)
             run.hopeless = team.told(lambda: hopeless(run.curve))
@@ -190,7 +201,11 @@ def train(
         if asked:
             raise Interrupted(f"stopped at step {run.step} of {training.steps}")
 
-    return TrainingResult(run.objective, run.best_step, run.best, tuple(run.curve), run.seconds, ended, run.hopeless)
+    return TrainingResult(
+        *(run.objective, run.best_step, run.best, tuple(run.curve), run.seconds, ended, run.hopeless),
+        waited=run.waited,
+        measuring=run.measuring,
+    )
 
 
 def _round(
@@ -211,6 +226,7 @@ def _round(
         for losses in turn.updates(run.step, optimiser):
             run.note(losses)
             averages.follow(turn.player, networks)
+        run.waited += turn.waited
     run.step += training.minibatches
 
 
@@ -244,6 +260,8 @@ def _save(
         "averages": averages.state_dict(),
         "step": run.step,
         "seconds": run.seconds,
+        "waited": run.waited,
+        "measuring": run.measuring,
         "losses": {name: team.mean(torch.stack(values)) for name, values in run.losses.items()},
         "curve": [astuple(point) for point in run.curve],
         "best_step": run.best_step,
@@ -284,4 +302,6 @@ def _resume(
         best_step=content["best_step"],
         best=content["best"],
         hopeless=content["hopeless"],
+        waited=content["waited"],
+        measuring=content["measuring"],
     )

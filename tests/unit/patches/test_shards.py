@@ -46,7 +46,7 @@ def test_a_patch_beyond_the_border_is_zero_there() -> None:
 
 
 def test_every_patch_is_read_back_as_it_was_cut(folder: Path) -> None:
-    store = PatchStore.open(folder, verify=True)
+    store = PatchStore.open(folder, verify="all")
     cases = [case("one", 7), case("two", 5, seed=1)]
     expected = [cut_patch(c.image, voxel, 6) for c in cases for voxel in c.centres.voxels.tolist()]
     np.testing.assert_array_equal(store.read(np.arange(12)), expected)
@@ -115,7 +115,7 @@ def test_shards_keep_below_their_size_and_are_read_across(tmp_path: Path) -> Non
     ]
     wanted = np.array([3, 18, 7, 8, 15, 16])
     expected = [cut_patch(big.image, big.centres.voxels[number].tolist(), 32) for number in wanted]
-    np.testing.assert_array_equal(PatchStore.open(tmp_path, verify=True).read(wanted), expected)
+    np.testing.assert_array_equal(PatchStore.open(tmp_path, verify="all").read(wanted), expected)
 
 
 def test_a_full_last_shard_leaves_no_empty_one(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_the_same_cases_give_the_same_bytes(folder: Path, tmp_path: Path) -> Non
 def test_patches_cut_again_replace_the_old_ones(folder: Path) -> None:
     (folder / "shard-001.npy").write_bytes(b"old")
     write_shards(folder, [case("one", 2)], LAYOUT, shard_mb=1)
-    assert len(PatchStore.open(folder, verify=True)) == 2
+    assert len(PatchStore.open(folder, verify="all")) == 2
     assert not (folder / "shard-001.npy").exists()
 
 
@@ -171,7 +171,7 @@ def test_a_flipped_byte_is_found_by_its_checksum(folder: Path) -> None:
     path.write_bytes(bytes(content))
     PatchStore.open(folder)
     with pytest.raises(HakkenError, match=r"shard-000\.npy: is corrupt \(its SHA-256 has changed\); delete .*again"):
-        PatchStore.open(folder, verify=True)
+        PatchStore.open(folder, verify="all")
 
 
 def test_a_truncated_shard_is_named(folder: Path) -> None:
@@ -204,6 +204,6 @@ def test_flat_images_give_patches_of_two_axes(tmp_path: Path) -> None:
     layout = Layout(4, 1, ("A", "B"), (1.0, 1.0, 1.0), "digest", axes=2)
     flat = case("flat", 4, shape=(1, 12, 13))
     write_shards(tmp_path, [flat], layout, shard_mb=1)
-    store = PatchStore.open(tmp_path, verify=True)
+    store = PatchStore.open(tmp_path, verify="all")
     expected = [cut_patch(flat.image[:, 0], voxel[1:], 6) for voxel in flat.centres.voxels.tolist()]
     np.testing.assert_array_equal(store.read(np.arange(4)), expected)

@@ -23,7 +23,7 @@ class PlaneBatches:
 
     asked: list[int] = field(default_factory=list)
 
-    def iterate(self, start: int, *, prefetch: bool = False, stride: int = 1) -> Iterator[Samples]:
+    def iterate(self, start: int, *, workers: int = 0, stride: int = 1) -> Iterator[Samples]:
         while True:
             points = torch.randn(16, 2, generator=torch.Generator().manual_seed(start))
             self.asked.append(start)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import csv
+import os
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -164,13 +167,27 @@ def test_an_interrupted_cut_leaves_no_folder_that_opens(folder: Path) -> None:
         PatchStore.open(folder)
 
 
-def test_a_flipped_byte_is_found_by_its_checksum(folder: Path) -> None:
+@pytest.mark.parametrize("verify", ["touched", "all"])
+def test_a_flipped_byte_is_found_by_its_checksum(folder: Path, verify: Literal["touched", "all"]) -> None:
     path = folder / "shard-000.npy"
-    content = bytearray(path.read_bytes())
+    before, content = path.stat(), bytearray(path.read_bytes())
+    time.sleep(0.02)  # the clock of a file system ticks every few milliseconds
     content[-5] ^= 1
     path.write_bytes(bytes(content))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     PatchStore.open(folder)
-    with pytest.raises(HakkenError, match=r"shard-000\.npy: is corrupt \(its SHA-256 has changed\); delete .*again"):
+    for _ in range(2):
+        with pytest.raises(HakkenError) as caught:
+            PatchStore.open(folder, verify=verify)
+        assert str(caught.value) == (
+            f"{path}: is corrupt (its SHA-256 has changed); delete {folder} and cut the patches again"
+        )
+
+
+def test_shards_are_read_when_they_are_written_and_not_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hakken.core.digests.sha256_file", None)
+    assert len(PatchStore.open(folder, verify="touched")) == 12
+    with pytest.raises(TypeError):
         PatchStore.open(folder, verify="all")
 
 

@@ -28,7 +28,7 @@ from hakken.runs.watched import watched_of
 from hakken.search.ledger import Ledger
 from hakken.study import Study
 from hakken.training.checkpoint import Checkpoints
-from hakken.training.device import choose_layout, peak_memory_mb
+from hakken.training.device import choose_layout, loading_threads, peak_memory_mb
 from hakken.training.layout import arrange
 from hakken.training.loop import CurvePoint, Interrupted, TrainingResult, Weights, train
 from hakken.training.method import Data, Fitted, Method
@@ -149,6 +149,7 @@ def _fit_step_by_step(
             hopeless=lambda curve: _hopeless(fitting.others, curve),
             team=team,
             parts=fitting.parts,
+            workers=loading_threads(device),
         )
     model = learner.export(networks)
     for name, network in model.networks.items():

@@ -24,7 +24,6 @@ import torch
 from hakken.study import Training
 from hakken.training.averages import Averages
 from hakken.training.checkpoint import Checkpoints
-from hakken.training.device import loading_threads
 from hakken.training.optimiser import Optimiser, scheduled_rate
 from hakken.training.players import Loss, Model, Networks, Player
 from hakken.training.team import ALONE, Team
@@ -156,6 +155,7 @@ def train(
     hopeless: Callable[[Sequence[CurvePoint]], str] = lambda curve: "",
     team: Team = ALONE,
     parts: int = 1,
+    workers: int = 0,
 ) -> TrainingResult:
     """Train ``networks`` in place and return the weights of what is exported that were best by the objective.
 
@@ -163,8 +163,9 @@ def train(
     takes the networks, their moving averages in place of those that have some, to the model that ``validate`` maps to
     the objective, which is to be high and the same in all processes of the ``team``; ``report`` is called after each
     round; ``hopeless`` is asked after each measurement, and the training ends there as `pruned` when it says why. Each
-    mini-batch goes through the networks in so many ``parts``. Resumes from ``checkpoints``. Raises Diverged when a loss
-    stops being finite, and Interrupted, after saving, when ``stop()`` says so, to any process, between two rounds.
+    mini-batch goes through the networks in so many ``parts``; so many ``workers`` make them ahead, which changes
+    nothing but the time. Resumes from ``checkpoints``. Raises Diverged when a loss stops being finite, and Interrupted,
+    after saving, when ``stop()`` says so, to any process, between two rounds.
     """
     device = next(weight.device for network in networks.values() for weight in network.parameters())
     optimisers = {player.name: Optimiser(learnt(networks, player), player.optimisation) for player in players}
@@ -177,7 +178,7 @@ def train(
         for number, player in enumerate(players)
     ]
     for turn in turns:
-        turn.begin(run.step, loading_threads(device))
+        turn.begin(run.step, workers)
 
     while (ended := _ended(run, training)) is None:
         _round(run, turns, networks, optimisers, averages=averages, training=training)

@@ -138,17 +138,6 @@ def test_iterating_from_a_step_gives_its_batches(make_store: Any, workers: int) 
         assert torch.equal(batch.targets, patches.batch(step).targets)
 
 
-def test_an_error_in_the_thread_reaches_the_caller(make_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    patches = loader(make_store())
-
-    def fails(step: int) -> None:
-        raise HakkenError(f"broken at {step}")
-
-    monkeypatch.setattr(patches, "batch", fails)
-    with pytest.raises(HakkenError, match="broken at 0"):
-        next(patches.iterate())
-
-
 def test_augmentation_may_be_given_in_full(make_store: Any) -> None:
     brighter = Augmentation(1.0, rotation_degrees=0, scale=0, elastic_voxel=0, gain=0, gamma=0, noise=0, shift=5.0)
     batch = loader(make_store(), augmentation=brighter).batch(0)

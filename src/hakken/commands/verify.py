@@ -25,7 +25,12 @@ def add(commands: Subparsers) -> None:
         run,
     )
     parser.add_argument(
-        "results", type=Path, nargs="?", default=Path("results"), metavar="RESULTS", help="a folder of results"
+        "results",
+        type=Path,
+        nargs="?",
+        default=Path("results"),
+        metavar="RESULTS",
+        help="a folder of results (default: results)",
     )
 
 

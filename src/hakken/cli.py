@@ -32,6 +32,7 @@ from hakken.commands import (
     schema,
     search,
     tune_cpu,
+    verify,
 )
 from hakken.core import console
 from hakken.core.errors import HakkenError
@@ -53,6 +54,7 @@ COMMANDS = (
     anova,
     open_ms,
     openings,
+    verify,
     chest_xray,
     clinic_db,
     export,

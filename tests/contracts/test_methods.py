@@ -44,9 +44,9 @@ class _SameBatch:
     """A source that gives its first mini-batch again and again."""
 
     def __init__(self, source: Any) -> None:
-        self.batch = next(source.iterate(0, prefetch=False, stride=1))
+        self.batch = next(source.iterate(0, workers=0, stride=1))
 
-    def iterate(self, start: int = 0, *, prefetch: bool = False, stride: int = 1) -> Iterator[Any]:
+    def iterate(self, start: int = 0, *, workers: int = 0, stride: int = 1) -> Iterator[Any]:
         while True:
             yield self.batch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hakken.core.digests import SEEN, read_seen
 from hakken.core.files import write_json
 from hakken.core.volume import Geometry
 from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
@@ -120,3 +122,13 @@ def publish_trial(run: Path, number: int, record: Mapping[str, Any]) -> Path:
     path = run / "trials" / f"{number:04d}.json"
     write_json(path, Ledger(run / "ledger" / "aaaa").publish(number, {"generation": "aaaa", **record}))
     return path
+
+
+def lose_a_byte(path: Path) -> None:
+    """Alter a byte as a failing disk does: nothing that the file system tells of the file changes."""
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    now, seen = path.stat(), read_seen(path.parent)
+    seen[path.name] = ((now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino), seen[path.name][1])
+    (path.parent / SEEN).write_text(json.dumps(seen), encoding="utf-8")

@@ -31,6 +31,7 @@ COMMANDS = (
     "anova",
     "open-ms",
     "openings",
+    "verify",
     "chest-xray",
     "clinic-db",
     "export",

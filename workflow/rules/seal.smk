@@ -10,6 +10,7 @@ rule freeze:
         models=of(inputs.frozen_models),
         records=of(inputs.frozen_records),
         measurements=of(inputs.frozen_measurements),
+        data=of(inputs.frozen_data),
         separated=of(inputs.frozen_cases),
         table=of(inputs.table),
     output:
@@ -21,7 +22,7 @@ rule freeze:
     threads: 1
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=60,
     params:
         stage="freeze",
         study=of(jobs.sealed_study),

@@ -3,7 +3,7 @@
 In one folder, ``<case>`` being `hakken.core.case_ids.file_name` of its id: ``<case>.npy`` float16 (c, z, y, x)
 normalised channels, 0 outside the mask, then for each optional channel where it was measured (1, else 0);
 ``<case>.mask.npy`` uint8 (z, y, x); ``<case>.labels.npy`` int16 (z, y, x) lesion labels, only where the case has truth;
-``<case>.json``.
+``<case>.json``, which holds the SHA-256 of the arrays.
 The prepared grid is an ordinary geometry in the reference channel's LPS space, so ``geometry.to_world`` of a voxel is
 already a point in the scanner's space.
 """
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hakken.core.case_ids import file_name
+from hakken.core.digests import digests_of
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, replacing, write_json
 from hakken.core.volume import Geometry
@@ -73,7 +74,7 @@ class PreparedCase:
     is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask;
     ``doubt`` says why the mask may be wrong, where it may. ``optional`` says of each optional channel whether the case
     has it. ``columns`` are those of the case table as it stands when the case is measured, which its files do not hold,
-    and what `presence` says.
+    and what `presence` says. ``files`` are the SHA-256 of its arrays by the ending of their names.
     """
 
     case_id: str
@@ -90,6 +91,7 @@ class PreparedCase:
     optional: Mapping[str, bool] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
     folder: Path | None = field(default=None, compare=False)
 
     @property
@@ -156,7 +158,27 @@ class PreparedCase:
             "outside": list(self.outside),
             "optional": dict(self.optional),
             "doubt": self.doubt,
+            "files": dict(self.files),
         }
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files of the case."""
+        return tuple(self.path(suffix) for suffix in ("json", *self._arrays))
+
+    @property
+    def _arrays(self) -> tuple[str, ...]:
+        return ("npy", "mask.npy", "labels.npy") if self.has_truth else ("npy", "mask.npy")
+
+    def require_as_written(self, full: bool = False) -> None:
+        """Raise HakkenError where an array is not the one that was written; ``full``: whatever its times say."""
+        names = {self.path(ending).name: digest for ending, digest in self.files.items()}
+        for name, digest in digests_of(self.path("json").parent, names, full=full).items():
+            if digest != names[name]:
+                folder = self.path("json").parent
+                raise HakkenError(
+                    f"{folder / name}: has changed since the case was prepared; delete {folder} and prepare again"
+                )
 
     def path(self, suffix: str) -> Path:
         """Return the file of this ending; raises HakkenError where the case was not loaded from a folder."""
@@ -190,7 +212,9 @@ def save_prepared(
     _save_array(bound.path("mask.npy"), mask.astype(np.uint8))
     if labels is not None:
         _save_array(bound.path("labels.npy"), labels.astype(np.int16))
-    write_json(bound.path("json"), case.as_dict())
+    digests = digests_of(folder, [bound.path(ending).name for ending in bound._arrays])
+    files = {ending: digests[bound.path(ending).name] for ending in bound._arrays}
+    write_json(bound.path("json"), replace(case, files=files).as_dict())
     return replace(load_prepared(folder, case.case_id), columns=case.columns)
 
 
@@ -215,6 +239,7 @@ def _prepared(path: Path) -> PreparedCase:
         outside=tuple(content["outside"]),
         optional=content["optional"],
         doubt=content["doubt"],
+        files=content.get("files", {}),
         folder=path.parent,
     )
     return replace(case, columns=case.presence)

@@ -20,8 +20,9 @@ from torch import Tensor
 from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.core.tensors import arrange_images
+from hakken.patches.ahead import iterated
 from hakken.patches.augment import Augmentation, Frame, augment, limits, only_measured
-from hakken.patches.passes import Numbers, Passes, Turns, iterated
+from hakken.patches.passes import Numbers, Passes, Turns
 from hakken.patches.sampling import Kind
 from hakken.patches.shards import PatchStore
 
@@ -148,9 +149,9 @@ class PatchLoader:
         ]
         return np.sort(np.concatenate(parts))
 
-    def iterate(self, start: int = 0, *, prefetch: bool = True, stride: int = 1) -> Iterator[Batch]:
-        """Yield the batch of step ``start`` and every ``stride``-th after it, without end."""
-        return iterated(self.batch, start, prefetch=prefetch, stride=stride)
+    def iterate(self, start: int = 0, *, workers: int = 0, stride: int = 1) -> Iterator[Batch]:
+        """Yield the batch of step ``start`` and every ``stride``-th after it, made ahead by so many ``workers``."""
+        return iterated(self.batch, start, workers=workers, stride=stride)
 
     def _used(self, step: int) -> Counts:
         """Return how many patches of each kind the steps before ``step`` hold."""

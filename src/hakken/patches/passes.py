@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,24 +11,6 @@ from numpy.typing import NDArray
 from hakken.core.seeds import derive_seed
 
 Numbers = NDArray[np.intp]
-T = TypeVar("T")
-
-
-def iterated(sample: Callable[[int], T], start: int, *, prefetch: bool, stride: int) -> Iterator[T]:
-    """Yield ``sample(start)``, ``sample(start + stride)``, and so on without end.
-
-    With ``prefetch`` a thread makes the next one while this one is used.
-    """
-    if not prefetch:
-        while True:
-            yield sample(start)
-            start += stride
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples") as pool:
-        coming = pool.submit(sample, start)
-        while True:
-            start += stride
-            ready, coming = coming.result(), pool.submit(sample, start)
-            yield ready
 
 
 class Turns:

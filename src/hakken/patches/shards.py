@@ -16,18 +16,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Literal, Self
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from hakken.core.digests import SEEN, digests_of
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, replacing, sha256_file, write_json, write_text
 from hakken.patches.sampling import Centres, Kind
 from hakken.study import Spacing, presence_of
 
 Patch = NDArray[np.float16]
+CONTENTS = "shards.json"
 DTYPE = np.dtype("<f2")
 DIGITS = 16
 """So many of a case's pixel digest tell it apart from the others."""
@@ -146,21 +148,22 @@ def write_shards(folder: Path, cases: Iterable[CutCase], layout: Layout, shard_m
     folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in (folder / "shards.json", *folder.glob("shard-*.npy")):
+    for stale in (folder / CONTENTS, folder / SEEN, *folder.glob("shard-*.npy")):
         stale.unlink(missing_ok=True)
     writer = _Writer(folder, layout, capacity=max(1, shard_mb * 2**20 // layout.patch_bytes))
     with writer:
         rows = [row for case in cases for row in writer.add(case)]
     index = _index_text(rows)
     write_text(folder / "index.csv", index)
+    digests = digests_of(folder, writer.counts)
     contents = Contents(
         layout,
         kinds={name: sum(row.kind == kind for row in rows) for kind, name in NAMES.items()},
         index_sha256=hashlib.sha256(index.encode()).hexdigest(),
-        shards=tuple(Shard(name, count, sha256_file(folder / name)) for name, count in writer.counts.items()),
+        shards=tuple(Shard(name, count, digests[name]) for name, count in writer.counts.items()),
     )
     described = {"dtype": "float16", "patch_shape": layout.patch_shape} | asdict(contents)
-    write_json(folder / "shards.json", described)
+    write_json(folder / CONTENTS, described)
     return contents
 
 
@@ -263,9 +266,10 @@ class PatchStore:
         self._shards = shards
 
     @classmethod
-    def open(cls, folder: Path, verify: bool = False) -> PatchStore:
-        """Map the patches of ``folder``; with ``verify`` read every byte and compare the checksums.
+    def open(cls, folder: Path, verify: Literal["none", "touched", "all"] = "none") -> PatchStore:
+        """Map the patches of ``folder``, and compare the checksums of shards: of those that were touched, or of all.
 
+        Touched are those whose size, times or inode differ from when they were last read; only they are read.
         Raises HakkenError when the folder is unfinished, a shard is missing, truncated or corrupt (it is named), or the
         index does not fit.
         """
@@ -274,9 +278,8 @@ class PatchStore:
         if not index_file.is_file() or sha256_file(index_file) != contents.index_sha256:
             raise HakkenError(f"{index_file}: is missing or changed since the patches were cut; {_again(folder)}")
         shards = [_map_shard(folder, shard, contents) for shard in contents.shards]
-        if verify:
-            for shard in contents.shards:
-                _verify_shard(folder, shard)
+        if verify != "none":
+            _verify_shards(folder, contents.shards, full=verify == "all")
         with index_file.open(newline="", encoding="utf-8") as stream:
             return cls(folder, contents, shards, list(csv.DictReader(stream)))
 
@@ -309,7 +312,7 @@ class PatchStore:
 
 def read_contents(folder: Path) -> Contents:
     """Return what ``shards.json`` says; raises HakkenError when the folder has none."""
-    path = folder / "shards.json"
+    path = folder / CONTENTS
     if not path.is_file():
         raise HakkenError(f"{path}: is missing, so the patches are unfinished; {_again(folder)}")
     values = read_json(path)
@@ -332,9 +335,11 @@ def _map_shard(folder: Path, shard: Shard, contents: Contents) -> Patch:
     return np.asarray(array)
 
 
-def _verify_shard(folder: Path, shard: Shard) -> None:
-    if sha256_file(folder / shard.file) != shard.sha256:
-        raise HakkenError(f"{folder / shard.file}: is corrupt (its SHA-256 has changed); {_again(folder)}")
+def _verify_shards(folder: Path, shards: Sequence[Shard], full: bool) -> None:
+    found = digests_of(folder, [shard.file for shard in shards], full=full)
+    for shard in shards:
+        if found[shard.file] != shard.sha256:
+            raise HakkenError(f"{folder / shard.file}: is corrupt (its SHA-256 has changed); {_again(folder)}")
 
 
 def _index_text(rows: list[Row]) -> str:

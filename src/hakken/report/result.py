@@ -22,6 +22,8 @@ from hakken.seal.openings import Opening
 from hakken.study import Study
 
 PARTS = ("validation", "test")
+SHARES = {"waited_share": "waited for data", "validation_share": "measured its objective"}
+"""What trainings did with their time beside learning, by the key of their records."""
 CHOOSE = "delete it, and the model beside it, to choose the model again"
 
 
@@ -97,6 +99,13 @@ class StudyResult:
     def gpu_hours(self) -> float:
         """GPU-hours of the trainings."""
         return sum(float(record["gpu_seconds"]) for record in self.records.values()) / 3600
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The largest share of its time that a training of these models did something else than learn, in words."""
+        trials = [record["trial"] for record in self.records.values()]
+        found = {words: [float(one[key]) for one in trials if key in one] for key, words in SHARES.items()}
+        return {words: max(values) for words, values in found.items() if values}
 
     @property
     def peak_mb(self) -> float:

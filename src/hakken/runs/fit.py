@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,16 @@ from hakken.core.console import log
 from hakken.core.files import sha256_file
 from hakken.core.seeds import derive_seed
 from hakken.imaging.cases import Case
-from hakken.outcomes import Part, words_of
+from hakken.outcomes import words_of
 from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.learner import learner_of
 from hakken.runs.model_file import save_model
 from hakken.runs.predictions import MANIFEST, by_outcome, part_of, write_predictions
+from hakken.runs.watched import watched_of
 from hakken.search.ledger import Ledger
 from hakken.study import Study
 from hakken.training.checkpoint import Checkpoints
-from hakken.training.device import choose_layout, peak_memory_mb
+from hakken.training.device import choose_layout, loading_threads, peak_memory_mb
 from hakken.training.layout import arrange
 from hakken.training.loop import CurvePoint, Interrupted, TrainingResult, Weights, train
 from hakken.training.method import Data, Fitted, Method
@@ -109,7 +110,8 @@ def _fit_at_once(fitting: Fitting, learner: Fitted, mine: Callable[[], bool]) ->
     objective = validation(model)
     seconds = round(time.monotonic() - start, 3)
     log(f"{fitting.label}: {seconds:.1f} s, of them {validation.seconds:.1f} s measured the objective")
-    outcome = _outcome(TrainingResult(objective, 0, {}, (), seconds, "steps", ""))
+    result = TrainingResult(objective, 0, {}, (), seconds, "steps", "", measuring=validation.seconds)
+    outcome = _outcome(result) | {"validation_share": _share(validation.seconds, seconds)}
     memory = {"parameter_count": 0, "peak_memory_mb": round(peak_memory_mb(torch.device("cpu")), 1)}
     files = _write_files(fitting, {}, model.values, validation.found, record=outcome, mine=mine)
     return memory | outcome | files
@@ -128,6 +130,8 @@ def _fit_step_by_step(
     count = count_weights(networks)
     log(f"{fitting.label}: {count} weights, {_where(device, team)}, {layout.precision}")
     validation = _Validation(learner, fitting, team)
+    if validation.partial:
+        log(f"{fitting.label}: watched on {len(validation.cases)} of {len(fitting.cases)} validation cases")
     with stop_requests(fitting.deadline) as stop, _saying_why(stop):
         result = train(
             networks,
@@ -145,22 +149,34 @@ def _fit_step_by_step(
             hopeless=lambda curve: _hopeless(fitting.others, curve),
             team=team,
             parts=fitting.parts,
+            workers=loading_threads(device),
         )
-    measuring = f"of them {validation.seconds:.1f} s measured the objective"
-    log(f"{fitting.label}: {result.seconds:.1f} s of training, {measuring}")
-    memory = {"peak_memory_mb": round(peak_memory_mb(device), 1)}
-    numbers = {"precision": layout.precision, "channels_last": layout.channels_last}
-    record = {"parameter_count": count} | numbers | memory | _outcome(result)
-    if result.stopped == "pruned":
-        return record
     model = learner.export(networks)
     for name, network in model.networks.items():
         network.load_state_dict(result.weights[name])
-    since = sum(point.step > result.best_step for point in result.curve)
-    found = validation.found if validation.since == since else validation.predictions(model.eval())
-    return record | (
-        _write_files(fitting, result.weights, model.values, found, record=record, mine=mine) if team.first else {}
-    )
+    found, result = validation.of_the_best(model.eval(), result)
+    log(f"{fitting.label}: {result.seconds:.1f} s of training; {_said_of(result)}")
+    memory = {"peak_memory_mb": round(peak_memory_mb(device), 1)}
+    numbers = {"precision": layout.precision, "channels_last": layout.channels_last}
+    record = {"parameter_count": count} | numbers | memory | _outcome(result) | _shares(result) | validation.watched
+    if result.stopped == "pruned" or not team.first:
+        return record
+    return record | _write_files(fitting, result.weights, model.values, found, record=record, mine=mine)
+
+
+def _share(part: float, seconds: float) -> float:
+    return round(part / seconds, 4) if seconds > 0 else 0.0
+
+
+def _shares(result: TrainingResult) -> Record:
+    """Return which shares of its time a training waited for mini-batches, and measured the objective."""
+    waited, measuring = _share(result.waited, result.seconds), _share(result.measuring, result.seconds)
+    return {"waited_share": waited, "validation_share": measuring}
+
+
+def _said_of(result: TrainingResult) -> str:
+    shares = _shares(result)
+    return f"{shares['waited_share']:.1%} waited for data, {shares['validation_share']:.1%} measured the objective"
 
 
 def count_weights(networks: Networks) -> int:
@@ -203,8 +219,8 @@ def _where(device: torch.device, team: Team) -> str:
 class _Validation:
     """Measures a model by the study's objective, and keeps what the best one says for the trial's folder.
 
-    Each process predicts its share of the cases; the first one measures. ``since`` counts the measurements after the
-    best; a resumed training may have had its best before them all.
+    Each process predicts its share of the cases; the first one measures. ``cases`` are those that a training is watched
+    by. ``since`` counts the measurements after the best; a resumed training may have had its best before them all.
     """
 
     learner: Method | Fitted
@@ -214,27 +230,53 @@ class _Validation:
     since: int = -1
     seconds: float = 0.0
     found: dict[str, Any] = field(default_factory=dict)
+    watched: Record = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         study = self.fitting.study
         self.outcome = study.objective
         self.module = plugins.load("outcomes", self.outcome)
-        self.part: Part = part_of(study, self.outcome, self.fitting.cases)
+        every = self.fitting.cases
+        self.cases = watched_of(study, every) if isinstance(self.learner, Method) else every
+        self.partial = len(self.cases) < len(self.fitting.cases)
         self.last = study.training.keep == "last"
 
     def __call__(self, model: Model) -> float:
         start = time.monotonic()
-        found = self.predictions(model)
-        objective: float = self.team.told(lambda: self.module.objective(by_outcome(found, self.outcome), self.part))
+        found = self._predictions(model, self.cases)
+        objective = self._objective(found, self.cases)
         self.since += 1
         if self.last or objective > self.best:
             self.best, self.found, self.since = objective, found, 0
         self.seconds += time.monotonic() - start
         return objective
 
-    def predictions(self, model: Model) -> dict[str, Any]:
+    def of_the_best(self, model: Model, result: TrainingResult) -> tuple[dict[str, Any], TrainingResult]:
+        """Return what the kept ``model`` says of all cases, and the ``result`` with the objective on all of them.
+
+        A pruned training is measured on all, too, since the search compares it with others.
+        """
+        since = sum(point.step > result.best_step for point in result.curve)
+        if not self.partial and (self.since == since or result.stopped == "pruned"):
+            return self.found, result
+        start = time.monotonic()
+        found = self._predictions(model, self.fitting.cases)
+        objective = result.objective
+        if self.partial:
+            self.watched = {"watched_cases": len(self.cases), "watched_objective": objective}
+            objective = self._objective(found, self.fitting.cases)
+        more = time.monotonic() - start
+        seconds, measuring = result.seconds + more, result.measuring + more
+        return found, replace(result, objective=objective, seconds=seconds, measuring=measuring)
+
+    def _objective(self, found: dict[str, Any], cases: Sequence[Case]) -> float:
+        part = part_of(self.fitting.study, self.outcome, cases)
+        objective: float = self.team.told(lambda: self.module.objective(by_outcome(found, self.outcome), part))
+        return objective
+
+    def _predictions(self, model: Model, cases: Sequence[Case]) -> dict[str, Any]:
         """Return, in the first process, what a model in evaluation mode says of each case, by case id and outcome."""
-        mine = self.fitting.cases[self.team.rank :: self.team.size]
+        mine = cases[self.team.rank :: self.team.size]
         wanted = (self.outcome,)
         found = {case.case_id: {self.outcome: self.learner.predict(model, case, wanted)[self.outcome]} for case in mine}
         return self.team.united(found)

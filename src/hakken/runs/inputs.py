@@ -132,6 +132,16 @@ def frozen_measurements(plan: Plan, wildcards: Wildcards) -> list[str]:
     return [] if plan.study.crossed else [plan.measurement("validation", model) for model in plan.frozen]
 
 
+def frozen_data(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the patches and the prepared cases that those which were trained were made from and chosen on."""
+    if plan.study.cohort.kind != "images":
+        return []
+    trained = [Path(path).stem for path in frozen_records(plan, wildcards)]
+    runs = [plan.run(plan.run_of(model)) for model in trained]
+    found = [path for run in runs for path in (plan.store(run), *plan.train_cases(run), *plan.validation_cases(run))]
+    return list(dict.fromkeys(path for path in found if path))
+
+
 def frozen_cases(plan: Plan, wildcards: Wildcards) -> str | list[str]:
     """Return the digests of the development cases."""
     return f"{plan.root}/checked/development.json" if plan.development else []

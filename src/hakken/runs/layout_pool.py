@@ -191,7 +191,7 @@ class Stepper:
         ]
         self.optimisers = [Optimiser(learnt(self.networks, player), player.optimisation) for player in players]
         for turn, optimiser in zip(self.turns, self.optimisers, strict=True):
-            turn.begin(0, prefetch=False)
+            turn.begin(0, workers=0)
             optimiser.rate = 0.0  # the same arithmetic, and noise cannot make the weights grow without end
         self.number = 0
 

@@ -17,6 +17,8 @@ COLUMNS = (
     "end",
     "seconds",
     "gpu_seconds",
+    "waited_share",
+    "validation_share",
     "host",
     "jobs",
     "known",

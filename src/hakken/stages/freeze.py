@@ -10,6 +10,7 @@ from hakken.core.console import progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, sha256_file, sha256_json
 from hakken.runs.measurement import FILE
+from hakken.runs.whole import require_whole
 from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
 
@@ -24,15 +25,20 @@ def freeze(
     models: list[Path] = [],  # noqa: B006 - never changed
     records: list[Path] = [],  # noqa: B006
     measurements: list[Path] = [],  # noqa: B006
+    data: list[Path] = [],  # noqa: B006
     separated: Path | None = None,
 ) -> None:
     """Seal the study: nothing that a later stage uses may differ from what is written here.
 
     ``models`` are the files of all models that the test set is to measure, ``records`` say which trial of which run
     each is (baselines have none), ``measurements`` are the folders of what was measured of them on validation. Where
-    every case is predicted by a model of the other folds there is none of them yet: the plan itself is frozen. Raises
-    HakkenError when a model has no operating point although its outcome has one.
+    every case is predicted by a model of the other folds there is none of them yet: the plan itself is frozen. The
+    ``data`` that the models were made from, folders of patches and of prepared cases, are read in full. Raises
+    HakkenError where they are not as they were written, and when a model has no operating point although its outcome
+    has one.
     """
+    for folder in data:
+        require_whole(folder)
     points = {path.name: _points(path) for path in measurements}
     chosen = {path.stem: read_json(path)["trial"] for path in records}
     sealed = {path.stem: _sealed(path, chosen.get(path.stem), points[path.stem]) for path in models}

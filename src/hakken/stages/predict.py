@@ -17,6 +17,7 @@ from hakken.runs.cases import NO_CASE, read_cases
 from hakken.runs.model_file import Trained, load_model
 from hakken.runs.predictions import write_predictions
 from hakken.runs.table import name_of
+from hakken.runs.whole import require_as_written
 from hakken.seal.freeze import read_freeze, require_frozen
 from hakken.seal.guard import require_opened
 from hakken.stages import stage
@@ -44,13 +45,14 @@ def predict(
     There is one model, or one for each fold, of which number k predicts the cases ``whose[k]``. Of sealed cases
     ``freeze`` says which models were frozen, ``opening`` and ``ledger`` that they are open for these. Raises
     HakkenError where a model is not the one that was chosen, that was trained without the cases of its fold or that was
-    frozen, the freeze not the one that was opened, or channels are others.
+    frozen, the freeze not the one that was opened, a prepared image is not as it was written, or channels are others.
     """
     content = None if freeze is None else read_freeze(freeze)
     if freeze is not None and opening is not None and ledger is not None:
         require_opened(ledger, opening, freeze)
     torch.set_num_threads(threads)
     known = read_cases(cases) or [NO_CASE]
+    require_as_written(known, full=True)
     started = time.monotonic()
     found: dict[str, Any] = {}
     outcomes: set[str] = set()

@@ -32,6 +32,7 @@ from hakken.runs.streak import require_progress
 from hakken.runs.table import Run
 from hakken.runs.trials import SHORT
 from hakken.runs.warm_start import read_source
+from hakken.runs.whole import require_as_written
 from hakken.search.lease import Lease
 from hakken.search.ledger import Ledger, Planned, Proposal
 from hakken.search.settings import Settings
@@ -139,6 +140,7 @@ class _Job:
     def generation(self) -> str:
         """A digest of code and data: results of other code or other cases are never taken for these."""
         cases = [case for place in self.places for case in read_cases(place)]
+        require_as_written(cases)
         return generation_of(self.patches, cases, self.code)
 
     @property

@@ -14,6 +14,13 @@ class Training(Section):
 
     steps: int = Field(default=4000, ge=1, description="Mini-batches at most; with several players: rounds.")
     validate_every: int = Field(default=500, ge=1, description="Steps between two measurements of the objective.")
+    validate_cases: int | None = Field(
+        default=None,
+        ge=1,
+        description="Validation cases that these measurements take (default: all): whole patients, drawn by what their "
+        "images show, with and without findings and of each class in proportion, at least one of each. Early stopping "
+        "and the kept weights go by them; what the search compares is then measured once on all.",
+    )
     patience: int = Field(default=3, ge=1, description="Stop after so many measurements without improvement.")
     keep: Literal["best", "last"] = Field(
         default="best",

@@ -31,6 +31,14 @@ def choose_layout(wanted: Precision, device: torch.device) -> Layout:
     return read_layout() or Layout()
 
 
+def loading_threads(device: torch.device) -> int:
+    """Return how many threads make mini-batches ahead: as many as this process may use, while a GPU learns.
+
+    On the CPU learning itself takes all threads, so mini-batches are made in between; so they are where there is one.
+    """
+    return torch.get_num_threads() if device.type == "cuda" else 0
+
+
 def peak_memory_mb(device: torch.device) -> float:
     """Return the most memory in MiB so far: of the GPU's allocations, or resident in this process."""
     if device.type == "cuda":

@@ -59,7 +59,10 @@ class CurvePoint:
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """What a training ends with: its objective, the step and the weights that gave it, and how it came to it."""
+    """What a training ends with: its objective, the step and the weights that gave it, and how it came to it.
+
+    Of its ``seconds`` it has ``waited`` for mini-batches and was ``measuring`` the objective so many.
+    """
 
     objective: float
     best_step: int
@@ -68,13 +71,16 @@ class TrainingResult:
     seconds: float
     stopped: Ended
     hopeless: str  # why it was pruned
+    waited: float = 0.0
+    measuring: float = 0.0
 
 
 @dataclass
 class Run:
     """What changes while a training runs, and what a checkpoint holds beside the networks and the optimisers.
 
-    ``keep`` says whether the weights that are kept are those of the best measurement or of the last.
+    ``keep`` says whether the weights that are kept are those of the best measurement or of the last. Of its ``seconds``
+    this process has ``waited`` for mini-batches and was ``measuring`` so many.
     """
 
     keep: Literal["best", "last"] = "best"
@@ -85,6 +91,8 @@ class Run:
     best_step: int = -1
     best: Weights = field(default_factory=dict)
     hopeless: str = ""
+    waited: float = 0.0
+    measuring: float = 0.0
 
     @property
     def objective(self) -> float:
@@ -147,6 +155,7 @@ def train(
     hopeless: Callable[[Sequence[CurvePoint]], str] = lambda curve: "",
     team: Team = ALONE,
     parts: int = 1,
+    workers: int = 0,
 ) -> TrainingResult:
     """Train ``networks`` in place and return the weights of what is exported that were best by the objective.
 
@@ -154,8 +163,9 @@ def train(
     takes the networks, their moving averages in place of those that have some, to the model that ``validate`` maps to
     the objective, which is to be high and the same in all processes of the ``team``; ``report`` is called after each
     round; ``hopeless`` is asked after each measurement, and the training ends there as `pruned` when it says why. Each
-    mini-batch goes through the networks in so many ``parts``. Resumes from ``checkpoints``. Raises Diverged when a loss
-    stops being finite, and Interrupted, after saving, when ``stop()`` says so, to any process, between two rounds.
+    mini-batch goes through the networks in so many ``parts``; so many ``workers`` make them ahead, which changes
+    nothing but the time. Resumes from ``checkpoints``. Raises Diverged when a loss stops being finite, and Interrupted,
+    after saving, when ``stop()`` says so, to any process, between two rounds.
     """
     device = next(weight.device for network in networks.values() for weight in network.parameters())
     optimisers = {player.name: Optimiser(learnt(networks, player), player.optimisation) for player in players}
@@ -168,7 +178,7 @@ def train(
         for number, player in enumerate(players)
     ]
     for turn in turns:
-        turn.begin(run.step, prefetch=device.type == "cuda")
+        turn.begin(run.step, workers)
 
     while (ended := _ended(run, training)) is None:
         _round(run, turns, networks, optimisers, averages=averages, training=training)
@@ -178,7 +188,9 @@ def train(
         if measured:
             team.settle((*networks.values(), *averages.copies))
             model = export(averages.of(networks)).eval()
+            begun = time.monotonic()
             objective = validate(model)
+            run.measuring += time.monotonic() - begun
             run.seconds = time.monotonic() - started
             run.record(objective, means, model.networks)
             run.hopeless = team.told(lambda: hopeless(run.curve))
@@ -190,7 +202,11 @@ def train(
         if asked:
             raise Interrupted(f"stopped at step {run.step} of {training.steps}")
 
-    return TrainingResult(run.objective, run.best_step, run.best, tuple(run.curve), run.seconds, ended, run.hopeless)
+    return TrainingResult(
+        *(run.objective, run.best_step, run.best, tuple(run.curve), run.seconds, ended, run.hopeless),
+        waited=run.waited,
+        measuring=run.measuring,
+    )
 
 
 def _round(
@@ -211,6 +227,7 @@ def _round(
         for losses in turn.updates(run.step, optimiser):
             run.note(losses)
             averages.follow(turn.player, networks)
+        run.waited += turn.waited
     run.step += training.minibatches
 
 
@@ -244,6 +261,8 @@ def _save(
         "averages": averages.state_dict(),
         "step": run.step,
         "seconds": run.seconds,
+        "waited": run.waited,
+        "measuring": run.measuring,
         "losses": {name: team.mean(torch.stack(values)) for name, values in run.losses.items()},
         "curve": [astuple(point) for point in run.curve],
         "best_step": run.best_step,
@@ -284,4 +303,6 @@ def _resume(
         best_step=content["best_step"],
         best=content["best"],
         hopeless=content["hopeless"],
+        waited=content["waited"],
+        measuring=content["measuring"],
     )

@@ -39,8 +39,11 @@ class Batch(Protocol):
 class Source(Protocol):
     """Where mini-batches come from. Mini-batch ``n`` is a function of the source's seed and of n alone."""
 
-    def iterate(self, start: int, *, prefetch: bool, stride: int) -> Iterator[Any]:
-        """Yield the mini-batches ``start``, ``start + stride``, and so on without end."""
+    def iterate(self, start: int, *, workers: int, stride: int) -> Iterator[Any]:
+        """Yield the mini-batches ``start``, ``start + stride``, and so on without end, whatever the ``workers``.
+
+        Those are threads that may make several of them ahead, at once; without any, each is made when it is wanted.
+        """
         ...
 
 

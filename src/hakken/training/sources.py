@@ -17,7 +17,8 @@ from torch import Tensor
 from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.core.tensors import arrange_images
-from hakken.patches.passes import Passes, iterated
+from hakken.patches.ahead import iterated
+from hakken.patches.passes import Passes
 
 Case = TypeVar("Case")
 Tensors = Mapping[str, Tensor]
@@ -65,9 +66,9 @@ class DrawnSource:
         generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, "drawn", number))
         return Samples(self.draw(generator))
 
-    def iterate(self, start: int = 0, *, prefetch: bool = False, stride: int = 1) -> Iterator[Samples]:
-        """Yield the mini-batches ``start``, ``start + stride``, and so on without end."""
-        return iterated(self.batch, start, prefetch=prefetch, stride=stride)
+    def iterate(self, start: int = 0, *, workers: int = 0, stride: int = 1) -> Iterator[Samples]:
+        """Yield the mini-batches ``start``, ``start + stride``, ..., made ahead by so many ``workers``."""
+        return iterated(self.batch, start, workers=workers, stride=stride)
 
 
 class CaseSource(Generic[Case]):
@@ -99,9 +100,9 @@ class CaseSource(Generic[Case]):
         found = [self.load(self.cases[case], self._random(first + place)) for place, case in enumerate(chosen)]
         return Samples({name: torch.stack([one[name] for one in found]).to(self.device) for name in found[0]})
 
-    def iterate(self, start: int = 0, *, prefetch: bool = True, stride: int = 1) -> Iterator[Samples]:
-        """Yield the mini-batches ``start``, ``start + stride``, and so on without end."""
-        return iterated(self.batch, start, prefetch=prefetch, stride=stride)
+    def iterate(self, start: int = 0, *, workers: int = 0, stride: int = 1) -> Iterator[Samples]:
+        """Yield the mini-batches ``start``, ``start + stride``, ..., made ahead by so many ``workers``."""
+        return iterated(self.batch, start, workers=workers, stride=stride)
 
     def _random(self, place: int) -> torch.Generator:
         return torch.Generator().manual_seed(derive_seed(self.seed, "sample", place))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Turn:
     team: Team
     parts: int
     number: int
+    waited: float = field(default=0.0, init=False)  # seconds, in the last round
     _stream: Iterator[Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,17 +47,18 @@ class Turn:
         everyone = {weight for network in self.networks.values() for weight in network.parameters()}
         self._others = [weight for weight in everyone - mine if weight.requires_grad]
 
-    def begin(self, step: int, prefetch: bool) -> None:
-        """Open the player's source at the first mini-batch that this process takes from ``step`` on."""
+    def begin(self, step: int, workers: int) -> None:
+        """Open the player's source at the first mini-batch that this process takes from ``step`` on.
+
+        So many ``workers`` are to make mini-batches ahead.
+        """
         rounds = -(-(step // self.minibatches) // self.player.every)  # in which the player was updated before
         first = rounds * self.player.updates * self.minibatches
-        self._stream = iter(
-            self.player.source.iterate(first + self.team.rank, prefetch=prefetch, stride=self.team.size)
-        )
+        self._stream = iter(self.player.source.iterate(first + self.team.rank, workers=workers, stride=self.team.size))
 
     def updates(self, step: int, optimiser: Optimiser) -> Iterator[dict[str, torch.Tensor]]:
         """Make the player's updates in the round at ``step``, and yield this process's share of the losses of each."""
-        whole = step // self.minibatches
+        whole, self.waited = step // self.minibatches, 0.0
         if whole % self.player.every:
             return
         for number in range(self.player.updates):
@@ -77,7 +80,7 @@ class Turn:
             seed = derive_seed(self.seed, "step", first + place, *role)
             torch.manual_seed(seed)
             draw = torch.Generator(self._device).manual_seed(seed)
-            for share, piece in self._pieces(next(self._stream)):
+            for share, piece in self._pieces(self._taken()):
                 weight = share * self.team.size / self.minibatches
                 with _autocast(self._device, self.precision):
                     loss = self.loss(self.player.name, self.networks, piece.arranged(self.channels_last), draw)
@@ -87,6 +90,13 @@ class Turn:
                 for name, more in loss.log.items():
                     found.setdefault(f"{self.player.name}.{name}", []).append(more.detach() * weight)
         return {name: values[0] if len(values) == 1 else torch.stack(values).sum() for name, values in found.items()}
+
+    def _taken(self) -> Any:
+        """Return the next mini-batch, and add up how long it was waited for."""
+        start = time.monotonic()
+        batch = next(self._stream)
+        self.waited += time.monotonic() - start
+        return batch
 
     def _pieces(self, batch: Any) -> list[tuple[float, Any]]:
         """Return a mini-batch in ``parts``, each with its share of it; in fewer where it has not so many samples."""

@@ -22,8 +22,8 @@ from scipy import ndimage
 from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import Lesion, PreparedCase
+from hakken.patches.ahead import iterated
 from hakken.patches.augment import Augmentation, Frame, augment, limits, only_measured
-from hakken.patches.passes import iterated
 from hakken.study import presence_of
 from hakken.training.sources import Samples
 
@@ -128,9 +128,9 @@ class WindowSource:
         moved = only_measured(augment(stored, self.augmentation, self.frame, generator, kept), self._presence)
         return Samples({"images": moved[:, :-hidden], "targets": moved[:, -hidden:]})
 
-    def iterate(self, start: int = 0, *, prefetch: bool = False, stride: int = 1) -> Iterator[Samples]:
-        """Yield the mini-batches ``start``, ``start + stride``, and so on without end."""
-        return iterated(self.batch, start, prefetch=prefetch, stride=stride)
+    def iterate(self, start: int = 0, *, workers: int = 0, stride: int = 1) -> Iterator[Samples]:
+        """Yield the mini-batches ``start``, ``start + stride``, ..., made ahead by so many ``workers``."""
+        return iterated(self.batch, start, workers=workers, stride=stride)
 
     def place(self, number: int) -> tuple[PreparedCase, Voxel]:
         """Return the case of window ``number`` and the voxel at its middle, which may lie beyond the case."""

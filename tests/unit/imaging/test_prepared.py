@@ -52,7 +52,8 @@ def test_the_files_are_those_of_the_design_and_the_json_is_plain(tmp_path: Path)
     import json
 
     save_prepared(tmp_path, case(), *arrays())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["P1.json", "P1.labels.npy", "P1.mask.npy", "P1.npy"]
+    written = ["P1.json", "P1.labels.npy", "P1.mask.npy", "P1.npy", "files.seen"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == written
     lesions = json.loads((tmp_path / "P1.json").read_text())["lesions"]
     assert lesions[0] == {
         "lesion": 1, "x": 0.1, "y": 0.2, "z": 0.3, "diameter": 4.0, "size": 33.5, "kind": "excluded"
@@ -100,4 +101,23 @@ def test_a_case_is_called_as_its_user_wrote_and_its_files_as_every_disk_can(tmp_
     assert {one.case_id for one in prepared_cases(tmp_path)} == set(names)
     assert load_prepared(tmp_path, "a/b").mask().shape == (2, 3, 4)
     assert all(path.name.isascii() for path in tmp_path.iterdir())
-    assert len([*tmp_path.iterdir()]) == 12
+    assert len([*tmp_path.glob("*.json"), *tmp_path.glob("*.npy")]) == 12
+
+
+def test_an_array_that_was_changed_is_named_whatever_it_still_looks_like(tmp_path: Path) -> None:
+    saved = save_prepared(tmp_path, case(), *arrays())
+    saved.require_as_written()
+    path = tmp_path / "P1.mask.npy"
+    whole = path.read_bytes()
+    said = f"{path}: has changed since the case was prepared; delete {tmp_path} and prepare again"
+    for wrong in (whole[:-1] + b"\0", whole[:-1], whole + b"\0"):
+        path.write_bytes(wrong)
+        for full in (False, True):
+            with pytest.raises(HakkenError) as caught:
+                load_prepared(tmp_path, "P1").require_as_written(full)
+            assert str(caught.value) == said
+    path.write_bytes(whole)
+    load_prepared(tmp_path, "P1").require_as_written()
+    path.unlink()
+    with pytest.raises(HakkenError, match=r"P1\.mask\.npy: cannot be read \(no such file or directory\)"):
+        saved.require_as_written()

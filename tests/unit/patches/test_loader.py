@@ -129,24 +129,13 @@ def test_a_batch_depends_on_seed_and_step_alone(make_store: Any) -> None:
     assert not torch.equal(batches[0].images, batches[4].images)
 
 
-@pytest.mark.parametrize("prefetch", [True, False])
-def test_iterating_from_a_step_gives_its_batches(make_store: Any, prefetch: bool) -> None:
+@pytest.mark.parametrize("workers", [0, 1, 2, 3])
+def test_iterating_from_a_step_gives_its_batches(make_store: Any, workers: int) -> None:
     patches = loader(make_store(), augmentation=0.5)
-    found = list(itertools.islice(patches.iterate(3, prefetch=prefetch), 4))
+    found = list(itertools.islice(patches.iterate(3, workers=workers), 4))
     for step, batch in enumerate(found, start=3):
         assert torch.equal(batch.images, patches.batch(step).images)
         assert torch.equal(batch.targets, patches.batch(step).targets)
-
-
-def test_an_error_in_the_thread_reaches_the_caller(make_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    patches = loader(make_store())
-
-    def fails(step: int) -> None:
-        raise HakkenError(f"broken at {step}")
-
-    monkeypatch.setattr(patches, "batch", fails)
-    with pytest.raises(HakkenError, match="broken at 0"):
-        next(patches.iterate())
 
 
 def test_augmentation_may_be_given_in_full(make_store: Any) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import csv
+import os
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -46,7 +49,7 @@ def test_a_patch_beyond_the_border_is_zero_there() -> None:
 
 
 def test_every_patch_is_read_back_as_it_was_cut(folder: Path) -> None:
-    store = PatchStore.open(folder, verify=True)
+    store = PatchStore.open(folder, verify="all")
     cases = [case("one", 7), case("two", 5, seed=1)]
     expected = [cut_patch(c.image, voxel, 6) for c in cases for voxel in c.centres.voxels.tolist()]
     np.testing.assert_array_equal(store.read(np.arange(12)), expected)
@@ -115,7 +118,7 @@ def test_shards_keep_below_their_size_and_are_read_across(tmp_path: Path) -> Non
     ]
     wanted = np.array([3, 18, 7, 8, 15, 16])
     expected = [cut_patch(big.image, big.centres.voxels[number].tolist(), 32) for number in wanted]
-    np.testing.assert_array_equal(PatchStore.open(tmp_path, verify=True).read(wanted), expected)
+    np.testing.assert_array_equal(PatchStore.open(tmp_path, verify="all").read(wanted), expected)
 
 
 def test_a_full_last_shard_leaves_no_empty_one(tmp_path: Path) -> None:
@@ -148,7 +151,7 @@ def test_the_same_cases_give_the_same_bytes(folder: Path, tmp_path: Path) -> Non
 def test_patches_cut_again_replace_the_old_ones(folder: Path) -> None:
     (folder / "shard-001.npy").write_bytes(b"old")
     write_shards(folder, [case("one", 2)], LAYOUT, shard_mb=1)
-    assert len(PatchStore.open(folder, verify=True)) == 2
+    assert len(PatchStore.open(folder, verify="all")) == 2
     assert not (folder / "shard-001.npy").exists()
 
 
@@ -164,14 +167,28 @@ def test_an_interrupted_cut_leaves_no_folder_that_opens(folder: Path) -> None:
         PatchStore.open(folder)
 
 
-def test_a_flipped_byte_is_found_by_its_checksum(folder: Path) -> None:
+@pytest.mark.parametrize("verify", ["touched", "all"])
+def test_a_flipped_byte_is_found_by_its_checksum(folder: Path, verify: Literal["touched", "all"]) -> None:
     path = folder / "shard-000.npy"
-    content = bytearray(path.read_bytes())
+    before, content = path.stat(), bytearray(path.read_bytes())
+    time.sleep(0.02)  # the clock of a file system ticks every few milliseconds
     content[-5] ^= 1
     path.write_bytes(bytes(content))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     PatchStore.open(folder)
-    with pytest.raises(HakkenError, match=r"shard-000\.npy: is corrupt \(its SHA-256 has changed\); delete .*again"):
-        PatchStore.open(folder, verify=True)
+    for _ in range(2):
+        with pytest.raises(HakkenError) as caught:
+            PatchStore.open(folder, verify=verify)
+        assert str(caught.value) == (
+            f"{path}: is corrupt (its SHA-256 has changed); delete {folder} and cut the patches again"
+        )
+
+
+def test_shards_are_read_when_they_are_written_and_not_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hakken.core.digests.sha256_file", None)
+    assert len(PatchStore.open(folder, verify="touched")) == 12
+    with pytest.raises(TypeError):
+        PatchStore.open(folder, verify="all")
 
 
 def test_a_truncated_shard_is_named(folder: Path) -> None:
@@ -204,6 +221,6 @@ def test_flat_images_give_patches_of_two_axes(tmp_path: Path) -> None:
     layout = Layout(4, 1, ("A", "B"), (1.0, 1.0, 1.0), "digest", axes=2)
     flat = case("flat", 4, shape=(1, 12, 13))
     write_shards(tmp_path, [flat], layout, shard_mb=1)
-    store = PatchStore.open(tmp_path, verify=True)
+    store = PatchStore.open(tmp_path, verify="all")
     expected = [cut_patch(flat.image[:, 0], voxel[1:], 6) for voxel in flat.centres.voxels.tolist()]
     np.testing.assert_array_equal(store.read(np.arange(4)), expected)

@@ -94,6 +94,14 @@ def test_it_says_what_was_found(study: Study, results: Path, figures: list[Path]
     assert any("70 % at 8.4" in line and "A, 2017" in line for line in text)
 
 
+def test_what_trainings_waited_stands_below_the_cost(study: Study, results: Path, figures: list[Path]) -> None:
+    write_record(results, "selected", BEST | {"waited_share": 0.0312, "validation_share": 0.25})
+    said = (
+        "no training of these models waited for data for more than 3.1 % or measured its objective for more than 25.0 %"
+    )
+    assert f"Of its time {said}." in page(study, results, figures)[1]
+
+
 def bill(text: list[str], heading: str) -> list[str]:
     """The cells of the table below a heading."""
     return text[text.index(heading) + 1 :]

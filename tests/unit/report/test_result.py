@@ -43,7 +43,13 @@ def test_everything_is_gathered(study: Study, results: Path) -> None:
     assert found.objectives == {"selected": 0.612345, "default": 0.4}
     assert found.chosen("selected") == (found.records["selected"],)
     assert found.hashes == {"sealed_study": "5tudy", "case_table": "7able", "code": {"trial": "c0de"}}
-    assert (found.by_fold, found.warnings) == ({}, ())
+    assert (found.by_fold, found.warnings, found.shares) == ({}, (), {})
+
+
+def test_the_largest_shares_of_time_that_trainings_did_not_learn(study: Study, results: Path) -> None:
+    write_record(results, "selected", BEST | {"waited_share": 0.25, "validation_share": 0.0625})
+    write_record(results, "default", BEST | {"validation_share": 0.125})
+    assert gather(study, results).shares == {"waited for data": 0.25, "measured its objective": 0.125}
 
 
 def test_variants_stand_in_a_table_of_their_own(study: Study, results: Path) -> None:

@@ -350,6 +350,7 @@ def test_models_that_are_measured_on_test_are_frozen_with_records_and_measuremen
         f"{ROOT}/measurements/validation/{name}" for name in (*names, "colour_threshold")
     ]
     assert inputs.frozen_cases(plan, {}) == f"{ROOT}/checked/development.json"
+    assert inputs.frozen_data(plan, {}) == [f"{ROOT}/patches/train", *plan.cases("validation")]
 
 
 def test_crossed_the_plan_alone_is_frozen(toys: Any) -> None:
@@ -357,7 +358,7 @@ def test_crossed_the_plan_alone_is_frozen(toys: Any) -> None:
     assert (
         inputs.frozen_models(plan, {}) == inputs.frozen_records(plan, {}) == inputs.frozen_measurements(plan, {}) == []
     )
-    assert inputs.frozen_cases(plan, {}) == []
+    assert inputs.frozen_cases(plan, {}) == inputs.frozen_data(plan, {}) == []
 
 
 def test_baselines_are_chosen_on_validation(toys: Any) -> None:

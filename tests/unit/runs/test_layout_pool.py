@@ -104,7 +104,7 @@ def test_made_up_patches_have_the_shape_of_the_study_s(
     name: str, channels: tuple[str, ...], targets: int, shape: tuple[int, ...], tmp_path: Path
 ) -> None:
     made_up_patches(study_of(name), tmp_path)
-    store = PatchStore.open(tmp_path, verify=True)
+    store = PatchStore.open(tmp_path, verify="all")
     assert (store.layout.channels, store.layout.targets) == (channels, targets)
     assert store.layout.patch_shape == (len(channels), *shape)
     assert store.contents.kinds == {"easy": 64, "hard": 64, "positive": 64}
@@ -149,7 +149,7 @@ def test_each_process_takes_its_mini_batch_of_an_update_and_shares_its_gradients
     Noted.shared.clear()
     joined = Stepper(study_of("smoke"), Layout(2), tmp_path, Noted(rank, 2))
     alone = Stepper(study_of("smoke"), Layout(), tmp_path)
-    alone.turns[0].begin(rank, prefetch=False)
+    alone.turns[0].begin(rank, workers=0)
     alone.number = rank
     for stepper in (joined, alone):
         stepper.step()

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from hakken.core.tables import _read, table_text
 from hakken.search.table import COLUMNS, sweep_table
 
-HEADING = "number,place,state,objective,reason,start,end,seconds,gpu_seconds,host,jobs,known,pending,later_results"
+HEADING = (
+    "number,place,state,objective,reason,start,end,seconds,gpu_seconds,waited_share,validation_share,"
+    "host,jobs,known,pending,later_results"
+)
 DONE: dict[str, Any] = {
     "number": 0,
     "place": 4,
@@ -21,6 +24,8 @@ DONE: dict[str, Any] = {
     "end": "2026-01-01T00:01:00.000+00:00",
     "seconds": 60.0,
     "gpu_seconds": 0.0,
+    "waited_share": 0.0312,
+    "validation_share": 0.25,
     "host": "node7",
     "jobs": [{"step": 0}, {"step": 40}],
     "known": [3, 4],
@@ -42,9 +47,9 @@ def test_a_row_a_trial_and_a_column_a_parameter() -> None:
     text = table_text(*sweep_table([FAILED, DONE], ["optimizer", "momentum", "batch_norm"]))
     assert text == (
         f"{HEADING},optimizer,momentum,batch_norm\n"
-        "0,4,complete,0.75,,2026-01-01T00:00:00.000+00:00,2026-01-01T00:01:00.000+00:00,60.0,0.0,node7,2,2,0,1,"
+        "0,4,complete,0.75,,2026-01-01T00:00:00.000+00:00,2026-01-01T00:01:00.000+00:00,60.0,0.0,0.0312,0.25,node7,2,2,0,1,"
         "sgd,0.30000000000000004,true\n"
-        '10,,failed,,"out of memory, twice",,,,,,,,,,adam,,false\n'
+        '10,,failed,,"out of memory, twice",,,,,,,,,,,,adam,,false\n'
     )
 
 

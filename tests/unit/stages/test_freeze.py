@@ -10,8 +10,11 @@ import pytest
 import hakken
 from hakken.core.files import read_json, sha256_file, sha256_json, write_json
 from hakken.outcomes import Measured, Row
+from hakken.runs.layout_pool import made_up_patches
 from hakken.runs.measurement import Measurement, write_measurement
 from hakken.stages.freeze import freeze
+
+from ..miniature import lose_a_byte, prepare_case, study
 
 STUDY = {"name": "example", "scale": "tiny", "seed": 1}
 CODES = {"trial": "abc", "predict": "def"}
@@ -135,3 +138,19 @@ def test_crossed_the_plan_itself_is_frozen_before_there_is_a_model(
     assert (sealed["models"], sealed["plan"]) == ({}, STUDY)
     assert set(sealed["hashes"]) == {"sealed_study", "case_table", "code"}
     assert capsys.readouterr().err == "[freeze] the plan is frozen: folds, space and rule of choice\n"
+
+
+def test_what_models_were_made_from_is_read_byte_by_byte_before_they_are_frozen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare_case(tmp_path / "prepared", "a", [(8, 9, 10)])
+    made_up_patches(study(), tmp_path / "patches")
+    given = ingredients(tmp_path) | {"data": [tmp_path / "prepared", tmp_path / "patches"]}
+    freeze(**given)
+    (tmp_path / "freeze.json").unlink()
+    lose_a_byte(tmp_path / "patches" / "shard-000.npy")
+    with pytest.raises(SystemExit) as caught:
+        freeze(**given)
+    assert caught.value.code == 2
+    assert f"{tmp_path / 'patches' / 'shard-000.npy'}: is corrupt (its SHA-256 has changed)" in capsys.readouterr().err
+    assert not (tmp_path / "freeze.json").exists()

@@ -69,7 +69,7 @@ def test_all_cases_of_all_batches_are_cut(tmp_path: Path) -> None:
     prepare(tmp_path / "train-1", "b", {})
     batches = [str(tmp_path / "train-0"), str(tmp_path / "train-1")]
     patches(study=STUDY, prepared=batches, output=str(tmp_path / "train"), log=str(tmp_path / "log"))
-    store = PatchStore.open(tmp_path / "train", verify=True)
+    store = PatchStore.open(tmp_path / "train", verify="all")
     assert store.contents.kinds == {"easy": 10, "hard": 4, "positive": 6}
     assert sorted(set(store.cases.tolist())) == ["a", "b"]
     assert (tmp_path / "train" / "preview.png").stat().st_size > 1000

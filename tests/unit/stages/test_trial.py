@@ -20,6 +20,7 @@ from hakken.core.files import read_json, sha256_file
 from hakken.core.tables import table_text, write_table
 from hakken.evaluation import findings
 from hakken.evaluation.froc import objective
+from hakken.imaging.prepared import load_prepared, save_prepared
 from hakken.methods.patch_classifier import learn
 from hakken.outcomes import candidates
 from hakken.outcomes.candidates import lesions_of
@@ -565,11 +566,52 @@ def test_who_loses_the_lease_writes_aside_and_the_first_result_counts(
 def test_other_validation_images_begin_a_new_ledger(data: Path, tmp_path: Path) -> None:
     shutil.copytree(data, tmp_path / "data")
     first = run(tmp_path / "data", tmp_path)
-    image = tmp_path / "data" / "prepared" / "validation-000" / "v0.npy"
-    np.save(image, np.load(image) + np.float16(0.5))
+    folder = tmp_path / "data" / "prepared" / "validation-000"
+    case = load_prepared(folder, "v0")
+    save_prepared(folder, case, case.image(mmap=False) + np.float16(0.5), case.mask(), case.labels())
     second = run(tmp_path / "data", tmp_path)
     assert first["generation"] != second["generation"]
     assert len(list((tmp_path / "search" / "ledger").iterdir())) == 2
+
+
+def test_a_prepared_image_that_was_changed_by_other_means_is_not_trained_with(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    image = tmp_path / "data" / "prepared" / "validation-000" / "v0.npy"
+    np.save(image, np.load(image) + np.float16(0.5))
+    with pytest.raises(SystemExit):
+        run(tmp_path / "data", tmp_path)
+    assert "v0.npy: has changed since the case was prepared; delete" in capsys.readouterr().err
+
+
+def test_a_training_says_what_it_waited_and_is_watched_on_fewer_cases(data: Path, tmp_path: Path) -> None:
+    whole = run(data, tmp_path / "whole")
+    assert {"waited_share", "validation_share"} <= whole.keys()
+    assert 0 < whole["waited_share"] < 1
+    assert 0 < whole["validation_share"] < 1
+    assert not {"watched_cases", "watched_objective"} & whole.keys()
+    record = run(data, tmp_path, training={"validate_cases": 1})
+    assert record["watched_cases"] == 1
+    assert record["watched_objective"] == max(point["objective"] for point in record["curve"])
+    cases = read_cases([data / "prepared" / name for name in VALIDATION])
+    found = read_predictions(Path(record["predictions"]["path"]), "candidates", part_of(study(), "candidates", cases))
+    assert found.keys() == {"v0", "v1"}, "the kept model is measured on all"
+    assert record["objective"] == candidates.objective(found, part_of(study(), "candidates", cases))
+    assert record["curve"][0]["loss"] == whole["curve"][0]["loss"], "what is learnt is the same"
+
+
+def test_also_a_pruned_training_that_is_watched_on_fewer_is_compared_on_all(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "objective", lambda found, part: len(found) / 10)
+    changes: dict[str, Any] = {"search": {"stopping": "median"}, "training": {"validate_cases": 1}}
+    assert run(data, tmp_path, **changes)["objective"] == 0.2
+    (book,) = (tmp_path / "search" / "ledger").iterdir()
+    finish(book, range(10, 15), objective=2.0)
+    record = run(data, tmp_path, number=1, **changes)
+    assert (record["state"], record["objective"], record["watched_objective"]) == ("pruned", 0.2, 0.1)
+    assert record["curve"][0]["objective"] == 0.1
 
 
 def test_what_a_twin_published_while_the_lease_was_awaited_is_taken(

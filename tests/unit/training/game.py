@@ -18,7 +18,7 @@ class Numbers:
 
     asked: list[int] = field(default_factory=list)
 
-    def iterate(self, start: int, *, prefetch: bool, stride: int) -> Iterator[Samples]:
+    def iterate(self, start: int, *, workers: int, stride: int) -> Iterator[Samples]:
         while True:
             self.asked.append(start)
             yield Samples({"number": torch.tensor([float(start)])})

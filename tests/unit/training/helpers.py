@@ -11,8 +11,8 @@ from torch import nn
 
 from hakken.study import Training
 from hakken.training.loop import TrainingResult, train
-from hakken.training.players import Loss, Model, Networks, Optimisation, Player
-from hakken.training.sources import Samples
+from hakken.training.players import Loss, Model, Networks, Optimisation, Player, Source
+from hakken.training.sources import DrawnSource, Samples, Tensors
 
 NAME = "network"
 
@@ -23,12 +23,21 @@ class PlaneBatches:
 
     asked: list[int] = field(default_factory=list)
 
-    def iterate(self, start: int, *, prefetch: bool = False, stride: int = 1) -> Iterator[Samples]:
+    def iterate(self, start: int, *, workers: int = 0, stride: int = 1) -> Iterator[Samples]:
         while True:
-            points = torch.randn(16, 2, generator=torch.Generator().manual_seed(start))
             self.asked.append(start)
-            yield Samples({"points": points, "targets": (points[:, 0] * points[:, 1] > 0).long()})
+            yield Samples(plane_samples(torch.Generator().manual_seed(start)))
             start += stride
+
+
+def plane_samples(random: torch.Generator) -> Tensors:
+    points = torch.randn(16, 2, generator=random)
+    return {"points": points, "targets": (points[:, 0] * points[:, 1] > 0).long()}
+
+
+def drawn_plane() -> DrawnSource:
+    """The same from a source that can make them ahead."""
+    return DrawnSource(plane_samples, 1)
 
 
 def plane_network() -> nn.Module:
@@ -50,7 +59,7 @@ def plane_accuracy(model: Model) -> float:
 def train_plane(
     network: nn.Module | None = None,
     *,
-    batches: PlaneBatches | None = None,
+    batches: Source | None = None,
     validate: Callable[[Model], float] = plane_accuracy,
     loss: Callable[..., Loss] = plane_loss,
     settings: dict[str, Any] | None = None,

@@ -47,7 +47,7 @@ class Batches:
     def __init__(self, joined: bool = False) -> None:
         self.joined = joined
 
-    def iterate(self, start: int, *, prefetch: bool, stride: int) -> Iterator[Samples]:
+    def iterate(self, start: int, *, workers: int, stride: int) -> Iterator[Samples]:
         while True:
             parts = [minibatch(2 * start), minibatch(2 * start + 1)] if self.joined else [minibatch(start)]
             yield Samples({name: torch.cat([part[name] for part in parts]) for name in parts[0].tensors})
@@ -68,7 +68,7 @@ def gradients(team: Team, norm: bool = False) -> dict[str, torch.Tensor]:
     turn = Turn(player, networks, loss, 1 if together else 2, 1, torch.float32, False, team, 1, 0)
     optimiser = Optimiser(learnt(networks, player), player.optimisation)
     optimiser.rate = 0.0
-    turn.begin(0, prefetch=False)
+    turn.begin(0, workers=0)
     for _ in turn.updates(0, optimiser):
         pass
     state = {f"state {name}": value for name, value in module.state_dict().items() if "running" in name}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,23 @@ from typing import Any
 import pytest
 import torch
 
+from hakken.core.errors import HakkenError
 from hakken.study import Training
 from hakken.training.checkpoint import Checkpoints
 from hakken.training.loop import CurvePoint, Diverged, Interrupted, Run, TrainingResult, train
 from hakken.training.players import Loss, Model, Optimisation, Player
+from hakken.training.sources import DrawnSource, Tensors
 
-from .helpers import NAME, PlaneBatches, plane_accuracy, plane_loss, plane_network, train_plane
+from .helpers import (
+    NAME,
+    PlaneBatches,
+    drawn_plane,
+    plane_accuracy,
+    plane_loss,
+    plane_network,
+    plane_samples,
+    train_plane,
+)
 
 
 def equal(one: TrainingResult, other: TrainingResult) -> bool:
@@ -184,6 +196,47 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path: Path, kind:
             train_plane(loss=dying_after(7), checkpoints=Checkpoints(tmp_path, "a", 1e-9), **chosen)
     resumed = train_plane(checkpoints=Checkpoints(tmp_path, "a", 1e-9), **chosen)
     assert equal(resumed, uninterrupted)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_mini_batches_that_are_made_ahead_change_nothing_also_after_a_kill(tmp_path: Path, workers: int) -> None:
+    uninterrupted = train_plane(batches=drawn_plane())
+    with pytest.raises(KeyboardInterrupt):
+        train_plane(
+            batches=drawn_plane(),
+            loss=dying_after(7),
+            checkpoints=Checkpoints(tmp_path, "a", 1e-9),
+            workers=workers,
+        )
+    resumed = train_plane(batches=drawn_plane(), checkpoints=Checkpoints(tmp_path, "a", 1e-9), workers=workers)
+    assert equal(resumed, uninterrupted)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_mini_batch_that_cannot_be_made_ends_the_training(workers: int) -> None:
+    def lost(random: torch.Generator) -> Tensors:
+        raise HakkenError("shard-000.npy: cannot be read (input/output error)")
+
+    with pytest.raises(HakkenError, match=r"shard-000\.npy: cannot be read"):
+        train_plane(batches=DrawnSource(lost, 1), workers=workers)
+
+
+def test_what_it_waited_and_measured_is_added_up_over_all_jobs(tmp_path: Path) -> None:
+    def slow(random: torch.Generator) -> Tensors:
+        time.sleep(0.002)
+        return plane_samples(random)
+
+    def measured(model: Model) -> float:
+        time.sleep(0.01)
+        return plane_accuracy(model)
+
+    store = Checkpoints(tmp_path, "a", 1000)
+    with pytest.raises(Interrupted):
+        train_plane(batches=DrawnSource(slow, 1), checkpoints=store, stop=stop_after(20))
+    result = train_plane(batches=DrawnSource(slow, 1), validate=measured, checkpoints=store)
+    assert result.waited > 30 * 0.002
+    assert result.measuring > 0.01
+    assert result.waited + result.measuring < result.seconds
 
 
 def test_a_finished_training_is_not_trained_again(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_the_player_of_patches_takes_those_of_the_training_cases(tmp_path: Path)
         patch_player(parameters, other, 1, torch.device("cpu"), negative_ratio=3.0)
     mine = patch_player(parameters, Data(patches=tmp_path / "patches"), 1, torch.device("cpu"), negative_ratio=3.0)
     assert (mine.name, mine.networks, mine.optimisation) == ("network", ("network",), parameters.optimisation)
-    assert next(mine.source.iterate(0, prefetch=False, stride=1)).images.shape == (16, 2, 9, 9, 9)
+    assert next(mine.source.iterate(0, workers=0, stride=1)).images.shape == (16, 2, 9, 9, 9)
 
 
 def test_slices_are_volumes_of_one() -> None:

@@ -60,11 +60,11 @@ def test_a_mini_batch_is_a_function_of_seed_and_number(make: Maker) -> None:
 
 @SOURCES
 @pytest.mark.parametrize(("start", "stride"), [(0, 1), (2, 1), (1, 3)])
-@pytest.mark.parametrize("prefetch", [False, True])
+@pytest.mark.parametrize("workers", [0, 1, 2, 3])
 def test_going_on_somewhere_and_making_them_ahead_changes_nothing(
-    make: Maker, start: int, stride: int, prefetch: bool
+    make: Maker, start: int, stride: int, workers: int
 ) -> None:
-    found = list(islice(make().iterate(start, prefetch=prefetch, stride=stride), 3))
+    found = list(islice(make().iterate(start, workers=workers, stride=stride), 3))
     assert all(map(same, found, (make().batch(start + step * stride) for step in range(3))))
 
 
@@ -73,7 +73,7 @@ def test_an_error_in_a_mini_batch_that_is_made_ahead_is_raised() -> None:
         raise HakkenError("no signal")
 
     with pytest.raises(HakkenError, match="no signal"):
-        next(DrawnSource(failing, 1).iterate(prefetch=True))
+        next(DrawnSource(failing, 1).iterate(workers=1))
 
 
 def numbers(batch: Samples) -> list[int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +114,15 @@ def test_the_same_seed_gives_the_same_windows_whatever_the_case_is_called(tmp_pa
     in_turn = source([one], drawing, strength=1.0).iterate(2, stride=2)
     next(in_turn)
     assert np.array_equal(next(in_turn)["images"], first["images"])
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_windows_are_the_same_however_many_threads_cut_them(case: PreparedCase, workers: int) -> None:
+    drawing = Drawing(7, 3, 3)
+    with closing(source([case], drawing, strength=1.0).iterate(2, workers=workers)) as made:  # type: ignore[type-var]
+        for number, batch in enumerate(islice(made, 6), start=2):
+            alone = source([case], drawing, strength=1.0).batch(number)
+            assert all(np.array_equal(batch[name], alone[name]) for name in ("images", "targets"))
 
 
 def test_slices_are_windows_of_two_axes(case: PreparedCase) -> None:

@@ -64,7 +64,7 @@ def test_it_learns_from_patches_without_lesions(tmp_path: Path) -> None:
     method = learner()
     (player,) = method.players(method.networks(), Data(patches=tmp_path), 1, torch.device("cpu"))
     assert player.networks == ("network",)
-    assert not next(player.source.iterate(0, prefetch=False, stride=1)).targets.any()
+    assert not next(player.source.iterate(0, workers=0, stride=1)).targets.any()
 
 
 def test_the_score_of_a_case_is_the_highest_error_of_its_patches(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_its_network_sees_the_channels_that_are_no_target_and_patches_without_le
     assert (network.unet.channels, network.targets, network.dimensions) == (1, 1, 2)
     made_up_patches(expectation(), tmp_path)
     (player,) = learner().players({"network": network}, Data(patches=tmp_path), 1, torch.device("cpu"))
-    batch = next(player.source.iterate(0, prefetch=False, stride=1))
+    batch = next(player.source.iterate(0, workers=0, stride=1))
     assert (batch.images.shape[1:], batch.maps.shape[1:]) == ((1, 9, 9), (1, 9, 9))
     assert not batch.targets.any()
 

@@ -53,7 +53,7 @@ def test_each_image_gives_one_patch_which_is_the_image(tmp_path: Path) -> None:
     learner = learner_of(parse_study(STUDY))
     assert isinstance(learner, Learner)
     (player,) = learner.players({"network": Brightness()}, Data(patches=tmp_path / "out"), 1, torch.device("cpu"))
-    batch = next(player.source.iterate(0, prefetch=False, stride=1))
+    batch = next(player.source.iterate(0, workers=0, stride=1))
     assert sorted(batch.targets.tolist()) == [0, 0, 1, 1], "each class as often"
 
 

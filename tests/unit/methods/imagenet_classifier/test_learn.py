@@ -89,7 +89,7 @@ def test_each_class_comes_equally_often_and_nothing_else(tmp_path: Path) -> None
     made_up_patches(parse_study(CONTENT), tmp_path)
     method = learner()
     (player,) = method.players({"network": Brightness()}, Data(patches=tmp_path), 1, CPU)
-    targets = [next(player.source.iterate(step, prefetch=False, stride=1)).targets.tolist() for step in range(3)]
+    targets = [next(player.source.iterate(step, workers=0, stride=1)).targets.tolist() for step in range(3)]
     assert [sorted(found) for found in targets] == [[0, 0, 1, 1]] * 3
 
 

@@ -137,7 +137,7 @@ def test_it_learns_from_patches_with_their_masks(tmp_path: Path) -> None:
     made_up_patches(segmentation(), tmp_path)
     method = learner()
     (player,) = method.players(method.networks(), Data(patches=tmp_path), 1, torch.device("cpu"))
-    found = next(player.source.iterate(0, prefetch=False, stride=1))
+    found = next(player.source.iterate(0, workers=0, stride=1))
     assert (found.images.shape, found.maps.shape) == ((8, 2, 8, 8, 8), (8, 1, 8, 8, 8))
     assert found.targets.sum() == 2  # three negatives a positive
 

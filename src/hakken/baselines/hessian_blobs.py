@@ -47,6 +47,9 @@ def balls(channel: _peaks.Floats, scale: float, size: tuple[float, ...]) -> _pea
             order = tuple((place == one) + (place == other) for place in range(channel.ndim))
             part = sigma[one] * sigma[other] * ndimage.gaussian_filter(channel, sigma, order=order)
             hessian[..., row, column] = hessian[..., column, row] = part
-    values = -np.linalg.eigvalsh(hessian)  # descending: the strongest curvature of a bright place first
+    bright = (np.diagonal(hessian, axis1=-2, axis2=-1) < 0).all(-1)  # a ball answers nowhere else
+    values = -np.linalg.eigvalsh(hessian[bright])  # descending: the strongest curvature of a bright place first
     weakest, strongest = values[..., -1], values[..., 0]
-    return np.asarray(np.where(weakest > 0, weakest**2 / np.maximum(strongest, 1e-12), 0), np.float32)
+    answer = np.zeros(channel.shape, np.float32)
+    answer[bright] = np.where(weakest > 0, weakest**2 / np.maximum(strongest, 1e-12), 0)
+    return answer

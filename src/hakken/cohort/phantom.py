@@ -17,10 +17,12 @@ from hakken.cohort.folds import assign_folds
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.core.seeds import derive_seed
-from hakken.phantoms import Law, PhantomCase
+from hakken.phantoms import Law, Levels, PhantomCase
 from hakken.study import PARTS, Part, Phantom, Study
 
 SECOND_VISIT = 9
+STEPS = (0.7548776662466927, 0.5698402909980532)
+"""1 / g and 1 / g², g³ = g + 1: steps that spread points evenly over a square (Roberts 2018, sequence R2)."""
 
 
 def phantom_of(study: Study) -> Phantom:
@@ -38,7 +40,9 @@ def phantom_cases(study: Study) -> tuple[PhantomCase, ...]:
     for part in PARTS:
         random = np.random.default_rng(derive_seed(study.seed, "phantom cohort", part))
         count = int(getattr(phantom.cases, part))
-        cases += _cases_of(part, count, len(cases) + 1, phantom, random, frequencies=frequencies)
+        found = _cases_of(part, count, len(cases) + 1, phantom, random, frequencies=frequencies)
+        levels = np.random.default_rng(derive_seed(study.seed, "phantom levels", part))
+        cases += _levelled(found, phantom.frames_of_a_patient, levels)
     return _in_folds(cases, study) if study.crossed else tuple(cases)
 
 
@@ -118,18 +122,59 @@ def _cases_of(
     patients = math.ceil(count / frames)
     scanners = random.permutation([law.scanners[number % len(law.scanners)] for number in range(patients)])
     lesions = _lesion_counts(part, patients, law, random)
-    kinds = _kinds(patients, frequencies, random)
+    kinds = iter(_kinds(_visits(count, frames), frequencies, random))
     cases: list[PhantomCase] = []
     for number in range(count):
-        index, group = start + number, number // frames
+        index, group, origin = start + number, number // frames, f"{part}/{number + 1}"
         sex, age = str(random.choice(["F", "M"])), int(random.integers(38, 84))
-        patient, visit, kind = f"S{index:04d}", 0, kinds[group]
         if _comes_again(number, frames):
             before = cases[-1]
             patient, sex, age, visit, kind = before.patient, before.sex, before.age, before.visit + 1, before.kind
-        scanner, found = str(scanners[group]), int(lesions[group])
-        cases.append(PhantomCase(f"P{index:04d}", index, patient, part, scanner, sex, age, found, visit, kind))
+            body = before.body
+        else:
+            patient, visit, kind, body = f"S{index:04d}", 0, next(kinds), origin
+        cases.append(
+            PhantomCase(
+                case_id=f"P{index:04d}",
+                index=index,
+                patient=patient,
+                part=part,
+                scanner=str(scanners[group]),
+                sex=sex,
+                age=age,
+                lesions=int(lesions[group]),
+                visit=visit,
+                kind=kind,
+                origin=origin,
+                body=body,
+            )
+        )
     return cases
+
+
+def _levelled(cases: Sequence[PhantomCase], frames: int, random: Random) -> list[PhantomCase]:
+    """Return the cases of a part with the levels of their lesions, which are spread over those of each class.
+
+    So many ``frames`` in a row show the same lesions.
+    """
+    scenes, counts = cases[::frames], Counter[str]()
+    for scene in scenes:
+        counts[scene.kind] += scene.lesions
+    left = {kind: iter(spread_levels(count, random)) for kind, count in counts.items()}
+    levels = [tuple(next(left[scene.kind]) for _ in range(scene.lesions)) for scene in scenes]
+    return [replace(case, levels=levels[number // frames]) for number, case in enumerate(cases)]
+
+
+def spread_levels(count: int, random: Random) -> list[Levels]:
+    """Return the levels of so many lesions, in random order.
+
+    They are the quantiles of their laws and not draws from them: of each law each ``count``-th part holds one lesion,
+    and large lesions are of all kinds. So all parts of a cohort hold lesions of the same sizes.
+    """
+    ranks = np.arange(count)
+    turned = [np.argsort(np.argsort((ranks * step + random.random()) % 1)) for step in STEPS]
+    rows = (np.stack([ranks, *turned], 1) + 0.5) / max(count, 1)
+    return [Levels(*row) for row in random.permutation(rows).tolist()]
 
 
 def _comes_again(number: int, frames: int) -> bool:
@@ -137,14 +182,34 @@ def _comes_again(number: int, frames: int) -> bool:
     return number % SECOND_VISIT == SECOND_VISIT - 1 if frames == 1 else number % frames > 0
 
 
-def _kinds(count: int, frequencies: Mapping[str, float], random: Random) -> list[str]:
-    """Return the class of each case, '' where there are none; their numbers are those expected, in random order."""
+def _visits(count: int, frames: int) -> list[int]:
+    """Return how many of so many cases each patient has."""
+    visits: list[int] = []
+    for number in range(count):
+        if _comes_again(number, frames):
+            visits[-1] += 1
+        else:
+            visits.append(1)
+    return visits
+
+
+def _kinds(visits: Sequence[int], frequencies: Mapping[str, float], random: Random) -> list[str]:
+    """Return the class of each patient, '' where there are none, by how many cases each has.
+
+    The numbers of cases are those expected, in random order: who comes more than once is given a class first.
+    """
     if not frequencies:
-        return [""] * count
+        return [""] * len(visits)
     names, weights = list(frequencies), np.array(list(frequencies.values()), float)
-    levels = (np.arange(count) + 0.5) / count
-    numbers = np.searchsorted(np.cumsum(weights / weights.sum())[:-1], levels)
-    return [names[number] for number in random.permutation(numbers)]
+    levels = (np.arange(sum(visits)) + 0.5) / sum(visits)
+    left = np.bincount(np.searchsorted(np.cumsum(weights / weights.sum())[:-1], levels), minlength=len(names))
+    found = [""] * len(visits)
+    for patient in sorted(random.permutation(len(visits)).tolist(), key=lambda each: -visits[each]):
+        room = left * (left >= visits[patient]) if left.max() >= visits[patient] else left
+        chosen = int(random.choice(len(names), p=room / room.sum()))
+        left[chosen] = max(left[chosen] - visits[patient], 0)
+        found[patient] = names[chosen]
+    return found
 
 
 def _lesion_counts(part: Part, count: int, law: Law, random: Random) -> list[int]:

@@ -43,11 +43,26 @@ class Law:
 
 
 @dataclass(frozen=True)
+class Levels:
+    """Where a lesion stands in the laws of its phantom: quantiles, each above 0 and below 1.
+
+    ``size``: of the law of sizes. ``kind``: of what else is drawn from a list, such as the place. ``look``: of its
+    contrast. A phantom reads those that it has laws for.
+    """
+
+    size: float
+    kind: float
+    look: float
+
+
+@dataclass(frozen=True)
 class PhantomCase:
     """A case to be drawn; ``index`` counts the cases of the cohort from 1, ``lesions`` is their number.
 
     ``visit`` is how many cases of the same patient come before: the number of a frame in its sequence. ``kind`` is the
-    class of its lesions, where the phantom's lesions have one.
+    class of its lesions, where the phantom's lesions have one. ``levels``: of each lesion. ``origin``: what its seeds
+    derive from, its part and its number there, so that cases of other parts do not matter; ``body`` is the origin of
+    the patient's first case, for what all cases of a patient share.
     """
 
     case_id: str
@@ -60,6 +75,9 @@ class PhantomCase:
     lesions: int
     visit: int = 0
     kind: str = ""
+    levels: tuple[Levels, ...] = ()
+    origin: str = ""
+    body: str = ""
 
 
 class Drawn(Protocol):

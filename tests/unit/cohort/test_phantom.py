@@ -7,9 +7,12 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hakken.cohort.phantom import phantom_cases, phantom_of, table_of
+from hakken.cohort.phantom import phantom_cases, phantom_of, spread_levels, table_of
 from hakken.core.errors import HakkenError
 from hakken.study import Study
 
@@ -117,3 +120,86 @@ def test_a_study_without_cases_has_no_cohort_to_plan() -> None:
     study = Study.model_validate({"name": "none", "seed": 1, "cohort": {"kind": "none"}})
     with pytest.raises(HakkenError, match="study none: has no phantom"):
         phantom_cases(study)
+
+
+@given(count=st.integers(1, 300), bins=st.integers(1, 12), seed=st.integers(0, 2**32 - 1))
+def test_levels_are_spread_evenly(count: int, bins: int, seed: int) -> None:
+    """Of each law every stratum holds its share of the lesions, to the next whole one."""
+    levels = spread_levels(count, np.random.default_rng(seed))
+    assert len(levels) == count
+    for values in zip(*(astuple(level) for level in levels), strict=True):
+        assert sorted(values) == pytest.approx([(number + 0.5) / count for number in range(count)])
+        held = np.histogram(values, bins, (0, 1))[0]
+        assert np.abs(held - count / bins).max() <= 1
+
+
+def test_large_lesions_are_of_all_kinds() -> None:
+    for seed in range(20):
+        levels = spread_levels(40, np.random.default_rng(seed))
+        held = np.histogram2d([each.size for each in levels], [each.kind for each in levels], 2, [(0, 1), (0, 1)])[0]
+        assert held.min() >= 8, "of 10"
+
+
+PHANTOMS: dict[str, dict[str, Any]] = {
+    "aneurysm": {},
+    "liver_phases": {"class_frequencies": {"early": 1, "moderate": 1, "poor": 1}},
+    "chest_pet_ct": {},
+    "endoscopy": {"frames": 3},
+}
+
+
+def of_parts(generator: str, train: int, validation: int, test: int) -> Study:
+    cases = {"train": train, "validation": validation, "test": test}
+    phantom = {"generator": generator, "cases": cases, **PHANTOMS[generator]}
+    return Study.model_validate({"name": "parts", "seed": 7, "cohort": {"phantom": phantom}})
+
+
+@pytest.mark.parametrize("generator", PHANTOMS)
+def test_parts_have_lesions_of_the_same_sizes(generator: str) -> None:
+    cases = phantom_cases(of_parts(generator, 60, 30, 63))
+    assert all(len(case.levels) == case.lesions for case in cases)
+    frames = PHANTOMS[generator].get("frames", 1)
+    for part in ("validation", "test"):
+        of_kind: dict[str, list[float]] = {}
+        for case in [case for case in cases if case.part == part][::frames]:
+            of_kind.setdefault(case.kind, []).extend(level.size for level in case.levels)
+        for sizes in of_kind.values():
+            assert sorted(sizes) == pytest.approx((np.arange(len(sizes)) + 0.5) / len(sizes))
+            quarters = np.histogram(sizes, 4, (0, 1))[0]
+            assert np.abs(quarters - len(sizes) / 4).max() < 1
+
+
+def test_the_frames_of_a_sequence_show_the_same_lesions() -> None:
+    cases = phantom_cases(of_parts("endoscopy", 6, 30, 30))
+    for number in range(0, len(cases), 3):
+        assert len({case.levels for case in cases[number : number + 3]}) == 1
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+@pytest.mark.parametrize("generator", PHANTOMS)
+def test_more_cases_of_one_part_leave_the_others_alone(generator: str, part: str) -> None:
+    sizes = {"train": 12, "validation": 9, "test": 15}
+    before = phantom_cases(of_parts(generator, **sizes))
+    after = phantom_cases(of_parts(generator, **{**sizes, part: 27}))
+    for other in sizes.keys() - {part}:
+        kept, found = (
+            [replace(case, case_id="", patient="", index=0) for case in cases if case.part == other]
+            for cases in (before, after)
+        )
+        assert kept == found
+
+
+def test_who_comes_again_has_the_same_body_and_lesions_of_its_own() -> None:
+    cases = phantom_cases(of_parts("aneurysm", 20, 9, 9))
+    again = [(cases[number - 1], case) for number, case in enumerate(cases) if case.visit]
+    assert again
+    for first, second in again:
+        assert first.body == second.body == first.origin
+        assert second.origin != first.origin
+    assert len({case.body for case in cases}) == len({case.patient for case in cases})
+
+
+def test_classes_are_even_in_every_part() -> None:
+    cases = phantom_cases(of_parts("liver_phases", 66, 24, 30))
+    counted = Counter((case.part, case.kind) for case in cases)
+    assert set(counted.values()) == {22, 8, 10}

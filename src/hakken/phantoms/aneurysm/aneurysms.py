@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from hakken.anatomy.scanners import Pose
 from hakken.anatomy.shapes import Points
 from hakken.core.volume import Geometry
+from hakken.phantoms import Levels
 from hakken.phantoms.aneurysm.arteries import Arteries, Site
 from hakken.phantoms.aneurysm.branching import unit
 from hakken.phantoms.aneurysm.tubes import Lumen, Tubes
@@ -115,40 +118,45 @@ class Placed:
         return voxels, self.pose.undo(self.geometry.to_world(voxels))
 
 
-def draw_size(random: Generator) -> float:
-    """Return a diameter in mm of a log-normal law with median 4.2 mm, truncated to 2 to 10 mm."""
-    while True:
-        size = MEDIAN_MM * float(np.exp(SPREAD * random.standard_normal()))
-        if SMALLEST_MM <= size <= LARGEST_MM:
-            return size
+def size_at(level: float) -> float:
+    """Return the diameter in mm at a quantile of a log-normal law with median 4.2 mm, truncated to 2 to 10 mm.
+
+    >>> [round(size_at(level), 2) for level in (0, 0.5, 1)]
+    [2.0, 4.25, 10.0]
+    """
+    low, high = ndtr(np.log(np.array([SMALLEST_MM, LARGEST_MM]) / MEDIAN_MM) / SPREAD)
+    return MEDIAN_MM * float(np.exp(SPREAD * ndtri(low + level * (high - low))))
 
 
-def draw_site(arteries: Arteries, found: list[Sac], random: Generator) -> Site:
-    """Draw a site that no aneurysm of ``found`` has, by its territory's frequency.
+def site_at(arteries: Arteries, found: list[Sac], level: float) -> Site:
+    """Return the site at a quantile of those that no aneurysm of ``found`` has, by their territories' frequencies.
 
     Within a territory all sites are alike, but that the fork of M1 outweighs M1 itself and the forks of M2.
     """
     used = [sac.site.name for sac in found]
-    free = [site for site in arteries.sites if site.name not in used]
+    free = [site for territory in TERRITORIES for site in arteries.sites if site.territory == territory]
+    free = [site for site in free if site.name not in used]
     shares = np.array([TERRITORIES[site.territory] * (6 if "MCA bif" in site.name else 1) for site in free])
     for territory, frequency in TERRITORIES.items():
         here = np.array([site.territory == territory for site in free])
         if here.any():
             shares[here] *= frequency / shares[here].sum()
-    return free[int(random.choice(len(free), p=shares / shares.sum()))]
+    return free[min(int(np.searchsorted(np.cumsum(shares / shares.sum()), level, side="right")), len(free) - 1)]
 
 
-def draw_aneurysms(arteries: Arteries, count: int, random: Generator) -> tuple[Sac, ...]:
-    """Draw ``count`` aneurysms, largest first, on different sites and apart from each other.
+def draw_aneurysms(arteries: Arteries, levels: Sequence[Levels], random: Generator) -> tuple[Sac, ...]:
+    """Draw an aneurysm for each of ``levels``, largest first, on different sites and apart from each other.
 
-    The site follows the published frequencies among those that are left. Of several directions that one is taken in
-    which the dome runs into other vessels least; a site where it runs into them in all is left for another.
+    The site follows the published frequencies among those that are left; the first one tried is that of the level. Of
+    several directions that one is taken in which the dome runs into other vessels least; a site where it runs into them
+    in all is left for another.
     """
     found: list[Sac] = []
-    for size in sorted((draw_size(random) for _ in range(count)), reverse=True):
+    for level in sorted(levels, key=lambda each: each.size, reverse=True):
         best: tuple[float, Sac] | None = None
-        for _ in range(6):
-            site = draw_site(arteries, found, random)
+        size = size_at(level.size)
+        for attempt in range(6):
+            site = site_at(arteries, found, random.random() if attempt else level.kind)
             clash, sac = _placed(arteries, site, size, found, random)
             if best is None or clash < best[0]:
                 best = (clash, sac)

@@ -127,12 +127,12 @@ def draw_case(case: PhantomCase, study: Study) -> Angiogram:
     """
     phantom = options_of(study, Options)
     scanner = SCANNERS[case.scanner]
-    head = np.random.default_rng(derive_seed(study.seed, "phantom head", case.patient))
-    random = np.random.default_rng(derive_seed(study.seed, "phantom case", case.index))
+    head = np.random.default_rng(derive_seed(study.seed, "phantom head", case.body))
+    random = np.random.default_rng(derive_seed(study.seed, "phantom case", case.origin))
     anatomy = draw_anatomy(phantom.shape_mm, max(phantom.spacing_mm, TISSUE_MM), case.age, head)
     arteries = draw_arteries(anatomy, head)
     mimics = draw_mimics(anatomy, arteries, scanner.vein, head)
-    subject = Subject(anatomy, arteries, mimics, draw_aneurysms(arteries, case.lesions, random))
+    subject = Subject(anatomy, arteries, mimics, draw_aneurysms(arteries, case.levels, random))
     pose = draw_pose(6, 5, np.zeros(3), random)
     grid = Placed(lay_grid(scanner, _extent(anatomy.grid, phantom.spacing_mm), phantom.spacing_mm, pose), pose)
     lumen, labels = _blood(subject, grid)

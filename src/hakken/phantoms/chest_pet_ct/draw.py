@@ -80,12 +80,12 @@ def draw_case(case: PhantomCase, study: Study) -> PetCt:
     Both examinations of a patient show the same chest, with another uptake.
     """
     phantom, scanner = options_of(study, Options), SCANNERS[case.scanner]
-    body = np.random.default_rng(derive_seed(study.seed, "phantom chest", case.patient))
-    random = np.random.default_rng(derive_seed(study.seed, "phantom case", case.index))
+    body = np.random.default_rng(derive_seed(study.seed, "phantom chest", case.body))
+    random = np.random.default_rng(derive_seed(study.seed, "phantom case", case.origin))
     chest = draw_chest(phantom.shape_mm, phantom.spacing_mm, case.age, body)
     density = draw_density(chest, body)
     uptake, levels = draw_uptake(chest, random)
-    foci = draw_foci(chest, case.index, case.lesions, random)
+    foci = draw_foci(chest, case.levels, random)
     for focus in foci:
         focus.paint(density, uptake)
     breath = float(random.normal(0, BREATH_MM)) * chest.frame.scale

@@ -5,12 +5,15 @@ Nakao et al., Jpn J Radiol 2022;40:730-739, had 28 foci in the lung and 17 elsew
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
+from scipy.special import ndtri
 
 from hakken.anatomy.shapes import Array, occupancy, smooth_field
+from hakken.phantoms import Levels
 from hakken.phantoms.chest_pet_ct.chest import Chest
 
 SHARES = {"lung": 28 / 45, "mediastinum": 9 / 45, "bone": 8 / 45}
@@ -21,7 +24,6 @@ UPTAKE = {"lung": 3.2, "mediastinum": 4.2, "bone": 4.0}
 BETWEEN = 0.40
 """SD of the logarithm of a focus's SUV around the median of its kind."""
 
-GOLDEN = 0.618033988749895
 ATTEMPTS = 30
 SMALLEST_MM3 = 120.0
 
@@ -45,18 +47,17 @@ class Focus:
         uptake += np.maximum(np.float32(self.suv) - uptake, 0) * self.share
 
 
-def draw_foci(chest: Chest, number: int, count: int, random: Generator) -> tuple[Focus, ...]:
-    """Draw ``count`` foci that do not touch into one chest.
+def draw_foci(chest: Chest, levels: Sequence[Levels], random: Generator) -> tuple[Focus, ...]:
+    """Draw a focus for each of ``levels`` into one chest; they do not touch.
 
-    The kind of the first follows the ``number`` of the case in steps of the golden ratio, so that even a small cohort
-    holds each kind in its share; that of the others is drawn. A focus for which no room is found is left out, but the
-    first one always finds it.
+    Kind, size and uptake are those of the level. A focus for which no room is found is left out, but the first one
+    always finds it.
     """
     found: list[Focus] = []
     free = np.ones(chest.frame.grid.shape, np.float32)
-    for place in range(count):
+    for level in levels:
         for _ in range(ATTEMPTS):
-            focus = _focus(chest, kind_at(number * GOLDEN % 1 if place == 0 else random.random()), random)
+            focus = _focus(chest, level, random)
             inside = focus.share * free
             if inside.sum() * chest.frame.grid.step**3 >= SMALLEST_MM3 and inside.sum() > 0.99 * focus.share.sum():
                 found.append(focus)
@@ -75,10 +76,11 @@ def kind_at(level: float) -> str:
     return list(SHARES)[min(index, len(SHARES) - 1)]
 
 
-def _focus(chest: Chest, kind: str, random: Generator) -> Focus:
-    """Return an uneven ball of one kind at a random place of its tissue, within the images."""
-    frame, grid = chest.frame, chest.frame.grid
-    radius = float(np.exp(random.uniform(*np.log(RADII_MM[kind])))) * frame.scale
+def _focus(chest: Chest, level: Levels, random: Generator) -> Focus:
+    """Return an uneven ball at a random place of the tissue of its kind, within the images."""
+    frame, grid, kind = chest.frame, chest.frame.grid, kind_at(level.kind)
+    low, high = np.log(RADII_MM[kind])
+    radius = float(np.exp(low + level.size * (high - low))) * frame.scale
     _, _, z = grid.axes()
     room = (_room(chest, kind) > 0.6) & (np.abs(z) < frame.half[2] - 1.5 * radius)
     seed = random.choice(np.flatnonzero(room))
@@ -92,7 +94,7 @@ def _focus(chest: Chest, kind: str, random: Generator) -> Focus:
     share = occupancy(np.sqrt(squares[0] + squares[1] + squares[2]) - np.float32(radius) + uneven, grid.step)
     if kind == "bone":
         share = share * chest.share("bone", "marrow")
-    suv = UPTAKE[kind] * float(np.exp(BETWEEN * random.normal()))
+    suv = UPTAKE[kind] * float(np.exp(BETWEEN * ndtri(level.look)))
     return Focus(kind, share, suv, *_on_ct(kind, random))
 
 

@@ -108,11 +108,11 @@ def draw_case(case: PhantomCase, study: Study) -> Tomogram:
     """
     phantom = options_of(study, Options)
     scanner = SCANNERS[case.scanner]
-    head = np.random.default_rng(derive_seed(study.seed, "phantom head", case.patient))
-    random = np.random.default_rng(derive_seed(study.seed, "phantom case", case.index))
+    head = np.random.default_rng(derive_seed(study.seed, "phantom head", case.body))
+    random = np.random.default_rng(derive_seed(study.seed, "phantom case", case.origin))
     anatomy = draw_anatomy(phantom.shape_mm, phantom.spacing_mm, case.age, head)
     image = draw_tissues(anatomy, case.age, head)
-    lesions = draw_pathologies(anatomy, case.index, case.lesions, random)
+    lesions = draw_pathologies(anatomy, case.levels, random)
     for lesion in lesions:
         lesion.paint(image)
     pose = draw_pose(8, 6, np.zeros(3), random)

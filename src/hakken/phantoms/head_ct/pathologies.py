@@ -5,7 +5,7 @@ Lesions are occupancies (z, y, x) on the head's grid with a density in Hounsfiel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.random import Generator
 
 from hakken.anatomy.head import Anatomy
 from hakken.anatomy.shapes import Array, occupancy, smooth_field
+from hakken.phantoms import Levels
 
 SMALLEST_MM3 = 150.0
 ATTEMPTS = 20
@@ -40,19 +41,17 @@ class Pathology:
         image += (np.float32(self.hu) - image) * (self.share * np.float32(self.strength))
 
 
-def draw_pathologies(anatomy: Anatomy, number: int, count: int, random: Generator) -> tuple[Pathology, ...]:
-    """Draw ``count`` lesions that do not overlap into one head.
+def draw_pathologies(anatomy: Anatomy, levels: Sequence[Levels], random: Generator) -> tuple[Pathology, ...]:
+    """Draw a lesion for each of ``levels`` into one head; they do not overlap.
 
-    The kind of the first follows the ``number`` of the case in steps of the golden ratio, so that even a small cohort
-    holds each kind in its share; that of the others is drawn. A lesion for which no room is found is left out, but the
-    first one always finds it.
+    Kind, size and density are those of the level. A lesion for which no room is found is left out, but the first one
+    always finds it.
     """
     found: list[Pathology] = []
     taken = np.zeros(anatomy.grid.shape, np.float32)
-    for place in range(count):
+    for level in levels:
         for _ in range(ATTEMPTS):
-            level = number * 0.618033988749895 % 1 if place == 0 else random.random()
-            lesion = _KINDS[kind_at(level)](anatomy, random)
+            lesion = _KINDS[kind_at(level.kind)](anatomy, level, random)
             free = lesion.share * (1 - taken)
             if free.sum() * anatomy.grid.step**3 >= SMALLEST_MM3 and free.max() > 0.6:
                 found.append(Pathology(lesion.kind, free, lesion.hu, lesion.strength, lesion.oedema))
@@ -71,62 +70,69 @@ def kind_at(level: float) -> str:
     return list(SHARES)[min(index, len(SHARES) - 1)]
 
 
-def _parenchymal(anatomy: Anatomy, random: Generator) -> Pathology:
+def between(low: float, high: float, level: float) -> float:
+    """Return the value at ``level``, 0 to 1, of an even law.
+
+    >>> between(4.5, 13, 0.5)
+    8.75
+    """
+    return low + level * (high - low)
+
+
+def _parenchymal(anatomy: Anatomy, level: Levels, random: Generator) -> Pathology:
     """Return a haemorrhage in the brain, mostly deep, with a rim of oedema."""
-    radius = float(random.uniform(4.5, 13)) * anatomy.scale
+    radius = between(4.5, 13, level.size) * anatomy.scale
     distance = _lump(anatomy, radius, random)
     inside = occupancy(-anatomy.hull, anatomy.grid.step)
     rim = occupancy(distance - np.float32(random.uniform(1, 5)), anatomy.grid.step) * anatomy.white
     share = occupancy(distance, anatomy.grid.step) * inside
-    return Pathology("parenchymal haemorrhage", share, float(random.uniform(55, 78)), oedema=np.float32(0.8) * rim)
+    return Pathology("parenchymal haemorrhage", share, between(55, 78, level.look), oedema=np.float32(0.8) * rim)
 
 
-def _subdural(anatomy: Anatomy, random: Generator) -> Pathology:
+def _subdural(anatomy: Anatomy, level: Levels, random: Generator) -> Pathology:
     """Return a crescent along one hemisphere: acute blood is bright, old blood as dark as the brain or darker."""
-    thickness = float(random.uniform(3.5, 9)) * anatomy.scale
-    hu = float(
-        random.choice([random.uniform(52, 75), random.uniform(38, 50), random.uniform(14, 24)], p=[0.6, 0.2, 0.2])
-    )
+    thickness = between(3.5, 9, level.size) * anatomy.scale
+    hu = float(np.interp(level.look, [0, 0.2, 0.2, 0.4, 0.4, 1], [14, 24, 38, 50, 52, 75]))
     share = _shell(anatomy, thickness, float(random.uniform(45, 75)), 4, random)
     return Pathology("subdural haemorrhage", share, hu)
 
 
-def _epidural(anatomy: Anatomy, random: Generator) -> Pathology:
+def _epidural(anatomy: Anatomy, level: Levels, random: Generator) -> Pathology:
     """Return a lens of blood between skull and dura, which sutures confine."""
-    thickness = float(random.uniform(5, 13)) * anatomy.scale
+    thickness = between(5, 13, level.size) * anatomy.scale
     share = _shell(anatomy, thickness, float(random.uniform(22, 36)), 2, random)
-    return Pathology("epidural haemorrhage", share, float(random.uniform(55, 75)))
+    return Pathology("epidural haemorrhage", share, between(55, 75, level.look))
 
 
-def _subarachnoid(anatomy: Anatomy, random: Generator) -> Pathology:
+def _subarachnoid(anatomy: Anatomy, level: Levels, random: Generator) -> Pathology:
     """Return blood in the fluid of sulci and cisterns around one place, densest there."""
     grid = anatomy.grid
     seed = random.choice(np.flatnonzero((np.abs(anatomy.fold) < 1.5) & (anatomy.hull > 1) & (anatomy.hull < 14)))
     centre = grid.points(np.stack(np.unravel_index([seed], grid.shape), -1))[0]
-    reach = float(random.uniform(16, 30)) * anatomy.scale
+    reach = between(16, 30, level.size) * anatomy.scale
     distance = _distance(anatomy, centre) + np.float32(0.15 * reach) * smooth_field(grid.shape, grid.step, 18, random)
     spread = np.clip((np.float32(reach) - distance) / np.float32(0.4 * reach), 0, 1)
     fluid = anatomy.fluid * (1 - anatomy.grey) * (1 - anatomy.ventricles)
     widened = np.clip(2 * fluid, 0, 1)  # blood swells the sulci that it fills
-    return Pathology("subarachnoid haemorrhage", widened * spread, float(random.uniform(48, 68)))
+    return Pathology("subarachnoid haemorrhage", widened * spread, between(48, 68, level.look))
 
 
-def _infarct(anatomy: Anatomy, random: Generator) -> Pathology:
+def _infarct(anatomy: Anatomy, level: Levels, random: Generator) -> Pathology:
     """Return a territory of brain that is darker, by little at first, and has lost the border of grey and white."""
-    radius = float(random.uniform(9, 20)) * anatomy.scale
+    radius = between(9, 20, level.size) * anatomy.scale
     brain = anatomy.grey * (1 - anatomy.ventricles)
     share = occupancy(_lump(anatomy, radius, random, hull_mm=0.35 * radius), anatomy.grid.step) * brain
-    return Pathology("infarct", share, float(random.uniform(14, 21)), strength=float(random.uniform(0.5, 1)))
+    return Pathology("infarct", share, between(14, 21, level.look), strength=float(random.uniform(0.5, 1)))
 
 
-def _tumour(anatomy: Anatomy, random: Generator) -> Pathology:
+def _tumour(anatomy: Anatomy, level: Levels, random: Generator) -> Pathology:
     """Return a mass somewhat denser than brain, in a wide oedema of the white matter."""
-    radius = float(random.uniform(4.5, 11)) * anatomy.scale
+    radius = between(4.5, 11, level.size) * anatomy.scale
     distance = _lump(anatomy, radius, random)
     rim = occupancy(distance - np.float32(random.uniform(3, 9)), anatomy.grid.step) * anatomy.white
     inside = occupancy(-anatomy.hull, anatomy.grid.step)
     share = occupancy(distance, anatomy.grid.step) * inside
-    return Pathology("tumour", share, float(random.uniform(40, 56)), oedema=np.float32(0.9) * rim)
+    return Pathology("tumour", share, between(40, 56, level.look), oedema=np.float32(0.9) * rim)
 
 
 SHARES = {
@@ -137,7 +143,7 @@ SHARES = {
     "infarct": 0.20,
     "tumour": 0.12,
 }
-_KINDS: dict[str, Callable[[Anatomy, Generator], Pathology]] = {
+_KINDS: dict[str, Callable[[Anatomy, Levels, Generator], Pathology]] = {
     "parenchymal haemorrhage": _parenchymal,
     "subdural haemorrhage": _subdural,
     "epidural haemorrhage": _epidural,

@@ -71,10 +71,10 @@ def draw_case(case: PhantomCase, study: Study) -> ThreePhases:
     """
     phantom = options_of(study, Options)
     scanner = SCANNERS[case.scanner]
-    body = np.random.default_rng(derive_seed(study.seed, "phantom body", case.patient))
-    random = np.random.default_rng(derive_seed(study.seed, "phantom case", case.index))
+    body = np.random.default_rng(derive_seed(study.seed, "phantom body", case.body))
+    random = np.random.default_rng(derive_seed(study.seed, "phantom case", case.origin))
     abdomen = draw_abdomen(phantom.shape_mm, phantom.spacing_mm, body)
-    tumour = draw_tumour(case.kind, abdomen.scale, random)
+    tumour = draw_tumour(case.kind, case.levels[0], abdomen.scale, random)
     placed = place_tumour(tumour, abdomen.liver, abdomen.liver_hu, abdomen.grid, random)
     lying = draw_pose(5, 2, np.zeros(3), random)
     geometry = lay_grid(scanner, abdomen.grid, phantom.spacing_mm, lying)

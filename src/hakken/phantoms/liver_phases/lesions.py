@@ -18,8 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 from scipy import ndimage
+from scipy.special import ndtri
 
 from hakken.anatomy.shapes import Array, Grid, Points, occupancy, smooth_field
+from hakken.phantoms import Levels
 
 Phases = tuple[float, float, float]
 """A value of the unenhanced, the early and the late phase."""
@@ -88,12 +90,16 @@ class Placed:
     density: Array
 
 
-def draw_tumour(kind: str, scale: float, random: Generator) -> Tumour:
-    """Draw a tumour of a class; ``scale`` is the size of this body relative to an adult's."""
+def draw_tumour(kind: str, level: Levels, scale: float, random: Generator) -> Tumour:
+    """Draw a tumour of a class; ``scale`` is the size of this body relative to an adult's.
+
+    Size, which way the class looks, and the contrast of the early phase are those of the ``level``.
+    """
     looks = LAWS[kind]
-    look = looks[int(random.choice(len(looks), p=[one.share for one in looks]))]
-    diameter = float(np.exp(np.log(look.diameter_mm) + look.diameter_spread * random.standard_normal()))
-    early, middle, late = random.normal(look.contrast, look.spread).tolist()
+    look = looks[int(np.searchsorted(np.cumsum([one.share for one in looks])[:-1], level.kind))]
+    diameter = float(np.exp(np.log(look.diameter_mm) + look.diameter_spread * ndtri(level.size)))
+    early, _, late = random.normal(look.contrast, look.spread).tolist()
+    middle = float(look.contrast[1] + look.spread[1] * ndtri(level.look))
     capsule, rim, necrosis = (random.random(3) < (look.capsule, look.rim, look.necrosis)).tolist()
     return Tumour(
         kind=kind,

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom import PhantomCase, phantom_cases
+from hakken.cohort.phantom import PhantomCase, phantom_cases, spread_levels
 from hakken.phantoms.aneurysm.draw import Angiogram, draw_case
 from hakken.study import Study
 
@@ -22,7 +22,8 @@ def pick(study: Study, scanner: str, fewest: int = 1) -> PhantomCase:
 
 @pytest.fixture(scope="module", params=["A", "B", "C"])
 def angiogram(request: pytest.FixtureRequest, aneurysm_study: Study) -> Angiogram:
-    return draw_case(replace(pick(aneurysm_study, request.param), lesions=3), aneurysm_study)
+    levels = tuple(spread_levels(3, np.random.default_rng(0)))
+    return draw_case(replace(pick(aneurysm_study, request.param), lesions=3, levels=levels), aneurysm_study)
 
 
 def test_labels_match_the_truth(angiogram: Angiogram) -> None:
@@ -91,8 +92,8 @@ def with_voxels(study: Study, spacing_mm: float) -> Study:
 
 def test_both_visits_show_the_same_arteries(aneurysm_study: Study) -> None:
     case, study = pick(aneurysm_study, "A"), with_voxels(aneurysm_study, 2.0)
-    visit = draw_case(replace(case, index=900), study).truth
-    stranger = draw_case(replace(case, index=901, patient="S0900"), study).truth
+    visit = draw_case(replace(case, origin="test/900"), study).truth
+    stranger = draw_case(replace(case, origin="test/901", body="test/901"), study).truth
     first = draw_case(case, study).truth
     assert visit["variants"] == first["variants"]
     assert stranger["variants"] != first["variants"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom import PhantomCase, phantom_cases
+from hakken.cohort.phantom import PhantomCase, phantom_cases, spread_levels
 from hakken.imaging.masks import find_mask
 from hakken.phantoms.chest_pet_ct.chest import Chest, draw_chest
 from hakken.phantoms.chest_pet_ct.draw import PetCt, breathe, draw_case
@@ -105,7 +105,8 @@ def test_a_focus_takes_up_more_than_what_is_around_it(drawings: list[tuple[Phant
         for truth in drawing.truth["lesions"]
     ]
     assert len(gains) >= 10
-    assert np.median(gains) > 1
+    assert min(gains) > 0.2
+    assert np.median(gains) > 0.8
 
 
 def test_the_brightest_voxel_does_not_tell_who_is_ill(drawings: list[tuple[PhantomCase, PetCt]]) -> None:
@@ -151,14 +152,15 @@ def test_shares_of_tissues_add_up_to_the_body(chest: Chest) -> None:
 
 
 def test_foci_do_not_touch_and_lie_in_their_tissue(chest: Chest) -> None:
-    drawn = [draw_foci(chest, seed, 4, np.random.default_rng(seed)) for seed in range(8)]
+    levels = spread_levels(32, np.random.default_rng(0))
+    drawn = [draw_foci(chest, levels[n : n + 4], np.random.default_rng(n)) for n in range(0, 32, 4)]
     assert {focus.kind for foci in drawn for focus in foci} == set(SHARES)
     for foci in drawn[:4]:
         assert np.sum([focus.share > 0 for focus in foci], 0).max() == 1
 
 
 def test_kinds_have_their_shares() -> None:
-    levels = np.arange(1, 501) * 0.618033988749895 % 1
+    levels = (np.arange(500) + 0.5) / 500
     counts = Counter(kind_at(level) for level in levels)
     assert sum(SHARES.values()) == pytest.approx(1)
     for kind, share in SHARES.items():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hakken.cohort.phantom import check_channels, phantom_cases
+from hakken.cohort.phantom import check_channels, phantom_cases, spread_levels
 from hakken.core.errors import HakkenError
 from hakken.imaging.registration import register, transform_points
 from hakken.phantoms.liver_phases.draw import PHASES, ThreePhases, draw_case
@@ -122,7 +122,7 @@ def test_an_ideal_reader_of_the_laws_is_right_in_65_percent() -> None:
     right = 0
     names = list(LAWS)
     for number, name in enumerate(names):
-        tumours = [draw_tumour(name, 1.0, random) for _ in range(600)]
+        tumours = [draw_tumour(name, level, 1.0, random) for level in spread_levels(600, random)]
         features = np.array(
             [(*one.contrast, np.log(one.diameter_mm), one.capsule, one.rim, one.necrosis) for one in tumours]
         )
@@ -145,5 +145,5 @@ def _likelihood(name: str, features: np.ndarray[Any, np.dtype[np.float64]]) -> n
 
 def test_sizes_stay_within_their_limits() -> None:
     random = np.random.default_rng(1)
-    sizes = [draw_tumour(name, 0.5, random).diameter_mm for name in LAWS for _ in range(200)]
+    sizes = [draw_tumour(name, level, 0.5, random).diameter_mm for name in LAWS for level in spread_levels(200, random)]
     assert 0.5 * SMALLEST_MM <= min(sizes) <= max(sizes) <= 0.5 * LARGEST_MM

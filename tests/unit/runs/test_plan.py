@@ -266,16 +266,16 @@ def expanded(plan: Plan, pattern: str) -> list[str]:
         ("trials/unknown", []),
         (
             "measurements/test/{model}",
-            [f"measurements/test/{model}" for model in ("selected", "default", "sizes-one", "colour_threshold")],
+            [f"measurements/test/{model}" for model in ("selected", "default", "sizes-one", "brightness_peaks")],
         ),
-        ("measurements/test/{baseline}", ["measurements/test/colour_threshold"]),
+        ("measurements/test/{baseline}", ["measurements/test/brightness_peaks"]),
         ("measurements/test/selected", ["measurements/test/selected"]),
         ("measurements/test/grid-one", []),  # measured on validation alone
         ("measurements/records/selected", []),
         ("predictions/validation/grid-one", ["predictions/validation/grid-one"]),
         ("predictions/test/grid-one", []),
         ("models/default.json", ["models/default.json"]),
-        ("models/colour_threshold.json", []),  # no record: it was not trained
+        ("models/brightness_peaks.json", []),  # no record: it was not trained
         ("variants/{variants}.json", ["variants/grid.json", "variants/sizes.json"]),
         ("unet/costs.csv", ["unet/costs.csv"]),
     ],
@@ -286,7 +286,7 @@ def test_patterns_stand_for_files(pattern: str, paths: list[str]) -> None:
         search={"trials": 2, "comparison": {"slots": [1], "repeats": 1, "trials": 1}},
         scaling={"processes": [1, 2]},
         variants={"grid": one, "sizes": one | {"part": "test"}},
-        baselines=["colour_threshold"],
+        baselines=["brightness_peaks"],
     )
     assert expanded(plan, pattern) == paths
 

@@ -6,13 +6,9 @@ choice, the outcome's (``BASELINES`` of the outcome's module), or a reason why t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from hakken import plugins
-
-if TYPE_CHECKING:
-    from hakken.study.model import Study
 
 
 def takes_training(name: str) -> bool:
@@ -39,21 +35,21 @@ def default_baselines(outcome: str, kind: str) -> tuple[str, ...]:
     return tuple(name for name in named if _fits(name, outcome, kind))
 
 
-def lacking_baselines(study: Study) -> Iterator[str]:
-    """Yield what is wrong with the baselines of a whole study: none says anything of what its models are chosen by."""
-    if study.method is None:
-        return
-    if study.without_baseline and study.baselines:
-        chosen = ", ".join(study.baselines)
-        yield f"without_baseline: gives a reason for none, but `baselines` names {chosen}; remove one of the two"
-    known = fitting(study.objective, study.cohort.kind)
-    misspelt = set(study.baselines) - set(plugins.names("baselines"))  # said elsewhere
-    if known and not misspelt and not study.without_baseline and not set(known) & set(study.baselines):
-        named = [f"`{name}`" for name in study.baselines]
-        what = f"{' and '.join(named)} give no {study.objective}" if named else "none is named"
+def lacking_baselines(outcome: str, kind: str, named: Sequence[str], reason: str) -> Iterator[str]:
+    """Yield what is wrong with the baselines of a whole study: none says anything of what its models are chosen by.
+
+    ``named`` are those of the study, ``reason`` is why it has none.
+    """
+    if reason and named:
+        yield f"without_baseline: gives a reason for none, but `baselines` names {', '.join(named)}; remove one of both"
+    known = fitting(outcome, kind)
+    misspelt = set(named) - set(plugins.names("baselines"))  # said elsewhere
+    if known and not misspelt and not reason and not set(known) & set(named):
+        quoted = [f"`{name}`" for name in named]
+        what = f"{' and '.join(quoted)} give no {outcome}" if quoted else "none is named"
         yield (
-            f"baselines: {what}, and the models are chosen by `{study.objective}`; name one of {', '.join(known)}, or "
-            "say in `without_baseline` why there is none"
+            f"baselines: {what}, and the models are chosen by `{outcome}`; name one of {', '.join(known)}, or say in "
+            "`without_baseline` why there is none"
         )
 
 

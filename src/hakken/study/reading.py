@@ -154,7 +154,7 @@ def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     for outcome in study.outcomes:
         yield from getattr(plugins.load("outcomes", outcome), "problems", lambda _: ())(study)
     yield from _drawn(study)
-    yield from lacking_baselines(study)
+    yield from lacking_baselines(study.objective, study.cohort.kind, study.baselines, study.without_baseline)
     searched = study.search.space.get("patch_size")
     wanted = max(getattr(study.parameters, "patch_size", 0), int((searched and searched.high) or 0))
     if module.NEEDS.patches and wanted > study.patches.size_voxel:

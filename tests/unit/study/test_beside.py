@@ -56,7 +56,7 @@ def test_a_reason_leaves_them_out() -> None:
         ),
         (
             {"baselines": ["pixel_statistics"], "without_baseline": "none is needed"},
-            "without_baseline: gives a reason for none, but `baselines` names pixel_statistics; remove one of the two",
+            "without_baseline: gives a reason for none, but `baselines` names pixel_statistics; remove one of both",
         ),
     ],
 )

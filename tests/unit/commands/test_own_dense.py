@@ -155,6 +155,17 @@ def test_a_folder_of_masks_becomes_a_dense_study(
     assert main(["check", "data/mine/cases.csv", "--study", "mine", "--fast"]) == 0
 
 
+def test_a_channel_that_half_of_a_folder_have_is_optional(project: Path, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "images", (52, 56, 60), (1.0, 1.0, 1.0))
+    random = np.random.default_rng(1)
+    for number in range(3):
+        image = 50 + random.normal(0, 10, (52, 56, 60))
+        write_volume(folder / f"patient{number:02d}" / "FLAIR.nii.gz", Volume(image.astype(np.float32)))
+    study = proposed_of(folder, project)
+    assert (study.reference, study.optional) == ("T1", ("FLAIR",))
+    assert main(["check", "data/mine/cases.csv", "--study", "mine", "--fast"]) == 0
+
+
 def test_a_table_of_points_is_learnt_as_heat(project: Path, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "images", (52, 56, 60), (1.0, 1.0, 1.0), table=True)
     rows = [f"p{n},p{n},patient{n:02d}/T1.nii.gz,patient{n:02d}/lesions.csv" for n in range(4)]

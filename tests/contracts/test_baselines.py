@@ -11,6 +11,7 @@ from test_methods import assert_same
 
 from hakken import plugins
 from hakken.runs.predictions import part_of
+from hakken.study.beside import takes_training
 
 BASELINES = plugins.names("baselines")
 
@@ -19,14 +20,17 @@ BASELINES = plugins.names("baselines")
 def test_it_is_chosen_and_says_the_same_each_time(name: str, tmp_path: Path) -> None:
     study = study_with("baselines", name)
     module, cases = plugins.load("baselines", name), cases_of(study, tmp_path)
-    values = module.fit(cases, study)
-    assert values == module.fit(cases, study)
+    assert plugins.literals("baselines", name)["OUTCOMES"] == module.OUTCOMES
+    learnt = (cases_of(study, tmp_path / "training"),) if takes_training(name) else ()
+    values = module.fit(cases, study, *learnt)
+    assert values == module.fit(cases, study, *learnt)
     assert json.loads(json.dumps(values)) == values
     assert module.words(values, study)
     found = {case.case_id: module.predict(values, case, study) for case in cases}
     assert_same(found[cases[0].case_id], module.predict(values, cases[0], study))
     outcomes = set.intersection(*(set(said) for said in found.values())) & set(study.outcomes)
-    assert outcomes
+    assert outcomes == set(module.OUTCOMES) & set(study.outcomes)
+    assert study.objective in outcomes
     for outcome in outcomes:
         said = {case_id: one[outcome] for case_id, one in found.items()}
         assert plugins.load("outcomes", outcome).measure(said, part_of(study, outcome, cases)).rows

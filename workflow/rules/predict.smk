@@ -7,6 +7,7 @@ rule baseline:
     input:
         of(inputs.ready),
         cases=of(inputs.baseline_cases),
+        training=of(inputs.baseline_training),
     output:
         output="results/{study}/{scale}/models/{model}.pt",
     log:

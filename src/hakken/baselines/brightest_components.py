@@ -19,6 +19,8 @@ from hakken.outcomes.candidates import objective
 from hakken.outcomes.expectations import target_of
 from hakken.study import Study
 
+OUTCOMES = ("candidates", "case_scores")
+CASES = "images"
 SHARES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3)
 """The thresholds that are tried, as shares of the channel's window: SUV 1 to 6 of 0 to 20."""
 

@@ -12,20 +12,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hakken.baselines._dice import Values, mean_dice
 from hakken.core.errors import HakkenError
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes.masks import Mask
 from hakken.study import Study
 
+OUTCOMES = ("masks",)
+CASES = "images"
 LEVELS = 64
 """Thresholds that are tried for a feature: quantiles of all voxels."""
 
 NAME = ""
 """There is one mask of a case, so it needs no name."""
-
-Values = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -97,36 +97,9 @@ def choose_threshold(cases: Sequence[PreparedCase]) -> Threshold:
         inner = [truth[inside] for truth, inside in zip(truths, insides, strict=True)]
         outer = [int(truth.sum() - own.sum()) for truth, own in zip(truths, inner, strict=True)]
         for above in (True, False):
-            means = _mean_dice(values, inner, outer, levels, above)
+            means = mean_dice(values, inner, outer, levels, above)
             place = int(np.argmax(means))
             if best is None or means[place] > best.dice:
                 best = Threshold(name, above, float(levels[place]), float(means[place]))
     assert best is not None  # there is a channel
     return best
-
-
-def _mean_dice(
-    values: Sequence[Values],
-    truths: Sequence[NDArray[np.bool_]],
-    outside: Sequence[int],
-    levels: NDArray[Any],
-    above: bool,
-) -> NDArray[np.float64]:
-    """Return the mean Dice (levels,) over cases; ``outside`` are the lesion voxels beyond each case's mask."""
-    rows = []
-    for own, truth, beyond in zip(values, truths, outside, strict=True):
-        shared = _counts(own[truth], levels, above)
-        total = _counts(own, levels, above) + int(truth.sum()) + beyond
-        with np.errstate(invalid="ignore"):
-            rows.append(2 * shared / total)
-    defined = np.stack(rows)
-    known = ~np.isnan(defined)
-    return np.asarray(np.where(known, defined, 0).sum(0) / np.maximum(known.sum(0), 1), float)
-
-
-def _counts(values: Values, levels: NDArray[Any], above: bool) -> NDArray[np.int64]:
-    """Return how many values lie at or beyond each level."""
-    ordered = np.sort(values)
-    if above:
-        return np.asarray(len(ordered) - np.searchsorted(ordered, levels, side="left"), np.int64)
-    return np.asarray(np.searchsorted(ordered, levels, side="right"), np.int64)

@@ -17,6 +17,8 @@ from hakken.baselines import _peaks
 from hakken.imaging.prepared import PreparedCase
 from hakken.study import Study
 
+OUTCOMES = ("candidates", "case_scores")
+CASES = "images"
 SCALES = (1.0, 1.5, 2.0, 3.0, 4.0)
 """Standard deviations that are tried, in mm (in px where no size is known)."""
 

@@ -20,6 +20,8 @@ from hakken.methods.parameter_regression import Inference, Parameters
 from hakken.methods.parameter_regression.learn import read_signals
 from hakken.study import Study
 
+OUTCOMES = ("numbers",)
+CASES = "items"
 Floats = NDArray[np.float64]
 HIGH_B = 200.0
 """From here on, in s/mm^2, perfusion has left the signal, so that a line through its logarithm tells D and f."""

@@ -14,6 +14,8 @@ from hakken.imaging.cases import Case
 from hakken.outcomes.numbers import Settings, true_numbers
 from hakken.study import Study
 
+OUTCOMES = ("numbers",)
+
 
 def fit(cases: Sequence[Case], study: Study) -> dict[str, Any]:
     """Return the mean of each quantity over all numbers of the cases."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from hakken.study import Part, Study
 
 HEADING = 1
+SHOWN = 8
+"""Cases that are named; of more the number tells."""
 STAND_IN = "patch_classifier"
 """The method of a study that names none yet."""
 
@@ -52,8 +54,10 @@ def run(options: argparse.Namespace) -> None:
     problems = [*_without_method(options.study), *check_table(options.table, study)]
     if not stopping(problems):
         problems += _problems_of_parts(assign_parts(read_table(options.table, study), study), study)
+    empty: list[str] = []
     if not options.fast:
-        problems += _image_problems(_readable(options.table, study, problems), study, whole=not stopping(problems))
+        readable = _readable(options.table, study, problems)
+        problems += _image_problems(readable, study, empty, whole=not stopping(problems))
     problems.sort(key=lambda problem: problem.row or 0)
     if odd := questions(problems):
         print(listed(odd, str(options.table), "question"))
@@ -65,6 +69,10 @@ def run(options: argparse.Namespace) -> None:
     print(f"{options.table}: {len(cohort)} cases ({parts}), {files}: no problem found")
     for line in _lacking(cohort, study):
         print(line)
+    if empty:
+        named = ", ".join(empty[:SHOWN]) + (f" and {len(empty) - SHOWN} more" if len(empty) > SHOWN else "")
+        what = "mask without a voxel" if study.cohort.truth == "lesion_mask" else "table without a row"
+        print(f"lesion-free by a {what}: {len(empty)} of {counted(len(cohort), 'case')} ({named})")
     if (threshold := study.cohort.mask_threshold) is not None:
         print(f"lesion masks: values from {threshold:g} on are lesion (`cohort.mask_threshold`)")
     if _pictures_of(cohort, study) and study.cohort.pixel_mm is None:
@@ -145,8 +153,11 @@ def _label(row: Row, study: Study) -> str | None:
     return row["label"] if known else None
 
 
-def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Problem]:
-    """Yield the problems of every case's images, images in two parts and, of a ``whole`` cohort, parts of no use."""
+def _image_problems(cohort: CaseTable, study: Study, empty: list[str], *, whole: bool) -> Iterator[Problem]:
+    """Yield the problems of every case's images, images in two parts and, of a ``whole`` cohort, parts of no use.
+
+    ``empty`` takes the cases whose file of the truth holds no lesion.
+    """
     from hakken.cohort.examinations import shared_identities
     from hakken.cohort.similarity import problems_between
     from hakken.imaging.image_questions import odd_among
@@ -161,6 +172,8 @@ def _image_problems(cohort: CaseTable, study: Study, whole: bool) -> Iterator[Pr
         yield from found
         wrong = stopping(found)
         contents[case.case_id] = content
+        if examined is not None and examined.lesions == 0 and (case.lesion_mask or case.lesion_table):
+            empty.append(case.case_id)
         if examined is not None and examined.grid is not None:
             grids[case.row] = (case.case_id, examined.grid)
             identities[case.case_id] = examined.identity

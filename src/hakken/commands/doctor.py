@@ -17,6 +17,7 @@ from hakken.commands.configured import add_study_options, chosen_studies
 from hakken.commands.parser import add_command
 from hakken.commands.profile import find_profile
 from hakken.core.errors import HakkenError
+from hakken.core.host import memory_bytes
 
 if TYPE_CHECKING:
     from hakken.cluster.queues import Queue
@@ -75,7 +76,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield Finding("Python", version, sys.version_info >= (3, 11), "" if sys.version_info >= (3, 11) else "install 3.11")
     yield from map(_package, PACKAGES)
     yield Finding("cores", str(_cores()))
-    yield Finding("memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB")
+    yield Finding("memory", f"{memory_bytes() / 2**30:.0f} GB")
     yield _gpu()
     yield from _scheduler()
     results = folder / "results"

@@ -118,7 +118,7 @@ def table_rows(found: FoundCases, folder: Path) -> tuple[list[str], list[list[st
     heading = ["case_id", "patient", *(["split"] if split else []), *found.channels, truth]
     rows = []
     for case in found.cases:
-        paths = [_relative(case.channels[name], folder) for name in found.channels]
+        paths = [_relative(case.channels[name], folder) if name in case.channels else "" for name in found.channels]
         said = _relative(case.truth, folder) if isinstance(case.truth, Path) else case.truth or ""
         rows.append([case.case_id, case.patient, *([case.split or ""] if split else []), *paths, said])
     return heading, rows
@@ -284,7 +284,10 @@ def _without(key: str, case: str) -> str:
 def _gathered(
     rule: str, by_case: Mapping[str, Mapping[str, Path]], patients: Mapping[str, str], left: Iterable[str]
 ) -> FoundCases | None:
-    """Return cases with the channels that all of them have, and the mask that most have."""
+    """Return cases with the channels that all of them have, those that half of them have, and the mask that most have.
+
+    What at least half of the cases have is a channel that a case may lack.
+    """
     counts = Counter(key for files in by_case.values() for key in files)
     masks = [key for key in counts if MASKS.search(key.lower()) and not REGIONS.match(key.lower())]
     truth = max(masks, key=lambda key: (counts[key], -len(key)), default=None)
@@ -295,16 +298,20 @@ def _gathered(
     channels = [key for key in images if counts[key] == most]
     whole = {case: files for case, files in by_case.items() if all(key in files for key in channels)}
     notes = [f"left out: {', '.join([*left][:SHOWN])}"] if (left := [*left]) else []
+    optional = [key for key in images if key not in channels and _half_have(key, whole)]
+    notes += [
+        f"`{key}`, in {counts[key]} of {len(by_case)} cases, is a channel that cases may lack" for key in optional
+    ]
     for key in counts:
-        if key not in (*channels, truth):
+        if key not in (*channels, *optional, truth):
             notes.append(f"`{key}`, in {counts[key]} of {len(by_case)} cases, {_left_over(key)}")
     lacking = {case: [key for key in channels if key not in files] for case, files in by_case.items()}
     notes += [f"case {case} lacks {', '.join(keys)}" for case, keys in lacking.items() if keys][:SHOWN]
-    names = _names(channels)
+    names = _names([*channels, *optional])
     notes += [f"channel `{name}` is {key}" for key, name in names.items() if not key.isascii()]
     cases = [
         FoundCase(
-            as_id(case), patients.get(case, case), {names[key]: files[key] for key in channels},
+            as_id(case), patients.get(case, case), {names[key]: files[key] for key in names if key in files},
             files.get(truth) if truth else None,
         )
         for case, files in whole.items()
@@ -319,11 +326,16 @@ def _gathered(
     return FoundCases(rule, tuple(_distinct(cases)), "lesion_mask" if truth else None, tuple(notes))
 
 
+def _half_have(key: str, cases: Mapping[str, Mapping[str, Path]]) -> bool:
+    """Whether at least half of the cases, and one, have files of a name."""
+    return 0 < len(cases) <= 2 * sum(key in files for files in cases.values())
+
+
 def _left_over(key: str) -> str:
     """Return what is said of files that are neither a channel nor the truth."""
     if MASKS.search(key.lower()) and REGIONS.match(key.lower()):
         return "is named as the mask of an organ: it may be the truth (lesion_mask) or a region of interest (mask)"
-    return "is neither a channel that all have nor the truth"
+    return "is neither a channel that half of them have nor the truth"
 
 
 def _with_validation(cases: Sequence[FoundCase]) -> tuple[list[FoundCase], list[str]]:

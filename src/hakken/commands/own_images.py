@@ -62,7 +62,8 @@ class Facts:
 
     Of pictures, which have no size, ``unit`` is px and both are in pixels. ``mask_threshold`` is the value from which
     on a mask is lesion, None where all but 0 is. ``filling`` is the median share of a lesion that lies in the sphere of
-    its volume about its centre: 1 for a ball.
+    its volume about its centre: 1 for a ball. ``least_shape_voxel`` is the least extent
+    along x, y and z of the examined images.
     """
 
     cases: int
@@ -84,6 +85,7 @@ class Facts:
     problems: tuple[str, ...] = field(default=())
     mask_threshold: int | None = None
     unit: str = "mm"
+    least_shape_voxel: tuple[int, int, int] = (128, 128, 128)
 
 
 UNSEEN = Facts(
@@ -185,6 +187,7 @@ def examine(found: FoundCases) -> Facts:
         filling=float(np.median([spot.filling for spot in spots])) if spots else 1.0,
         problems=(*problems, *truths.problems),
         mask_threshold=truths.threshold,
+        least_shape_voxel=_extents(shapes.min(0).tolist()),
         unit="px" if all(suffix(case.channels[first]) in FLAT for case in read) else "mm",
     )
 
@@ -248,6 +251,11 @@ def _modality(name: str, low: float, colour: bool, flat: bool) -> tuple[Modality
 def _classes(found: FoundCases) -> tuple[str, ...]:
     labels = Counter(case.truth for case in found.cases if isinstance(case.truth, str) and case.truth != NO_LESIONS)
     return tuple(sorted(str(label) for label in labels))
+
+
+def _extents(shape: Sequence[int]) -> tuple[int, int, int]:
+    x, y, z = (int(extent) for extent in shape)
+    return x, y, z
 
 
 def _three(values: np.ndarray) -> tuple[float, float, float]:

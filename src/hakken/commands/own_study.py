@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from hakken import plugins
+from hakken.commands.own_dense import dense_parameters, dense_scales
 from hakken.commands.own_images import ChannelFacts, Facts
 from hakken.core.errors import HakkenError
+from hakken.core.host import memory_bytes
 
 Content = dict[str, Any]
+DENSE = "dense"
 TIMES_SIGN = "\N{MULTIPLICATION SIGN}"
 Reasons = Mapping[str, str]
 
@@ -30,7 +33,17 @@ POSITIVES, NEGATIVES = 4000, 10_000
 WHOLE = 112
 """Edge in pixels to which the short side of a flat image is brought where it is seen as a whole."""
 
-METHODS = {"label": "autoencoder", "flat": "unet", "volume": "patch_classifier"}
+METHODS = {"label": "autoencoder", "flat": "dense", "volume": "dense"}
+
+BASELINES: Mapping[str, tuple[str, ...]] = {
+    "candidates": ("brightness_peaks", "laplacian_blobs"),
+    "case_scores": ("pixel_statistics", "pca_reconstruction"),
+    "masks": ("colour_threshold", "mean_shape"),
+}
+"""Baselines by the outcome that the models are chosen by; of the others those that the outcome names."""
+
+SHARE_OF_MEMORY = 1 / 8
+"""What one training may hold of this machine's memory: four run at once, beside other work."""
 
 
 def scales(method: str, searched: bool) -> Content:
@@ -38,7 +51,9 @@ def scales(method: str, searched: bool) -> Content:
     gradient = plugins.load("methods", method).NEEDS.gradient
     tiny: Content = {"search": {"trials": 3, "slots": 2}} if searched else {}
     small: Content = {"search": {"trials": 10, "slots": 2}} if searched else {}
-    if gradient:
+    if method == DENSE:
+        tiny["training"], small["training"] = ({**dense_scales()[scale]} for scale in ("tiny", "small"))
+    elif gradient:
         tiny["training"] = {"steps": 120, "validate_every": 60, "checkpoint_seconds": 10}
         small["training"] = {"steps": 2000, "validate_every": 250}
     return {"tiny": tiny, "small": small, "paper": {}}
@@ -49,8 +64,13 @@ def seed_of_name(name: str) -> int:
     return int(hashlib.sha256(name.encode()).hexdigest()[:7], 16)
 
 
-def proposed(name: str, table: str, facts: Facts, method: str | None = None) -> tuple[Content, dict[str, str]]:
-    """Return the content of a study file for a cohort like this, and the reasons by dotted key."""
+def proposed(
+    name: str, table: str, facts: Facts, method: str | None = None, memory: float | None = None
+) -> tuple[Content, dict[str, str]]:
+    """Return the content of a study file for a cohort like this, and the reasons by dotted key.
+
+    ``memory`` is what a training may hold, in bytes: by default a share of this machine's.
+    """
     kind = "label" if facts.truth == "label" else "flat" if facts.flat else "volume"
     chosen = method or METHODS[kind]
     module = plugins.load("methods", chosen)
@@ -75,14 +95,19 @@ def proposed(name: str, table: str, facts: Facts, method: str | None = None) -> 
     spacing = _spacing(facts, chosen, reasons)
     content["preparation"] = {"spacing_mm": list(spacing), "mask": facts.mask}
     reasons["preparation.mask"] = facts.mask_reason
-    axes = 2 if facts.flat or chosen in ("expectation", "imagenet_classifier") else 3
-    edge = _edge(facts, spacing, axes, chosen, reasons)
+    if chosen == DENSE:
+        held = memory_bytes() * SHARE_OF_MEMORY if memory is None else memory
+        content["parameters"], content["inference"] = dense_parameters(facts, held, reasons)
+    else:
+        axes = 2 if facts.flat or chosen in ("expectation", "imagenet_classifier") else 3
+        edge = _edge(facts, spacing, axes, chosen, reasons)
+        content["patches"] = _patches(facts, axes, edge, chosen, reasons)
+        content["parameters"] = _known(_parameters(edge, axes, chosen, reasons), module)
     content |= {
-        "patches": _patches(facts, axes, edge, chosen, reasons),
-        "parameters": _known(_parameters(edge, axes, chosen, reasons), module),
         "search": _search(module, reasons),
         **({"training": {"steps": 10_000, "validate_every": 500, "patience": 5}} if module.NEEDS.gradient else {}),
         **_measured(facts, chosen, reasons),
+        **_baselines(module, reasons),
         "evaluation": {"strata": []},
         "scales": scales(chosen, True),
     }
@@ -94,8 +119,8 @@ def proposed(name: str, table: str, facts: Facts, method: str | None = None) -> 
 def _why_method(kind: str) -> str:
     return {
         "label": "the table says which cases are abnormal, not where: it learns from the normal ones",
-        "flat": "pictures with masks: it marks every pixel",
-        "volume": "volumes with lesions: it finds candidates and scores them",
+        "flat": "pictures with lesions: it marks every pixel and reads candidates out of that",
+        "volume": "volumes with lesions: it marks every voxel and reads candidates out of that",
     }[kind]
 
 
@@ -245,7 +270,7 @@ def _measured(facts: Facts, method: str, reasons: dict[str, str]) -> Content:
         if facts.truth != "label":
             outcomes["candidates"] = {"at": [1, 2, 4], "operating_point": 1}
         return {"outcomes": outcomes}
-    if method not in ("patch_classifier", "projection_classifier", "expectation"):
+    if method not in ("patch_classifier", "projection_classifier", "expectation", DENSE):
         return {}
     hit, why = _hit(facts)
     candidates: Content = {"hit": hit, "maximum_fp": 8, "at": [1, 2, 4], "operating_point": 1}
@@ -255,7 +280,16 @@ def _measured(facts: Facts, method: str, reasons: dict[str, str]) -> Content:
         candidates["diameters_mm"] = borders
         why += "; diameters_mm: near the thirds of the measured diameters"
     reasons["outcomes.candidates"] = f"hit: {why}"
-    return {"outcomes": {"candidates": candidates}}
+    further: Content = {"masks": {}} if method == DENSE and facts.truth == "lesion_mask" else {}
+    return {"outcomes": {"candidates": candidates} | further}
+
+
+def _baselines(module: ModuleType, reasons: dict[str, str]) -> Content:
+    """Return the baselines for what the models of a method are chosen by."""
+    named = BASELINES.get(module.OUTCOMES[0], ())
+    if named:
+        reasons["baselines"] = "what has learnt nothing, chosen on the validation cases and drawn beside the models"
+    return {"baselines": list(named)} if named else {}
 
 
 def _hit(facts: Facts) -> tuple[str, str]:

@@ -4,6 +4,7 @@ An outcome's module holds
 
 - ``Settings``: the closed model of how it is measured, which stands in a study under `outcomes`;
 - ``FIGURES``: the figures of a study whose outcome it is, the main one first;
+- ``BASELINES``: the baselines of a study whose models are chosen by it and that names none; a literal;
 - ``write(folder, found, part)`` and ``read(folder, part)``: predictions by case id to files and back;
 - ``measure(found, part)``: what is `Measured` of them, with intervals over patients;
 

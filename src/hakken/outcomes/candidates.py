@@ -39,6 +39,7 @@ from hakken.study import Distinct, Positive, Section, Study
 FILE = "candidates.csv"
 COLUMNS = OF_VOLUMES
 FIGURES = ("froc", "strata", "overlays")
+BASELINES = ("brightness_peaks",)
 MEASURED_ON = ("abnormal",)
 REPORTED = ("at", "diameters_mm")
 """Settings that no training and no choice depends on."""

@@ -25,6 +25,7 @@ from hakken.study import Section, Study
 FILE = "case_scores.csv"
 COLUMNS = ("case_id", "score")
 FIGURES = ("roc",)
+BASELINES = ("pixel_statistics",)
 MEASURED_ON = ("abnormal", "normal")
 OPERATING = r"youden|(sensitivity|specificity):(0?\.\d*[1-9]\d*|1(\.0*)?)"
 SHARES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PPV", "npv": "NPV"}

@@ -30,6 +30,7 @@ FILE = "classes.csv"
 COLUMNS = ("case_id", "patient", "lesion", "class", "called")
 """Columns of the table; the probability of each class follows in a column of its name."""
 FIGURES = ("confusion",)
+BASELINES = ("class_priors",)
 MEASURED_ON = ("abnormal",)
 PROBABILITY = "p."
 ROWS = ("balanced accuracy", "accuracy", "MCC", "macro AUC")

@@ -32,6 +32,7 @@ from hakken.study import Section
 FILE = "masks.csv"
 COLUMNS = ("case_id", "mask", "start", "length")
 FIGURES = ("segmentations",)
+BASELINES = ("colour_threshold",)
 MEASURED_ON = ("abnormal",)
 MEANS = ("dice", "relative_volume_error", "hd95_mm", "false_positive_ml", "false_negative_ml")
 CASES = (

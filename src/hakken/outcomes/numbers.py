@@ -31,6 +31,7 @@ from hakken.study import Distinct, Name, Section
 
 FOLDER, NAMES = "numbers", "quantities.json"
 FIGURES = ("numbers",)
+BASELINES = ("prior_mean",)
 MEASURED_ON = ()
 STRATA = (
     *("quantity", "level", "fifth", "numbers", "mean_truth"),

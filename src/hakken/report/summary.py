@@ -19,6 +19,7 @@ def summarise(result: StudyResult) -> str:
         "",
         *_measured(result),
         *_lacking(result),
+        *([f"no baseline: {study.without_baseline}"] if study.without_baseline else []),
         *_opened(result),
         *(f"by fold, {head}: {'; '.join(cells)}" for head, cells in result.by_fold.items()),
         *(f"* warning: {line}" for line in result.warnings),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hakken.runs.jobs import source
+from hakken.runs.jobs import baseline_name, source
 from hakken.runs.plan import Plan
 from hakken.runs.table import SEARCH
 
@@ -151,6 +151,12 @@ def baseline_cases(plan: Plan, wildcards: Wildcards) -> list[str]:
     """Return the cases that a baseline is chosen on."""
     fold = plan.fold_of(wildcards["model"])
     return plan.cases("validation" if fold is None else f"fold{(fold + 1) % plan.study.evaluation.folds}")
+
+
+def baseline_training(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the training cases of a baseline that counts or averages those; no other reads them."""
+    model = wildcards["model"]
+    return plan.baseline_training(baseline_name(plan, wildcards), plan.fold_of(model))
 
 
 def model_files(plan: Plan, wildcards: Wildcards) -> list[str]:

@@ -32,6 +32,7 @@ from hakken.runs.table import (
     scaling_runs,
 )
 from hakken.study import Study
+from hakken.study.beside import takes_training
 
 COMPARISON, SCALING = "comparison", "scaling"
 RECORDS = "records"
@@ -145,14 +146,24 @@ class Plan:
             return [] if self.takes_patches(run) else self.cases("train")
         if not run.crossed:
             return self.cases(*self.development)
-        held_out = {run.fold, (run.fold + 1) % self.study.evaluation.folds}
-        return self.cases(*(part for number, part in enumerate(self.parts) if number not in held_out))
+        return self._cases_beside(run.fold)
 
     def validation_cases(self, run: Run) -> list[str]:
         """Return the cases that a run is measured on while it trains; none where a fold is held out of the others."""
         if run.fold is None:
             return self.cases("validation")
         return self.cases(f"fold{(run.fold + 1) % self.study.evaluation.folds}") if run.crossed else []
+
+    def baseline_training(self, name: str, fold: int | None) -> list[str]:
+        """Return the training cases of a baseline; none where it is chosen on validation alone."""
+        if not takes_training(name):
+            return []
+        return self.cases("train") if fold is None else self._cases_beside(fold)
+
+    def _cases_beside(self, fold: int) -> list[str]:
+        """Return the cases that are neither in a fold nor in the next, on which the fold's model is chosen."""
+        held_out = {fold, (fold + 1) % self.study.evaluation.folds}
+        return self.cases(*(part for number, part in enumerate(self.parts) if number not in held_out))
 
     def takes_patches(self, run: Run) -> bool:
         """Whether the method of a run learns from stored patches."""

@@ -10,12 +10,24 @@ from hakken.runs.cases import read_cases
 from hakken.runs.model_file import save_model
 from hakken.stages import stage
 from hakken.study import Study
+from hakken.study.beside import takes_training
 
 
 @stage
-def baseline(*, study: Study, name: str, output: Path, cases: list[Path] = []) -> None:  # noqa: B006 - never changed
-    """Choose the baseline ``name`` on the validation ``cases`` and write it to ``output``."""
+def baseline(
+    *,
+    study: Study,
+    name: str,
+    output: Path,
+    cases: list[Path] = [],  # noqa: B006 - never changed
+    training: list[Path] = [],  # noqa: B006
+) -> None:
+    """Choose the baseline ``name`` on the validation ``cases`` and write it to ``output``.
+
+    ``training`` are the training cases, where it counts or averages those.
+    """
     found = plugins.load("baselines", name)
-    values = found.fit(read_cases(cases), study)
+    learnt = (read_cases(training),) if takes_training(name) else ()
+    values = found.fit(read_cases(cases), study, *learnt)
     save_model(output, {}, values, study=study, metadata={"baseline": name}, baseline=name)
     progress(f"{name}: {found.words(values, study)}")

@@ -17,6 +17,7 @@ from pydantic import Field, ModelWrapValidatorHandler, SerializeAsAny, field_val
 
 from hakken import plugins
 from hakken.core.names import nearest
+from hakken.study.beside import default_baselines
 from hakken.study.cohort import PARTS, Cohort, Part, Published
 from hakken.study.evaluation import Evaluation
 from hakken.study.images import REGION, Channel, Patches, Preparation, Registration, presence_of
@@ -76,7 +77,14 @@ class Study(Section):
         default={}, description="What is predicted and measured, by name; by default what the method gives."
     )
     baselines: Distinct[str] = Field(
-        default=(), description="What has learnt nothing and is predicted and measured beside the models."
+        default=(),
+        description="What has learnt nothing and is predicted and measured beside the models; by default what the "
+        "outcome that the models are chosen by names.",
+    )
+    without_baseline: str = Field(
+        default="",
+        description="Why no baseline stands beside the models: printed in summary and report. Without a reason there "
+        "is one wherever a baseline fits the outcome.",
     )
     evaluation: Evaluation = Field(default=Evaluation(), description="Measurements.")
     figures: Distinct[str] = Field(
@@ -104,6 +112,8 @@ class Study(Section):
             "inference": read_section(module.Inference, content.get("inference", {}), "inference"),
             "outcomes": named,
         }
+        if "baselines" not in content and not content.get("without_baseline"):
+            filled["baselines"] = _baselines_of(content | filled)
         return read(content | filled)
 
     @field_validator("outcomes", mode="before")
@@ -214,6 +224,15 @@ class Study(Section):
         for problem in _misfits(self):
             raise ValueError(problem)
         return self
+
+
+def _baselines_of(content: dict[str, Any]) -> tuple[str, ...]:
+    """Return the baselines of what is read as a study and names none; nothing where it is not yet known to be one."""
+    cohort, evaluation = (content.get(key) for key in ("cohort", "evaluation"))
+    kind = cohort.get("kind", "images") if isinstance(cohort, dict) else getattr(cohort, "kind", "images")
+    asked = evaluation.get("objective") if isinstance(evaluation, dict) else getattr(evaluation, "objective", None)
+    outcome = asked or next(iter(content["outcomes"]), None) if isinstance(content["outcomes"], dict) else None
+    return default_baselines(str(outcome), str(kind)) if outcome in plugins.names("outcomes") else ()
 
 
 def default_figures(study: Study) -> Iterator[str]:

@@ -15,6 +15,7 @@ from hakken import plugins
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.methods import Needs
+from hakken.study.beside import lacking_baselines
 from hakken.study.model import OF_IMAGES, Study
 from hakken.study.moved import PAGE, moved_keys
 from hakken.study.plugged import without_effect
@@ -153,6 +154,7 @@ def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     for outcome in study.outcomes:
         yield from getattr(plugins.load("outcomes", outcome), "problems", lambda _: ())(study)
     yield from _drawn(study)
+    yield from lacking_baselines(study.objective, study.cohort.kind, study.baselines, study.without_baseline)
     searched = study.search.space.get("patch_size")
     wanted = max(getattr(study.parameters, "patch_size", 0), int((searched and searched.high) or 0))
     if module.NEEDS.patches and wanted > study.patches.size_voxel:

@@ -13,7 +13,7 @@ import yaml
 
 from hakken.cli import main
 from hakken.core.volume import Volume
-from hakken.imaging.files import write_volume
+from hakken.imaging.files import read_volume, write_volume
 
 Table = Callable[..., Path]
 
@@ -207,3 +207,12 @@ def test_a_part_in_which_no_case_is_normal(vectors: Path, capsys: pytest.Capture
     assert line.startswith(
         "row 1, column split: the part `test` has no case without lesions; specificity is measured on these; "
     )
+
+
+def test_masks_without_a_voxel_are_counted_and_named(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    path = table()
+    shape = read_volume(path.parent / "b_T1.nii.gz").array.shape
+    write_volume(path.parent / "b_mask.nii.gz", Volume(np.zeros(shape, np.uint8)))
+    assert main(["check", str(path)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "lesion-free by a mask without a voxel: 1 of 3 cases (b)"

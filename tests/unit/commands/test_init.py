@@ -51,7 +51,7 @@ def test_a_study_like_another_has_its_design_and_nothing_of_its_publication(
 def test_without_images_nothing_is_assumed_in_silence(project: Path) -> None:
     assert main(["init", "liver"]) == 0
     lines = (project / "config/studies/liver.yaml").read_text().splitlines()
-    for key in ("name: liver", "  table: data/liver/cases.csv", "  labels: instances", "  learning_rate: 0.001"):
+    for key in ("name: liver", "  table: data/liver/cases.csv", "  labels: instances", "  patch_size: 48"):
         assert lines[lines.index(key) - 1].lstrip().startswith("# "), key
     assert "  # Here: a guess, for no image was seen: take your voxels'." in lines
     assert "  mask: none" in lines
@@ -128,7 +128,8 @@ def test_pictures_whose_masks_have_grey_rims_become_a_study_that_passes_its_chec
         "  # Here: pictures, whose edges may be grey: lesion from half of white on.",
     ):
         assert f"{line}\n" in text, line
-    assert "90 % of 6 lesions stay below (26 px, median 26 px)" in text
+    words = " ".join(text.replace("#", " ").split())  # a long reason stands on several lines
+    assert "twice the diameter that 90 % of 6 lesions stay below (26 px)" in words
     study = load_study(project / "config/studies/mine.yaml", "tiny")
     assert (study.cohort.labels, study.cohort.mask_threshold) == ("binary", 128)
     assert main(["check", "data/mine/cases.csv", "--study", "mine"]) == 0
@@ -154,10 +155,11 @@ def test_a_folder_of_volumes_becomes_a_study_that_passes_its_check(
     ):
         assert f"{line}\n" in text, line
     study = load_study(project / "config/studies/mine.yaml", "tiny")
-    assert (study.method, study.cohort.labels, study.preparation.mask) == ("patch_classifier", "binary", "nonzero")
+    assert (study.method, study.cohort.labels, study.preparation.mask) == ("dense", "binary", "nonzero")
     assert study.preparation.spacing_mm == (0.938, 0.938, 1.5)
     assert study.outcomes["candidates"].hit == "distance"  # type: ignore[attr-defined]
-    assert study.patches.size_voxel == 14, "twice 5.9 mm in voxels of 0.94 mm"
+    assert (study.parameters.axes, study.parameters.target) == (3, "labels")  # type: ignore[attr-defined]
+    assert study.baselines == ("brightness_peaks", "laplacian_blobs")
     assert main(["check", "data/mine/cases.csv", "--study", "mine"]) == 0
     assert "5 cases (3 train, 1 validation, 1 test), channels FLAIR, T1: no problem found" in capsys.readouterr().out
 
@@ -212,8 +214,8 @@ def test_what_cannot_begin_is_said_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("open_ms", ("patch_classifier", "nonzero", "none", (1.0, 1.0, 1.0))),
-        ("sts_fdgpet", ("patch_classifier", "body", "none", (5.47, 5.47, 3.27))),
+        ("open_ms", ("dense", "nonzero", "none", (1.0, 1.0, 1.0))),
+        ("sts_fdgpet", ("dense", "body", "none", (5.47, 5.47, 3.27))),
         ("chest_xray", ("autoencoder", "none", "none", (2.0, 2.0, 1.0))),
     ],
 )

@@ -52,7 +52,7 @@ def test_a_folder_for_each_case(tmp_path: Path) -> None:
     assert [case.case_id for case in found.cases] == [f"BraTS_{n:03d}" for n in range(4)]
     assert found.left_out == (
         "left out: loose.nii.gz",
-        "`pet`, in 1 of 4 cases, is neither a channel that all have nor the truth",
+        "`pet`, in 1 of 4 cases, is neither a channel that half of them have nor the truth",
         "no `seg` in BraTS_003: write `none` where there is no lesion",
         PATIENTS,
     )
@@ -68,6 +68,16 @@ def test_a_case_that_lacks_a_channel_is_named(tmp_path: Path) -> None:
     found = find_cases(touched(tmp_path, *(name for name in names if name != "p2/ct.nii")))
     assert [case.case_id for case in found.cases] == ["p0", "p1", "p3", "p4"]
     assert found.left_out == ("case p2 lacks ct", PATIENTS)
+
+
+def test_a_channel_that_half_of_the_cases_have_stays_as_one_that_cases_may_lack(tmp_path: Path) -> None:
+    names = [f"p{n}/{kind}.nii" for n in range(4) for kind in ("t1", "flair", "mask") if kind != "flair" or n < 2]
+    found = find_cases(touched(tmp_path, *names))
+    assert found.channels == ("t1", "flair")
+    assert dict(found.lacking) == {"t1": 0, "flair": 2}
+    assert found.left_out[0] == "`flair`, in 2 of 4 cases, is a channel that cases may lack"
+    _, rows = table_rows(found, tmp_path)
+    assert [row[3] for row in rows] == ["p0/flair.nii", "p1/flair.nii", "", ""]
 
 
 def test_only_the_channels_that_a_case_lacks_are_named(tmp_path: Path) -> None:

@@ -31,16 +31,17 @@ def study_of(facts: Facts, method: str | None = None) -> tuple[Study, dict[str, 
 
 @pytest.mark.parametrize(
     ("facts", "method", "axes"),
-    [(SEEN, "patch_classifier", 3), (FLAT, "unet", 2), (LABELLED, "autoencoder", 2)],
+    [(SEEN, "dense", 3), (FLAT, "dense", 2), (LABELLED, "autoencoder", 2)],
 )
 def test_the_method_is_what_the_truth_and_the_images_ask_for(facts: Facts, method: str, axes: int) -> None:
     study, reasons = study_of(facts)
-    assert (study.method, study.patches.axes) == (method, axes)
+    seen = study.parameters if method == "dense" else study.patches
+    assert (study.method, seen.axes) == (method, axes)  # type: ignore[attr-defined]
     assert reasons["method"]
 
 
 @pytest.mark.parametrize("facts", [UNSEEN, SEEN, FLAT, LABELLED])
-@pytest.mark.parametrize("method", ["patch_classifier", "unet", "autoencoder", "projection_classifier"])
+@pytest.mark.parametrize("method", ["patch_classifier", "unet", "autoencoder", "projection_classifier", "dense"])
 def test_its_network_can_be(facts: Facts, method: str) -> None:
     if method == "projection_classifier" and facts.flat:
         pytest.skip("projects cubes alone")
@@ -50,13 +51,14 @@ def test_its_network_can_be(facts: Facts, method: str) -> None:
         learner.require(study.parameters)
     except ValueError as error:
         pytest.fail(f"{failure_reason(error)}: {error}")
-    assert study.parameters.patch_size <= study.patches.size_voxel  # type: ignore[attr-defined]
+    if method != "dense":
+        assert study.parameters.patch_size <= study.patches.size_voxel  # type: ignore[attr-defined]
 
 
 def test_the_patch_holds_twice_a_large_lesion_within_limits() -> None:
     sizes = []
     for diameter in (1.0, 5.0, 10.0, 100.0):
-        study, reasons = study_of(replace(SEEN, diameters_mm=(diameter,) * 5))
+        study, reasons = study_of(replace(SEEN, diameters_mm=(diameter,) * 5), "patch_classifier")
         sizes.append(study.patches.size_voxel)
         assert "twice the diameter that 90 % of 5 lesions stay below" in reasons["patches.size_voxel"]
     assert sizes == [12, 12, 20, 32]
@@ -65,7 +67,7 @@ def test_the_patch_holds_twice_a_large_lesion_within_limits() -> None:
 @pytest.mark.parametrize(("cases", "positives", "negatives"), [(3, 40, 2000), (100, 10, 100), (2000, 8, 60)])
 def test_small_cohorts_give_more_patches_of_each_case(cases: int, positives: int, negatives: int) -> None:
     """Four lesions were measured in the one examined case."""
-    study, _ = study_of(replace(SEEN, cases=cases, examined=1, diameters_mm=(6.0,) * 4))
+    study, _ = study_of(replace(SEEN, cases=cases, examined=1, diameters_mm=(6.0,) * 4), "patch_classifier")
     patches = study.patches
     assert (patches.positives_per_lesion, patches.easy_negatives_per_case) == (positives, negatives)
     assert patches.hard_negatives_per_case == negatives
@@ -89,6 +91,19 @@ def test_intensities_of_ct_and_pet_have_a_window() -> None:
     assert (study.channels["CT"].normalise, study.channels["CT"].range) == ("window", (-990.0, 420.0))
     assert study.channels["PET"].range == (0.0, 11.0)
     assert reasons["channels.CT"].endswith("99 % of the intensities lie between -990 and 420")
+
+
+@pytest.mark.parametrize(
+    ("facts", "baselines"),
+    [
+        (SEEN, ("brightness_peaks", "laplacian_blobs")),
+        (LABELLED, ("pixel_statistics", "pca_reconstruction")),
+    ],
+)
+def test_something_that_has_learnt_nothing_stands_beside_it(facts: Facts, baselines: tuple[str, ...]) -> None:
+    study, reasons = study_of(facts)
+    assert study.baselines == baselines
+    assert reasons["baselines"].startswith("what has learnt nothing")
 
 
 def test_nothing_of_another_paper_is_in_it() -> None:

@@ -38,14 +38,19 @@ def planned(chosen: Study, batches: dict[str, dict[str, tuple[str, ...]]]) -> Pl
     return Plan(chosen, CohortPlan(chosen, table, CaseTable((), table), batches, 2))
 
 
+def _without_baseline(changes: dict[str, Any]) -> dict[str, Any]:
+    return changes if changes.get("baselines") else {"without_baseline": "a plan of few files"} | changes
+
+
 def holdout(**changes: Any) -> Plan:
-    """One sealed test, images, patches: results/balls/paper."""
-    return planned(study(**changes), PARTS)
+    """One sealed test, images, patches: results/balls/paper; no baseline unless one is named."""
+    return planned(study(**_without_baseline(changes)), PARTS)
 
 
 def crossed(**changes: Any) -> Plan:
     """Three folds of images."""
-    return planned(study(evaluation={"design": "cross_validation", "folds": 3}, **changes), FOLDS)
+    folds = {"design": "cross_validation", "folds": 3}
+    return planned(study(evaluation=folds, **_without_baseline(changes)), FOLDS)
 
 
 def items(**changes: Any) -> Plan:

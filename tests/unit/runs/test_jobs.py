@@ -13,8 +13,8 @@ from hakken.core.files import read_json
 from hakken.runs import identity, inputs, jobs
 from hakken.runs.plan import Plan
 
-from ..miniature import study
-from .plans import PARTS, crossed, crossed_items, holdout, items, planned, records
+from ..miniature import study, without
+from .plans import FOLDS, PARTS, crossed, crossed_items, holdout, items, planned, records
 
 ROOT = "results/balls/paper"
 GRID = {"factors": {"depth": {"one": {"parameters.convolutions": 1}, "two": {}}}}
@@ -59,13 +59,13 @@ def test_a_level_with_a_point_is_no_pattern(toys: Any) -> None:
 def test_where_there_is_none_a_wildcard_fits_nothing() -> None:
     found = jobs.constraints(plans(holdout()))
     assert fits(found["set"], "", "a", "grid") == [False] * 3
-    assert fits(jobs.baselines(plans(holdout())), "", "colour_threshold") == [False] * 2
+    assert fits(jobs.baselines(plans(holdout())), "", "brightness_peaks") == [False] * 2
 
 
 def test_models_and_baselines_are_told_apart() -> None:
-    both = plans(holdout(baselines=["colour_threshold"]))
-    assert fits(jobs.models(both), "selected", "default", "colour_threshold") == [True, True, False]
-    assert fits(jobs.baselines(both), "selected", "colour_threshold") == [False, True]
+    both = plans(holdout(baselines=["brightness_peaks"]))
+    assert fits(jobs.models(both), "selected", "default", "brightness_peaks") == [True, True, False]
+    assert fits(jobs.baselines(both), "selected", "brightness_peaks") == [False, True]
 
 
 def test_rules_of_single_systems_are_those_beside_the_chain(tmp_path: Path) -> None:
@@ -113,12 +113,12 @@ def test_a_stage_gets_the_sections_that_it_depends_on() -> None:
 
 
 def test_of_a_model_it_gets_the_study_as_it_was_trained() -> None:
-    plan = holdout(variants={"grid": GRID}, baselines=["colour_threshold"])
+    plan = holdout(variants={"grid": GRID}, baselines=["brightness_peaks"])
     parameters = {
         model: jobs.study_part(plan, {"model": model}, "parameters")["parameters"]["convolutions"]
-        for model in ("selected", "default", "grid-one", "grid-two", "colour_threshold")
+        for model in ("selected", "default", "grid-one", "grid-two", "brightness_peaks")
     }
-    assert parameters == {"selected": 2, "default": 2, "grid-one": 1, "grid-two": 2, "colour_threshold": 2}
+    assert parameters == {"selected": 2, "default": 2, "grid-one": 1, "grid-two": 2, "brightness_peaks": 2}
 
 
 @pytest.mark.parametrize("fold", ["", "-f0", "-f2"])
@@ -141,7 +141,7 @@ def test_a_training_does_not_depend_on_titles_figures_numbers_of_trials_or_slots
         figures=["froc"],
         search={"trials": 9, "slots": 3},
         variants={"grid": GRID},
-        baselines=["colour_threshold"],
+        baselines=["brightness_peaks"],
         evaluation={"bootstrap": 200, "strata": []},
     )
     assert jobs.science_of_study(changed, {}) == science
@@ -208,7 +208,7 @@ def test_a_job_of_no_study_has_a_digest_too() -> None:
 
 
 def test_the_frozen_codes_lead_from_images_to_measurements() -> None:
-    with_baseline, without = (jobs.frozen_codes(holdout(baselines=given), {}) for given in (["colour_threshold"], []))
+    with_baseline, without = (jobs.frozen_codes(holdout(baselines=given), {}) for given in (["brightness_peaks"], []))
     assert list(without) == ["register", "prepare", "patches", "trial", "predict", "measure"]
     assert {stage for stage in without if without[stage] != with_baseline[stage]} == {"predict"}
 
@@ -341,13 +341,13 @@ def test_only_the_search_starts_from_another_and_waits_for_it_where_it_is_made_h
 
 
 def test_models_that_are_measured_on_test_are_frozen_with_records_and_measurements() -> None:
-    plan = holdout(variants={"grid": GRID, "sizes": GRID | {"part": "test"}}, baselines=["colour_threshold"])
+    plan = holdout(variants={"grid": GRID, "sizes": GRID | {"part": "test"}}, baselines=["brightness_peaks"])
     names = ["selected", "default", "sizes-one", "sizes-two"]
     models = [f"{ROOT}/models/{name}" for name in names]
-    assert inputs.frozen_models(plan, {}) == [*(f"{path}.pt" for path in models), f"{ROOT}/models/colour_threshold.pt"]
+    assert inputs.frozen_models(plan, {}) == [*(f"{path}.pt" for path in models), f"{ROOT}/models/brightness_peaks.pt"]
     assert inputs.frozen_records(plan, {}) == [f"{path}.json" for path in models], "a baseline has none"
     assert inputs.frozen_measurements(plan, {}) == [
-        f"{ROOT}/measurements/validation/{name}" for name in (*names, "colour_threshold")
+        f"{ROOT}/measurements/validation/{name}" for name in (*names, "brightness_peaks")
     ]
     assert inputs.frozen_cases(plan, {}) == f"{ROOT}/checked/development.json"
     assert inputs.frozen_data(plan, {}) == [f"{ROOT}/patches/train", *plan.cases("validation")]
@@ -359,6 +359,21 @@ def test_crossed_the_plan_alone_is_frozen(toys: Any) -> None:
         inputs.frozen_models(plan, {}) == inputs.frozen_records(plan, {}) == inputs.frozen_measurements(plan, {}) == []
     )
     assert inputs.frozen_cases(plan, {}) == inputs.frozen_data(plan, {}) == []
+
+
+def test_a_baseline_that_counts_or_averages_has_the_training_cases_and_no_other_has() -> None:
+    plan = planned(study(without("parameters", "search", "patches"), method="unet", baselines=["mean_shape"]), PARTS)
+    assert inputs.baseline_training(plan, {"model": "mean_shape"}) == plan.cases("train")
+    plan = holdout(baselines=["brightness_peaks"])
+    assert inputs.baseline_training(plan, {"model": "brightness_peaks"}) == []
+
+
+def test_crossed_it_has_neither_the_fold_nor_the_one_it_is_chosen_on() -> None:
+    folds = {"design": "cross_validation", "folds": 3}
+    known = study(without("parameters", "search", "patches"), method="unet", baselines=["mean_shape"], evaluation=folds)
+    plan = planned(known, FOLDS)
+    found = inputs.baseline_training(plan, {"model": "mean_shape-f1"})
+    assert found == plan.cases("fold0")
 
 
 def test_baselines_are_chosen_on_validation(toys: Any) -> None:

@@ -266,9 +266,9 @@ def expanded(plan: Plan, pattern: str) -> list[str]:
         ("trials/unknown", []),
         (
             "measurements/test/{model}",
-            [f"measurements/test/{model}" for model in ("selected", "default", "sizes-one", "colour_threshold")],
+            [f"measurements/test/{model}" for model in ("selected", "default", "sizes-one", "brightness_peaks")],
         ),
-        ("measurements/test/{baseline}", ["measurements/test/colour_threshold"]),
+        ("measurements/test/{baseline}", ["measurements/test/brightness_peaks"]),
         ("measurements/test/{variant}", ["measurements/test/sizes-one"]),
         ("measurements/validation/{variant}", ["measurements/validation/sizes-one"]),  # of those measured on test
         ("measurements/test/selected", ["measurements/test/selected"]),
@@ -277,7 +277,7 @@ def expanded(plan: Plan, pattern: str) -> list[str]:
         ("predictions/validation/grid-one", ["predictions/validation/grid-one"]),
         ("predictions/test/grid-one", []),
         ("models/default.json", ["models/default.json"]),
-        ("models/colour_threshold.json", []),  # no record: it was not trained
+        ("models/brightness_peaks.json", []),  # no record: it was not trained
         ("variants/{variants}.json", ["variants/grid.json", "variants/sizes.json"]),
         ("unet/costs.csv", ["unet/costs.csv"]),
     ],
@@ -288,7 +288,7 @@ def test_patterns_stand_for_files(pattern: str, paths: list[str]) -> None:
         search={"trials": 2, "comparison": {"slots": [1], "repeats": 1, "trials": 1}},
         scaling={"processes": [1, 2]},
         variants={"grid": one, "sizes": one | {"part": "test"}},
-        baselines=["colour_threshold"],
+        baselines=["brightness_peaks"],
     )
     assert expanded(plan, pattern) == paths
 

@@ -95,7 +95,7 @@ def vectors(tmp_path: Path) -> Path:
 
 def of_items() -> Study:
     cohort = {"kind": "items", "files": ["vector"], "truth": "label", "table": "cases.csv"}
-    return parse_study({"name": "t", "seed": 1, "method": "toy_centroids", "cohort": cohort})
+    return parse_study({"name": "t", "seed": 1, "method": "toy_centroids", "cohort": cohort, "baselines": ["toy_coin"]})
 
 
 def test_of_items_the_files_are_kept_with_their_digests(toys: Path, vectors: Path, tmp_path: Path) -> None:

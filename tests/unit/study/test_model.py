@@ -226,12 +226,12 @@ def test_a_method_brings_its_sections_outcomes_and_figures() -> None:
 
 def test_what_a_study_names_in_other_folders() -> None:
     phantom = {"generator": "brain_metastasis", "cases": CASES}
-    study = parse_study(BASE | {"cohort": {"phantom": phantom}, "baselines": ["prior_mean"], "figures": ["froc"]})
+    study = parse_study(BASE | {"cohort": {"phantom": phantom}, "baselines": ["laplacian_blobs"], "figures": ["froc"]})
     assert study.named() == {
         "methods": ("patch_classifier",),
         "phantoms": ("brain_metastasis",),
         "outcomes": ("candidates",),
-        "baselines": ("prior_mean",),
+        "baselines": ("laplacian_blobs",),
         "figures": ("froc",),
     }
 

@@ -6,6 +6,9 @@ from typing import Any
 from hakken.core.seeds import derive_seed
 from hakken.study import Study
 
+OUTCOMES = ("case_scores",)
+CASES = "items"
+
 
 def fit(cases: Sequence[Any], study: Study) -> dict[str, Any]:
     """Return nothing."""

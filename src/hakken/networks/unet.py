@@ -12,7 +12,8 @@ ascent may begin at any level.
 
 Maps are normalised in groups of `GROUP`, each by its own mean and variance in this image (Wu and He, Group
 normalization, ECCV 2018). Nothing is averaged over batches, so sub-networks share no statistics that suit only one of
-them, and widths are whole groups, so that a narrow sub-network normalises its maps as the wide one does.
+them, and widths are whole groups, so that a narrow sub-network normalises its maps as the wide one does. Scale and
+shift behind the normalisation belong to all sizes, or each of the ``own`` sizes has its own (Yu et al. 2019).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from torch import nn
 from torch.nn import functional
 
 from hakken.core.errors import InvalidArchitecture
-from hakken.networks.convolution import convolve, drawn, padded
+from hakken.networks.convolution import convolve, drawn, ordered, padded
 from hakken.networks.structure import Structure
 
 GROUP = 4
@@ -54,7 +55,9 @@ class UNet(nn.Module):
     whose slices are then seen one by one. There are ``structure.poolings`` + 1 levels of ``convolutions`` layers, each
     with ReLU. ``widths``, the maps of each level, are those of `level_widths` unless given, in whole groups.
     ``batch_norm`` switches the normalisation, which is by groups (see above); ``dropout`` stands where the descent
-    ends. Raises InvalidArchitecture for widths that are none.
+    ends. Each of the ``own`` sizes, levels and fraction of the maps, the largest first, has scales and shifts of its
+    own; another size uses those of the last of them that holds it. Raises InvalidArchitecture for widths that are
+    none.
 
     >>> network = UNet(3, 1, 2, Structure(poolings=4, convolutions=2, base_features=8))
     >>> network.levels, network.widths
@@ -70,6 +73,8 @@ class UNet(nn.Module):
         dimensions: int = 3,
         structure: Structure | None = None,
         widths: Sequence[int] | None = None,
+        *,
+        own: Sequence[tuple[int, float]] = (),
     ) -> None:
         super().__init__()
         self.structure = structure or Structure()
@@ -77,6 +82,7 @@ class UNet(nn.Module):
         self.widths = level_widths(self.structure) if widths is None else tuple(widths)
         if not self.widths or any(width < 1 or width % GROUP for width in self.widths):
             raise InvalidArchitecture(f"feature maps {self.widths}: give each level a positive multiple of {GROUP}")
+        self._own = tuple(self.active(*size) for size in own) or (self.widths,)
         self.down = nn.ModuleList(self._block(*maps) for maps in pairwise((channels, *self.widths)))
         self.rise = nn.ModuleList(_Doubling(dimensions, low, high) for high, low in pairwise(self.widths))
         self.up = nn.ModuleList(self._block(2 * width, width, joined=2) for width in self.widths[:-1])
@@ -124,26 +130,42 @@ class UNet(nn.Module):
             raise InvalidArchitecture(f"{features:g} of the feature maps: choose a fraction above 0, at most 1")
         return tuple(GROUP * math.ceil(features * width / GROUP) for width in self.widths[:depth])
 
+    def scaling(self, widths: tuple[int, ...]) -> int:
+        """Return which scales and shifts a size, given by the feature maps of its levels, uses: a number from 0 on.
+
+        They are those of the last of the ``own`` sizes that holds it, of the first where none does.
+
+        >>> network = UNet(3, 1, 2, widths=(8, 16, 32), own=[(3, 1.0), (3, 0.5), (2, 1.0)])
+        >>> network.scaling((8, 16)), network.scaling((4, 8)), network.scaling((8, 16, 32))
+        (2, 2, 0)
+        """
+        holding = [
+            number
+            for number, mine in enumerate(self._own)
+            if len(mine) >= len(widths) and all(own >= width for own, width in zip(mine, widths, strict=False))
+        ]
+        return holding[-1] if holding else 0
+
     def _run(self, images: torch.Tensor, widths: tuple[int, ...]) -> torch.Tensor:
-        found = padded(images, 2 ** (len(widths) - 1))
+        found, scaling = ordered(padded(images, 2 ** (len(widths) - 1))), self.scaling(widths)
         kept: list[torch.Tensor] = []
         for level, width in enumerate(widths):
             if level > 0:
                 kept.append(found)
                 found = OPERATIONS[self.dimensions].pool(found, 2)
-            found = _through(self.down[level], found, width)
+            found = _through(self.down[level], found, width, scaling)
         found = functional.dropout(found, self.structure.dropout, self.training)
         for level in reversed(range(len(kept))):
             doubled = self.rise[level](found, widths[level])
-            found = _through(self.up[level], torch.cat([kept.pop(), doubled], 1), widths[level])
+            found = _through(self.up[level], torch.cat([kept.pop(), doubled], 1), widths[level], scaling)
         maps: torch.Tensor = self.head(found, self.outputs)
         return maps[(slice(None), slice(None), *(slice(extent) for extent in images.shape[2:]))]
 
     def _block(self, before: int, after: int, joined: int = 1) -> nn.ModuleList:
-        kernel, groups = self.structure.kernel, self.structure.batch_norm
-        layers = [_Layer(self.dimensions, before, after, kernel, groups=groups, joined=joined)]
+        kernel, scalings = self.structure.kernel, len(self._own) if self.structure.batch_norm else 0
+        layers = [_Layer(self.dimensions, before, after, kernel, scalings=scalings, joined=joined)]
         for _ in range(self.structure.convolutions - 1):
-            layers.append(_Layer(self.dimensions, after, after, kernel, groups=groups))
+            layers.append(_Layer(self.dimensions, after, after, kernel, scalings=scalings))
         return nn.ModuleList(layers)
 
 
@@ -154,13 +176,16 @@ def sub_network(network: UNet, levels: int | None = None, features: float = 1.0)
     """
     widths = network.active(levels, features)
     structure = replace(network.structure, poolings=len(widths) - 1)
-    small = UNet(network.channels, network.outputs, network.dimensions, structure, widths)
+    small, scaling = (
+        UNet(network.channels, network.outputs, network.dimensions, structure, widths),
+        network.scaling(widths),
+    )
     for name, part in small.named_modules():
         if isinstance(part, _Layer | _Doubling):
             whole = network.get_submodule(name)
             assert isinstance(whole, _Layer | _Doubling)
             with torch.no_grad():
-                for learnt, source in zip(part.parameters(), whole.cut(part.before, part.after), strict=True):
+                for learnt, source in zip(part.parameters(), whole.cut(part.before, part.after, scaling), strict=True):
                     learnt.copy_(source)
     return small.to(next(network.parameters()).device).train(network.training)
 
@@ -175,33 +200,43 @@ def level_widths(structure: Structure) -> tuple[int, ...]:
     return tuple(GROUP * math.ceil(round(maps, 6) / GROUP) for maps in exact)
 
 
-class _Layer(nn.Module):
-    """A convolution of ``before`` to ``after`` maps and the normalisation of its result in groups, where ``groups``.
+class _Scaling(nn.Module):
+    """The scale and the shift of normalised maps."""
 
-    The input may be ``joined`` from two tensors of the same width, of which each gives its leading maps.
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(maps))
+        self.shift = nn.Parameter(torch.zeros(maps))
+
+
+class _Layer(nn.Module):
+    """A convolution of ``before`` to ``after`` maps, whose result is normalised in groups where there are ``scalings``.
+
+    There are so many pairs of scales and shifts, of which a pass uses one. The input may be ``joined`` from two tensors
+    of the same width, of which each gives its leading maps.
     """
 
     def __init__(
-        self, dimensions: int, before: int, after: int, kernel: int, *, groups: bool = False, joined: int = 1
+        self, dimensions: int, before: int, after: int, kernel: int, *, scalings: int = 0, joined: int = 1
     ) -> None:
         super().__init__()
         self.dimensions, self.before, self.after, self.joined = dimensions, before, after, joined
         self.weight = nn.Parameter(drawn(after, before, *[kernel] * dimensions, fan=before * kernel**dimensions))
         self.bias = nn.Parameter(torch.zeros(after))
-        self.scale = nn.Parameter(torch.ones(after)) if groups else None
-        self.shift = nn.Parameter(torch.zeros(after)) if groups else None
+        self.scalings = nn.ModuleList(_Scaling(after) for _ in range(scalings))
 
-    def forward(self, maps: torch.Tensor, after: int) -> torch.Tensor:
+    def forward(self, maps: torch.Tensor, after: int, scaling: int = 0) -> torch.Tensor:
         """Return the leading ``after`` maps (b, after, ...) of the leading ones (b, before, ...)."""
-        weight, bias, *scaling = self.cut(maps.shape[1], after)
+        weight, bias, *scaled = self.cut(maps.shape[1], after, scaling)
         found = convolve(maps, weight, bias, 1, weight.shape[-1] // 2)
-        return functional.group_norm(found, after // GROUP, scaling[0], scaling[1]) if scaling else found
+        return functional.group_norm(found, after // GROUP, scaled[0], scaled[1]) if scaled else found
 
-    def cut(self, before: int, after: int) -> list[torch.Tensor]:
+    def cut(self, before: int, after: int, scaling: int = 0) -> list[torch.Tensor]:
         """Return what is learnt of these leading maps: weights (after, before, ...), bias, and scale and shift."""
         parts = self.weight.reshape(self.after, self.joined, self.before // self.joined, *self.weight.shape[2:])
         weight = parts[:after, :, : before // self.joined].flatten(1, 2)
-        return [weight, *(vector[:after] for vector in (self.bias, self.scale, self.shift) if vector is not None)]
+        scaled = [vector[:after] for vector in self.scalings[scaling].parameters()] if self.scalings else []
+        return [weight, self.bias[:after], *scaled]
 
 
 class _Doubling(nn.Module):
@@ -217,13 +252,13 @@ class _Doubling(nn.Module):
         """Return the leading ``after`` maps (b, after, ...) of the leading ones (b, before, ...)."""
         return OPERATIONS[self.dimensions].spread(maps, *self.cut(maps.shape[1], after), stride=2)
 
-    def cut(self, before: int, after: int) -> list[torch.Tensor]:
-        """Return what is learnt of these leading maps: weights (before, after, ...) and bias."""
+    def cut(self, before: int, after: int, scaling: int = 0) -> list[torch.Tensor]:
+        """Return what is learnt of these leading maps: weights (before, after, ...) and bias, which nothing scales."""
         return [self.weight[:before, :after], self.bias[:after]]
 
 
-def _through(block: nn.Module, maps: torch.Tensor, width: int) -> torch.Tensor:
-    """Return what a block of layers makes of maps, ``width`` wide."""
+def _through(block: nn.Module, maps: torch.Tensor, width: int, scaling: int) -> torch.Tensor:
+    """Return what a block of layers makes of maps, ``width`` wide, scaled and shifted by one of their pairs."""
     for layer in block.children():
-        maps = functional.relu(layer(maps, width))
+        maps = functional.relu(layer(maps, width, scaling))
     return maps

@@ -248,10 +248,19 @@ def _written_sections(study: Study, content: Mapping[str, Any]) -> Iterator[tupl
     """Yield the sections that a file writes, or whose keys it searches, with the place where each stands."""
     for key in dict.fromkeys((*content, "parameters")):
         value = getattr(study, key, None)
-        if isinstance(value, Section):
-            yield key, value
-        elif isinstance(value, dict):
-            yield from ((f"{key}.{name}", one) for name, one in value.items() if isinstance(one, Section))
+        parts = {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, dict) else {key: value}
+        for place, one in parts.items():
+            if isinstance(one, Section):
+                yield from _with_parts(place, one)
+
+
+def _with_parts(place: str, section: Section) -> Iterator[tuple[str, Section]]:
+    """Yield a section and those that are written within it, with the place where each stands."""
+    yield place, section
+    for name in type(section).model_fields:
+        part = getattr(section, name)
+        if name in section.model_fields_set and isinstance(part, Section):
+            yield from _with_parts(f"{place}.{name}", part)
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -124,6 +124,64 @@ def test_weights_beyond_the_chosen_size_are_left_alone() -> None:
     assert first[:, 4:].abs().max() == 0
 
 
+OWN = [(4, 1.0), (4, 0.5), (2, 1.0), (2, 0.5)]
+
+
+def of_own_scalings() -> UNet:
+    """A network whose sizes `OWN` have scales and shifts of their own, all different."""
+    torch.manual_seed(0)
+    network = UNet(3, 1, 2, SMALL, own=OWN).eval()
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if "scalings" in name:
+                weight.add_(0.3 * torch.randn_like(weight))
+    return network
+
+
+@pytest.mark.parametrize(("levels", "features"), OWN)
+def test_a_step_at_one_size_moves_the_scales_and_shifts_of_no_other(levels: int, features: float) -> None:
+    network = of_own_scalings()
+    before = {size: network(images(2), *size) for size in OWN}
+    network(images(2), levels, features).square().mean().backward()
+    moved = {
+        name.split(".scalings.")[1].split(".")[0]
+        for name, weight in network.named_parameters()
+        if "scalings" in name and weight.grad is not None
+    }
+    assert moved == {str(OWN.index((levels, features)))}
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if "scalings" in name and weight.grad is not None:
+                weight.add_(1.0)
+    for size in OWN:
+        assert torch.equal(network(images(2), *size), before[size]) == (size != (levels, features))
+
+
+@pytest.mark.parametrize(("levels", "features"), [*OWN, (3, 1.0), (3, 0.25), (1, 0.25)])
+def test_a_sub_network_takes_the_scales_and_shifts_of_its_size(levels: int, features: float) -> None:
+    network = of_own_scalings()
+    small = sub_network(network, levels, features)
+    assert torch.equal(small(images(2)), network(images(2), levels, features))
+    assert small.parameter_count < network.parameter_count
+
+
+def test_a_size_without_its_own_scales_and_shifts_takes_those_of_the_next_larger() -> None:
+    network = UNet(3, 1, 2, SMALL, own=OWN)
+    # 8, 12, 20 and 28 maps; 3 levels of them lie within 4 levels, 3 of a quarter within 4 of the half
+    assert [network.scaling(network.active(*size)) for size in [(3, 1.0), (3, 0.25), (1, 1.0), (1, 0.25)]] == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    assert UNet(3, 1, 2, SMALL, own=[(4, 0.5)]).scaling((8, 12, 20, 28)) == 0
+
+
+def test_without_normalisation_there_is_nothing_to_own() -> None:
+    bare = replace(SMALL, batch_norm=False)
+    assert UNet(3, 1, 2, bare, own=OWN).parameter_count == UNet(3, 1, 2, bare).parameter_count
+
+
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_the_gradient_reaches_every_weight(dimensions: int) -> None:
     torch.manual_seed(0)

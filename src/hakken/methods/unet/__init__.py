@@ -1,17 +1,21 @@
 """Method `unet`: which voxels belong to lesions, by one U-Net that runs at several sizes.
 
 The sizes are depths (structural dropout; the University of Tokyo's report of 2020) and widths (Yu et al., Slimmable
-neural networks, ICLR 2019) between which is chosen after the training, without any more.
+neural networks, ICLR 2019) between which is chosen after the training, without any more. A size that is drawn too
+rarely stays where every training begins, at the mean probability of a lesion, and marks nothing; so each mini-batch
+runs at several sizes, the largest and the smallest among them (the sandwich rule of Yu and Huang, Universally slimmable
+networks and improved training techniques, ICCV 2019).
 """
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from hakken.methods import Needs
 from hakken.study import Distinct, Section, Study
 from hakken.study.parameters import Balanced, Convolutional, Optimised, Patched
+from hakken.study.section import only_with
 
 Levels = Annotated[int, Field(ge=1, le=6)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -21,10 +25,9 @@ OUTCOMES = ("masks",)
 
 
 class Sizes(Section):
-    """The sizes at which one U-Net is trained and measured, every depth with every width.
+    """The sizes at which one U-Net is trained and measured, every depth with every width."""
 
-    Each mini-batch runs at one of them, drawn by the step's seed (structural dropout), or at several (`distillation`).
-    """
+    version: ClassVar[int] = 2
 
     levels: Distinct[Levels] = Field(
         default=(), description="Numbers of levels; none: all that `parameters.poolings` gives, and no others."
@@ -32,16 +35,21 @@ class Sizes(Section):
     features: Distinct[Fraction] = Field(
         default=(1.0,), min_length=1, description="Fractions of the feature maps of each level."
     )
+    drawn: Literal["one", "sandwich", "every"] = Field(
+        default="sandwich",
+        description="Sizes that a mini-batch runs at: one drawn by its seed (structural dropout); the largest, the "
+        "smallest and one drawn between them (Yu and Huang 2019), up to three times the work; or all of them.",
+    )
     distillation: bool = Field(
         default=False,
-        description="Each mini-batch runs at the largest size, which learns from the truth, and at the smallest and "
-        "one in between, which learn from the largest (Yu and Huang 2019); about three times the work of a step.",
+        description="The largest size learns from the truth, the others of the same mini-batch from the largest.",
+        json_schema_extra=only_with(drawn=("sandwich", "every")),
     )
-
-    @property
-    def several(self) -> bool:
-        """Whether there is more than one size, so that a mini-batch may leave weights out."""
-        return len(self.levels) > 1 or len(self.features) > 1
+    scaling: Literal["shared", "own"] = Field(
+        default="shared",
+        description="The scales and shifts behind the normalisation belong to all sizes, or each has its own (Yu et "
+        "al. 2019). The normalisation itself has no statistics that sizes could share.",
+    )
 
 
 class Parameters(Optimised, Patched, Balanced, Convolutional):
@@ -69,5 +77,7 @@ def problems(study: Study) -> Iterator[str]:
             f"parameters.sizes.levels ends at {max(levels)}, but parameters.poolings {most - 1} gives {most} levels; "
             "the largest size is the whole network"
         )
+    if parameters.sizes.scaling == "own" and not parameters.batch_norm:
+        yield "parameters.sizes.scaling: own scales and shifts stand behind a normalisation; set parameters.batch_norm"
     if levels and "poolings" in study.search.space:
         yield "parameters.sizes.levels says how deep the network is; do not search `poolings` as well"

@@ -1,9 +1,9 @@
 """Learning which voxels belong to lesions, at one size of the network or at several.
 
-Where there are several, each mini-batch runs at one of them, drawn by the step's seed; or, with distillation, at the
-largest, the smallest and one in between, where the largest learns from the truth and the others from the largest (the
-sandwich rule and in-place distillation of Yu and Huang, Universally slimmable networks and improved training
-techniques, ICCV 2019).
+Where there are several, each mini-batch runs at one of them, drawn by the step's seed; at the largest, the smallest and
+one between them; or at all. The loss is the mean over them. With distillation the largest learns from the truth and the
+others from the largest (the sandwich rule and in-place distillation of Yu and Huang, Universally slimmable networks and
+improved training techniques, ICCV 2019).
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Learner(Method):
         return {NETWORK: self._network(None)}
 
     def _network(self, widths: Sequence[int] | None) -> UNet:
-        return UNet(len(self.facts.inputs), 1, self.facts.axes, Structure.of(self.parameters), widths)
+        own = () if self.parameters.sizes.scaling == "shared" else [(one.levels, one.features) for one in self.sizes]
+        return UNet(len(self.facts.inputs), 1, self.facts.axes, Structure.of(self.parameters), widths, own=own)
 
     def restore(self, values: Mapping[str, Any], kept: Collection[str]) -> Model:
         """Return a model whose network has yet to be given its weights; it may have been cut out of a larger one."""
@@ -66,17 +67,25 @@ class Learner(Method):
     def loss(self, player: str, networks: Networks, batch: Batch, draw: torch.Generator) -> Loss:
         """Return the mean loss of a batch at the sizes of this step, drawn from torch's own random numbers."""
         assert batch.maps is not None  # patches of this method carry their mask
-        network, sizes = networks[NETWORK], self.sizes
-        if not self.parameters.sizes.distillation or len(sizes) == 1:
-            size = sizes[_drawn(len(sizes))]
-            return Loss(self._of_logits(network(batch.images, size.levels, size.features), batch.maps))
-        largest, *between, smallest = sizes
-        logits = network(batch.images, largest.levels, largest.features)
+        network, (first, *others) = networks[NETWORK], self._drawn()
+        logits = network(batch.images, first.levels, first.features)
         losses = [self._of_logits(logits, batch.maps)]
-        taught = torch.sigmoid(logits.detach().float())
-        for size in [*([between[_drawn(len(between))]] if between else []), smallest]:
-            losses.append(self._of_logits(network(batch.images, size.levels, size.features), taught))
-        return Loss(torch.stack(losses).mean())
+        teaches = self.parameters.sizes.distillation
+        truth = torch.sigmoid(logits.detach().float()) if teaches and others else batch.maps
+        for size in others:
+            losses.append(self._of_logits(network(batch.images, size.levels, size.features), truth))
+        return Loss(losses[0] if len(losses) == 1 else torch.stack(losses).mean())
+
+    def _drawn(self) -> tuple[Size, ...]:
+        """Return the sizes of a step, the largest first, drawn from torch's own random numbers."""
+        sizes = self.sizes
+        if self.parameters.sizes.drawn == "every" or len(sizes) == 1:
+            return sizes
+        if self.parameters.sizes.drawn == "one":
+            return (sizes[_drawn(len(sizes))],)
+        largest, *between, smallest = sizes
+        chosen = [between[_drawn(len(between))]] if between else []
+        return (largest, *chosen, smallest)
 
     def _of_logits(self, logits: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
         return mask_loss(logits, maps, self.parameters.focal_gamma if self.parameters.loss == "focal" else None)

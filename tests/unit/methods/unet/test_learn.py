@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from hakken.core.errors import InvalidArchitecture
@@ -90,7 +92,7 @@ def test_focal_weighs_what_is_uncertain() -> None:
 
 
 def test_each_step_runs_at_one_size_drawn_by_its_seed() -> None:
-    method, runs = of_four_sizes(), []
+    method, runs = of_four_sizes(drawn="one"), []
     for _ in range(2):
         network = Recorder()
         for step in range(80):
@@ -103,8 +105,9 @@ def test_each_step_runs_at_one_size_drawn_by_its_seed() -> None:
     assert all(10 <= first.count(size) <= 32 for size in SIZES)
 
 
-def test_distillation_runs_the_largest_the_smallest_and_one_between() -> None:
-    method, network, middles = of_four_sizes(distillation=True), Recorder(0.3), set()
+@pytest.mark.parametrize("distillation", [False, True])
+def test_a_step_runs_at_the_largest_the_smallest_and_one_between(distillation: bool) -> None:
+    method, network, middles = of_four_sizes(distillation=distillation), Recorder(0.3), set()
     for step in range(20):
         network.seen = []
         torch.manual_seed(step)
@@ -114,23 +117,102 @@ def test_distillation_runs_the_largest_the_smallest_and_one_between() -> None:
     assert middles == set(SIZES[1:3])
 
 
-def test_the_smaller_sizes_learn_from_the_largest_and_not_from_the_truth() -> None:
-    class Two(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.large, self.small = (nn.Parameter(torch.tensor(value)) for value in (3.0, -1.0))
+class Two(nn.Module):
+    """A large size that says 0.95 everywhere and a small one that says 0.27, each by a weight of its own."""
 
-        def forward(self, images: torch.Tensor, levels: int, features: float) -> torch.Tensor:
-            return images[:, :1] * 0 + (self.large if levels == 3 else self.small)
+    def __init__(self) -> None:
+        super().__init__()
+        self.large, self.small = (nn.Parameter(torch.tensor(value)) for value in (3.0, -1.0))
 
+    def forward(self, images: torch.Tensor, levels: int, features: float) -> torch.Tensor:
+        return images[:, :1] * 0 + (self.large if levels == 3 else self.small)
+
+    @property
+    def gradients(self) -> tuple[float, float]:
+        """Those of the large and of the small size's weight."""
+        assert self.large.grad is not None
+        assert self.small.grad is not None
+        return float(self.large.grad), float(self.small.grad)
+
+
+EMPTY = Batch(torch.zeros(1, 1, 4, 4), torch.tensor([0]), np.arange(1), torch.zeros(1, 1, 4, 4))
+
+
+def gradients_of(**sizes: Any) -> tuple[float, float]:
+    """Those of a network of two sizes on an image without a lesion."""
     network = Two()
-    empty = Batch(torch.zeros(1, 1, 4, 4), torch.tensor([0]), np.arange(1), torch.zeros(1, 1, 4, 4))
-    method = learner(poolings=2, sizes={"levels": [2, 3], "distillation": True})
-    loss_of(method, network, empty).backward()  # type: ignore[no-untyped-call]
-    assert network.large.grad is not None
-    assert network.small.grad is not None
-    assert network.large.grad > 0  # the truth is empty
-    assert network.small.grad < 0  # the largest says 0.95, and teaches that
+    method = learner(poolings=2, sizes={"levels": [2, 3]} | sizes)
+    loss_of(method, network, EMPTY).backward()  # type: ignore[no-untyped-call]
+    return network.gradients
+
+
+def test_the_smaller_sizes_learn_from_the_largest_and_not_from_the_truth() -> None:
+    large, small = gradients_of(distillation=True)
+    assert large > 0  # the truth is empty
+    assert small < 0  # the largest says 0.95, and teaches that
+
+
+def test_without_distillation_every_size_learns_from_the_truth() -> None:
+    large, small = gradients_of()
+    assert large > 0
+    assert small > 0
+
+
+def test_the_gradient_of_a_pupil_does_not_reach_its_teacher() -> None:
+    # The teacher's is that of its own loss alone, half of it since the loss is the mean over two sizes.
+    alone = Two()
+    mask_loss(alone.large.expand(1, 1, 4, 4), torch.zeros(1, 1, 4, 4)).backward()  # type: ignore[no-untyped-call]
+    assert alone.large.grad is not None
+    assert gradients_of(distillation=True)[0] == pytest.approx(float(alone.large.grad) / 2)
+
+
+def test_a_step_may_run_at_every_size() -> None:
+    method, network = of_four_sizes(drawn="every"), Recorder()
+    loss_of(method, network)
+    assert tuple(network.seen) == SIZES
+
+
+@given(
+    levels=st.sets(st.integers(1, 5), min_size=1).map(sorted),
+    features=st.sets(st.sampled_from([0.25, 0.5, 0.75, 1.0]), min_size=1).map(sorted),
+    drawn=st.sampled_from(["sandwich", "every"]),
+    distillation=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_every_step_runs_at_the_largest_and_the_smallest_size(
+    levels: list[int], features: list[float], drawn: str, distillation: bool, seed: int
+) -> None:
+    chosen = {"levels": levels, "features": features, "drawn": drawn, "distillation": distillation}
+    method, network = learner(poolings=levels[-1] - 1, sizes=chosen), Recorder()
+    torch.manual_seed(seed)
+    loss_of(method, network)
+    assert (network.seen[0], network.seen[-1]) == (Size(levels[-1], features[-1]), Size(levels[0], features[0]))
+    assert network.seen == sorted(set(network.seen), reverse=True)
+    assert len(network.seen) == (len(method.sizes) if drawn == "every" else min(3, len(method.sizes)))
+
+
+@pytest.mark.parametrize("scaling", ["shared", "own"])
+def test_a_network_of_several_sizes_begins_as_the_plain_one(scaling: str) -> None:
+    plain, several = learner(poolings=2, sizes={"levels": [3]}), of_four_sizes(scaling=scaling)
+    images = torch.randn(1, 2, 8, 8, 8, generator=torch.Generator().manual_seed(2))
+    torch.manual_seed(0)
+    expected = plain.networks()["network"].eval()(images)
+    torch.manual_seed(0)
+    assert torch.equal(several.networks()["network"].eval()(images), expected)
+
+
+def test_at_its_whole_size_a_step_of_one_size_is_that_of_the_plain_network() -> None:
+    losses, weights = [], []
+    for method in (learner(poolings=2, sizes={"levels": [3]}), learner(poolings=2, sizes={"scaling": "own"})):
+        torch.manual_seed(0)
+        networks = method.networks()
+        given_batch = Batch(torch.randn(2, 2, 8, 8, 8), torch.tensor([1, 0]), np.arange(2), torch.ones(2, 1, 8, 8, 8))
+        value = method.loss("network", networks, given_batch, torch.Generator()).value
+        value.backward()  # type: ignore[no-untyped-call]
+        losses.append(value.item())
+        weights.append([weight.grad for weight in networks["network"].parameters()])
+    assert losses[0] == losses[1]
+    assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
 
 
 def test_it_learns_from_patches_with_their_masks(tmp_path: Path) -> None:

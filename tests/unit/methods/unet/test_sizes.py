@@ -67,6 +67,16 @@ def test_a_segmentation_study_draws_masks() -> None:
             "study: parameters.sizes.features.0: input should be greater than 0 (found 0)",
         ),
         (
+            {"parameters": {"batch_norm": False, "sizes": {"levels": [3, 5], "scaling": "own"}}},
+            "study: parameters.sizes.scaling: own scales and shifts stand behind a normalisation; set "
+            "parameters.batch_norm",
+        ),
+        (
+            {"parameters": {"sizes": {"levels": [3, 5], "drawn": "one", "distillation": True}}},
+            "study: parameters.sizes.distillation: has an effect only where `drawn` is `sandwich` or `every`; it is "
+            "`one`",
+        ),
+        (
             {"search": {"space": {"poolings": {"type": "integer", "low": 2, "high": 4}}}},
             "study: parameters.sizes.levels says how deep the network is; do not search `poolings` as well",
         ),

@@ -98,3 +98,35 @@ def test_a_misspelt_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "no method `toy_los`" in run.stdout
     assert "did you mean `toy_loss`?" in run.stdout
+
+
+@pytest.mark.xdist_group("toys")
+def test_the_best_are_trained_again_before_the_choice(toys: Project) -> None:
+    root = "results/toy_loss/tiny"
+    further = [read(toys, f"{root}/sweeps/confirm/trials/{number:04d}.json") for number in range(4)]
+    assert sorted((one["confirms"]["trial"], one["confirms"]["seed"]) for one in further) == [
+        *((0, 1), (0, 2), (1, 1), (1, 2))
+    ]
+    record = read(toys, f"{root}/models/selected.json")
+    means = {one["number"]: one["mean"] for one in record["confirmed"]}
+    assert record["objective"] == means[record["trial"]["number"]] == max(means.values())
+    optimism = read(toys, f"{root}/optimism.json")
+    assert (optimism["chosen"], optimism["confirmed"], optimism["trainings"]) == (record["trial"]["number"], 2, 3)
+    assert optimism["naive"]["value"] == pytest.approx(record["objective"])
+    frozen = read(toys, f"{root}/freeze.json")
+    assert frozen["models"]["selected"]["sha256"] == record["sha256"]
+    assert frozen["plan"]["choice"] == {"confirm": 2}
+    assert f"trial {record['trial']['number']}: mean " in toys.path(f"{root}/summary.txt").read_text()
+    assert "the choice went by the mean over the seeds" in toys.path(f"{root}/report.html").read_text()
+    assert "confirm,1," in toys.path(f"{root}/figures/search.csv").read_text().replace(",0,", ",1,")
+    head = toys.path(f"{root}/sweeps/search/trials.csv").read_text().splitlines()[0]
+    assert "trainings,mean,lowest,highest" in head
+
+
+@pytest.mark.xdist_group("toys")
+def test_crossed_the_best_of_each_fold_is_trained_again(toys: Project) -> None:
+    root = "results/toy_crossed/tiny"
+    for fold in range(3):
+        record = read(toys, f"{root}/models/selected-f{fold}.json")
+        assert [len(one["objectives"]) for one in record["confirmed"]] == [3]
+    assert read(toys, f"{root}/freeze.json")["plan"]["choice"] == {"confirm": 1}

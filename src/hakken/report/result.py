@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hakken.cohort.parts import openings_folder
+from hakken.core.names import counted as counted_words
 from hakken.core.tables import Cell
 from hakken.evaluation.caution import NO_WIDTH, Caution, has_no_width, lines
 from hakken.outcomes import Row
@@ -70,7 +71,7 @@ class StudyResult:
     @property
     def objectives(self) -> dict[str, float]:
         """The validation objective of the selected model and of the untuned default, the mean over folds."""
-        known = {model: [one["trial"]["objective"] for one in self.chosen(model)] for model in (SELECTED, DEFAULT)}
+        known = {model: list(map(objective_of, self.chosen(model))) for model in (SELECTED, DEFAULT)}
         return {model: sum(values) / len(values) for model, values in known.items() if values}
 
     @property
@@ -126,6 +127,25 @@ class StudyResult:
             for line in self.measurements[key].warnings:
                 found.setdefault(line, []).append(head_of(*key))
         return found
+
+
+def objective_of(record: Mapping[str, Any]) -> float:
+    """Return the validation objective that a model was chosen by: that of its trial, or the mean over its seeds."""
+    return float(record.get("objective", record["trial"]["objective"]))
+
+
+def confirmed_words(record: Mapping[str, Any]) -> list[str]:
+    """Return a line for each trial that was trained again, the best first: its mean over seeds, and each of them.
+
+    >>> confirmed_words({"confirmed": [{"number": 4, "mean": 0.5, "objectives": [0.6, 0.4], "failed": 1}]})
+    ['trial 4: mean 0.500 of 2 seeds (0.600, 0.400), 1 failed']
+    """
+    return [
+        f"trial {one['number']}: mean {one['mean']:.3f} of {counted_words(len(one['objectives']), 'seed')} "
+        f"({', '.join(f'{value:.3f}' for value in one['objectives'])})"
+        + (f", {one['failed']} failed" if one["failed"] else "")
+        for one in record.get("confirmed", ())
+    ]
 
 
 def gather(study: Study, folder: Path) -> StudyResult:

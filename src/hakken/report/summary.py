@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hakken.outcomes import words_of
-from hakken.report.result import StudyResult, measured_table, plain, with_interval
+from hakken.report.result import StudyResult, confirmed_words, measured_table, plain, with_interval
 from hakken.runs.table import DEFAULT, SELECTED
 
 
@@ -84,6 +84,10 @@ def _selection(result: StudyResult) -> list[str]:
         states = ", ".join(f"{count} {state}" for state, count in trials.items())
         fold = f" in fold {best['fold']}" if "fold" in best else ""
         lines.append(f"selected{fold}: trial {best['number']} of {sum(trials.values())} ({states})")
+        if again := confirmed_words(record):
+            kept = f"that of seed {record['seed']} is kept" if record["seed"] else "that of the search is kept"
+            lines += [f"  trained again with other seeds, chosen by the mean; of its models {kept}:"]
+            lines += [f"    {line}" for line in again]
         parameters = [f"{name} {plain(value)}" for name, value in best["parameters"].items()]
         for start in range(0, len(parameters), 4):
             lines.append("  " + "".join(f"{text:<32}" for text in parameters[start : start + 4]).rstrip())
@@ -92,7 +96,8 @@ def _selection(result: StudyResult) -> list[str]:
 
 def _objective(result: StudyResult) -> str:
     """Return what the selected trial reached on validation, and what that is worth."""
-    words = [f"validation objective ({words_of(result.study)}) {result.objectives[SELECTED]:.3f}"]
+    mean = ", mean over seeds" if result.study.search.confirm else ""
+    words = [f"validation objective ({words_of(result.study)}{mean}) {result.objectives[SELECTED]:.3f}"]
     if result.optimism is not None:
         words.append(f"corrected for the choice of the best {with_interval(result.optimism['corrected'], 3)}")
     if DEFAULT in result.objectives:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hakken.runs.jobs import source
 from hakken.runs.plan import Plan
-from hakken.runs.table import SEARCH
+from hakken.runs.table import SEARCH, SELECTED
 
 Wildcards = Mapping[str, str]
 Plans = Mapping[str, Plan]
@@ -83,6 +83,19 @@ def cut_from(plan: Plan, wildcards: Wildcards) -> list[str]:
 def trials(plan: Plan, wildcards: Wildcards) -> list[str]:
     """Return the trials of a sweep; of the one that a model is chosen from."""
     return plan.trials(wildcards["sweep"] if "sweep" in wildcards else plan.run_of(wildcards["model"]))
+
+
+def confirmations(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the trainings that confirm the best of these; none where nothing is trained again."""
+    sweep = wildcards["sweep"] if "sweep" in wildcards else plan.run_of(wildcards.get("model", SELECTED))
+    name = plan.confirming(sweep)
+    return plan.trials(name) if name else []
+
+
+def confirmed(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the trials of the search whose best a run trains again; a grown search is asked anew."""
+    run = plan.run(wildcards["sweep"])
+    return plan.trials(run.confirms) if run.confirms else []
 
 
 def searched_trials(plan: Plan, wildcards: Wildcards) -> list[str]:

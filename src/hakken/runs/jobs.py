@@ -43,6 +43,9 @@ FROZEN = ("register", "prepare", "patches", "trial", "predict", "measure")
 OF_THE_SEAL = ("cohort.openings", "cohort.reuse_opened", "cohort.distinct")
 """Keys of the cohort that say what may be opened and used, and change no result."""
 
+RULE_OF_CHOICE = ("search.confirm",)
+"""How one of the trials is chosen; no training depends on it."""
+
 NOT_DRAWN = ("description", "figures")
 """Keys that no figure shows."""
 
@@ -164,7 +167,9 @@ def science_of_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
 
 def sealed_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
     """Return what the freeze writes down of the study: all that its results depend on, and nothing of the hardware."""
-    return {"name": plan.study.name, "scale": plan.study.scale, **science(plan.study)}
+    rule = study_slice(plan.study, RULE_OF_CHOICE).get("search")
+    found = {"name": plan.study.name, "scale": plan.study.scale, **science(plan.study)}
+    return found | ({"choice": rule} if rule else {})
 
 
 def code(plans: Plans, wildcards: Wildcards, stage: str) -> str:
@@ -297,6 +302,12 @@ def source(plan: Plan, wildcards: Wildcards) -> str | None:
     """Return the table of the search that this one starts from; no other run starts from one."""
     start = plan.study.source
     return source_table(*start).as_posix() if start and plan.run(wildcards["sweep"]).kind == SEARCH else None
+
+
+def confirm(plan: Plan, wildcards: Wildcards) -> int | None:
+    """Return how many of the best trials of the search a model is chosen from were trained again; None: none were."""
+    sweep = wildcards["sweep"] if "sweep" in wildcards else plan.run_of(wildcards.get("model", SELECTED))
+    return plan.study.search.confirm if plan.confirming(sweep) else None
 
 
 def searched(plan: Plan, wildcards: Wildcards) -> list[str]:

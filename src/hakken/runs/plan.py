@@ -136,6 +136,10 @@ class Plan:
         run = self.run(sweep)
         return [f"{self.root}/sweeps/{sweep}/trials/{number:04d}.json" for number in range(run.trials)]
 
+    def confirming(self, sweep: str) -> str | None:
+        """Return the run that trains the best trials of a run again; None where there is none."""
+        return next((run.name for run in self.runs.values() if run.confirms == sweep), None)
+
     def train_cases(self, run: Run) -> list[str]:
         """Return the cases that a run learns from, and those that it holds out where they are folds of one set.
 

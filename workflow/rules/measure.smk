@@ -38,6 +38,7 @@ rule optimism:
     input:
         trials=of(inputs.searched_trials),
         confirmations=of(inputs.confirmations),
+        averages=of(inputs.averages),
         cases=of(inputs.validation_part),
     output:
         output="results/{study}/{scale}/optimism.json",

@@ -15,6 +15,8 @@ from hakken.outcomes import words_of
 from hakken.report.bill import charge, figure_charges, stage_charges
 from hakken.report.result import (
     StudyResult,
+    averaged_words,
+    chosen_words,
     confirmed_words,
     counted,
     measured_table,
@@ -48,6 +50,8 @@ def render(result: StudyResult, figures: list[Path], rates: Rates | None = None)
     environment.filters["plain"] = plain
     environment.filters["objective"] = objective_of
     environment.filters["confirmed"] = confirmed_words
+    environment.filters["chosen"] = chosen_words
+    environment.filters["averaged"] = averaged_words
     template = environment.get_template("page.html.j2")
     rates = rates or Rates()
     heads, rows = measured_table(result)

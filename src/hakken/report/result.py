@@ -148,6 +148,35 @@ def confirmed_words(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def chosen_words(record: Mapping[str, Any]) -> str:
+    """Return which trial a model is, or of which it is the average, of how many."""
+    total, members = sum(record["trials"].values()), record.get("ensemble", {}).get("members", ())
+    if len(members) > 1:
+        return f"average of trials {', '.join(str(one['number']) for one in members)} of {total}"
+    return f"trial {record['trial']['number']} of {total}"
+
+
+def averaged_words(record: Mapping[str, Any]) -> list[str]:
+    """Return what averages were tried, and what the model that was taken has cost and costs; nothing where none were.
+
+    >>> tried = [{"size": 1, "objective": 0.5, "seconds_per_case": 1.0}]
+    >>> tried += [{"size": 2, "objective": 0.6, "seconds_per_case": 2.1}]
+    >>> averaged_words({"ensemble": {"tried": tried, "members": [{"seconds": 40}, {"seconds": 50}]}})
+    ['objective alone 0.500, of 2 averaged 0.600', 'its trainings 90 s, prediction 2.1 s per case (1.0 s alone)']
+    """
+    if "ensemble" not in record:
+        return []
+    tried, members = record["ensemble"]["tried"], record["ensemble"]["members"]
+    names = [("alone" if one["size"] == 1 else f"of {one['size']} averaged", one["objective"]) for one in tried]
+    spent = {one["size"]: one["seconds_per_case"] for one in tried}
+    each = f"prediction {spent[len(members)]:.1f} s per case"
+    alone = f" ({spent[1]:.1f} s alone)" if len(members) > 1 else ""
+    return [
+        "objective " + ", ".join(f"{name} {value:.3f}" for name, value in names),
+        f"its trainings {sum(one['seconds'] for one in members):.0f} s, {each}{alone}",
+    ]
+
+
 def gather(study: Study, folder: Path) -> StudyResult:
     """Read the files of a finished study from its results ``folder``; what was measured of other models is left out.
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hakken.core.errors import HakkenError
-from hakken.runs.table import FURTHER_SEEDS
 
 Record = Mapping[str, Any]
+
+FURTHER_SEEDS = 2
+"""With so many more seeds each of the best trials is trained again."""
 
 CONFIRMS = "confirms"
 """What the record of a training says that confirms a trial: the number of that, and which of the further seeds."""
@@ -110,10 +112,22 @@ def eligible(found: Sequence[Candidate]) -> list[Candidate]:
     return [one for one in found if not one.again or one.failed == least]
 
 
+def ranked(found: Sequence[Candidate]) -> list[Candidate]:
+    """Return those that may be taken, the best first, of equals the one that asked first.
+
+    Those that were trained again come before the others.
+    """
+    return sorted(eligible(found), key=lambda one: (not one.again, -one.worth))
+
+
 def chosen(found: Sequence[Candidate]) -> Candidate:
     """Return the best by the mean over seeds of those that were trained again, or of all; the first of equals."""
-    known = eligible(found)
-    return max([one for one in known if one.again] or known, key=lambda one: one.worth)
+    return ranked(found)[0]
+
+
+def seed_of(training: Record) -> int:
+    """Return with which further seed a trial was trained (1, 2); 0 for the training of the search itself."""
+    return int(training[CONFIRMS]["seed"]) if CONFIRMS in training else 0
 
 
 def _confirmation(trial: Record, seed: int, known: Mapping[tuple[int, int], Record]) -> Record:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hakken.runs.jobs import source
+from hakken.runs.jobs import source, sweep_of
 from hakken.runs.plan import Plan
-from hakken.runs.table import SEARCH, SELECTED
+from hakken.runs.table import SEARCH
 
 Wildcards = Mapping[str, str]
 Plans = Mapping[str, Plan]
@@ -87,9 +87,13 @@ def trials(plan: Plan, wildcards: Wildcards) -> list[str]:
 
 def confirmations(plan: Plan, wildcards: Wildcards) -> list[str]:
     """Return the trainings that confirm the best of these; none where nothing is trained again."""
-    sweep = wildcards["sweep"] if "sweep" in wildcards else plan.run_of(wildcards.get("model", SELECTED))
-    name = plan.confirming(sweep)
+    name = plan.confirming(sweep_of(plan, wildcards))
     return plan.trials(name) if name else []
+
+
+def averages(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the folder of the averages of the best of these trials; nothing where none are averaged."""
+    return plan.averages(sweep_of(plan, wildcards)) or []
 
 
 def confirmed(plan: Plan, wildcards: Wildcards) -> list[str]:

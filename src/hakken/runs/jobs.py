@@ -31,7 +31,7 @@ Value = TypeVar("Value")
 CHAIN = ("common", "cohort", "images", "samples", "trials", "seal", "predict", "measure", "figures", "report")
 """Files of rules that the Snakefile includes by name, in the order of the chain."""
 
-OF_OBJECTIVE = ("trial", "optimism", "variants")
+OF_OBJECTIVE = ("trial", "average", "optimism", "variants")
 """Stages that ask of the outcomes for the one that is maximised alone."""
 
 OF_BASELINES = ("baseline", "predict")
@@ -43,7 +43,7 @@ FROZEN = ("register", "prepare", "patches", "trial", "predict", "measure")
 OF_THE_SEAL = ("cohort.openings", "cohort.reuse_opened", "cohort.distinct")
 """Keys of the cohort that say what may be opened and used, and change no result."""
 
-RULE_OF_CHOICE = ("search.confirm",)
+RULE_OF_CHOICE = ("search.confirm", "search.ensemble")
 """How one of the trials is chosen; no training depends on it."""
 
 NOT_DRAWN = ("description", "figures")
@@ -306,8 +306,17 @@ def source(plan: Plan, wildcards: Wildcards) -> str | None:
 
 def confirm(plan: Plan, wildcards: Wildcards) -> int | None:
     """Return how many of the best trials of the search a model is chosen from were trained again; None: none were."""
-    sweep = wildcards["sweep"] if "sweep" in wildcards else plan.run_of(wildcards.get("model", SELECTED))
-    return plan.study.search.confirm if plan.confirming(sweep) else None
+    return plan.study.search.confirm if plan.confirming(sweep_of(plan, wildcards)) else None
+
+
+def ensemble(plan: Plan, wildcards: Wildcards) -> int:
+    """Return how many of the best trials are averaged at most."""
+    return plan.study.search.ensemble
+
+
+def sweep_of(plan: Plan, wildcards: Wildcards) -> str:
+    """Return the run that a job is about, or that its model comes from; the search where neither is named."""
+    return wildcards["sweep"] if "sweep" in wildcards else plan.run_of(wildcards.get("model", SELECTED))
 
 
 def searched(plan: Plan, wildcards: Wildcards) -> list[str]:

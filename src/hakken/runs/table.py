@@ -19,6 +19,7 @@ from typing import Any
 from hakken import plugins
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
+from hakken.runs.choice import FURTHER_SEEDS
 from hakken.runs.overrides import overridden
 from hakken.study import Study
 
@@ -26,8 +27,6 @@ SELECTED = "selected"
 SEARCH = "search"
 DEFAULT = "default"
 CONFIRM = "confirm"
-FURTHER_SEEDS = 2
-"""With so many more seeds each of the best trials is trained again."""
 RANDOM = "random"
 PROCESSES = "processes"
 ALONE = "alone"

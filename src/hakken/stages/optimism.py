@@ -15,8 +15,10 @@ from hakken.core.files import require_same
 from hakken.evaluation.optimism import Shortlist
 from hakken.evaluation.optimism import optimism as of_choice
 from hakken.outcomes import in_order, words_of
+from hakken.runs.averages import read_averages
 from hakken.runs.cases import read_cases
 from hakken.runs.choice import Candidate, candidates, eligible
+from hakken.runs.choice import chosen as best_trial
 from hakken.runs.predictions import MANIFEST, part_of, read_predictions
 from hakken.runs.trials import read_trials
 from hakken.seal.freeze import write_sealed
@@ -34,13 +36,15 @@ def optimism(
     output: Path,
     confirmations: list[Path] = [],  # noqa: B006 - never changed
     confirm: int = 0,
+    averages: Path | None = None,
 ) -> None:
     """Write the naive objective of the selected trial, its optimism, and the corrected objective.
 
     From the validation predictions that every complete trial has stored, on the resamples of all measurements, so that
     the naive objective has the same interval here as there. Where the ``confirm`` best were trained again, both steps
     of the choice are repeated: which are the best few by the seed of the search, and which of them is best by the mean
-    over seeds. One that is among the best few of a resample alone has the one seed that it was trained with. Raises
+    over seeds. One that is among the best few of a resample alone has the one seed that it was trained with. The
+    ``averages`` are chosen among as well, but always those of the trials that are best on the whole cohort. Raises
     HakkenError naming a folder that is missing or changed.
     """
     name = study.objective
@@ -48,8 +52,9 @@ def optimism(
     records = read_trials(trials)
     if not any(record["state"] == "complete" for record in records):
         raise HakkenError(f"none of the {len(trials)} trials finished; see logs/trial/")
-    known = candidates(records, read_trials(confirmations), confirm)
+    known, averaged = candidates(records, read_trials(confirmations), confirm), read_averages(averages).averages
     stored = [training["predictions"] for one in known for training in one.trainings]
+    stored += [one.predictions for one in averaged]
     folders = [require_same(Path(one["path"]) / MANIFEST, one["sha256"], REDO).parent for one in stored]
     found = outcome.replicates([read_predictions(folder, name, part) for folder in folders], part, part.seed)
     first = [sum(len(one.trainings) for one in known[:place]) for place in range(len(known))]
@@ -62,10 +67,14 @@ def optimism(
         seed=found.seed,
         bounds=found.bounds,
     )
-    best, words = known[chosen.chosen], words_of(study)
-    more = {"confirmed": confirm, "trainings": len(best.trainings)} if confirm else {}
+    words = words_of(study)
+    size = averaged[chosen.chosen - len(known)].size if chosen.chosen >= len(known) else 1
+    best = known[chosen.chosen] if size == 1 else best_trial(known)
+    more: dict[str, int] = {"confirmed": confirm, "trainings": len(best.trainings)} if confirm else {}
+    more |= {"averages": len(averaged), "size": size} if averaged else {}
     write_sealed(output, asdict(chosen) | {"chosen": int(best.trial["number"]), "objective": words} | more)
     again = f", of the best {confirm} by the mean over seeds" if confirm else ""
+    again += f", and {len(averaged)} averages" if averaged else ""
     progress(
         f"best of {len(known)} trials on validation{again}: {words} {chosen.naive.value:.3f}, "
         f"corrected for the choice {chosen.corrected.value:.3f}; "
@@ -74,12 +83,12 @@ def optimism(
 
 
 def _worth(known: list[Candidate], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over the trainings of each candidate of ``values`` (trainings, ...), in their order.
+    """Return the mean over the trainings of each candidate of ``values`` (trainings, ...), then the values after those.
 
     What may not be taken is worth minus infinity.
     """
-    ends = np.cumsum([len(one.trainings) for one in known])
-    means = np.array([part.mean(axis=0) for part in np.split(values, ends[:-1])])
+    *parts, averages = np.split(values, np.cumsum([len(one.trainings) for one in known]))
+    means = np.array([part.mean(axis=0) for part in parts])
     allowed = eligible(known)
     means[[one not in allowed for one in known]] = -np.inf
-    return means
+    return np.concatenate([means, averages])

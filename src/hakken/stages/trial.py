@@ -23,7 +23,7 @@ from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import words_of
 from hakken.runs.ask import complete, propose_trial, seed_of, settings_of
 from hakken.runs.cases import read_cases
-from hakken.runs.choice import CONFIRMS, confirmed_by, number_of
+from hakken.runs.choice import CONFIRMS, FURTHER_SEEDS, confirmed_by, number_of
 from hakken.runs.fit import Fitting, Record, has_its_files
 from hakken.runs.generation import generation_of
 from hakken.runs.guard import science, started_from
@@ -31,7 +31,7 @@ from hakken.runs.held_out import held_out_of
 from hakken.runs.launch import Processes, TrainingFailed, processes_of, run_training
 from hakken.runs.required import Kinds, require_cases
 from hakken.runs.streak import require_progress
-from hakken.runs.table import FURTHER_SEEDS, Run
+from hakken.runs.table import Run
 from hakken.runs.trials import SHORT, read_trials
 from hakken.runs.warm_start import read_source
 from hakken.search.lease import Lease

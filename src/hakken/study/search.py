@@ -104,6 +104,13 @@ class Search(Section):
         "the choice goes by the mean over all three: the best of many on few lesions is luck for the most part. "
         "0: none.",
     )
+    ensemble: int = Field(
+        default=1,
+        ge=1,
+        le=20,
+        description="The averages of the best two trials, three, and up to so many are tried on validation, and the "
+        "best of them is taken where it is above the best trial. 1: none.",
+    )
     warm_start: WarmStart | None = Field(default=None, description="Begin with what a related study has found.")
     comparison: Comparison | None = Field(default=None, description="Sweeps that compare numbers of slots.")
     space: dict[str, Parameter] = Field(
@@ -112,8 +119,9 @@ class Search(Section):
 
     @model_validator(mode="after")
     def _has_trials_to_choose_from(self) -> Self:
-        if self.confirm > self.trials:
-            raise ValueError(f"`confirm` is {self.confirm}, but the sweep has {self.trials} trials; lower it")
+        for key, count in (("confirm", self.confirm), ("ensemble", self.ensemble)):
+            if count > self.trials:
+                raise ValueError(f"`{key}` is {count}, but the sweep has {self.trials} trials; lower it")
         return self
 
     @field_validator("space")

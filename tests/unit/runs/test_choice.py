@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hakken.core.errors import HakkenError
-from hakken.runs.choice import candidates, chosen, confirmed_by, number_of, shortlist
+from hakken.runs.averages import Average, Averages
+from hakken.runs.choice import candidates, chosen, confirmed_by, number_of, ranked, shortlist
 
 SEEDS = Mapping[int, Sequence[float | None]]
 
@@ -106,3 +107,25 @@ def test_what_was_not_trained_again_as_it_is_now_is_refused(harm: dict[str, Any]
 def test_where_none_is_complete_there_is_nothing_to_train_again() -> None:
     with pytest.raises(HakkenError, match="none of the 2 trials finished: diverged; see logs/trial/"):
         confirmed_by(table([None, None], {})[0], 1, 0)
+
+
+def test_what_was_trained_again_ranks_before_the_rest() -> None:
+    found = ranked(candidates(*table([0.53, 0.52, 0.54, 0.1], {0: [0.4, 0.4], 2: [0.3, 0.3]}), 2))
+    assert [one.trial["number"] for one in found] == [0, 2, 1, 3]
+
+
+def averages(*objectives: float) -> Averages:
+    return Averages(tuple(Average(size, value, 1.0, (), {}, {}) for size, value in enumerate(objectives, start=2)), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("objectives", "size"),
+    [((0.6, 0.7), 3), ((0.7, 0.7), 2), ((0.5, 0.4), None), ((0.4, 0.3), None), ((), None)],
+    ids=["best", "the smallest of equals", "equal to the best alone", "worse", "none"],
+)
+def test_an_average_is_taken_where_it_is_better_than_the_best_alone(
+    objectives: Sequence[float], size: int | None
+) -> None:
+    best = chosen(candidates(*table([0.2, 0.5], {}), 0))
+    found = averages(*objectives).better_than(best)
+    assert (found and found.size) == size

@@ -135,3 +135,14 @@ def test_crossed_the_plan_itself_is_frozen_before_there_is_a_model(
     assert (sealed["models"], sealed["plan"]) == ({}, STUDY)
     assert set(sealed["hashes"]) == {"sealed_study", "case_table", "code"}
     assert capsys.readouterr().err == "[freeze] the plan is frozen: folds, space and rule of choice\n"
+
+
+def test_an_average_is_sealed_with_the_digests_of_its_trainings(tmp_path: Path) -> None:
+    given = ingredients(tmp_path)
+    members = [{"number": number, "seed": 0, "sha256": f"{number}" * 8, "seconds": 9.0} for number in (7, 2)]
+    content = read_json(tmp_path / "selected.json") | {"ensemble": {"members": members}}
+    write_json(tmp_path / "selected.json", content)
+    freeze(**given)
+    sealed = read_json(tmp_path / "freeze.json")["models"]
+    assert sealed["selected"]["members"] == members
+    assert "members" not in sealed["default"]

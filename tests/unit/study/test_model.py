@@ -340,6 +340,14 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
             "study: search.warm_start names this very study and scale; name another study or another scale",
         ),
         (
+            {"search": {"trials": 4, "ensemble": 5}},
+            "search: `ensemble` is 5, but the sweep has 4 trials; lower it",
+        ),
+        (
+            {"method": "autoencoder", "search": {"ensemble": 2}},
+            "study: search.ensemble: models of the method `autoencoder` cannot be averaged; remove it",
+        ),
+        (
             {"search": {"trials": 4, "confirm": 5}},
             "search: `confirm` is 5, but the sweep has 4 trials; lower it",
         ),

@@ -14,13 +14,13 @@ from made_up import cases_of, data_of, study_with
 from hakken import plugins
 from hakken.core.errors import HakkenError
 from hakken.runs.learner import learner_of
-from hakken.runs.model_file import load_model, save_model
+from hakken.runs.model_file import load_model, mean_of, save_average, save_model
 from hakken.runs.required import needs_of
 from hakken.study import Channel, Study
 from hakken.study.reading import parse_study
 from hakken.training.checkpoint import Checkpoints
 from hakken.training.loop import Interrupted, TrainingResult, train
-from hakken.training.method import Data, Fitted, Method
+from hakken.training.method import Averaged, Data, Fitted, Method
 from hakken.training.players import Player
 
 METHODS = plugins.names("methods")
@@ -143,6 +143,33 @@ def test_a_model_says_the_same_after_it_was_kept(name: str, study_of: Callable[[
     said, again = learner.predict(model, case, wanted), kept.predict(case, wanted)
     assert set(wanted) <= said.keys()
     assert_same(said, again)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_models_are_averaged_where_the_folder_says_so(
+    name: str, study_of: Callable[[str], Study], tmp_path: Path
+) -> None:
+    """The average of a model with itself is that model; that of two others lies between them."""
+    study = study_of(name)
+    learner, data, case = learner_of(study), data_of(study, tmp_path), cases_of(study, tmp_path / "cases", 1)[0]
+    assert isinstance(learner, Averaged) == bool(getattr(plugins.load("methods", name), "AVERAGED", ""))
+    if not isinstance(learner, Averaged):
+        return
+    models = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        model = learner.fit(data, seed) if isinstance(learner, Fitted) else learner.export(learner.networks()).eval()
+        weights = {key: network.state_dict() for key, network in model.networks.items()}
+        save_model(tmp_path / f"{seed}.pt", weights, model.values, study=study, metadata={})
+        models.append(model)
+    first, other = (learner.answer(model, case) for model in models)
+    mean = mean_of([first, other])
+    assert all((abs(mean[key] - (first[key].astype(float) + other[key]) / 2) < 1e-6).all() for key in mean)
+    wanted = tuple(study.outcomes)
+    save_average(tmp_path / "same.pt", [tmp_path / "0.pt"] * 2, {})
+    assert_same(load_model(tmp_path / "same.pt").predict(case, wanted), learner.predict(models[0], case, wanted))
+    save_average(tmp_path / "both.pt", [tmp_path / "0.pt", tmp_path / "1.pt"], {})
+    assert_same(load_model(tmp_path / "both.pt").predict(case, wanted), learner.conclude(mean, case, wanted))
 
 
 @pytest.mark.parametrize("name", METHODS)

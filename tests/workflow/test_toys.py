@@ -98,3 +98,52 @@ def test_a_misspelt_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "no method `toy_los`" in run.stdout
     assert "did you mean `toy_loss`?" in run.stdout
+
+
+@pytest.mark.xdist_group("toys")
+def test_the_best_are_trained_again_before_the_choice(toys: Project) -> None:
+    root = "results/toy_loss/tiny"
+    further = [read(toys, f"{root}/sweeps/confirm/trials/{number:04d}.json") for number in range(4)]
+    assert sorted((one["confirms"]["trial"], one["confirms"]["seed"]) for one in further) == [
+        *((0, 1), (0, 2), (1, 1), (1, 2))
+    ]
+    record = read(toys, f"{root}/models/selected.json")
+    means = {one["number"]: one["mean"] for one in record["confirmed"]}
+    assert means[record["trial"]["number"]] == max(means.values())
+    optimism = read(toys, f"{root}/optimism.json")
+    assert (optimism["chosen"], optimism["confirmed"], optimism["trainings"]) == (record["trial"]["number"], 2, 3)
+    assert optimism["naive"]["value"] == pytest.approx(record["objective"])
+    frozen = read(toys, f"{root}/freeze.json")
+    assert frozen["models"]["selected"]["sha256"] == record["sha256"]
+    assert frozen["plan"]["choice"] == {"confirm": 2, "ensemble": 2}
+    assert f"trial {record['trial']['number']}: mean " in toys.path(f"{root}/summary.txt").read_text()
+    assert "the choice went by the mean over the seeds" in toys.path(f"{root}/report.html").read_text()
+    assert toys.path(f"{root}/figures/search.csv").read_text().count("\nconfirm,") == 4
+    head = toys.path(f"{root}/sweeps/search/trials.csv").read_text().splitlines()[0]
+    assert "trainings,mean,lowest,highest" in head
+
+
+@pytest.mark.xdist_group("toys")
+def test_the_average_of_the_best_is_tried_and_taken_where_it_is_better(toys: Project) -> None:
+    root = "results/toy_loss/tiny"
+    record = read(toys, f"{root}/models/selected.json")
+    (average,) = read(toys, f"{root}/sweeps/search/averages/averages.json")["averages"]
+    alone, both = record["ensemble"]["tried"]
+    assert (alone["size"], both["size"], both["objective"]) == (1, 2, average["objective"])
+    assert record["objective"] == max(alone["objective"], both["objective"])
+    taken = average["objective"] > alone["objective"]
+    assert len(record["ensemble"]["members"]) == 1 + taken
+    assert (record["sha256"] == average["model"]["sha256"]) == taken
+    optimism = read(toys, f"{root}/optimism.json")
+    assert (optimism["averages"], optimism["size"], optimism["models"]) == (1, 1 + taken, 3)
+    assert "of 2 averaged" in toys.path(f"{root}/summary.txt").read_text()
+    assert "Averages of the best trials were tried" in toys.path(f"{root}/report.html").read_text()
+
+
+@pytest.mark.xdist_group("toys")
+def test_crossed_the_best_of_each_fold_is_trained_again(toys: Project) -> None:
+    root = "results/toy_crossed/tiny"
+    for fold in range(3):
+        record = read(toys, f"{root}/models/selected-f{fold}.json")
+        assert [len(one["objectives"]) for one in record["confirmed"]] == [3]
+    assert read(toys, f"{root}/freeze.json")["plan"]["choice"] == {"confirm": 1}

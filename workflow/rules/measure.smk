@@ -37,6 +37,8 @@ rule optimism:
     """Estimate by how much the best of many trials looks better on validation than it is."""
     input:
         trials=of(inputs.searched_trials),
+        confirmations=of(inputs.confirmations),
+        averages=of(inputs.averages),
         cases=of(inputs.validation_part),
     output:
         output="results/{study}/{scale}/optimism.json",
@@ -50,6 +52,7 @@ rule optimism:
         runtime=60,
     params:
         stage="optimism",
+        confirm=of(jobs.confirm),
         study=study("preparation", "parameters", "inference", "outcomes", "evaluation"),
         code=code("optimism"),
     script:

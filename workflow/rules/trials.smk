@@ -1,5 +1,5 @@
 # The trainings: independent trials of all runs (search, default, variants, comparison, scaling), each of which asks for its
-# parameters when it starts. Needs patches/ or cases, as the method wants. Makes sweeps/<run>/trials/ and models/; the ledger,
+# parameters when it starts; those that confirm a search train its best again. Needs patches/ or cases, as the method wants. Makes sweeps/<run>/trials/ and models/; the ledger,
 # the checkpoints and the trials' own models stand beside them in sweeps/<run>/ledger and sweeps/<run>/trainings, outside the
 # declared outputs, because Snakemake deletes those when a job fails.
 
@@ -13,6 +13,7 @@ rule trial:
         train=of(inputs.train_cases),
         validation=of(inputs.validation_cases),
         source=ancient(of(inputs.source_made_here, PLANS)),
+        searched=of(inputs.confirmed),
     output:
         output="results/{study}/{scale}/sweeps/{sweep}/trials/{trial}.json",
     log:
@@ -57,6 +58,7 @@ rule sweep_table:
     """Put the trials of a sweep into one table."""
     input:
         trials=of(inputs.trials),
+        confirmations=of(inputs.confirmations),
     output:
         output="results/{study}/{scale}/sweeps/{sweep}/trials.csv",
     log:
@@ -70,7 +72,35 @@ rule sweep_table:
     params:
         stage="sweep_table",
         parameters=of(jobs.searched),
+        confirm=of(jobs.confirm),
         code=code("sweep_table"),
+    script:
+        "../scripts/stage.py"
+
+
+rule average:
+    """Average the best trials of a search on validation: two of them, three, and so on."""
+    input:
+        trials=of(inputs.trials),
+        confirmations=of(inputs.confirmations),
+        cases=of(inputs.validation_cases),
+    output:
+        output=directory("results/{study}/{scale}/sweeps/{sweep}/averages"),
+    log:
+        "results/{study}/{scale}/logs/average/{sweep}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/average/{sweep}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=240,
+    params:
+        stage="average",
+        study=study("preparation", "parameters", "inference", "outcomes", "evaluation"),
+        confirm=of(jobs.confirm),
+        up_to=of(jobs.ensemble),
+        code=code("average"),
     script:
         "../scripts/stage.py"
 
@@ -79,6 +109,8 @@ rule select:
     """Take the trial of a run that is best on validation."""
     input:
         trials=of(inputs.trials),
+        confirmations=of(inputs.confirmations),
+        averages=of(inputs.averages),
     output:
         model="results/{study}/{scale}/models/{model}.pt",
         record="results/{study}/{scale}/models/{model}.json",
@@ -94,6 +126,7 @@ rule select:
         runtime=10,
     params:
         stage="select",
+        confirm=of(jobs.confirm),
         code=code("select"),
     script:
         "../scripts/stage.py"

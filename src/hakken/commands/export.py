@@ -43,6 +43,8 @@ def run(options: argparse.Namespace) -> None:
         raise HakkenError(f"--output {options.output}: is the model itself; name another file")
     trained = load_model(options.model)
     points = frozen_points(options.model, trained.study)
+    if trained.members:
+        raise HakkenError(f"{options.model}: is the average of {len(trained.members)} models and has no one network")
     smaller = getattr(trained.learner, "smaller", None)
     if smaller is None:
         raise HakkenError(f"{options.model}: a model of the method `{trained.study.method}` has one size and no other")

@@ -129,6 +129,9 @@ def _of_stage(plan: Plan, stage: str, jobs: int, found: Rehearsal) -> Spent | No
         measured = -(-training.steps // training.validate_every) * _cases(plan, "validation")
         steps = _times(found.spent.get(STEP), training.steps)
         return _sum(found.spent.get(WITH_TORCH), _sum(steps, _times(found.spent.get(OBJECTIVE), measured)))
+    if stage == "average":
+        each = plan.study.search.ensemble * _cases(plan, "validation")
+        return _sum(found.spent.get(WITH_TORCH), _times(found.spent.get(OBJECTIVE), each))
     if stage == "predict":
         each = (_cases(plan, "validation") + _cases(plan, "test")) / 2
         return _sum(found.spent.get(WITH_TORCH), _times(found.spent.get(PREDICT), each))

@@ -71,6 +71,7 @@ def run_status(options: argparse.Namespace) -> None:
 
 def run_replay(options: argparse.Namespace) -> int:
     """Print every proposal that differs or cannot be recomputed; 1 where there is one."""
+    from hakken.runs.table import CONFIRM
     from hakken.search.entry import known_to, missing_for
     from hakken.search.settings import versions
 
@@ -78,6 +79,9 @@ def run_replay(options: argparse.Namespace) -> int:
     settings = book.settings()
     if settings is None:
         raise HakkenError(f"{book.folder}: settings.json is missing, so its proposals cannot be recomputed")
+    if settings.sampler == CONFIRM:
+        print(f"{options.sweep}: trains the best of a search again and proposes nothing that could be recomputed")
+        return 0
     entries = {entry.number: entry for entry in book.entries()}
     counts = {"same": 0, "differ": 0, "missing": 0}
     for proposal in (entry.proposal for entry in entries.values() if entry.proposal is not None):

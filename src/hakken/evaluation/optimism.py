@@ -33,8 +33,34 @@ class Optimism:
     seed: int
 
 
+@dataclass(frozen=True, eq=False)
+class Shortlist:
+    """The first of two steps of a choice: the ``count`` best of the first models by what was known of them then.
+
+    ``original`` (k,) and ``replicates`` (k, R) are those first values. Models after the k-th need no shortlist.
+    """
+
+    original: Floats
+    replicates: Floats
+    count: int
+
+    def listed(self, worth: Floats, first: Floats) -> Floats:
+        """Return ``worth`` (models, R), minus infinity where a model is not on the list by ``first`` values (k, R)."""
+        place = np.argsort(np.argsort(-first, axis=0, kind="stable"), axis=0, kind="stable")
+        off = np.zeros(worth.shape, bool)
+        off[: len(first)] = place >= self.count
+        return np.where(off, -np.inf, worth)
+
+
 def optimism(
-    original: Floats, replicates: Floats, *, resamples: int, skipped: int, seed: int, bounds: tuple[float, float]
+    original: Floats,
+    replicates: Floats,
+    *,
+    resamples: int,
+    skipped: int,
+    seed: int,
+    bounds: tuple[float, float],
+    shortlist: Shortlist | None = None,
 ) -> Optimism:
     """Repeat the choice of the best model on resampled patients.
 
@@ -42,10 +68,14 @@ def optimism(
     resamples of its patients. In each resample the best model is chosen anew; the optimism is by how much its value
     there exceeds its value on the whole cohort, on average (Efron 1983; Harrell, Lee and Mark 1996, with the selection
     as the fit). The corrected interval is the naive one moved by as much (Noma et al. 2021), within the ``bounds`` of
-    the measure. Nothing is trained again, so the chance in training is not part of it. Equal models: the first is
-    chosen.
+    the measure. Nothing is trained again, so the chance in training is not part of it. With a ``shortlist`` both steps
+    of the choice are made anew in each resample. Equal models: the first is chosen.
     """
-    chosen, best = int(original.argmax()), replicates.argmax(axis=0)
+    known, drawn = original, replicates
+    if shortlist is not None:
+        known = shortlist.listed(original[:, None], shortlist.original[:, None])[:, 0]
+        drawn = shortlist.listed(replicates, shortlist.replicates)
+    chosen, best = int(known.argmax()), drawn.argmax(axis=0)
     excess = replicates[best, np.arange(len(best))] - original[best]
     bias = float(excess.mean()) if len(best) else 0.0
     naive = estimate(float(original[chosen]), replicates[chosen])

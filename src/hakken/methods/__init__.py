@@ -7,7 +7,9 @@ The folder's own module loads no torch, for it is read whenever a study is. It h
 - ``NEEDS``: what the method learns from (`Needs`);
 - ``OUTCOMES``: the outcomes that it predicts unless the study says otherwise; a training maximises the first;
 - and where there is something to say: ``FURTHER`` (outcomes that it gives when asked), ``FIGURES`` (drawn unless the
-  study says otherwise) and ``problems(study)``, which yields what does not fit in a study of this method.
+  study says otherwise), ``AVERAGED`` (what several of its models are averaged in, where they can be: its learner is
+  then a `hakken.training.method.Averaged` too) and ``problems(study)``, which yields what does not fit in a study of
+  this method.
 
 Its module ``learn`` holds the class ``Learner``, a `hakken.training.method.Method` or, without gradients, a `Fitted`.
 """

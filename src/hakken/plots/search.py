@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,12 +26,16 @@ from hakken.plots.style import (
 )
 from hakken.search.course import TimedTrial, average, by_trials, duration, finishing_order, utilisation
 
+DARK = "#333333"
+BESIDE = 0.18  # of the distance of two trials
+
 
 @dataclass(frozen=True)
 class SearchInput:
     """Trials with ``slots`` at once; the untuned default's objective; what the objective is called.
 
     ``folds`` (n,) says which fold each trial is of where there is a search for each; the trials have distinct numbers.
+    ``confirmed`` holds, by its number, the objectives of all trainings of a trial that was trained again.
     """
 
     trials: tuple[TimedTrial, ...]
@@ -40,6 +44,7 @@ class SearchInput:
     objective: str
     origin: Origin
     folds: tuple[int, ...] = ()
+    confirmed: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def sweeps(self) -> list[list[TimedTrial]]:
@@ -67,9 +72,11 @@ def _course(axes: Axes, given: SearchInput) -> None:
     if len(sweeps) > 1:
         axes.fill_between(best.at, best.low, best.high, step="post", color=BLUE, alpha=0.1, linewidth=0)
     known = [trial.objective for trial in given.trials if trial.objective is not None]
+    known += [value for values in given.confirmed.values() for value in values]
     low, high = _range([*known, *([] if given.default is None else [given.default])])
     for sweep in sweeps:
         _points(axes, sweep, low)
+        _means(axes, sweep, given.confirmed)
     if given.default is not None:
         axes.axhline(given.default, color=ORANGE, linewidth=1, linestyle=(0, (4, 2)), zorder=2)
     axes.set_xlim(0.4, max((len(sweep) for sweep in sweeps), default=0) + 0.6)
@@ -93,6 +100,14 @@ def _points(axes: Axes, order: Sequence[TimedTrial], low: float) -> None:
     axes.plot(bare, [low] * len(bare), "x", color=VERMILLION, ms=4.5, mew=1.2, zorder=4, clip_on=False)
 
 
+def _means(axes: Axes, order: Sequence[TimedTrial], confirmed: Mapping[int, tuple[float, ...]]) -> None:
+    """Draw the mean over seeds of the trials that were trained again, and their range, beside their points."""
+    for at, trial in enumerate(order, start=1):
+        if values := confirmed.get(trial.number):
+            axes.plot([at + BESIDE] * 2, [min(values), max(values)], color=DARK, linewidth=1, zorder=4)
+            axes.plot(at + BESIDE, sum(values) / len(values), "D", ms=3.5, mfc="white", mec=DARK, mew=0.9, zorder=5)
+
+
 def _course_labels(axes: Axes, given: SearchInput, best: float | None) -> None:
     """Name the lines at their right ends, and the winning trial of a single search at its point."""
     low, high = axes.get_ylim()
@@ -103,6 +118,9 @@ def _course_labels(axes: Axes, given: SearchInput, best: float | None) -> None:
         _winner(axes, sweeps[0], best)
     if given.default is not None:
         names.append((given.default, f"untuned\ndefault {given.default:.3f}", DARK_ORANGE))
+    if given.confirmed:
+        mean = max(sum(values) / len(values) for values in given.confirmed.values())
+        names.append((mean, f"best mean over\nseeds {mean:.3f}", DARK))
     pruned, failed = (sum(trial.state == state for trial in given.trials) for state in ("pruned", "failed"))
     names += [(low + 0.12 * (high - low), f"{pruned} pruned\n(hollow)", GREY)] if pruned else []
     names += [(low, f"{failed} failed", VERMILLION)] if failed else []

@@ -12,6 +12,7 @@ from typing import Any
 
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file, sha256_json
+from hakken.runs.choice import CONFIRMS
 from hakken.runs.trials import read_trial
 from hakken.seal.openings import Opening
 from hakken.search.course import TimedTrial
@@ -34,7 +35,8 @@ class Machine:
 class TrialRecord:
     """One finished trial of a sweep; times in seconds since 1970.
 
-    ``objective`` is what was measured, also of a pruned training; None where the trial failed.
+    ``objective`` is what was measured, also of a pruned training; None where the trial failed. ``confirms`` is the
+    number of the trial that it trained again with another seed; None where it did not.
     """
 
     sweep: str
@@ -46,6 +48,7 @@ class TrialRecord:
     end: float
     gpu_seconds: float
     machine: Machine
+    confirms: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -140,6 +143,7 @@ def _trial(path: Path) -> TrialRecord:
             end=_seconds(content["end"]),
             gpu_seconds=float(content["gpu_seconds"]),
             machine=Machine(str(content["host"]), str(content["device"]), int(content["threads"])),
+            confirms=content.get(CONFIRMS, {}).get("trial"),
         )
     except (KeyError, StopIteration, TypeError, ValueError) as error:
         raise HakkenError(f"{path}: not a finished trial ({error!r}); delete it to redo the trial") from None

@@ -13,7 +13,18 @@ from hakken import plugins
 from hakken.core.files import read_json
 from hakken.outcomes import words_of
 from hakken.report.bill import charge, figure_charges, stage_charges
-from hakken.report.result import StudyResult, counted, measured_table, plain, variants_table, with_interval
+from hakken.report.result import (
+    StudyResult,
+    averaged_words,
+    chosen_words,
+    confirmed_words,
+    counted,
+    measured_table,
+    objective_of,
+    plain,
+    variants_table,
+    with_interval,
+)
 from hakken.report.tokens import Rates
 
 LARGEST_VECTOR = 1_500_000
@@ -37,6 +48,10 @@ def render(result: StudyResult, figures: list[Path], rates: Rates | None = None)
     )
     environment.filters["interval"] = with_interval
     environment.filters["plain"] = plain
+    environment.filters["objective"] = objective_of
+    environment.filters["confirmed"] = confirmed_words
+    environment.filters["chosen"] = chosen_words
+    environment.filters["averaged"] = averaged_words
     template = environment.get_template("page.html.j2")
     rates = rates or Rates()
     heads, rows = measured_table(result)

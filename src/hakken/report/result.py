@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hakken.cohort.parts import openings_folder
+from hakken.core.names import counted as counted_words
 from hakken.core.tables import Cell
 from hakken.evaluation.caution import NO_WIDTH, Caution, has_no_width, lines
 from hakken.outcomes import Row
@@ -72,7 +73,7 @@ class StudyResult:
     @property
     def objectives(self) -> dict[str, float]:
         """The validation objective of the selected model and of the untuned default, the mean over folds."""
-        known = {model: [one["trial"]["objective"] for one in self.chosen(model)] for model in (SELECTED, DEFAULT)}
+        known = {model: list(map(objective_of, self.chosen(model))) for model in (SELECTED, DEFAULT)}
         return {model: sum(values) / len(values) for model, values in known.items() if values}
 
     @property
@@ -135,6 +136,54 @@ class StudyResult:
             for line in self.measurements[key].warnings:
                 found.setdefault(line, []).append(head_of(*key))
         return found
+
+
+def objective_of(record: Mapping[str, Any]) -> float:
+    """Return the validation objective that a model was chosen by: that of its trial, or the mean over its seeds."""
+    return float(record.get("objective", record["trial"]["objective"]))
+
+
+def confirmed_words(record: Mapping[str, Any]) -> list[str]:
+    """Return a line for each trial that was trained again, the best first: its mean over seeds, and each of them.
+
+    >>> confirmed_words({"confirmed": [{"number": 4, "mean": 0.5, "objectives": [0.6, 0.4], "failed": 1}]})
+    ['trial 4: mean 0.500 of 2 seeds (0.600, 0.400), 1 failed']
+    """
+    return [
+        f"trial {one['number']}: mean {one['mean']:.3f} of {counted_words(len(one['objectives']), 'seed')} "
+        f"({', '.join(f'{value:.3f}' for value in one['objectives'])})"
+        + (f", {one['failed']} failed" if one["failed"] else "")
+        for one in record.get("confirmed", ())
+    ]
+
+
+def chosen_words(record: Mapping[str, Any]) -> str:
+    """Return which trial a model is, or of which it is the average, of how many."""
+    total, members = sum(record["trials"].values()), record.get("ensemble", {}).get("members", ())
+    if len(members) > 1:
+        return f"average of trials {', '.join(str(one['number']) for one in members)} of {total}"
+    return f"trial {record['trial']['number']} of {total}"
+
+
+def averaged_words(record: Mapping[str, Any]) -> list[str]:
+    """Return what averages were tried, and what the model that was taken has cost and costs; nothing where none were.
+
+    >>> tried = [{"size": 1, "objective": 0.5, "seconds_per_case": 1.0}]
+    >>> tried += [{"size": 2, "objective": 0.6, "seconds_per_case": 2.1}]
+    >>> averaged_words({"ensemble": {"tried": tried, "members": [{"seconds": 40}, {"seconds": 50}]}})
+    ['objective alone 0.500, of 2 averaged 0.600', 'its trainings 90 s, prediction 2.1 s per case (1.0 s alone)']
+    """
+    if "ensemble" not in record:
+        return []
+    tried, members = record["ensemble"]["tried"], record["ensemble"]["members"]
+    names = [("alone" if one["size"] == 1 else f"of {one['size']} averaged", one["objective"]) for one in tried]
+    spent = {one["size"]: one["seconds_per_case"] for one in tried}
+    each = f"prediction {spent[len(members)]:.1f} s per case"
+    alone = f" ({spent[1]:.1f} s alone)" if len(members) > 1 else ""
+    return [
+        "objective " + ", ".join(f"{name} {value:.3f}" for name, value in names),
+        f"its trainings {sum(one['seconds'] for one in members):.0f} s, {each}{alone}",
+    ]
 
 
 def gather(study: Study, folder: Path) -> StudyResult:

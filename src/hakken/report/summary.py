@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hakken.outcomes import words_of
-from hakken.report.result import StudyResult, measured_table, plain, variants_table, with_interval
+from hakken.report.result import (
+    StudyResult,
+    averaged_words,
+    chosen_words,
+    confirmed_words,
+    measured_table,
+    plain,
+    variants_table,
+    with_interval,
+)
 from hakken.runs.table import DEFAULT, SELECTED
 
 
@@ -92,7 +101,12 @@ def _selection(result: StudyResult) -> list[str]:
         best, trials = record["trial"], record["trials"]
         states = ", ".join(f"{count} {state}" for state, count in trials.items())
         fold = f" in fold {best['fold']}" if "fold" in best else ""
-        lines.append(f"selected{fold}: trial {best['number']} of {sum(trials.values())} ({states})")
+        lines.append(f"selected{fold}: {chosen_words(record)} ({states})")
+        lines += [f"  {line}" for line in averaged_words(record)]
+        if again := confirmed_words(record):
+            kept = f"that of seed {record['seed']} is kept" if record["seed"] else "that of the search is kept"
+            lines += [f"  trained again with other seeds, chosen by the mean; of its models {kept}:"]
+            lines += [f"    {line}" for line in again]
         parameters = [f"{name} {plain(value)}" for name, value in best["parameters"].items()]
         for start in range(0, len(parameters), 4):
             lines.append("  " + "".join(f"{text:<32}" for text in parameters[start : start + 4]).rstrip())
@@ -101,12 +115,18 @@ def _selection(result: StudyResult) -> list[str]:
 
 def _objective(result: StudyResult) -> str:
     """Return what the selected trial reached on validation, and what that is worth."""
-    words = [f"validation objective ({words_of(result.study)}) {result.objectives[SELECTED]:.3f}"]
+    mean = ", mean over seeds" if result.study.search.confirm and not _is_average(result) else ""
+    words = [f"validation objective ({words_of(result.study)}{mean}) {result.objectives[SELECTED]:.3f}"]
     if result.optimism is not None:
         words.append(f"corrected for the choice of the best {with_interval(result.optimism['corrected'], 3)}")
     if DEFAULT in result.objectives:
         words.append(f"untuned default {result.objectives[DEFAULT]:.3f}")
     return ", ".join(words)
+
+
+def _is_average(result: StudyResult) -> bool:
+    """Whether the selected model is the average of several, in any fold."""
+    return any(len(record.get("ensemble", {}).get("members", ())) > 1 for record in result.chosen(SELECTED))
 
 
 def _cost(result: StudyResult) -> list[str]:

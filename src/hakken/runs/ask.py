@@ -16,7 +16,7 @@ from hakken import plugins
 from hakken.core.errors import InvalidArchitecture
 from hakken.core.seeds import derive_seed
 from hakken.runs.learner import require
-from hakken.runs.table import DEFAULT, RANDOM, Run
+from hakken.runs.table import CONFIRM, DEFAULT, RANDOM, Run
 from hakken.runs.warm_start import SourceTrial, best_points, own_point, prior_trials
 from hakken.search import Space
 from hakken.search.settings import Settings
@@ -36,6 +36,8 @@ def settings_of(study: Study, run: Run, source: Sequence[SourceTrial] = ()) -> S
     """
     searched, defaults = study.search, study.parameters.model_dump(mode="json")
     seed, method = derive_seed(study.seed, run.stream), str(study.method)
+    if run.confirms:
+        return Settings({}, seed, CONFIRM, defaults=defaults, method=method)  # proposes nothing: it repeats
     if not run.space:
         own = {key: defaults[key] for key in searched.space}
         return Settings({}, seed, RANDOM, first=(own,), defaults=defaults, method=method)

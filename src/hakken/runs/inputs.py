@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hakken.runs.jobs import baseline_name, source
+from hakken.runs.jobs import baseline_name, source, sweep_of
 from hakken.runs.plan import Plan
 from hakken.runs.table import SEARCH
 
@@ -83,6 +83,23 @@ def cut_from(plan: Plan, wildcards: Wildcards) -> list[str]:
 def trials(plan: Plan, wildcards: Wildcards) -> list[str]:
     """Return the trials of a sweep; of the one that a model is chosen from."""
     return plan.trials(wildcards["sweep"] if "sweep" in wildcards else plan.run_of(wildcards["model"]))
+
+
+def confirmations(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the trainings that confirm the best of these; none where nothing is trained again."""
+    name = plan.confirming(sweep_of(plan, wildcards))
+    return plan.trials(name) if name else []
+
+
+def averages(plan: Plan, wildcards: Wildcards) -> str | list[str]:
+    """Return the folder of the averages of the best of these trials; nothing where none are averaged."""
+    return plan.averages(sweep_of(plan, wildcards)) or []
+
+
+def confirmed(plan: Plan, wildcards: Wildcards) -> list[str]:
+    """Return the trials of the search whose best a run trains again; a grown search is asked anew."""
+    run = plan.run(wildcards["sweep"])
+    return plan.trials(run.confirms) if run.confirms else []
 
 
 def searched_trials(plan: Plan, wildcards: Wildcards) -> list[str]:

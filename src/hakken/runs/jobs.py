@@ -31,7 +31,7 @@ Value = TypeVar("Value")
 CHAIN = ("common", "cohort", "images", "samples", "trials", "seal", "predict", "measure", "figures", "report")
 """Files of rules that the Snakefile includes by name, in the order of the chain."""
 
-OF_OBJECTIVE = ("trial", "optimism", "variants")
+OF_OBJECTIVE = ("trial", "average", "optimism", "variants")
 """Stages that ask of the outcomes for the one that is maximised alone."""
 
 OF_BASELINES = ("baseline", "predict")
@@ -42,6 +42,9 @@ FROZEN = ("register", "prepare", "patches", "trial", "predict", "measure")
 
 OF_THE_SEAL = ("cohort.openings", "cohort.reuse_opened", "cohort.distinct")
 """Keys of the cohort that say what may be opened and used, and change no result."""
+
+RULE_OF_CHOICE = ("search.confirm", "search.ensemble")
+"""How one of the trials is chosen; no training depends on it."""
 
 NOT_DRAWN = ("description", "figures")
 """Keys that no figure shows."""
@@ -164,7 +167,9 @@ def science_of_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
 
 def sealed_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
     """Return what the freeze writes down of the study: all that its results depend on, and nothing of the hardware."""
-    return {"name": plan.study.name, "scale": plan.study.scale, **science(plan.study)}
+    rule = study_slice(plan.study, RULE_OF_CHOICE).get("search")
+    found = {"name": plan.study.name, "scale": plan.study.scale, **science(plan.study)}
+    return found | ({"choice": rule} if rule else {})
 
 
 def code(plans: Plans, wildcards: Wildcards, stage: str) -> str:
@@ -297,6 +302,21 @@ def source(plan: Plan, wildcards: Wildcards) -> str | None:
     """Return the table of the search that this one starts from; no other run starts from one."""
     start = plan.study.source
     return source_table(*start).as_posix() if start and plan.run(wildcards["sweep"]).kind == SEARCH else None
+
+
+def confirm(plan: Plan, wildcards: Wildcards) -> int | None:
+    """Return how many of the best trials of the search a model is chosen from were trained again; None: none were."""
+    return plan.study.search.confirm if plan.confirming(sweep_of(plan, wildcards)) else None
+
+
+def ensemble(plan: Plan, wildcards: Wildcards) -> int:
+    """Return how many of the best trials are averaged at most."""
+    return plan.study.search.ensemble
+
+
+def sweep_of(plan: Plan, wildcards: Wildcards) -> str:
+    """Return the run that a job is about, or that its model comes from; the search where neither is named."""
+    return wildcards["sweep"] if "sweep" in wildcards else plan.run_of(wildcards.get("model", SELECTED))
 
 
 def searched(plan: Plan, wildcards: Wildcards) -> list[str]:

@@ -137,6 +137,16 @@ class Plan:
         run = self.run(sweep)
         return [f"{self.root}/sweeps/{sweep}/trials/{number:04d}.json" for number in range(run.trials)]
 
+    def confirming(self, sweep: str) -> str | None:
+        """Return the run that trains the best trials of a run again; None where there is none."""
+        return next((run.name for run in self.runs.values() if run.confirms == sweep), None)
+
+    def averages(self, sweep: str) -> str | None:
+        """Return the folder of the averages of the best trials of a run; None where there are none."""
+        run, search = self.runs.get(sweep), self.study.search
+        averaged = run is not None and run.kind == SEARCH and bool(search.space) and search.ensemble > 1
+        return f"{self.root}/sweeps/{sweep}/averages" if averaged else None
+
     def train_cases(self, run: Run) -> list[str]:
         """Return the cases that a run learns from, and those that it holds out where they are folds of one set.
 

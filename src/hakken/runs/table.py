@@ -5,6 +5,7 @@ study's space; `default` trains the study's own parameters once. A run of `varia
 changed, once, or once for each fold; `processes-4` trains the default with four processes (`scaling`); `n4-r1` is a
 search of its own with four trainings at once, repeat 1 of the comparison, and `random-r0` is random search. With
 `evaluation.design: cross_validation` search and default stand there once for each fold, as `search-f0` and so on.
+`confirm` trains the best trials of `search` again, with other seeds (`search.confirm`).
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from typing import Any
 from hakken import plugins
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
+from hakken.runs.choice import FURTHER_SEEDS
 from hakken.runs.overrides import overridden
 from hakken.study import Study
 
 SELECTED = "selected"
 SEARCH = "search"
 DEFAULT = "default"
+CONFIRM = "confirm"
 RANDOM = "random"
 PROCESSES = "processes"
 ALONE = "alone"
@@ -41,7 +44,7 @@ class Run:
     ``space`` says whether it searches; one that does not trains the study's own parameters, changed by ``overrides``
     (dotted keys). ``stream`` is what its random numbers derive from. ``fold`` is held out: one of so many ``folds`` of
     the development cases, or of the whole cohort, where that is ``crossed``. ``levels`` are those of the variant, by
-    factor; ``set_name`` is the set that it is of.
+    factor; ``set_name`` is the set that it is of. ``confirms`` names the run whose best trials it trains again.
     ``slots_of`` names the runs that share its slots.
     """
 
@@ -60,6 +63,7 @@ class Run:
     levels: Mapping[str, str] = field(default_factory=dict)
     slots_of: str = SEARCH
     begins_with_default: bool = False
+    confirms: str = ""
 
     @property
     def kind(self) -> str:
@@ -68,8 +72,8 @@ class Run:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what its trainings depend on as plain values: not how many there are, nor how many run at once."""
-        content = asdict(self)
-        return {key: value for key, value in content.items() if key not in PLANNED}
+        left_out = PLANNED if self.confirms else (*PLANNED, "confirms")
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
 
     def study(self, study: Study, whole: bool = False) -> Study:
         """Return the study, or the part of one, as this run trains it; see `overridden`."""
@@ -82,7 +86,7 @@ def runs_of(study: Study) -> tuple[Run, ...]:
     Raises HakkenError where two have one name, or a set of variants has a name that stands for something else.
     """
     for name in study.variants:
-        if name in (SEARCH, DEFAULT, SELECTED, *study.baselines):
+        if name in (SEARCH, DEFAULT, SELECTED, CONFIRM, *study.baselines):
             raise HakkenError(
                 f"study `{study.name}`: variants.{name}: this name stands for something else; choose another"
             )
@@ -108,7 +112,7 @@ def run_named(study: Study, name: str) -> Run:
 
 
 def main_runs(study: Study) -> tuple[Run, ...]:
-    """Return the search and the run that trains the untuned default, of each fold where all cases are crossed."""
+    """Return the search, the untuned default and the run that confirms, of each fold where all cases are crossed."""
     return tuple(itertools.chain.from_iterable(_main(study, fold) for fold in folds_of(study)))
 
 
@@ -144,6 +148,10 @@ def _main(study: Study, fold: int | None) -> Iterator[Run]:
         **shared,  # type: ignore[arg-type]
     )
     yield Run(name_of(DEFAULT, fold), stream=name_of(DEFAULT, fold), **shared)  # type: ignore[arg-type]
+    if search.confirm and search.space:
+        name = name_of(CONFIRM, fold)
+        trials = search.confirm * FURTHER_SEEDS
+        yield Run(name, trials=trials, stream=name, confirms=name_of(SEARCH, fold), **shared)  # type: ignore[arg-type]
 
 
 def variant_runs(study: Study) -> tuple[Run, ...]:

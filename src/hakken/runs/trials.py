@@ -8,6 +8,7 @@ from typing import Any
 
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
+from hakken.runs.choice import CONFIRMS
 from hakken.search.ledger import Ledger
 from hakken.search.plain import differences
 
@@ -36,7 +37,9 @@ def read_trial(path: Path, archived: bool = False) -> dict[str, Any]:
     ledgers = path.parent.parent / LEDGER
     if archived and not ledgers.is_dir():
         return record
-    book, number = Ledger(ledgers / str(record.get("generation", ""))[:SHORT]), int(path.stem)
+    book = Ledger(ledgers / str(record.get("generation", ""))[:SHORT])
+    # What confirms a search has the number of what it trains again, and its file that of the job.
+    number = int(record["number"] if CONFIRMS in record else path.stem)
     first = book.result(number)
     if first is None:
         raise HakkenError(f"{path}: the ledger ({book.folder}) has no result of this trial; {REDO}")

@@ -16,7 +16,7 @@ from hakken.core.console import log
 from hakken.core.errors import HakkenError
 from hakken.core.tables import read_table
 from hakken.search import Dimension, Space, Trial
-from hakken.search.table import COLUMNS
+from hakken.search.table import COLUMNS, CONFIRMED
 from hakken.search.trial import FINISHED, State, Value
 
 Point = dict[str, Value]
@@ -114,7 +114,7 @@ def _source_trial(row: Mapping[str, str]) -> SourceTrial:
     objective = float(row["objective"]) if row["objective"] else None
     if objective is not None and not math.isfinite(objective):
         raise ValueError(objective)
-    parameters = {name: _value(text) for name, text in row.items() if name not in COLUMNS and text != ""}
+    parameters = {name: _value(text) for name, text in row.items() if name not in (*COLUMNS, *CONFIRMED) and text != ""}
     return SourceTrial(int(row.get("place") or row["number"]), state, objective, parameters)
 
 

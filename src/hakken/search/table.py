@@ -26,9 +26,16 @@ COLUMNS = (
     "later_results",
 )
 
+CONFIRMED = ("trainings", "mean", "lowest", "highest")
+"""Columns of a sweep whose best trials were trained again: over all trainings of a trial that were complete."""
 
-def sweep_table(records: Sequence[Mapping[str, Any]], parameters: Sequence[str]) -> tuple[list[str], list[list[Cell]]]:
-    """Return the columns and the rows of the trials ``records``, by number; ``parameters`` come after `COLUMNS`.
+
+def sweep_table(
+    records: Sequence[Mapping[str, Any]], parameters: Sequence[str], further: Sequence[str] = ()
+) -> tuple[list[str], list[list[Cell]]]:
+    """Return the columns and the rows of the trials ``records``, by number.
+
+    The columns ``further`` come after `COLUMNS`, the ``parameters`` last.
 
     A record is what `trials/<trial>.json` holds; its `jobs`, `known` and `pending` become counts. Numbers keep every
     digit, booleans are `true` and `false`, a text stands on one line, and what is not known or inactive is empty.
@@ -36,9 +43,9 @@ def sweep_table(records: Sequence[Mapping[str, Any]], parameters: Sequence[str])
     rows: list[list[Cell]] = []
     for record in sorted(records, key=lambda record: record["number"]):
         values = record.get("parameters", {})
-        cells = [record.get(column) for column in COLUMNS] + [values.get(name) for name in parameters]
+        cells = [record.get(column) for column in (*COLUMNS, *further)] + [values.get(name) for name in parameters]
         rows.append([_cell(cell) for cell in cells])
-    return [*COLUMNS, *parameters], rows
+    return [*COLUMNS, *further, *parameters], rows
 
 
 def _cell(value: Any) -> str:

@@ -40,7 +40,7 @@ def freeze(
     for folder in data:
         require_whole(folder)
     points = {path.name: _points(path) for path in measurements}
-    chosen = {path.stem: read_json(path)["trial"] for path in records}
+    chosen = {path.stem: read_json(path) for path in records}
     sealed = {path.stem: _sealed(path, chosen.get(path.stem), points[path.stem]) for path in models}
     hashes = {
         "sealed_study": sha256_json(study),
@@ -61,9 +61,11 @@ def freeze(
     progress(f"frozen: {', '.join(sealed)}" if sealed else "the plan is frozen: folds, space and rule of choice")
 
 
-def _sealed(path: Path, trial: dict[str, Any] | None, points: dict[str, Any]) -> dict[str, Any]:
-    """Return what is written down of a model."""
-    origin = {} if trial is None else {key: trial[key] for key in ("sweep", "number", "parameters")}
+def _sealed(path: Path, record: dict[str, Any] | None, points: dict[str, Any]) -> dict[str, Any]:
+    """Return what is written down of a model; of an average also which trainings it is of, by their digests."""
+    origin = {} if record is None else {key: record["trial"][key] for key in ("sweep", "number", "parameters")}
+    members = (record or {}).get("ensemble", {}).get("members", ())
+    origin |= {"members": members} if len(members) > 1 else {}
     return {"sha256": sha256_file(path), **origin, "points": points}
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from hakken.core.console import progress
-from hakken.core.errors import HakkenError
 from hakken.core.files import replacing, require_same, sha256_file
+from hakken.runs.averages import Average, Averages, read_averages
+from hakken.runs.choice import Candidate, candidates, chosen, seed_of
 from hakken.runs.trials import read_trials
 from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
@@ -16,30 +18,89 @@ REDO = "delete the trial's JSON to redo it"
 
 
 @stage
-def select(*, trials: list[Path], model: Path, record: Path) -> None:
+def select(
+    *,
+    trials: list[Path],
+    model: Path,
+    record: Path,
+    confirmations: list[Path] = [],  # noqa: B006 - never changed
+    confirm: int = 0,
+    averages: Path | None = None,
+) -> None:
     """Take the finished trial with the highest objective (the first of equals): its ``model``, and its ``record``.
+
+    Where the ``confirm`` best were trained again, ``confirmations`` are those trainings: the trial is then the one with
+    the highest mean over its seeds, and the model the one whose objective is nearest to that mean, so that what is
+    stated of the choice is true of what is frozen. Where the best were averaged (the folder ``averages``), the average
+    with the highest objective is taken if that is above the best trial's.
 
     The objective is the best of many on the same validation cases and so optimistic; the test set tells what it is
     worth. Raises HakkenError where no trial finished.
     """
-    records = read_trials(trials)
-    finished = [one for one in records if one["state"] == "complete"]
-    if not finished:
-        reasons = sorted({str(one.get("reason")) for one in records})
-        what = f"none of the {len(records)} trials finished" if len(records) > 1 else f"{records[0]['sweep']} failed"
-        raise HakkenError(f"{what}: {'; '.join(reasons)}; see logs/trial/, or choose other `parameters` in the study")
-    best = max(finished, key=lambda one: float(one["objective"]))  # of equals the one that asked first
-    source = require_same(Path(best["model"]["path"]), best["model"]["sha256"], REDO)
+    records, further = read_trials(trials), read_trials(confirmations)
+    found = candidates(records, further, confirm)
+    best, known = chosen(found), read_averages(averages)
+    average = known.better_than(best)
+    taken = best.typical["model"] if average is None else average.model
+    source = require_same(Path(taken["path"]), taken["sha256"], REDO)
     with replacing(model) as temporary:
         shutil.copyfile(source, temporary)
     states = [one["state"] for one in records]
     write_sealed(
         record,
         {
-            "trial": best,
+            "trial": best.trial,
             "trials": {state: states.count(state) for state in sorted(set(states))},
-            "gpu_seconds": sum(one["gpu_seconds"] for one in records),
+            "gpu_seconds": sum(one["gpu_seconds"] for one in _each_once(records, further)),
             "sha256": sha256_file(model),
+            **(_confirmed(best, found) if confirm else {}),
+            **(_averaged(best, known, average) if known.averages else {}),
         },
     )
-    progress(f"{model.stem}: trial {best['number']} of {len(records)}, objective {best['objective']:.3f}")
+    if average is not None:
+        numbers = ", ".join(str(one["number"]) for one in average.members)
+        what = f"average of trials {numbers} of {len(records)}, objective {average.objective:.3f}"
+        progress(f"{model.stem}: {what}; the best alone {best.worth:.3f}")
+        return
+    mean = f", mean of {len(best.trainings)} trainings" if confirm else ""
+    progress(f"{model.stem}: trial {best.trial['number']} of {len(records)}, objective {best.worth:.3f}{mean}")
+
+
+def _averaged(best: Candidate, known: Averages, taken: Average | None) -> dict[str, Any]:
+    """Return what is recorded of a choice between the best trial and averages: all that were tried, and their cost."""
+    alone = {"number": best.trial["number"], "seed": seed_of(best.typical)}
+    kept = {"sha256": best.typical["model"]["sha256"], "seconds": best.typical["seconds"]}
+    return {
+        "objective": best.worth if taken is None else taken.objective,
+        "ensemble": {
+            "members": [alone | kept] if taken is None else list(taken.members),
+            "tried": [{"size": 1, "objective": best.worth, "seconds_per_case": known.seconds_per_case}]
+            + [
+                {"size": one.size, "objective": one.objective, "seconds_per_case": one.seconds_per_case}
+                for one in known.averages
+            ],
+        },
+    }
+
+
+def _each_once(*groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return all records, of those that several jobs share one."""
+    return list({(one["sweep"], one["number"]): one for group in groups for one in group}.values())
+
+
+def _confirmed(best: Candidate, found: list[Candidate]) -> dict[str, Any]:
+    """Return what is recorded of a choice by the mean over seeds: of each such trial, and which training is kept."""
+    return {
+        "objective": best.worth,
+        "seed": seed_of(best.typical),
+        "confirmed": [
+            {
+                "number": one.trial["number"],
+                "objectives": list(one.objectives),
+                "mean": one.worth,
+                "failed": one.failed,
+            }
+            for one in sorted(found, key=lambda one: -one.worth)
+            if one.again
+        ],
+    }

@@ -17,11 +17,13 @@ import torch
 from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_json, write_json
+from hakken.core.seeds import derive_seed
 from hakken.imaging.outside import require_inside
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import words_of
 from hakken.runs.ask import complete, propose_trial, seed_of, settings_of
 from hakken.runs.cases import read_cases
+from hakken.runs.choice import CONFIRMS, FURTHER_SEEDS, confirmed_by, number_of
 from hakken.runs.fit import Fitting, Record, has_its_files
 from hakken.runs.generation import generation_of
 from hakken.runs.guard import science, started_from
@@ -30,12 +32,13 @@ from hakken.runs.launch import Processes, TrainingFailed, processes_of, run_trai
 from hakken.runs.required import Kinds, require_cases
 from hakken.runs.streak import require_progress
 from hakken.runs.table import Run
-from hakken.runs.trials import SHORT
+from hakken.runs.trials import SHORT, read_trials
 from hakken.runs.warm_start import read_source
 from hakken.runs.whole import require_as_written
 from hakken.search.lease import Lease
 from hakken.search.ledger import Ledger, Planned, Proposal
 from hakken.search.settings import Settings
+from hakken.search.trial import Trial
 from hakken.stages import began, stage
 from hakken.study import Study
 from hakken.training.checkpoint import clear_checkpoints
@@ -65,6 +68,7 @@ def trial(
     validation: list[Path] = [],  # noqa: B006
     patches: Path | None = None,
     source: Path | None = None,
+    searched: list[Path] = [],  # noqa: B006
     threads: int = 1,
     minutes: float | None = None,
     attempt: int = 1,
@@ -75,7 +79,8 @@ def trial(
 
     ``train`` and ``validation`` are where the cases stand, ``patches`` is the folder of patches, where the method takes
     any; ``work`` takes checkpoints, model and predictions; ``logs`` is where the trials of this study have their logs;
-    ``source`` the table of the search that this one starts from. ``trials``, ``slots`` and ``stop_after_failures`` are
+    ``source`` the table of the search that this one starts from; ``searched`` are the trials of the finished search
+    whose best a run trains again that confirms them. ``trials``, ``slots`` and ``stop_after_failures`` are
     what the run is planned with; they may change between jobs. The scheduler ends the job after so many ``minutes``; it
     is the ``attempt``-th (1, 2, ...) of this run of the workflow; ``across`` says that it has all the machines that
     `training.nodes` asks for. A living twin of this trial is waited for. A trial that fails by its own parameters is
@@ -85,13 +90,14 @@ def trial(
     """
     torch.set_num_threads(threads)
     chosen = run.study(study)
+    again = _confirmed(run, number, searched, trials)
     job = _Job(
         study=chosen,
         run=run,
-        number=number,
+        number=again.number if again else number,
         places=(tuple(train), tuple(validation)),
         patches=patches,
-        work=work,
+        work=work.with_name(f"{again.number:04d}") if again else work,
         logs=logs,
         code=code,
         attempt=attempt,
@@ -99,12 +105,30 @@ def trial(
         processes=processes_of(chosen.training, threads, across),
         planned=Planned(trials, slots),
         stop_after_failures=stop_after_failures,
+        again=again,
     )
     job.require_cases()
     settings = settings_of(chosen, run, read_source(source) if source else ())
     record = _await(job, _open_ledger(job, ledger, settings, source), settings)
     write_json(output, record)
     progress(f"{job.label}: {_outcome(record, words_of(chosen))}")
+
+
+@dataclass(frozen=True)
+class _Again:
+    """A trial of a search that is trained again with a further ``seed`` (1, 2); ``number`` is that in the ledger."""
+
+    number: int
+    trial: Mapping[str, Any]
+    seed: int
+
+
+def _confirmed(run: Run, number: int, searched: Sequence[Path], trials: int) -> _Again | None:
+    """Return what job ``number`` of a run that confirms a search trains again; None of any other run."""
+    if not run.confirms:
+        return None
+    trial, seed = confirmed_by(read_trials(searched), trials // FURTHER_SEEDS, number)
+    return _Again(number_of(trial, seed), trial, seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +148,12 @@ class _Job:
     processes: Processes
     planned: Planned
     stop_after_failures: int
+    again: _Again | None = None
 
     @property
     def label(self) -> str:
+        if self.again:
+            return f"{self.again.trial['number']:02d} seed {self.again.seed}"
         return f"{self.number:02d}" if self.planned.trials > 1 else self.run.name
 
     @cached_property
@@ -197,9 +224,14 @@ def _obtain(job: _Job, book: Ledger, settings: Settings, lease: Lease) -> Record
     require_progress(job.run.name, job.stop_after_failures, _results(book), job.logs)
     proposal = book.proposal(
         job.number,
-        lambda others, place: propose_trial(settings, others, place),
+        lambda others, place: _parameters(job, settings, others, place),
         job.planned,
     )
+    if job.again and proposal.parameters != job.again.trial["parameters"]:
+        raise HakkenError(
+            f"{book.folder}: training {job.number} was begun with other parameters than trial "
+            f"{job.again.trial['number']} of {job.run.confirms} has now; delete this folder to train again"
+        )
     known = f"{len(proposal.known)} finished and {len(proposal.pending)} running trials known"
     log(f"{job.label}: parameters {proposal.parameters}; {known}")
     mine = _attempt(job, book, proposal, lease)
@@ -207,6 +239,11 @@ def _obtain(job: _Job, book: Ledger, settings: Settings, lease: Lease) -> Record
     if lease.held:
         clear_checkpoints(job.folder)
     return published if has_its_files(published) else mine
+
+
+def _parameters(job: _Job, settings: Settings, others: Sequence[Trial], place: int) -> Mapping[str, Any]:
+    """Return what a trial trains: what the search proposes, or what is trained again."""
+    return job.again.trial["parameters"] if job.again else propose_trial(settings, others, place)
 
 
 def _attempt(job: _Job, book: Ledger, proposal: Proposal, lease: Lease) -> Record:
@@ -226,6 +263,7 @@ def _attempt(job: _Job, book: Ledger, proposal: Proposal, lease: Lease) -> Recor
         "place": proposal.place,
         **({"levels": dict(job.run.levels)} if job.run.levels else {}),
         **({"fold": job.run.fold} if job.run.fold is not None else {}),
+        **({CONFIRMS: {"trial": job.again.trial["number"], "seed": job.again.seed}} if job.again else {}),
         **outcome,
         "method": job.study.method,
         "parameters": proposal.parameters,
@@ -290,9 +328,14 @@ def _note_end(job: _Job, lease: Lease, ended: str) -> None:
 def _fitting(job: _Job, book: Ledger, proposal: Proposal) -> Fitting:
     study = job.study
     parameters = complete(proposal.parameters, study.parameters.model_dump(mode="json"), str(study.method))
-    seed = seed_of(study, job.run, proposal.place, parameters)
+    # What follows goes by the place of what is trained again, not by which of the jobs that confirm asks first.
+    place = proposal.place if job.again is None else int(job.again.trial.get("place", job.again.trial["number"]))
+    if job.again is None:
+        seed = seed_of(study, job.run, place, parameters)
+    else:
+        seed = derive_seed(study.seed, job.run.stream, place, job.again.seed)
     # The study's own parameters, which all others must beat, are never stopped early.
-    spared = study.search.stopping == "none" or parameters == study.parameters
+    spared = job.again is not None or study.search.stopping == "none" or parameters == study.parameters
     train, validation = job.places
     return Fitting(
         study=study.model_copy(update={"parameters": parameters}),
@@ -306,7 +349,7 @@ def _fitting(job: _Job, book: Ledger, proposal: Proposal) -> Fitting:
         label=job.label,
         identity=sha256_json([job.generation, parameters.model_dump(mode="json"), seed, science(study)]),
         # Nothing of the job's number: the same search gives the same files, in whatever order its jobs come.
-        metadata={"sweep": job.run.name, "place": proposal.place, "seed": seed, "generation": job.generation},
+        metadata={"sweep": job.run.name, "place": place, "seed": seed, "generation": job.generation},
         deadline=job.deadline,
     )
 

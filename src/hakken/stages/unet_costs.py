@@ -29,14 +29,14 @@ def unet_costs(*, models: list[Path], cases: list[Path], output: Path, threads: 
     """Write parameters, multiply-adds, peak memory and latency of each size of each of the ``models`` as CSV.
 
     The image is as large as the first of the ``cases``. Sizes are measured as networks of their own, as `hakken export`
-    writes them; baselines, which have no network, are passed over.
+    writes them; baselines, which have no network, and averages of several are passed over.
     """
     torch.set_num_threads(threads)
     case = next(case for folder in cases for case in prepared_cases(folder))
     rows: list[tuple[Cell, ...]] = []
     for path in models:
         trained = load_model(path, choose_device())
-        if trained.learner is not None:
+        if trained.learner is not None and not trained.members:
             rows += _costs(path.stem, trained, case.geometry.shape_zyx)
             log(f"{path.stem}: measured")
     write_table(output, COSTS, rows)

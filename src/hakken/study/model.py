@@ -305,6 +305,8 @@ def _misfits_of_method(study: Study, module: ModuleType) -> Iterator[str]:
         check_space(study.search.space, module.Parameters, str(study.method))
     except ValueError as error:
         yield f"search.space: {error}"
+    if study.search.ensemble > 1 and not getattr(module, "AVERAGED", ""):
+        yield f"search.ensemble: models of the method `{study.method}` cannot be averaged; remove it"
     gives = (*module.OUTCOMES, *getattr(module, "FURTHER", ()))
     for outcome in study.outcomes:
         if outcome not in gives:

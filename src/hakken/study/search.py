@@ -96,11 +96,33 @@ class Search(Section):
         description="`median`: a training whose best objective so far is below the median of the others' running "
         "averages up to that step stops early (Golovin et al. 2017).",
     )
+    confirm: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="So many of the best trials of the finished sweep are trained twice more, with other seeds, and "
+        "the choice goes by the mean over all three: the best of many on few lesions is luck for the most part. "
+        "0: none.",
+    )
+    ensemble: int = Field(
+        default=1,
+        ge=1,
+        le=20,
+        description="The averages of the best two trials, three, and up to so many are tried on validation, and the "
+        "best of them is taken where it is above the best trial. 1: none.",
+    )
     warm_start: WarmStart | None = Field(default=None, description="Begin with what a related study has found.")
     comparison: Comparison | None = Field(default=None, description="Sweeps that compare numbers of slots.")
     space: dict[str, Parameter] = Field(
         default={}, description="The searched parameters; the names are those of `parameters`."
     )
+
+    @model_validator(mode="after")
+    def _has_trials_to_choose_from(self) -> Self:
+        for key, count in (("confirm", self.confirm), ("ensemble", self.ensemble)):
+            if count > self.trials:
+                raise ValueError(f"`{key}` is {count}, but the sweep has {self.trials} trials; lower it")
+        return self
 
     @field_validator("space")
     @classmethod

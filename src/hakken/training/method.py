@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from hakken.cohort.items import Item
@@ -125,6 +126,28 @@ class Method(ABC):
     @abstractmethod
     def predict(self, model: Model, case: Any, wanted: Collection[str]) -> Mapping[str, Any]:
         """Return what a model in evaluation mode says of a case, for each of the outcomes ``wanted``."""
+
+
+class Averaged(ABC):
+    """What a method is besides, where the answers of several of its models mean something on average.
+
+    ``predict`` goes through both steps. Its folder says so in `AVERAGED`. Put it before `Method` or `Fitted`.
+    """
+
+    @abstractmethod
+    def answer(self, model: Model, case: Any) -> Mapping[str, NDArray[Any]]:
+        """Return what a model in evaluation mode says of a case as arrays, such as probabilities.
+
+        Of one case they have the same shapes whatever the parameters, or the models cannot be averaged.
+        """
+
+    @abstractmethod
+    def conclude(self, answer: Mapping[str, NDArray[Any]], case: Any, wanted: Collection[str]) -> Mapping[str, Any]:
+        """Return what follows from an answer, or from the mean of several, for each of the outcomes ``wanted``."""
+
+    def predict(self, model: Model, case: Any, wanted: Collection[str]) -> Mapping[str, Any]:
+        """Return what a model in evaluation mode says of a case, for each of the outcomes ``wanted``."""
+        return self.conclude(self.answer(model, case), case, wanted)
 
 
 class Fitted(ABC):

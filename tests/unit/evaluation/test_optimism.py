@@ -11,7 +11,7 @@ from hakken.evaluation.bootstrap import resample
 from hakken.evaluation.findings import Candidates, Cases, Floats, Ints, Lesions
 from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
 from hakken.evaluation.matching import Matching, match
-from hakken.evaluation.optimism import Optimism, optimism, replicated, replicated_areas
+from hakken.evaluation.optimism import Optimism, Shortlist, optimism, replicated, replicated_areas
 from hakken.evaluation.roc import auc, rank
 
 from .helpers import matched, random_cohort
@@ -154,3 +154,42 @@ def test_a_corrected_value_stays_within_what_the_measure_can_be() -> None:
     assert found.corrected.value == 0.0
     free = optimism(values, drawn, resamples=2, skipped=0, seed=0, bounds=(-np.inf, 1.0))
     assert free.corrected.value == pytest.approx(0.05 - found.optimism)
+
+
+def test_both_steps_of_a_choice_are_repeated() -> None:
+    # Three models; by their first values 0 and 2 are on a list of two, by their means 2 is the better of them, although
+    # model 1 has the highest mean of all. In the first resample 1 and 2 are on the list and 1 is chosen: 0.9, which is
+    # 0.2 above its 0.7. In the second 0 and 1 (equal to 2, and before it) are, and 0 is chosen: 0.6, 0.2 above its 0.4.
+    # In the third 0 and 2 are, and 2 is chosen: 0.5, its own value. So the optimism is 0.4 / 3.
+    first = np.array([0.6, 0.1, 0.5])
+    drawn_first = np.array([[0.1, 0.6, 0.9], [0.5, 0.2, 0.1], [0.4, 0.2, 0.5]])
+    means = np.array([0.4, 0.7, 0.5])
+    drawn = np.array([[0.9, 0.6, 0.4], [0.9, 0.1, 0.9], [0.3, 0.8, 0.5]])
+    found = optimism(
+        means,
+        drawn,
+        resamples=3,
+        skipped=0,
+        seed=0,
+        bounds=BOUNDS,
+        shortlist=Shortlist(first, drawn_first, 2),
+    )
+    assert (found.chosen, found.naive.value) == (2, 0.5)
+    assert found.optimism == pytest.approx(0.4 / 3)
+    assert found.corrected.value == pytest.approx(0.5 - 0.4 / 3)
+    assert found.again == pytest.approx(1 / 3)
+
+
+def test_what_needs_no_list_is_always_chosen_from() -> None:
+    # The third model is no trial of the search: the list of one holds the first, and the third is better.
+    values = np.array([0.5, 0.9, 0.6])
+    found = optimism(
+        values,
+        values[:, None] + np.zeros(4),
+        resamples=4,
+        skipped=0,
+        seed=0,
+        bounds=BOUNDS,
+        shortlist=Shortlist(np.array([0.5, 0.4]), np.array([[0.5], [0.4]]) + np.zeros(4), 1),
+    )
+    assert (found.chosen, found.optimism, found.again) == (2, 0.0, 1.0)

@@ -110,3 +110,23 @@ def test_a_broken_trial_is_named(tmp_path: Path, chosen: Study) -> None:
     for figure in (search, learnt):
         with pytest.raises(HakkenError, match=r"0000\.json: not a finished trial"):
             figure.draw(chosen, files(trials=[path]))  # type: ignore[attr-defined]
+
+
+def test_trials_that_were_trained_again_show_their_seeds(tmp_path: Path, chosen: Study, monkeypatch: Any) -> None:
+    trials = [write(tmp_path, chosen, number, objective=0.1 * number) for number in (3, 4, 5)]
+    further = [
+        write(tmp_path, chosen, 10 + seed, "confirm", objective=value, confirms={"trial": 4, "seed": seed})
+        for seed, value in ((1, 0.2), (2, 0.3))
+    ]
+    shared = tmp_path / "0013.json"  # of a job that took the training of another
+    shared.write_text(further[0].read_text())
+    drawn, drawing = handed(
+        monkeypatch, search, "draw_search", chosen, files(trials=trials, confirm=[*further, shared])
+    )
+    assert drawn.confirmed == {1: (0.4, 0.2, 0.3)}
+    assert drawing.cost["seconds"] == 5 * 90.0
+    rows = [dict(zip(drawing.table.columns, row, strict=True)) for row in drawing.table.rows]
+    assert [(row["sweep"], row["trial"], row["objective"]) for row in rows[3:]] == [
+        ("confirm", 4, 0.2),
+        ("confirm", 4, 0.3),
+    ]

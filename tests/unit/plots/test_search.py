@@ -57,3 +57,11 @@ def test_every_state_has_a_look_and_a_count_of_its_own() -> None:
 
 def test_the_strip_says_how_many_ran_at_once_and_how_busy_they_were() -> None:
     assert "2 trials\n2 at once\nslots 75 % busy" in words(draw([bar(0, 0, 10), bar(1, 0, 5)]))
+
+
+def test_the_best_mean_over_seeds_is_named() -> None:
+    trials = (TimedTrial(0, "complete", 0.4, 0, 4), TimedTrial(1, "complete", 0.6, 4, 8))
+    figure = draw_search(SearchInput(trials, 1, None, "Objective", ORIGIN, confirmed={0: (0.4, 0.5), 1: (0.6, 0.1)}))
+    assert {"best 0.600", "best mean over\nseeds 0.450"} <= words(figure)
+    (diamonds,) = [line.get_ydata() for line in figure.axes[0].lines if line.get_marker() == "D"][:1]
+    assert list(diamonds) == [0.45]

@@ -310,6 +310,7 @@ KINDS: Mapping[str, set[plugins.Kind]] = {
     "predict": {"baselines", "methods", "outcomes"},
     "measure": {"methods", "outcomes"},
     "optimism": {"outcomes"},
+    "average": {"baselines", "methods", "outcomes"},
     "figure": {"figures", "outcomes"},
     "select": set(),
     "freeze": {"outcomes"},

@@ -13,7 +13,17 @@ from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file
 from hakken.imaging.prepared import PreparedCase
 from hakken.runs.learner import learner_of
-from hakken.runs.model_file import EARLIER, FORMAT, Trained, digest_of, load_model, save_model
+from hakken.runs.model_file import (
+    EARLIER,
+    FORMAT,
+    Trained,
+    answer_of,
+    digest_of,
+    load_model,
+    mean_of,
+    save_average,
+    save_model,
+)
 from hakken.study import Study
 from hakken.training.players import Model
 
@@ -179,3 +189,55 @@ def test_a_single_flipped_bit_is_noticed(tmp_path: Path) -> None:
         else:
             assert digest_of(torch.load(path, map_location="cpu", weights_only=True)) == expected
     assert refused > 100
+
+
+def averaged(folder: Path) -> Path:
+    """Write the average of two untrained models, and return it."""
+    files = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        learner: Any = learner_of(study())
+        model: Model = learner.export(learner.networks()).eval()
+        weights = {name: network.state_dict() for name, network in model.networks.items()}
+        files.append(folder / f"{seed}.pt")
+        save_model(files[-1], weights, model.values, study=study(), metadata={"number": seed})
+    save_average(folder / "both.pt", files, {"sweep": "search"})
+    return folder / "both.pt"
+
+
+def test_an_average_holds_its_members_and_says_what_follows_from_their_mean(tmp_path: Path, case: PreparedCase) -> None:
+    found = load_model(averaged(tmp_path))
+    assert [one.metadata for one in found.members] == [{"number": 0}, {"number": 1}]
+    assert (found.study, found.channels, found.metadata) == (study(), ("A", "B"), {"sweep": "search"})
+    each = [answer_of(one, case)["scores"] for one in found.members]
+    mean = mean_of(answer_of(one, case) for one in found.members)["scores"]
+    np.testing.assert_allclose(mean, (each[0] + each[1]) / 2, atol=1e-7)
+    marks = found.predict(case, WANTED)["candidates"]
+    assert marks.score.max() == pytest.approx(mean.max(), abs=1e-6)
+    assert marks.score.max() != pytest.approx(each[0].max(), abs=1e-6)
+
+
+def test_how_an_average_is_used_is_for_the_study_to_say(tmp_path: Path, case: PreparedCase) -> None:
+    found = load_model(averaged(tmp_path)).used_as(study(inference={"maximum_candidates": 1}))
+    assert len(found.predict(case, WANTED)["candidates"]) == 1
+
+
+def test_the_file_of_an_average_that_was_changed_is_refused(tmp_path: Path) -> None:
+    path = averaged(tmp_path)
+    content = torch.load(path, weights_only=True)
+    assert [one["sha256"] for one in content["members"]] == [sha256_file(tmp_path / f"{n}.pt") for n in (0, 1)]
+    content["members"][1]["metadata"]["number"] = 5
+    torch.save(content, path)
+    with pytest.raises(HakkenError, match=r"both\.pt: damaged: its checksum is not that of what it holds"):
+        load_model(path)
+
+
+def test_answers_of_different_shapes_are_not_averaged() -> None:
+    with pytest.raises(HakkenError, match="the models answer in different shapes, so they cannot be averaged"):
+        mean_of([{"scores": np.zeros(3)}, {"scores": np.zeros(4)}])
+
+
+def test_a_method_without_averages_says_so(case: PreparedCase) -> None:
+    one = Trained(study(), Model(), {}, None)
+    with pytest.raises(HakkenError, match="models of the method `patch_classifier` cannot be averaged"):
+        answer_of(one, case)

@@ -154,3 +154,14 @@ def test_what_models_were_made_from_is_read_byte_by_byte_before_they_are_frozen(
     assert caught.value.code == 2
     assert f"{tmp_path / 'patches' / 'shard-000.npy'}: is corrupt (its SHA-256 has changed)" in capsys.readouterr().err
     assert not (tmp_path / "freeze.json").exists()
+
+
+def test_an_average_is_sealed_with_the_digests_of_its_trainings(tmp_path: Path) -> None:
+    given = ingredients(tmp_path)
+    members = [{"number": number, "seed": 0, "sha256": f"{number}" * 8, "seconds": 9.0} for number in (7, 2)]
+    content = read_json(tmp_path / "selected.json") | {"ensemble": {"members": members}}
+    write_json(tmp_path / "selected.json", content)
+    freeze(**given)
+    sealed = read_json(tmp_path / "freeze.json")["models"]
+    assert sealed["selected"]["members"] == members
+    assert "members" not in sealed["default"]

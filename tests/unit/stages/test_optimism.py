@@ -40,17 +40,19 @@ def cases(tmp_path: Path) -> Path:
     return tmp_path / "cases"
 
 
-def trial(cases: Path, chosen: Study, number: int, found: str, state: str = "complete") -> Path:
+def trial(  # noqa: PLR0917
+    cases: Path, chosen: Study, number: int, found: str, state: str = "complete", sweep: str = "search", **more: Any
+) -> Path:
     """A trial that marks the lesion of the cases in ``found``."""
     known, folder = read_cases([cases]), cases.parent / str(number)
     mark = Candidates(np.full((1, 3), 4.0), np.array([0.5]), np.ones(1), np.full((1, 3), 4.0), np.ones(1, np.int64))
     none = Candidates(np.zeros((0, 3)), np.zeros(0), np.zeros(0), np.zeros((0, 3)), np.zeros(0, np.int64))
     said = {case.case_id: {"candidates": mark if case.case_id in found else none} for case in known}
-    record: dict[str, Any] = {"sweep": "search", "state": state, "objective": len(found) / 2}
+    record: dict[str, Any] = {"sweep": sweep, "state": state, "objective": len(found) / 2, "parameters": {}} | more
     if state == "complete":
         digest = write_predictions(folder, said, chosen, known, ("candidates",))
         record["predictions"] = {"path": str(folder), "sha256": digest}
-    return publish_trial(cases.parent / "search", number, record)
+    return publish_trial(cases.parent / sweep, number, record)
 
 
 def test_the_choice_among_complete_trials_is_repeated(
@@ -105,3 +107,23 @@ def test_without_a_complete_trial_there_is_no_choice(
             study=chosen, trials=[trial(cases, chosen, 1, "", "failed")], cases=[cases], output=tmp_path / "o.json"
         )
     assert "none of the 1 trials finished; see logs/trial/" in capsys.readouterr().err
+
+
+def test_the_choice_by_the_mean_over_seeds_is_repeated(
+    cases: Path, tmp_path: Path, chosen: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = [trial(cases, chosen, 0, "ab"), trial(cases, chosen, 1, "a"), trial(cases, chosen, 2, "")]
+    further = [
+        trial(cases, chosen, number, found, sweep="confirm", confirms={"trial": of, "seed": seed})
+        for number, found, of, seed in [(20, "", 0, 1), (21, "", 0, 2), (22, "a", 1, 1), (23, "a", 1, 2)]
+    ]
+    optimism(study=chosen, trials=trials, confirmations=further, confirm=2, cases=[cases], output=tmp_path / "out.json")
+    found = read_json(tmp_path / "out.json")
+    # Trial 0 finds both lesions once and none twice: 1/3. Trial 1 finds that of case a each time: 1/2.
+    assert (found["chosen"], found["models"], found["confirmed"], found["trainings"]) == (1, 3, 2, 3)
+    assert found["naive"]["value"] == 0.5
+    # Of cases aa trial 1 is worth 1, of ab 1/2. Of bb trial 0 is chosen, for 1/3, which is what it is worth.
+    assert found["optimism"] == pytest.approx(0.125, abs=0.03)
+    assert found["again"] == pytest.approx(0.75, abs=0.05)
+    said = capsys.readouterr().err
+    assert "best of 3 trials on validation, of the best 2 by the mean over seeds: partial AUC" in said

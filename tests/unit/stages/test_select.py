@@ -152,3 +152,42 @@ def test_a_file_that_is_not_the_recorded_one_stops_it(
         choose(trials)
     assert f"{model}: missing or changed; delete the trial's JSON to redo it" in capsys.readouterr().err
     assert not (tmp_path / "out/selected.json").exists()
+
+
+def confirmed(record: Record) -> tuple[list[Path], list[Path]]:
+    """Three trials, of which the better two were trained again; the first of them was lucky."""
+    trials = [record(0, 0.60), record(1, 0.58), record(2, 0.1)]
+    further = [
+        record(2 * number + seed - 1, value, "confirm", confirms={"trial": number, "seed": seed})
+        for number, values in enumerate([(0.46, 0.44), (0.53, 0.51)])
+        for seed, value in enumerate(values, start=1)
+    ]
+    return trials, further
+
+
+def test_the_mean_over_seeds_chooses_and_the_typical_training_is_kept(record: Record, tmp_path: Path) -> None:
+    trials, further = confirmed(record)
+    kept, said = tmp_path / "out/selected.pt", tmp_path / "out/selected.json"
+    # A file of a job that shared the training of another says the same once more.
+    select(trials=trials, confirmations=[*further, further[0]], confirm=2, model=kept, record=said)
+    found = read_json(said)
+    assert (found["trial"]["number"], found["trial"]["sweep"], found["seed"]) == (1, "search", 1)
+    assert found["objective"] == pytest.approx(0.54)
+    assert kept.read_text() == "model of confirm 2"
+    assert found["sha256"] == sha256_file(kept)
+    assert found["trials"] == {"complete": 3}
+    assert found["gpu_seconds"] == 70.0
+    assert [(one["number"], one["objectives"], one["failed"]) for one in found["confirmed"]] == [
+        (1, [0.58, 0.53, 0.51], 0),
+        (0, [0.60, 0.46, 0.44], 0),
+    ]
+
+
+def test_a_training_that_confirms_and_says_otherwise_than_its_ledger_is_refused(
+    record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials, further = confirmed(record)
+    write_json(further[3], read_json(further[3]) | {"objective": 0.9})
+    with pytest.raises(SystemExit):
+        select(trials=trials, confirmations=further, confirm=2, model=tmp_path / "m.pt", record=tmp_path / "m.json")
+    assert "says otherwise than the ledger" in capsys.readouterr().err

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from hakken.cli import main
-from hakken.core.files import read_json, sha256_file
+from hakken.core.files import read_json, sha256_file, write_json
 from hakken.core.tables import table_text, write_table
 from hakken.evaluation import findings
 from hakken.evaluation.froc import objective
@@ -67,6 +67,7 @@ def run(data: Path, results: Path, sweep: str = "search", number: int = 0, **cha
     options = {"threads": 1, "code": "c0de"} | {name: changes.pop(name) for name in names if name in changes}
     chosen = study(**changes)
     planned = run_named(chosen, sweep)
+    searched = sorted(map(str, (results / planned.confirms / "trials").iterdir())) if planned.confirms else []
     held_out = planned.fold is not None
     stage.trial(
         study=study_slice(chosen, SCIENCE),
@@ -76,6 +77,7 @@ def run(data: Path, results: Path, sweep: str = "search", number: int = 0, **cha
         slots=planned.slots,
         stop_after_failures=planned.stop_after_failures,
         patches=str(data / "patches" / "train"),
+        searched=searched,
         train=[str(data / "prepared" / "train-000")] if held_out else [],
         validation=[] if held_out else [str(data / "prepared" / name) for name in VALIDATION],
         ledger=str(results / sweep / "ledger"),
@@ -845,3 +847,60 @@ def test_a_method_without_gradients_is_fitted_at_once_and_recorded_like_any(toys
     assert record["objective"] == float(said[1].removeprefix("error,"))
     trained = load_model(Path(record["model"]["path"]))
     assert (trained.model.values["points"], trained.study.parameters) == (50, chosen.parameters)
+
+
+CONFIRMED = {"trials": 3, "slots": 1, "confirm": 2}
+
+
+def searched(data: Path, results: Path, count: int = 3) -> list[dict[str, Any]]:
+    return [run(data, results, number=number, search=CONFIRMED) for number in range(count)]
+
+
+def test_the_best_trials_are_trained_again_with_other_seeds(data: Path, tmp_path: Path) -> None:
+    trials = searched(data, tmp_path)
+    further = [run(data, tmp_path, "confirm", number, search=CONFIRMED) for number in (3, 0, 1, 2)]
+    order = sorted(trials, key=lambda record: -record["objective"])
+    assert [record["confirms"] for record in further] == [
+        {"trial": order[rank]["number"], "seed": seed} for rank, seed in ((1, 2), (0, 1), (0, 2), (1, 1))
+    ]
+    for record in further:
+        trial = trials[record["confirms"]["trial"]]
+        assert (record["sweep"], record["parameters"]) == ("confirm", trial["parameters"])
+        assert (record["number"], record["state"]) == (2 * trial["number"] + record["confirms"]["seed"] - 1, "complete")
+    assert len({record["seed"] for record in (*trials, *further)}) == 7
+    # The seed goes by the trial and not by which job comes first: in another order the files are the same.
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path / "search", other / "search")
+    once_more = run(data, other, "confirm", 0, search=CONFIRMED)
+    assert once_more["model"]["sha256"] == further[1]["model"]["sha256"]
+    assert main(["search", "replay", str(tmp_path / "confirm")]) == 0
+
+
+def test_a_grown_sweep_trains_only_what_is_new_among_the_best(data: Path, tmp_path: Path) -> None:
+    two = searched(data, tmp_path, 2)
+    before = [run(data, tmp_path, "confirm", number, search=CONFIRMED) for number in range(4)]
+    third = run(data, tmp_path, number=2, search=CONFIRMED)
+    after = [run(data, tmp_path, "confirm", number, search=CONFIRMED) for number in range(4)]
+    best = sorted([*two, third], key=lambda record: -record["objective"])[:2]
+    assert {record["confirms"]["trial"] for record in after} == {record["number"] for record in best}
+    known = {record["number"]: record for record in before}
+    assert all(record == known[record["number"]] for record in after if record["number"] in known)
+
+
+def test_a_training_of_other_parameters_does_not_confirm(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = searched(data, tmp_path, 1)
+    run(data, tmp_path, "confirm", 0, search=CONFIRMED)
+    other = trials[0] | {"parameters": {"learning_rate": 0.03}}
+    (folder,) = (tmp_path / "search" / "ledger").iterdir()
+    for path in (tmp_path / "search" / "trials" / "0000.json", folder / "trial-0000.json"):
+        write_json(path, other)
+    (again,) = (tmp_path / "confirm" / "ledger").iterdir()
+    (again / "trial-0000.json").unlink()
+    with pytest.raises(SystemExit):
+        run(data, tmp_path, "confirm", 0, search=CONFIRMED)
+    assert (
+        f"{again}: training 0 was begun with other parameters than trial 0 of search has now; delete this folder to "
+        "train again"
+    ) in capsys.readouterr().err

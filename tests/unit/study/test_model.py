@@ -340,6 +340,18 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
             "study: search.warm_start names this very study and scale; name another study or another scale",
         ),
         (
+            {"search": {"trials": 4, "ensemble": 5}},
+            "search: `ensemble` is 5, but the sweep has 4 trials; lower it",
+        ),
+        (
+            {"method": "autoencoder", "search": {"ensemble": 2}},
+            "study: search.ensemble: models of the method `autoencoder` cannot be averaged; remove it",
+        ),
+        (
+            {"search": {"trials": 4, "confirm": 5}},
+            "search: `confirm` is 5, but the sweep has 4 trials; lower it",
+        ),
+        (
             {"search": {"comparison": {"slots": [1, 4, 4]}}},
             "search.comparison.slots: 4 stands twice; name each once",
         ),
@@ -626,6 +638,10 @@ LEVELS = "`1` or `2` or `3` or `4`"
         (
             {"evaluation": {"folds": 4}},
             "evaluation.folds: has an effect only where `design` is `cross_validation`; it is `holdout`",
+        ),
+        (
+            {"search": {"confirm": 3}},
+            "search.confirm: no effect without parameters to search; name some in search.space, or remove it",
         ),
         (
             {"search": {"slots": 2, "trials": 9}},

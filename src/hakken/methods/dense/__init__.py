@@ -18,6 +18,7 @@ from hakken.study.section import only_with
 NEEDS = Needs(learns_from="lesions")
 OUTCOMES = ("candidates",)
 FURTHER = ("masks", "case_scores")
+AVERAGED = "the probability of each voxel"
 FIGURES = ("froc", "strata", "overlays", "search", "learnt")
 
 

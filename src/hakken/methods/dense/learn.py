@@ -21,7 +21,7 @@ from hakken.methods.dense.loss import heat_loss, label_loss, over_levels
 from hakken.networks.dense_resnet import DenseResNet, Head, require_widths, widths_of
 from hakken.patches.augment import Augmentation
 from hakken.study import Section
-from hakken.training.method import Data, Method
+from hakken.training.method import Averaged, Data, Method
 from hakken.training.patch_player import NETWORK
 from hakken.training.players import Loss, Model, Networks, Player
 from hakken.training.sources import Samples
@@ -46,7 +46,7 @@ MASK = "dense"
 """The name of the one mask of a case."""
 
 
-class Learner(Method):
+class Learner(Averaged, Method):
     """How a dense network learns, and what it finds in a case."""
 
     parameters: Parameters
@@ -99,10 +99,15 @@ class Learner(Method):
         loss = partial(label_loss, dice=self.parameters.dice)
         return Loss(over_levels(said, (targets >= 0.5).float(), weight, loss))
 
-    def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
+    def answer(self, model: Model, case: PreparedCase) -> Mapping[str, NDArray[Any]]:
+        """Return the probability of a lesion (z, y, x) at each voxel."""
+        return {LESIONS: self.probabilities(model.networks[NETWORK], case)}
+
+    def conclude(
+        self, answer: Mapping[str, NDArray[Any]], case: PreparedCase, wanted: Collection[str]
+    ) -> Mapping[str, Any]:
         """Return the candidates, the mask and the highest probability of a case."""
-        found = self.probabilities(model.networks[NETWORK], case)
-        chosen = self.inference
+        found, chosen = answer[LESIONS], self.inference
         every = branches(found, threshold=chosen.threshold, prominence=chosen.prominence)
         if len(every) > chosen.maximum_candidates:
             log(f"case {case.case_id}: {len(every)} candidates, of which {chosen.maximum_candidates} are kept")

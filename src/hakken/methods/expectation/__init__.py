@@ -14,6 +14,7 @@ from hakken.study.parameters import Convolutional, Optimised, Patched
 NEEDS = Needs(patches=True, learns_from="normal", targets=1)
 OUTCOMES = ("candidates", "expectations")
 FURTHER = ("case_scores",)
+AVERAGED = "the expected distribution of each voxel, as a mixture"
 FIGURES = ("froc", "calibration", "expectations", "search", "learnt")
 
 

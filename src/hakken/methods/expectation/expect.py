@@ -57,6 +57,12 @@ def expected_of(
     mean, sigma = (np.concatenate(parts).reshape(target.shape) for parts in (means, sigmas))
     if not (np.isfinite(mean).all() and np.isfinite(sigma).all()):
         raise FloatingPointError("what the network expects is not finite")
+    return seen_as(mean, sigma, image, mask, facts)
+
+
+def seen_as(mean: Array, sigma: Array, image: NDArray[Any], mask: NDArray[Any], facts: Facts) -> Expected:
+    """Return what was expected (z, y, x) with how far the target channel of the ``image`` lies from it."""
+    target = np.asarray(image[list(facts.channels).index(facts.targets[0])], np.float32)
     return Expected(mean, sigma, np.where(np.asarray(mask) > 0, (target - mean) / sigma, np.float32(0)))
 
 

@@ -7,24 +7,27 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from hakken.core.errors import HakkenError
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.components import components
 from hakken.methods.expectation import Inference, Parameters
-from hakken.methods.expectation.expect import expected_of
+from hakken.methods.expectation.expect import expected_of, seen_as
 from hakken.methods.expectation.network import ExpectationUNet, negative_log_likelihood
 from hakken.networks.structure import Structure
 from hakken.networks.unet import level_widths
 from hakken.patches.loader import Batch
 from hakken.study import Section
-from hakken.training.method import Data, Method
+from hakken.training.method import Averaged, Data, Method
 from hakken.training.patch_player import NETWORK, patch_player
 from hakken.training.players import Loss, Model, Networks, Player
 
+MEAN, SQUARE = "mean", "square"
 
-class Learner(Method):
+
+class Learner(Averaged, Method):
     """How a U-Net learns what to expect, and where the excess makes a candidate."""
 
     parameters: Parameters
@@ -55,11 +58,21 @@ class Learner(Method):
             raise HakkenError("the patches hold no target channel; give one channel of the study `target: true`")
         return Loss(negative_log_likelihood(networks[NETWORK](batch.images), batch.maps, batch.maps > 0))
 
-    def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
-        """Return the components of z above the threshold, the highest z, and what was expected (2, z, y, x)."""
+    def answer(self, model: Model, case: PreparedCase) -> Mapping[str, NDArray[Any]]:
+        """Return the mean and the mean square (z, y, x) of what is expected: both are averaged in a mixture."""
         network = model.networks[NETWORK]
         assert isinstance(network, ExpectationUNet)
         expected = expected_of(network, case.image(), case.mask(), self.facts, self.inference)
+        mean, sigma = expected.mean.astype(np.float64), expected.sigma.astype(np.float64)
+        return {MEAN: mean, SQUARE: sigma**2 + mean**2}
+
+    def conclude(
+        self, answer: Mapping[str, NDArray[Any]], case: PreparedCase, wanted: Collection[str]
+    ) -> Mapping[str, Any]:
+        """Return the components of z above the threshold, the highest z, and what was expected (2, z, y, x)."""
+        mean = answer[MEAN]
+        sigma = np.sqrt(answer[SQUARE] - mean**2)
+        expected = seen_as(mean.astype(np.float32), sigma.astype(np.float32), case.image(), case.mask(), self.facts)
         threshold, most = self.inference.threshold, self.inference.maximum_candidates
         found = components(expected.z, case.geometry, case.mask(), threshold=threshold, maximum=most)
         return {

@@ -21,6 +21,7 @@ NetworkName = Literal[
 ]
 NEEDS = Needs(patches=True, learns_from="lesions", optional=False)  # pictures of three colours
 OUTCOMES = ("classes",)
+AVERAGED = "the probability of each class"
 
 
 class Weights(Section):

@@ -31,15 +31,17 @@ from hakken.patches.loader import Batch
 from hakken.patches.passes import Numbers
 from hakken.patches.shards import DIGITS
 from hakken.study import Section
-from hakken.training.method import Data, Method
+from hakken.training.method import Averaged, Data, Method
 from hakken.training.patch_player import NETWORK, patch_player
 from hakken.training.players import Loss, Model, Networks, Player
 
 ROOM = math.sqrt(2)
 """How many times the edge of a crop is cut before it is moved, so that what comes in is image and not border."""
 
+CLASSES = "classes"
 
-class Learner(Method):
+
+class Learner(Averaged, Method):
     """How a network of the ImageNet years learns classes, and what it says of the lesions of a case."""
 
     parameters: Parameters
@@ -83,7 +85,7 @@ class Learner(Method):
         """Return the mean cross-entropy of a batch."""
         return Loss(functional.cross_entropy(networks[NETWORK](batch.images).float(), batch.targets))
 
-    def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
+    def answer(self, model: Model, case: PreparedCase) -> Mapping[str, NDArray[Any]]:
         """Return the probabilities (lesions, classes) of a case, the mean over the slices of each lesion.
 
         Where cases have labels there is one row, that of the image as a whole.
@@ -101,7 +103,13 @@ class Learner(Method):
                 found[row] = model.networks[NETWORK](crops).float().softmax(1).mean(0).cpu().double().numpy()
         if not np.isfinite(found).all():
             raise FloatingPointError("the network's probabilities are not finite")
-        return {"classes": found}
+        return {CLASSES: found}
+
+    def conclude(
+        self, answer: Mapping[str, NDArray[Any]], case: PreparedCase, wanted: Collection[str]
+    ) -> Mapping[str, Any]:
+        """Return the probabilities of a case as they are."""
+        return {CLASSES: answer[CLASSES]}
 
     def _moved(self, crops: torch.Tensor, pixels: Sequence[str]) -> torch.Tensor:
         """Return crops (n, c, q, q) with their channels moved against the reference, each case its own way.

@@ -14,6 +14,7 @@ from hakken.study import Section, Study
 
 NEEDS = Needs(learns_from="lesions", gradient=False)
 OUTCOMES = ("classes",)
+AVERAGED = "the probability of each class"
 
 
 class Parameters(Section):

@@ -15,11 +15,13 @@ from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.whole import whole_image
 from hakken.methods.mean_classifier import Inference, Parameters
 from hakken.outcomes.classes import classified_lesions
-from hakken.training.method import Data, Fitted
+from hakken.training.method import Averaged, Data, Fitted
 from hakken.training.players import Model
 
+CLASSES = "classes"
 
-class Learner(Fitted):
+
+class Learner(Averaged, Fitted):
     """How the classifier is fitted, and what it says of the lesions of a case."""
 
     parameters: Parameters
@@ -45,14 +47,20 @@ class Learner(Fitted):
         values = {"centre": centre, "spread": spread, "weights": model.coef_, "offset": model.intercept_}
         return Model(values={"known": known} | {name: value.tolist() for name, value in values.items()})
 
-    def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
+    def answer(self, model: Model, case: PreparedCase) -> Mapping[str, NDArray[Any]]:
         """Return the probabilities (lesions, classes) of a case; a class that was not in training has none."""
         lesions = self._lesions(case)
         found: NDArray[np.float64] = np.zeros((len(lesions), len(self.facts.classes)))
         if lesions:
             means = np.array([mean_intensities(case, lesion) for lesion in lesions])
             found[:, model.values["known"]] = _probabilities(model.values, means)
-        return {"classes": found}
+        return {CLASSES: found}
+
+    def conclude(
+        self, answer: Mapping[str, NDArray[Any]], case: PreparedCase, wanted: Collection[str]
+    ) -> Mapping[str, Any]:
+        """Return the probabilities of a case as they are."""
+        return {CLASSES: answer[CLASSES]}
 
     def _lesions(self, case: PreparedCase) -> tuple[Lesion, ...]:
         """Return what is classified of a case: its lesions, or the case as a whole where it has a label."""

@@ -20,6 +20,7 @@ from hakken.study.parameters import Optimisation
 
 NEEDS = Needs(cases=("items",), learns_from="nothing")
 OUTCOMES = ("numbers",)
+AVERAGED = "each quantity of each voxel"
 
 
 class Parameters(Section):

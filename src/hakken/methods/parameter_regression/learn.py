@@ -17,17 +17,18 @@ from hakken.core.seeds import derive_seed
 from hakken.imaging.diffusion import normalised, ranges_of, signals
 from hakken.methods.parameter_regression import Inference, Parameters
 from hakken.methods.parameter_regression.network import Perceptron
-from hakken.training.method import Data, Method
+from hakken.training.method import Averaged, Data, Method
 from hakken.training.players import Loss, Model, Networks, Player
 from hakken.training.sources import DrawnSource, Tensors
 
 NETWORK = "network"
 SIGNALS, SHARES = "signals", "shares"
+QUANTITIES = "quantities"
 BLOCK = 65_536
 """Voxels that go through the network at once."""
 
 
-class Learner(Method):
+class Learner(Averaged, Method):
     """How the perceptron learns, and what it answers."""
 
     parameters: Parameters
@@ -64,13 +65,9 @@ class Learner(Method):
             return Loss(functional.mse_loss(answers, batch[SHARES]))
         return Loss(functional.mse_loss(self._signals(answers), batch[SIGNALS]))
 
-    def predict(self, model: Model, case: Item, wanted: Collection[str]) -> Mapping[str, Any]:
-        """Return the quantities (n,) of the voxels of a case, and whether each is flagged (0 or 1).
-
-        A voxel is flagged whose signals lie further from those that its answers predict than `flagged_above` times the
-        noise: it is not what the network was trained for. Without a ratio in the file, that of the training is taken.
-        """
-        b, measured, snr = read_signals(case, self.inference.signals, self.parameters.b_values)
+    def answer(self, model: Model, case: Item) -> Mapping[str, NDArray[Any]]:
+        """Return the quantities (q, n) of the voxels of a case."""
+        b, measured, _ = read_signals(case, self.inference.signals, self.parameters.b_values)
         shares = normalised(b, measured)
         network, device = model.networks[NETWORK], model.device
         found = []
@@ -82,6 +79,16 @@ class Learner(Method):
             low + (high - low) * column
             for (low, high), column in zip(self.ranges.values(), np.vstack(found).T, strict=True)
         ]
+        return {QUANTITIES: np.array(values)}
+
+    def conclude(self, answer: Mapping[str, NDArray[Any]], case: Item, wanted: Collection[str]) -> Mapping[str, Any]:
+        """Return the quantities (n,) of the voxels of a case, and whether each is flagged (0 or 1).
+
+        A voxel is flagged whose signals lie further from those that its answers predict than `flagged_above` times the
+        noise: it is not what the network was trained for. Without a ratio in the file, that of the training is taken.
+        """
+        b, measured, snr = read_signals(case, self.inference.signals, self.parameters.b_values)
+        shares, values = normalised(b, measured), list(answer[QUANTITIES])
         residual = np.sqrt(((signals(self.parameters.signal, b, values) - shares) ** 2).mean(1))
         expected = 1 / (snr if snr is not None else (self.parameters.snr or np.inf))
         flagged = (residual > self.inference.flagged_above * expected).astype(float)

@@ -9,6 +9,7 @@ from hakken.study.parameters import Balanced, ByProbability, Convolutional, Dens
 
 NEEDS = Needs(patches=True, learns_from="lesions")
 OUTCOMES = ("candidates",)
+AVERAGED = "the probability at each point of the lattice"
 
 
 class Parameters(Optimised, Patched, Balanced, Convolutional, Dense):

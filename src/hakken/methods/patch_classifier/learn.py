@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.dense import score_map
 from hakken.inference.detect import candidates_of, pixels_of
-from hakken.inference.maps import ScoreMap
+from hakken.inference.maps import ScoreMap, triple
 from hakken.methods.patch_classifier import Inference, Parameters
 from hakken.methods.patch_classifier.loss import balanced_loss
 from hakken.networks.patch_cnn import PatchClassifier, remaining_extent
 from hakken.networks.structure import Structure
 from hakken.patches.loader import Batch
 from hakken.study import Section
-from hakken.training.method import Data, Method
+from hakken.training.method import Averaged, Data, Method
 from hakken.training.patch_player import NETWORK, patch_player, volumes
 from hakken.training.players import Loss, Model, Networks, Player
 
+SCORES, LATTICE = "scores", "lattice"
 
-class Learner(Method):
+
+class Learner(Averaged, Method):
     """How a patch classifier learns, and where it finds candidates in a case."""
 
     parameters: Parameters
@@ -49,9 +53,17 @@ class Learner(Method):
         gamma = self.parameters.focal_gamma if self.parameters.loss == "focal" else None
         return Loss(balanced_loss(logits, batch.targets, self.parameters.negative_ratio, gamma))
 
-    def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
-        """Return the candidates of a case."""
+    def answer(self, model: Model, case: PreparedCase) -> Mapping[str, NDArray[Any]]:
+        """Return the probabilities (z, y, x) of a case, and where their lattice begins and its steps (2, 3)."""
         scores = self.scores(model.networks[NETWORK], case)
+        return {SCORES: scores.array, LATTICE: np.array([scores.origin, scores.step])}
+
+    def conclude(
+        self, answer: Mapping[str, NDArray[Any]], case: PreparedCase, wanted: Collection[str]
+    ) -> Mapping[str, Any]:
+        """Return the candidates of a case."""
+        origin, step = (triple(place) for place in answer[LATTICE])
+        scores = ScoreMap(answer[SCORES], origin, step)
         return {"candidates": candidates_of(scores, case.geometry, self.inference, threshold=self.inference.threshold)}
 
     def scores(self, network: nn.Module, case: PreparedCase) -> ScoreMap:

@@ -22,6 +22,7 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 
 NEEDS = Needs(patches=True, maps=True, learns_from="lesions")
 OUTCOMES = ("masks",)
+AVERAGED = "the probability of each voxel at each size"
 
 
 class Sizes(Section):

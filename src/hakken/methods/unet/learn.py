@@ -12,18 +12,20 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from hakken.imaging.prepared import PreparedCase
+from hakken.inference.detect import pixels_of
 from hakken.methods.unet import Inference, Parameters, Sizes
 from hakken.methods.unet.loss import mask_loss
-from hakken.methods.unet.segment import segment
+from hakken.methods.unet.segment import mask_of, probabilities
 from hakken.methods.unet.sizes import Size, sizes_of
 from hakken.networks.structure import Structure
 from hakken.networks.unet import UNet, level_widths, sub_network
 from hakken.patches.loader import Batch
 from hakken.study import Section
-from hakken.training.method import Data, Method
+from hakken.training.method import Averaged, Data, Method
 from hakken.training.patch_player import NETWORK, patch_player
 from hakken.training.players import Loss, Model, Networks, Player
 
@@ -31,7 +33,7 @@ WIDTHS = "widths"
 """The value of a model whose network was cut out of a larger one: the feature maps of its levels."""
 
 
-class Learner(Method):
+class Learner(Averaged, Method):
     """How a U-Net learns to segment, and the masks of a case at each of its sizes."""
 
     parameters: Parameters
@@ -90,11 +92,19 @@ class Learner(Method):
     def _of_logits(self, logits: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
         return mask_loss(logits, maps, self.parameters.focal_gamma if self.parameters.loss == "focal" else None)
 
-    def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
-        """Return the masks of a case, by the words of the size."""
-        network = model.networks[NETWORK]
+    def answer(self, model: Model, case: PreparedCase) -> Mapping[str, NDArray[Any]]:
+        """Return the probabilities (z, y, x) of a case at each size, by its place among them."""
+        network, image = model.networks[NETWORK], pixels_of(case)
         assert isinstance(network, UNet)
-        return {"masks": {size.words: segment(network, case, self.inference, size) for size in self.sizes}}
+        memory = self.inference.memory_mb
+        return {str(place): probabilities(network, image, size, memory) for place, size in enumerate(self.sizes)}
+
+    def conclude(
+        self, answer: Mapping[str, NDArray[Any]], case: PreparedCase, wanted: Collection[str]
+    ) -> Mapping[str, Any]:
+        """Return the masks of a case, by the words of the size."""
+        masks = [mask_of(found, case, self.inference) for found in answer.values()]
+        return {"masks": {size.words: mask for size, mask in zip(self.sizes, masks, strict=True)}}
 
     def smaller(self, model: Model, levels: int | None, features: float) -> tuple[Parameters, Model, str]:
         """Return the model at one size as a model of its own, with its parameters, and the size in words.

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.dense import MIB, exactly
-from hakken.inference.detect import pixels_of
 from hakken.inference.maps import Triple, triple
 from hakken.inference.sliding import sliding_window
 from hakken.methods.unet import Inference
@@ -25,12 +24,11 @@ SMALLEST = 32
 """Edge below which a window is not cut further, whatever the memory."""
 
 
-def segment(network: UNet, case: PreparedCase, settings: Inference, size: Size) -> Mask:
-    """Return which voxels (z, y, x) of a prepared case belong to lesions, by the network at one size.
+def mask_of(found: NDArray[np.float32], case: PreparedCase, settings: Inference) -> Mask:
+    """Return which voxels (z, y, x) of a prepared case belong to lesions.
 
-    That is where the probability is at least the threshold of the ``settings``, within the case's mask.
+    That is where the probability ``found`` is at least the threshold of the ``settings``, within the case's mask.
     """
-    found = probabilities(network, pixels_of(case), size, settings.memory_mb)
     return np.asarray((found >= settings.threshold) & (case.mask() > 0))
 
 

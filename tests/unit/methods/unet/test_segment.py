@@ -11,7 +11,7 @@ import torch
 
 from hakken.methods.unet import Inference
 from hakken.methods.unet.latency import latency_seconds
-from hakken.methods.unet.segment import probabilities, segment, window_of
+from hakken.methods.unet.segment import mask_of, probabilities, window_of
 from hakken.methods.unet.sizes import Size
 from hakken.networks.structure import Structure
 from hakken.networks.unet import UNet
@@ -51,7 +51,7 @@ def test_a_mask_lies_in_the_case_s_mask_and_at_or_above_the_threshold(tmp_path: 
     case = case_of(tmp_path, "a", image, np.zeros((1, 12, 16), np.int16), inside)
     chances = probabilities(network, torch.from_numpy(np.array(case.image())), Size(2), 100)
     level = float(np.median(chances[inside > 0]))
-    found = segment(network, case, Inference(threshold=level), Size(2))
+    found = mask_of(chances, case, Inference(threshold=level))
     assert np.array_equal(found, (chances >= level) & (inside > 0))
     assert 0 < found.sum() < inside.sum()
 

@@ -7,6 +7,7 @@ from hakken.study.parameters import ByProbability, Convolutional, Dense, Optimis
 
 NEEDS = Needs(patches=True, learns_from="lesions")
 OUTCOMES = ("candidates",)
+AVERAGED = "the probability at each point of the lattice"
 
 
 class Parameters(Optimised, Patched, Convolutional, Dense):

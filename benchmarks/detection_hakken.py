@@ -1,0 +1,136 @@
+"""hakken's own detectors for `benchmarks/detection.py`: brightness, the patch classifier and dense networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from detection_cost import cpu_seconds
+from detection_sets import Images, Rotation
+from numpy.typing import NDArray
+
+from hakken import plugins
+from hakken.core.seeds import derive_seed
+from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidates import Candidates
+from hakken.runs.fit import MODEL, Fitting, fit
+from hakken.runs.model_file import load_model
+from hakken.stages.patches import patches
+from hakken.study import Study
+
+Info = dict[str, Any]
+MEASURED = 2
+"""How often a training of a dense network is measured on validation: in the middle and at the end."""
+SHORT, LONG = 4, 16
+"""Steps of the two trainings that the cost of a step is told from."""
+BASELINE = "brightness_peaks"
+
+
+class Brightness:
+    """The brightest, or darkest, places of a smoothed channel; which is chosen on validation."""
+
+    def train(self, rotation: Rotation, budget: float, folder: Path, seed: int) -> Info:
+        """Choose channel, sign and smoothing."""
+        del budget, seed
+        study = rotation.images.study()
+        found = plugins.load("baselines", BASELINE)
+        values = found.fit(rotation.cases("validation"), study)
+        torch.save(values, folder / "values.pt")
+        return {"steps": 0, "rule": found.words(values, study)}
+
+    def predict(self, rotation: Rotation, folder: Path, case: PreparedCase) -> Candidates:
+        """Return the peaks of a case."""
+        values = torch.load(folder / "values.pt", weights_only=False)
+        found: Candidates = plugins.load("baselines", BASELINE).predict(values, case, rotation.images.study())[
+            "candidates"
+        ]
+        return found
+
+
+class Patches:
+    """The classifier of patches at the untuned default of its study, however long that takes."""
+
+    def train(self, rotation: Rotation, budget: float, folder: Path, seed: int) -> Info:
+        """Cut patches, learn from them."""
+        del budget
+        study = rotation.images.study("patch_classifier", **rotation.images.classifier)
+        patches(study=study, prepared=list(rotation.places["train"]), output=folder / "train")
+        record = fit(_fitting(study, rotation, folder / "model", seed, folder / "train"), torch.device("cpu"))
+        return {"steps": study.training.steps, "best_step": record["best_step"], "validation": record["objective"]}
+
+    def predict(self, rotation: Rotation, folder: Path, case: PreparedCase) -> Candidates:
+        """Return the candidates that the method itself reads out of its coarser map."""
+        del rotation
+        trained = load_model(folder / "model" / MODEL)
+        found: Candidates = trained.learner.predict(trained.model.eval(), case, ("candidates",))["candidates"]
+        return found
+
+
+class Dense:
+    """A dense network at the untuned defaults of its method but for the edge and the number of windows of the set."""
+
+    def train(self, rotation: Rotation, budget: float, folder: Path, seed: int) -> Info:
+        """Learn for as many steps as the budget holds; what finding that out costs is part of it."""
+        begun = cpu_seconds()
+        costs = []
+        for steps in (SHORT, LONG):
+            start = cpu_seconds()
+            study = dense_study(rotation.images, steps, steps)
+            fit(_fitting(study, rotation, folder / f"short{steps}", seed), torch.device("cpu"))
+            costs.append(cpu_seconds() - start)
+        steps = steps_within(budget - (cpu_seconds() - begun), *costs)
+        study = dense_study(rotation.images, steps, -(-steps // MEASURED))
+        record = fit(_fitting(study, rotation, folder / "model", seed), torch.device("cpu"))
+        return {
+            "steps": steps,
+            "best_step": record["best_step"],
+            "validation": record["objective"],
+            "weights": record["parameter_count"],
+            "parameters": study.parameters.model_dump(mode="json"),
+        }
+
+    def predict(self, rotation: Rotation, folder: Path, case: PreparedCase) -> NDArray[np.float32]:
+        """Return the probability of a lesion at each voxel."""
+        del rotation
+        trained = load_model(folder / "model" / MODEL)
+        found: NDArray[np.float32] = trained.learner.probabilities(trained.model.eval().networks["network"], case)
+        return found
+
+
+def dense_study(images: Images, steps: int, validate_every: int) -> Study:
+    """Return the study of a set with a dense network that learns for so many steps."""
+    edge = {"patch_size": images.edge, "batch_size": images.batch} | ({"axes": 2} if images.axes == 2 else {})
+    training = {"steps": steps, "validate_every": validate_every, "checkpoint_seconds": 100_000}
+    return images.study(parameters=edge, training=training)
+
+
+def steps_within(budget: float, short: float, long: float) -> int:
+    """Return how many steps a budget of CPU-seconds holds, by the costs of a `SHORT` and of a `LONG` training.
+
+    Both were measured once, at their end.
+
+    >>> steps_within(100, short=4.0, long=10.0)  # 0.5 a step, 2 a measurement
+    192
+    """
+    step = max((long - short) / (LONG - SHORT), 1e-3)
+    measuring = max(short - SHORT * step, 0.0)
+    return max(int((budget - MEASURED * measuring) / step), MEASURED)
+
+
+def _fitting(study: Study, rotation: Rotation, folder: Path, seed: int, cut: Path | None = None) -> Fitting:
+    folder.mkdir(parents=True, exist_ok=True)
+    values: Mapping[str, Any] = {}
+    return Fitting(
+        study=study,
+        seed=derive_seed(study.seed, "benchmark", seed),
+        patches=cut,
+        train=rotation.places["train"],
+        validation=rotation.places["validation"],
+        folder=folder,
+        label=f"{rotation.images.name} {rotation.name}",
+        identity=folder.name,
+        metadata=values,
+    )

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from hakken.core.errors import HakkenError
+from hakken.core.files import read_json, write_json
+from hakken.core.volume import Geometry
+from hakken.evaluation.bootstrap import Estimate
+from hakken.evaluation.measure import PARTIAL
+from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidates import Candidates
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Any:
+    """The benchmark's modules by name, as its script finds them: beside it."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        yield importlib.import_module
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+@pytest.fixture(scope="module")
+def sarcomas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with twelve made-up PET volumes, each with one bright lesion."""
+    data = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        folder = data / "sts_fdgpet" / f"STS_{number:03d}"
+        folder.mkdir(parents=True)
+        mask = np.zeros((16, 18, 20), np.uint8)
+        z, y, x = (int(rng.integers(3, edge - 3)) for edge in mask.shape)
+        mask[z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2] = 1
+        image = (rng.uniform(0, 2, mask.shape) + 6 * mask).astype(np.float32)
+        for name, array in (("PET_image", image), ("PET_mask", mask)):
+            written = sitk.GetImageFromArray(array)
+            written.SetSpacing((4.0, 4.0, 4.0))
+            sitk.WriteImage(written, str(folder / f"{name}.nii.gz"))
+    return data
+
+
+@pytest.fixture(scope="module")
+def rotation(benchmark: Any, sarcomas: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    sets: ModuleType = benchmark("detection_sets")
+    (found,) = sets.prepared(sets.all_sets()["sts_fdgpet"], sarcomas, tmp_path_factory.mktemp("work"))
+    return found
+
+
+def test_every_patient_has_one_part_and_no_order_changes_it(rotation: Any) -> None:
+    parts = {part: [case.case_id for case in rotation.cases(part)] for part in rotation.places}
+    assert parts["test"] == ["STS_002", "STS_005", "STS_008", "STS_011"]
+    assert parts["validation"] == ["STS_004", "STS_010"]
+    assert parts["train"] == ["STS_000", "STS_001", "STS_003", "STS_006", "STS_007", "STS_009"]
+
+
+def test_a_set_whose_images_lack_names_the_folder(benchmark: Any, tmp_path: Path) -> None:
+    sets: ModuleType = benchmark("detection_sets")
+    with pytest.raises(HakkenError, match="open_ms: is not there; give the folder of the data sets with --data"):
+        sets.prepared(sets.all_sets()["open_ms"], tmp_path, tmp_path / "work")
+
+
+def test_each_of_three_patients_trains_chooses_and_is_measured_once(benchmark: Any) -> None:
+    turned = benchmark("detection_sets").all_sets()["open_ms"].rotations
+    assert list(turned) == ["07/26/19", "26/19/07", "19/07/26"]
+    for part in ("train", "validation", "test"):
+        assert {names for of in turned.values() for names in of[part]} == {"patient07", "patient19", "patient26"}
+
+
+def test_brightness_finds_bright_lesions_and_is_not_done_twice(benchmark: Any, rotation: Any, tmp_path: Path) -> None:
+    runs, table = benchmark("detection_run"), benchmark("detection_table")
+    run = runs.Run(rotation, "brightness", 60.0, tmp_path, 0)
+    run.train()
+    run.predict()
+    kept = [path.stat().st_mtime_ns for path in sorted((run.folder / "test").iterdir())]
+    run.predict()
+    assert [path.stat().st_mtime_ns for path in sorted((run.folder / "test").iterdir())] == kept
+    assert "bright on PET" in read_json(run.trained)["rule"]
+    (row,) = table.rows_of([table.Worth.of(run)])
+    assert row["partial_auc"] > 0.9
+    assert row["budget"] == ""
+    assert row["less"] is None
+    assert row["sizes"] == f"below 50 mm (4) {row['partial_auc']:.3f}"
+
+
+def test_a_dense_network_keeps_to_its_budget(benchmark: Any, rotation: Any, tmp_path: Path) -> None:
+    cost, hakken = benchmark("detection_cost"), benchmark("detection_hakken")
+    small = replace(rotation, images=replace(rotation.images, edge=16, batch=2))
+    begun = cost.cpu_seconds()
+    info = hakken.Dense().train(small, 6.0, tmp_path, 0)
+    assert cost.cpu_seconds() - begun < 30
+    assert info["steps"] >= hakken.MEASURED
+    case = small.cases("test")[0]
+    found = hakken.Dense().predict(small, tmp_path, case)
+    assert found.shape == case.geometry.shape_zyx
+    assert 0 <= found.min() <= found.max() <= 1
+
+
+@pytest.mark.parametrize("method", ["monai", "nnunet"])
+def test_a_peer_learns_and_gives_a_map(benchmark: Any, rotation: Any, tmp_path: Path, method: str) -> None:
+    pytest.importorskip({"monai": "monai", "nnunet": "nnunetv2"}[method], reason="comes with benchmarks/detection.txt")
+    runs = benchmark("detection_run")
+    run = runs.Run(rotation, method, 4.0, tmp_path, 0)
+    run.train()
+    run.predict()
+    assert read_json(run.trained)["steps"] > 0
+    for case_id, found in run.candidates().items():
+        assert np.isfinite(found.score).all(), case_id
+
+
+def test_a_map_is_read_by_the_component_tree(benchmark: Any) -> None:
+    runs, sets = benchmark("detection_run"), benchmark("detection_sets")
+    inference = sets.all_sets()["sts_fdgpet"].study().inference
+    grid = Geometry((1, 8, 8))
+    case = PreparedCase("a", "a", ("PET",), grid, grid, {}, "", False)
+    found = np.zeros((1, 8, 8), np.float32)
+    found[0, 1, 1], found[0, 6, 5] = 0.9, 0.4
+    read = runs._read({"map": found}, case, inference)
+    np.testing.assert_allclose(read.score, [0.9, 0.4], rtol=1e-6)
+    np.testing.assert_array_equal(read.voxel, [[0, 1, 1], [0, 6, 5]])
+
+
+def test_mean_differences_are_those_of_the_pairs(benchmark: Any, rotation: Any, tmp_path: Path) -> None:
+    runs, table = benchmark("detection_run"), benchmark("detection_table")
+    found = {}
+    for name, hits in (("dense", True), ("monai", False)):
+        run = runs.Run(rotation, name, 1.0, tmp_path, 0)
+        for case in rotation.cases("test"):
+            place = np.array([case.lesions[0].centre]) + (0 if hits else 1000)
+            marks = Candidates(place, np.ones(1), np.ones(1), case.geometry.to_voxel(place))
+            runs._save(run.folder / "test" / f"{case.case_id}.npz", marks, 0.1)
+        write_json(run.trained, {"cpu_seconds": 1.0, "memory_mb": 1, "steps": 1})
+        write_json(run.predicted, {"seconds_per_case": 0.1, "memory_mb": 1})
+        found[name] = table.Worth.of(run)
+    own, other = found["dense"].found, found["monai"].found
+    assert (own.partial_auc.value, other.partial_auc.value) == (1, 0)
+    assert table.mean_difference([own, own], [other, other]) == Estimate(1.0, 1.0, 1.0)
+    assert table.mean_difference([own, None], [other, other]) == Estimate(None)
+    half = table.mean_difference([own, own], [other, own])
+    assert half == Estimate(0.5, 0.5, 0.5)
+    assert len(own.replicates[PARTIAL]) == table.RESAMPLES
+    rows = table.rows_of(list(found.values()))
+    assert [row["less"] for row in rows] == [None, 1.0]
+
+
+def test_what_is_not_there_is_left_out_with_a_line(tmp_path: Path) -> None:
+    script = [sys.executable, str(BENCHMARKS / "detection.py"), "--sets", "open_ms", "msd_lung_patches"]
+    places = ["--data", str(tmp_path / "none"), "--work", str(tmp_path / "work"), "--output", str(tmp_path / "t.md")]
+    run = subprocess.run([*script, *places], capture_output=True, text=True, check=True)
+    assert "open_ms: left out: " in run.stderr
+    assert "msd_lung_patches: left out: " in run.stderr
+    assert (tmp_path / "t.md").read_text().startswith("| set | rotation | detector |")
+    assert (tmp_path / "t.csv").read_text().startswith("set,rotation,method,budget,")

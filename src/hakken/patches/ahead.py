@@ -46,7 +46,8 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     former ends its beginning. A GPU is a thread's own choice as well: without it all would pin memory for the first.
     """
     begun, before = Barrier(workers + 1), torch.get_num_threads()
-    gpu = torch.cuda.current_device() if torch.cuda.is_initialized() else None
+    initialised = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    gpu = torch.cuda.current_device() if initialised else None
 
     def begin() -> None:
         if gpu is not None:

@@ -58,6 +58,8 @@ docs: setup
 benchmarks: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[benchmark]'
 	$(BIN)/python benchmarks/patches.py
+	$(BIN)/python benchmarks/loader.py
+	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/dense.py
 	$(BIN)/python benchmarks/projection.py
 	$(BIN)/python benchmarks/search.py

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from threading import Barrier, Thread, get_native_id
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,7 @@ class Row:
     source: str
     samples_per_second: float
     speed: dict[int, float]
+    on_free_cores: dict[int, float]
     waits: dict[int, float]
 
 
@@ -88,6 +90,54 @@ def seconds(source: PatchLoader | WindowSource, workers: int, batches: int) -> f
         return time.perf_counter() - start
 
 
+@dataclass
+class Account:
+    """Seconds of a thread on the clock, of those on a core, and of those in which it waited for one."""
+
+    clock: float = 0.0
+    ran: float = 0.0
+    queued: float = 0.0
+
+
+def on_free_cores(source: PatchLoader | WindowSource, workers: int, batches: int) -> float:
+    """Return how many times as fast as one so many threads are if each has a core; 0 where nobody knows."""
+    if not Path("/proc/self/schedstat").is_file():
+        return 0.0
+    alone, together = accounts(source, 1, batches), accounts(source, workers, batches)
+    costs = [sum(one.ran for one in found) / len(found) for found in (alone, together)]
+    busy = sum(one.ran for one in together) / sum(one.clock - one.queued for one in together)
+    return workers * busy * costs[0] / costs[1]
+
+
+def accounts(source: PatchLoader | WindowSource, workers: int, batches: int) -> list[Account]:
+    """Let threads make so many mini-batches each, all at the same time."""
+    begin, found = Barrier(workers), [Account() for _ in range(workers)]
+
+    def make(place: int) -> None:
+        torch.get_num_threads()
+        torch.set_num_threads(1)
+        source.batch(place)
+        begin.wait()
+        clock, (ran, queued) = time.perf_counter(), scheduled()
+        for number in range(1, batches + 1):
+            source.batch(place + workers * number)
+        after = scheduled()
+        found[place] = Account(time.perf_counter() - clock, after[0] - ran, after[1] - queued)
+
+    threads = [Thread(target=make, args=(place,)) for place in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def scheduled() -> tuple[float, float]:
+    """Return the seconds that this thread ran and waited for a core."""
+    ran, queued, _ = Path(f"/proc/self/task/{get_native_id()}/schedstat").read_text().split()
+    return int(ran) / 1e9, int(queued) / 1e9
+
+
 def waiting(source: PatchLoader | WindowSource, workers: int, steps: int) -> float:
     """Return the share of its time that a training with steps of `STEP` waits for mini-batches."""
     waited = 0.0
@@ -113,8 +163,9 @@ def measure(name: str, source: PatchLoader | WindowSource, batch: int, options: 
         for workers, found in ratios.items():
             found.append(alone[-1] / seconds(source, workers, batches))
     speed = {workers: round(median(found), 2) for workers, found in ratios.items()}
+    free = {workers: round(on_free_cores(source, workers, batches), 2) for workers in ratios}
     waits = {workers: round(waiting(source, workers, options.steps), 3) for workers in (0, *ratios)}
-    return Row(name, round(batches * batch / median(alone), 1), speed, waits)
+    return Row(name, round(batches * batch / median(alone), 1), speed, free, waits)
 
 
 def rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
@@ -135,14 +186,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="stood-in steps of 100 ms")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print("source                       samples/s in one thread   times as fast, by workers   waits, by workers")
+    print("source                     samples/s in a thread; times as fast; the same on free cores; waits, by workers")
     found = []
     with tempfile.TemporaryDirectory(dir=options.folder) as place:
         for row in rows(Path(place), options):
             found.append(row)
             speed = ", ".join(f"{workers}: {value:.2f}" for workers, value in row.speed.items())
+            free = ", ".join(f"{workers}: {value:.2f}" for workers, value in row.on_free_cores.items())
             waits = ", ".join(f"{workers}: {value:.1%}" for workers, value in row.waits.items())
-            print(f"{row.source:27}  {row.samples_per_second:23.0f}   {speed:>25}   {waits}", flush=True)
+            print(f"{row.source:27}  {row.samples_per_second:7.0f};  {speed};  {free};  {waits}", flush=True)
     if options.output:
         machine = {"machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg()}
         content = {"torch": torch.__version__, **machine, "rows": [asdict(row) for row in found]}

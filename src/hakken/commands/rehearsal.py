@@ -125,10 +125,9 @@ def _of_stage(plan: Plan, stage: str, jobs: int, found: Rehearsal) -> Spent | No
         cases = _cases(plan, stage)
         return _sum(start, _times(found.spent.get(stage), cases / jobs))
     if stage == "trial":
-        training = plan.study.training
-        measured = -(-training.steps // training.validate_every) * _cases(plan, "validation")
-        steps = _times(found.spent.get(STEP), training.steps)
-        return _sum(found.spent.get(WITH_TORCH), _sum(steps, _times(found.spent.get(OBJECTIVE), measured)))
+        steps = _times(found.spent.get(STEP), plan.study.training.steps)
+        objective = _times(found.spent.get(OBJECTIVE), _measured(plan))
+        return _sum(found.spent.get(WITH_TORCH), _sum(steps, objective))
     if stage == "average":
         each = plan.study.search.ensemble * _cases(plan, "validation")
         return _sum(found.spent.get(WITH_TORCH), _times(found.spent.get(OBJECTIVE), each))
@@ -136,6 +135,13 @@ def _of_stage(plan: Plan, stage: str, jobs: int, found: Rehearsal) -> Spent | No
         each = (_cases(plan, "validation") + _cases(plan, "test")) / 2
         return _sum(found.spent.get(WITH_TORCH), _times(found.spent.get(PREDICT), each))
     return start if stage in LIGHT else None
+
+
+def _measured(plan: Plan) -> float:
+    """Return how many cases a training predicts: those that it is watched on at each measurement, at last all."""
+    training, every = plan.study.training, _cases(plan, "validation")
+    watched = min(training.validate_cases or every, every)
+    return -(-training.steps // training.validate_every) * watched + (every if watched < every else 0)
 
 
 def _cases(plan: Plan, what: str) -> float:

@@ -43,11 +43,15 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     """Return threads in which an operation of torch takes one core each; those of this thread stay as many as before.
 
     torch keeps one number of threads for each thread, and another one that a new thread begins with: asking for the
-    former ends its beginning.
+    former ends its beginning. A GPU is a thread's own choice as well: without it all would pin memory for the first.
     """
     begun, before = Barrier(workers + 1), torch.get_num_threads()
+    initialised = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    gpu = torch.cuda.current_device() if initialised else None
 
     def begin() -> None:
+        if gpu is not None:
+            torch.cuda.set_device(gpu)
         torch.get_num_threads()
         torch.set_num_threads(1)
         begun.wait()

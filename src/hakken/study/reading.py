@@ -210,6 +210,8 @@ def _foreign_sections(study: Study, module: ModuleType, content: Mapping[str, An
         yield f"cohort.phantom.cases.train is {phantom.cases.train}; the method `{study.method}` {learns}"
     if kind == "none" and (study.crossed or ("evaluation" in content and study.evaluation.strata != ("scanner",))):
         yield "evaluation: a study without cases has no folds and no strata; remove it"
+    if kind == "none" and study.training.validate_cases is not None:
+        yield "training.validate_cases: a study without cases has none to choose from; remove it"
 
 
 def _without_effect(study: Study, content: Mapping[str, Any]) -> Iterator[str]:

@@ -56,6 +56,12 @@ def test_with_folds_each_is_measured_in_turn() -> None:
     assert seconds(plan, {"trial": 3}) == {"trial": pytest.approx(3 * (3 + 4 * 0.5 + 5 / 3 * 2))}
 
 
+def test_watched_on_fewer_cases_all_are_measured_once_at_the_end() -> None:
+    training = {"steps": 8, "validate_every": 4, "validate_cases": 1}
+    plan = planned(study(evaluation={"design": "cross_validation", "folds": 3}, training=training), FOLDS)
+    assert seconds(plan, {"trial": 1}) == {"trial": pytest.approx(3 + 8 * 0.5 + (2 * 1 + 5 / 3) * 2)}
+
+
 def test_lines_that_are_cut_off_are_passed_over() -> None:
     found = Rehearsal()
     lines = ('{"what": "step", "spent": [1, 2]}', '{"what": "st', "", '{"what": "x", "failed": "no"}', '{"gpu": true}')

@@ -224,6 +224,8 @@ class TestExport:
             "end": "2026-01-01T00:10:00.000+00:00",
             "seconds": "600",
             "gpu_seconds": "0.0",
+            "waited_share": "",
+            "validation_share": "",
             "host": "node7",
             "jobs": "",
             "known": "0",

@@ -91,3 +91,14 @@ def test_an_operation_in_a_worker_takes_one_core_and_those_of_the_caller_are_as_
         assert taken(lambda number: torch.get_num_threads(), 2, workers=0) == [3] * 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_workers_use_the_gpu_of_their_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[tuple[str, int]] = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(
+        torch.cuda, "set_device", lambda number: chosen.append((threading.current_thread().name, number))
+    )
+    taken(uneven, 1, workers=2)
+    assert sorted(chosen) == [("samples_0", 3), ("samples_1", 3)]

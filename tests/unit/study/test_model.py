@@ -820,3 +820,10 @@ def test_a_study_without_cases_has_no_sections_about_them(sections: Content, exp
     assert parse_study(base).objective == "records"
     (line,) = complaints(base | sections)
     assert line.startswith(f"study: {expected}")
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_study_without_cases_has_none_to_watch_a_training_by() -> None:
+    base = {"name": "example", "seed": 1, "method": "toy_integral", "cohort": {"kind": "none"}}
+    lines = complaints(base | {"training": {"validate_cases": 2}})
+    assert "study: training.validate_cases: a study without cases has none to choose from; remove it" in lines

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hakken.training import device
-from hakken.training.device import choose_device, choose_layout, peak_memory_mb
+from hakken.training.device import choose_device, choose_layout, loading_threads, peak_memory_mb
 from hakken.training.layout import Layout
 
 
@@ -34,3 +34,12 @@ def test_auto_is_what_was_found_for_this_host_on_a_cpu(monkeypatch: pytest.Monke
 def test_the_peak_memory_of_this_process_is_plausible() -> None:
     held = torch.ones(40 * 2**20, dtype=torch.uint8)
     assert held.numel() / 2**20 < peak_memory_mb(torch.device("cpu")) < 100_000
+
+
+def test_mini_batches_are_made_by_all_threads_while_a_gpu_learns_and_in_between_on_the_cpu() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert (loading_threads(torch.device("cuda")), loading_threads(torch.device("cpu"))) == (3, 0)
+    finally:
+        torch.set_num_threads(before)

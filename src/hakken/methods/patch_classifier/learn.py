@@ -52,7 +52,9 @@ class Learner(Method):
     def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
         """Return the candidates of a case."""
         scores = self.scores(model.networks[NETWORK], case)
-        return {"candidates": candidates_of(scores, case.geometry, self.inference, threshold=self.inference.threshold)}
+        chosen = self.inference
+        found = candidates_of(scores, case.geometry, chosen, threshold=chosen.threshold, prominence=chosen.prominence)
+        return {"candidates": found}
 
     def scores(self, network: nn.Module, case: PreparedCase) -> ScoreMap:
         """Return the probabilities on a lattice inside the mask of a case."""

@@ -66,6 +66,14 @@ def branches(probabilities: NDArray[Any], *, threshold: float, prominence: float
     return sorted(found, key=lambda branch: (-branch.score, branch.place))
 
 
+def labelled(probabilities: NDArray[Any], *, threshold: float, prominence: float) -> NDArray[np.int64]:
+    """Return the number of the branch (z, y, x) that each voxel of a map belongs to, 1 for the first; 0 for none."""
+    numbers = np.zeros(np.shape(probabilities), np.int64)
+    for number, branch in enumerate(branches(probabilities, threshold=threshold, prominence=prominence), start=1):
+        numbers[branch.box][branch.region] = number
+    return numbers
+
+
 def candidates_of_branches(found: list[Branch], geometry: Geometry, maximum: int) -> Candidates:
     """Return the best ``maximum`` branches as candidates on the grid of the image."""
     kept = found[:maximum]

@@ -10,6 +10,7 @@ import torch
 from hakken.core.volume import Geometry
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates, extract_candidates
+from hakken.inference.component_tree import labelled
 from hakken.inference.maps import ScoreMap
 
 
@@ -29,14 +30,23 @@ def pixels_of(case: PreparedCase) -> torch.Tensor:
 
 
 def candidates_of(
-    scores: ScoreMap, geometry: Geometry, settings: Settings, *, threshold: float, at_points: bool = False
+    scores: ScoreMap,
+    geometry: Geometry,
+    settings: Settings,
+    *,
+    threshold: float,
+    at_points: bool = False,
+    prominence: float | None = None,
 ) -> Candidates:
     """Return the candidates of a score map; see `extract_candidates`.
 
-    Raises FloatingPointError when the scores are not finite.
+    Of probabilities a ``prominence`` in logits says by how much a peak must stand above where it meets a higher one to
+    be a candidate of its own (`hakken.inference.component_tree`). Raises FloatingPointError when the scores are not
+    finite.
     """
     if not np.isfinite(scores.array).all():
         raise FloatingPointError("the network's scores are not finite")
+    parts = None if prominence is None else labelled(scores.array, threshold=threshold, prominence=prominence)
     return extract_candidates(
         scores,
         geometry,
@@ -44,4 +54,5 @@ def candidates_of(
         suppression_mm=settings.suppression_mm,
         maximum=settings.maximum_candidates,
         at_points=at_points,
+        branches=parts,
     )

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
+from hakken.core.names import counted
 from hakken.evaluation.caution import NO_WIDTH, has_no_width, lines
+from hakken.evaluation.findings import Floats
+from hakken.evaluation.froc import FrocCurve
 from hakken.evaluation.measure import Measurement, at_rate
 from hakken.outcomes import Row
 
@@ -36,6 +41,27 @@ def rows_of(measurement: Measurement) -> Iterator[Row]:
     for name, found in named.items():
         if found is not measurement.picai or found.value is not None:
             yield Row(name, found.value, found.low, found.high)
+
+
+def cut_off(scores: Mapping[str, Floats], most: int | None, curve: FrocCurve, maximum_fp: float) -> Iterator[str]:
+    """Yield a line where cases have as many candidates as they may, and the curve would need more of them.
+
+    ``scores`` are those of the candidates of each case, ``most`` is `inference.maximum_candidates`. A case is told
+    whose weakest candidate lies above the threshold at which the curve reaches ``maximum_fp``, or that is full where
+    the curve ends before: what else it would have is missing from the partial AUC.
+    """
+    if most is None or not len(curve.threshold):
+        return
+    within = curve.threshold[curve.fp_per_case <= maximum_fp]
+    last = -np.inf if curve.fp_per_case[-1] < maximum_fp else float(within.min())
+    full = [name for name, of_case in scores.items() if len(of_case) >= most and float(of_case.min()) > last]
+    if full:
+        named = ", ".join(full[:3]) + (f" and {len(full) - 3} more" if len(full) > 3 else "")
+        yield (
+            f"{counted(len(full), 'case')} ({named}) with as many candidates as `inference.maximum_candidates` allows "
+            f"({most}), all above the threshold of {maximum_fp:g} FP/case: weaker ones are missing from the curve; "
+            "raise it"
+        )
 
 
 def warnings_of(measurement: Measurement, at: Mapping[str, Any], threshold: Any) -> Iterator[str]:

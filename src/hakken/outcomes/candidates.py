@@ -31,7 +31,7 @@ from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Part, Replicates, Table, chosen_words
-from hakken.outcomes._candidate_rows import PICAI, PRECISION, area_to, rows_of, sensitivity_at, warnings_of
+from hakken.outcomes._candidate_rows import PICAI, PRECISION, area_to, cut_off, rows_of, sensitivity_at, warnings_of
 from hakken.outcomes._candidate_tables import OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
 from hakken.outcomes._units import grid_of, named_in, unit_of
 from hakken.study import Distinct, Positive, Section, Study
@@ -176,6 +176,9 @@ def measure(found: Predictions, part: Part) -> Measured:
     details = measurement.as_dict()
     del details["warnings"]
     warnings = list(warnings_of(measurement, at, threshold))
+    scores = {case_id: found[case_id].score for case_id in part.case_ids}
+    most = getattr(part.study.inference, "maximum_candidates", None)
+    warnings += cut_off(scores, most, measurement.curve, settings.maximum_fp)
     strata, notes = _strata(found, part, threshold)
     outside = outside_of(part.images)
     counts = details["counts"]

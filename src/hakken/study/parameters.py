@@ -131,3 +131,9 @@ class ByProbability(Scanning):
     """The same for scores that are probabilities."""
 
     threshold: float = Field(default=0.1, gt=0, lt=1, description="Probabilities below it are background.")
+    prominence: float = Field(
+        default=0.5,
+        gt=0,
+        le=20,
+        description="By how much, in logits, a peak must stand above where it meets a higher one to be of its own.",
+    )

@@ -5,7 +5,10 @@ import pytest
 
 from hakken.core.volume import Geometry
 from hakken.inference.candidates import Candidates, extract_candidates
+from hakken.inference.component_tree import labelled
 from hakken.inference.dense import ScoreMap
+from hakken.inference.detect import candidates_of
+from hakken.study.parameters import Scanning
 
 GEOMETRY = Geometry((40, 44, 48), (1.0, 1.0, 1.5), (-20.0, 5.0, 100.0), (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
 
@@ -127,3 +130,39 @@ def test_labels_are_those_of_the_nearest_voxel() -> None:
         np.zeros((3, 3)), np.zeros(3), np.zeros(3), np.array([(1.4, 1.6, 3.2), (0.4, 2, 3), (9.0, 2, 3)])
     )
     assert found.labels(labels).tolist() == [7, 0, 0]
+
+
+def ridge(peaks: int, height: float) -> np.ndarray:
+    """One component with so many peaks in a row, the first the highest, which meet at eight tenths of the height."""
+    along = np.arange(peaks) * 6.0 + 1
+    scores = np.max([bump((20, y, 24), 1.2, height - 0.001 * number) for number, y in enumerate(along)], axis=0)
+    on_it = (np.abs(lattice()[..., 0] - 20) < 2) & (np.abs(lattice()[..., 2] - 24) < 2)
+    return np.maximum(scores, 0.8 * height * on_it)
+
+
+def test_a_rough_top_fills_the_list_no_more() -> None:
+    """Seven peaks of 0.9 on one ridge and three hills of 0.3: of four candidates the ridge has one."""
+    hills = np.max([bump((6, y, 40), 1.2, 0.3) for y in (9, 21, 33)], axis=0)
+    score_map = ScoreMap(np.maximum(ridge(7, 0.9), hills).astype(np.float32), (0, 1, 0), (2, 2, 2))
+    few = Scanning(suppression_mm=2.0, maximum_candidates=4)
+    without = candidates_of(score_map, GEOMETRY, few, threshold=0.1)
+    assert without.score.tolist() == pytest.approx([0.9] * 4, abs=0.01)
+    found = candidates_of(score_map, GEOMETRY, few, threshold=0.1, prominence=2.0)
+    assert found.score.tolist() == pytest.approx([0.9, 0.3, 0.3, 0.3], abs=0.01)
+    rough = candidates_of(score_map, GEOMETRY, few, threshold=0.1, prominence=0.5)
+    assert len(rough) == 4, "each of the seven stands by 1.25 logits above where it meets the next"
+
+
+def test_a_rough_top_is_one_candidate_where_branches_are_told() -> None:
+    scores = ridge(7, 0.9)
+    branches = labelled(scores, threshold=0.1, prominence=2.0)
+    found = extract_candidates(
+        ScoreMap(scores.astype(np.float32), (0, 1, 0), (2, 2, 2)),
+        GEOMETRY,
+        threshold=0.1,
+        suppression_mm=2.0,
+        maximum=100,
+        branches=branches,
+    )
+    assert found.score.tolist() == pytest.approx([0.9], abs=0.01)
+    assert found.size[0] == (scores >= 0.1).sum() * 8 * 1.5

@@ -321,3 +321,24 @@ def test_the_threshold_may_be_that_of_the_cases(cases: list[PreparedCase]) -> No
     assert (measured.point["chosen_by"], measured.point["threshold"]) == ("case_scores", 0.65)
     none = candidates.measure(all_said(MARKS), part_of(chosen, "candidates", cases))
     assert none.point == {"chosen_by": "case_scores", "threshold": None}
+
+
+@pytest.mark.parametrize(
+    ("most", "maximum_fp", "named"),
+    [
+        (2, 0.5, "1 case (a) with"),  # a is full, its weakest of 0.7 lies above the 0.6 of 1/3 FP per case; c is below
+        (2, 10, "2 cases (a, c) with"),  # the curve ends at 1 FP per case: both might go on
+        (3, 10, ""),
+    ],
+)
+def test_a_cap_that_cuts_the_curve_is_told(most: int, maximum_fp: float, named: str, cases: list[PreparedCase]) -> None:
+    settings = {"maximum_fp": maximum_fp, "at": [0.5]}
+    chosen = study(inference={"maximum_candidates": most}, outcomes={"candidates": settings})
+    measured = candidates.measure(all_said(MARKS), part_of(chosen, "candidates", cases))
+    told = [line for line in measured.warnings if "maximum_candidates" in line]
+    assert [line.partition(" as many")[0] for line in told] == ([named] if named else [])
+    if told:
+        assert told[0].endswith(
+            f"candidates as `inference.maximum_candidates` allows ({most}), all above the threshold of {maximum_fp:g} "
+            "FP/case: weaker ones are missing from the curve; raise it"
+        )

@@ -64,7 +64,9 @@ class Learner(Averaged, Method):
         """Return the candidates of a case."""
         origin, step = (triple(place) for place in answer[LATTICE])
         scores = ScoreMap(answer[SCORES], origin, step)
-        return {"candidates": candidates_of(scores, case.geometry, self.inference, threshold=self.inference.threshold)}
+        chosen = self.inference
+        found = candidates_of(scores, case.geometry, chosen, threshold=chosen.threshold, prominence=chosen.prominence)
+        return {"candidates": found}
 
     def scores(self, network: nn.Module, case: PreparedCase) -> ScoreMap:
         """Return the probabilities on a lattice inside the mask of a case."""

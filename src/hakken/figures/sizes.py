@@ -40,6 +40,8 @@ COLUMNS = (
     *COST,
 )
 MIB = 2**20
+IN_A_LINE = 3
+"""Differences that fit into one line below the figure."""
 
 Costs = Mapping[tuple[str, str], Mapping[str, str]]
 
@@ -223,6 +225,16 @@ def _notes(study: Study, one: _Comparison) -> Iterator[str]:
     yield f"Brackets and bars: 95 %, patients resampled; differences are paired by case.{where}"
     gains = {size: one.above_apart(one.once, size) for size in one.models[one.once].dice}
     known = [f"{size} {_cell(gain)}" for size, gain in gains.items() if gain is not None]
-    if known:
-        yield f"Trained once less trained apart: {'; '.join(known)}."
+    yield from _compared(known)
     yield from published(study)
+
+
+def _compared(known: Sequence[str]) -> Iterator[str]:
+    """Yield the differences between one network and those trained apart, a few in a line.
+
+    >>> list(_compared(["5 levels 0.10", "4 levels 0.20", "3 levels 0.00", "2 levels -0.10"]))[1]
+    'And: 2 levels -0.10.'
+    """
+    for number in range(0, len(known), IN_A_LINE):
+        said = "And" if number else "Trained once less trained apart"
+        yield f"{said}: {'; '.join(known[number : number + IN_A_LINE])}."

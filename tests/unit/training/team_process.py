@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 
+from hakken.methods.unet import Inference, Parameters, Sizes
+from hakken.methods.unet.learn import Learner
+from hakken.patches.loader import Batch
 from hakken.study import Training
 from hakken.training.checkpoint import Checkpoints
 from hakken.training.loop import Interrupted, TrainingResult, train
+from hakken.training.method import Facts
 from hakken.training.optimiser import Optimiser
 from hakken.training.players import Loss, Model, Networks, Optimisation, Player
 from hakken.training.sources import Samples
@@ -119,6 +124,35 @@ def played(team: Team) -> dict[str, Any]:
     return plain(result)
 
 
+class Masks:
+    """Mini-batches of images with masks that are functions of their number."""
+
+    def iterate(self, start: int, *, prefetch: bool, stride: int) -> Iterator[Batch]:
+        while True:
+            images = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(start))
+            yield Batch(images, torch.ones(2, dtype=torch.int64), np.arange(2), (images > 1).float())
+            start += stride
+
+
+def switched(team: Team, drawn: Literal["one", "sandwich"]) -> dict[str, Any]:
+    """A U-Net of six sizes with scales of their own; each of the two mini-batches of an update draws its sizes."""
+    sizes = Sizes(levels=(1, 2, 3), features=(0.5, 1.0), drawn=drawn, distillation=drawn == "sandwich", scaling="own")
+    parameters = Parameters(poolings=2, convolutions=1, base_features=8, growth=1, dropout=0, sizes=sizes)
+    learner = Learner(parameters, Inference(), Facts(inputs=("a",), axes=2))
+    torch.manual_seed(3)
+    result = train(
+        learner.networks(),
+        [Player(NAME, (NAME,), Masks(), Optimisation(learning_rate=0.01))],
+        learner.loss,
+        learner.export,
+        lambda model: team.told(lambda: total(model)),
+        training=Training(steps=16, validate_every=8, gpus_per_node=2, patience=99, keep="last"),
+        seed=5,
+        team=team,
+    )
+    return plain(result)
+
+
 def plain(result: TrainingResult) -> dict[str, Any]:
     weights = {f"{name}.{key}": value for name, one in result.weights.items() for key, value in one.items()}
     return {"weights": weights, "curve": [(point.step, point.loss, point.objective) for point in result.curve]}
@@ -139,13 +173,15 @@ def all_of(team: Team, folder: Path) -> Mapping[str, Any]:
         "norm": gradients(team, norm=True),
         "partial": partial(team),
         "played": played(team),
+        "one size": switched(team, "one"),
+        "sandwich": switched(team, "sandwich"),
         "trained": trained(team, folder / "anew"),
         "resumed": trained(team, folder / "begun by one"),
         "interrupted": interrupted(team, folder / "begun by two"),
     }
 
 
-__all__ = ["ALONE", "gradients", "played", "trained"]
+__all__ = ["ALONE", "gradients", "played", "switched", "trained"]
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

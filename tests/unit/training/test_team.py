@@ -188,6 +188,17 @@ def test_two_processes_play_what_one_does_with_a_penalty_on_gradients(two: Found
     assert [loss for _, loss, _ in first["curve"]] == pytest.approx([loss for _, loss, _ in expected["curve"]])
 
 
+@pytest.mark.parametrize(("name", "drawn"), [("one size", "one"), ("sandwich", "sandwich")])
+def test_two_processes_train_a_network_of_several_sizes_as_one_does(two: Found, name: str, drawn: str) -> None:
+    """Though each of the two runs at sizes of its own, so that some weights take part in one process alone."""
+    first, second = (process[name] for process in two)
+    assert all(torch.equal(first["weights"][key], second["weights"][key]) for key in first["weights"])
+    expected = team_process.switched(ALONE, drawn)  # type: ignore[arg-type]
+    assert expected["weights"].keys() == first["weights"].keys()
+    for key, weight in expected["weights"].items():
+        torch.testing.assert_close(first["weights"][key], weight, rtol=0, atol=1e-5)
+
+
 def test_begun_by_two_processes_it_is_finished_by_one(two: Found, one: dict[str, Any], folder: Path) -> None:
     """The last of the two is asked to stop; both stop at the same step, and one goes on from there."""
     assert [process["interrupted"] for process in two] == ["stopped at step 12 of 24"] * 2

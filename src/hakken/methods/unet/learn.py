@@ -8,6 +8,7 @@ improved training techniques, ICCV 2019).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,12 @@ from hakken.training.method import Averaged, Data, Method
 from hakken.training.patch_player import NETWORK, patch_player
 from hakken.training.players import Loss, Model, Networks, Player
 
+BEGUN = 0.1
+"""The probability of a lesion that an untrained network says of a voxel, on average.
+
+From even odds a network first learns that lesions are rare, and does so by silencing the maps that speak for one. Then
+every logit lies below the bias of the last layer, nothing is marked, and what is silent has no gradient: a narrow
+network stays there for hundreds of mini-batches, and so does a size of a network whose other sizes have learnt."""
 WIDTHS = "widths"
 """The value of a model whose network was cut out of a larger one: the feature maps of its levels."""
 
@@ -50,8 +57,10 @@ class Learner(Averaged, Method):
         return sizes_of(self.parameters.sizes, Structure.of(self.parameters))
 
     def networks(self) -> dict[str, nn.Module]:
-        """Return the untrained network."""
-        return {NETWORK: self._network(None)}
+        """Return the untrained network, which knows that lesions are rare (`BEGUN`)."""
+        network = self._network(None)
+        nn.init.constant_(network.head.bias, math.log(BEGUN / (1 - BEGUN)))
+        return {NETWORK: network}
 
     def _network(self, widths: Sequence[int] | None) -> UNet:
         own = () if self.parameters.sizes.scaling == "shared" else [(one.levels, one.features) for one in self.sizes]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hakken.core.errors import InvalidArchitecture
-from hakken.methods.unet import Parameters
+from hakken.methods.unet import Inference, Parameters
 from hakken.methods.unet.learn import Learner
 from hakken.methods.unet.loss import mask_loss, soft_dice_loss
 from hakken.methods.unet.sizes import Size
@@ -22,7 +22,7 @@ from hakken.patches.loader import Batch
 from hakken.runs.layout_pool import made_up_patches
 from hakken.runs.learner import learner_of
 from hakken.study import Study
-from hakken.training.method import Data
+from hakken.training.method import Data, Facts
 from hakken.training.players import Model
 
 from ..helpers import prepare_case, study
@@ -213,6 +213,48 @@ def test_at_its_whole_size_a_step_of_one_size_is_that_of_the_plain_network() -> 
         weights.append([weight.grad for weight in networks["network"].parameters()])
     assert losses[0] == losses[1]
     assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
+
+
+def noisy_discs(step: int, edge: int = 16) -> Batch:
+    """Eight images of noise, in each a disc that is hardly brighter; 8 % of the pixels lie in discs."""
+    random = torch.Generator().manual_seed(step)
+    places = torch.randint(3, edge - 3, (8, 2), generator=random)
+    rows, columns = torch.meshgrid(torch.arange(edge), torch.arange(edge), indexing="ij")
+    distances = (rows - places[:, 0, None, None]) ** 2 + (columns - places[:, 1, None, None]) ** 2
+    maps = (distances[:, None] < 7).float()
+    images = torch.randn(8, 2, edge, edge, generator=random) + 0.8 * maps
+    return Batch(images, torch.ones(8, dtype=torch.int64), np.arange(8), maps)
+
+
+def highest_logit(seed: int, *, even: bool) -> float:
+    """That of the last of 40 mini-batches of a network of four feature maps, which begins at ``even`` odds or not."""
+    flat = {"poolings": 1, "convolutions": 2, "base_features": 4, "growth": 1, "dropout": 0}
+    method = Learner(Parameters(**flat), Inference(), Facts(inputs=("a", "b"), axes=2))
+    torch.manual_seed(seed)
+    network = method.networks()["network"]
+    if even:
+        nn.init.zeros_(network.get_parameter("head.bias"))
+    optimizer, found = torch.optim.AdamW(network.parameters(), lr=0.006), torch.zeros(())
+    for step in range(40):
+        given_batch = noisy_discs(1000 * seed + step)
+        found = network(given_batch.images)
+        loss = mask_loss(found, given_batch.maps)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return float(found.detach().max())
+
+
+def test_a_network_that_begins_at_even_odds_gets_stuck_and_one_that_knows_that_lesions_are_rare_does_not() -> None:
+    assert sum(highest_logit(seed, even=True) < 0.1 for seed in range(4)) >= 3  # marks next to nothing
+    assert all(highest_logit(seed, even=False) > 1 for seed in range(4))
+
+
+def test_an_untrained_network_takes_lesions_for_rare() -> None:
+    torch.manual_seed(0)
+    network = learner(base_features=32, poolings=2, sizes={"levels": [3]}).networks()["network"].eval()
+    network.get_parameter("head.weight").data.zero_()
+    assert torch.sigmoid(network(torch.randn(1, 2, 8, 8, 8))).detach().numpy() == pytest.approx(0.1)
 
 
 def test_it_learns_from_patches_with_their_masks(tmp_path: Path) -> None:

@@ -256,7 +256,7 @@ def test_a_study_without_search_has_none_to_describe() -> None:
 
 def test_what_is_done_before_the_choice_is_told() -> None:
     assert searched(confirm=2, ensemble=2)[2:] == [
-        "  tries the averages of the best 2 of them on validation",
         "  trains the best 2 of them again with 2 more seeds each: 4 trainings",
+        "  tries the averages of the best 2 of them on validation",
     ]
     assert searched(ensemble=4)[2:] == ["  tries the averages of the best 2 to 4 of them on validation"]

@@ -1,5 +1,5 @@
 # Predictions: what models say of cases. Needs models/, the cases of a part and, for the test set, the freeze and its opening.
-# Makes predictions/ and the models of the baselines.
+# Makes predictions/, the models of the baselines and, on validation, averages of the best trials in sweeps/<run>/averages.
 
 
 rule baseline:
@@ -25,6 +25,33 @@ rule baseline:
         study=study("preparation", "parameters", "inference", "outcomes"),
         name=of(jobs.baseline_name),
         code=code("baseline"),
+    script:
+        "../scripts/stage.py"
+
+
+rule average:
+    """Average the best trials of a search on validation: two of them, three, and so on."""
+    input:
+        trials=of(inputs.trials),
+        confirmations=of(inputs.confirmations),
+        cases=of(inputs.validation_cases),
+    output:
+        output=directory("results/{study}/{scale}/sweeps/{sweep}/averages"),
+    log:
+        "results/{study}/{scale}/logs/average/{sweep}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/average/{sweep}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=240,
+    params:
+        stage="average",
+        study=study("preparation", "parameters", "inference", "outcomes", "evaluation"),
+        confirm=of(jobs.confirm),
+        up_to=of(jobs.ensemble),
+        code=code("average"),
     script:
         "../scripts/stage.py"
 

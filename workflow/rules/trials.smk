@@ -78,33 +78,6 @@ rule sweep_table:
         "../scripts/stage.py"
 
 
-rule average:
-    """Average the best trials of a search on validation: two of them, three, and so on."""
-    input:
-        trials=of(inputs.trials),
-        confirmations=of(inputs.confirmations),
-        cases=of(inputs.validation_cases),
-    output:
-        output=directory("results/{study}/{scale}/sweeps/{sweep}/averages"),
-    log:
-        "results/{study}/{scale}/logs/average/{sweep}.log",
-    benchmark:
-        "results/{study}/{scale}/benchmarks/average/{sweep}.tsv"
-    threads: 1
-    resources:
-        gpu=1,
-        mem_mb=8000,
-        runtime=240,
-    params:
-        stage="average",
-        study=study("preparation", "parameters", "inference", "outcomes", "evaluation"),
-        confirm=of(jobs.confirm),
-        up_to=of(jobs.ensemble),
-        code=code("average"),
-    script:
-        "../scripts/stage.py"
-
-
 rule select:
     """Take the trial of a run that is best on validation."""
     input:

@@ -83,12 +83,12 @@ def describe_search(study: Study) -> Iterator[str]:
         early = ", ends trainings below the median of the others" if search.stopping == "median" else ""
         yield f"search: {search.trials} trials, {search.slots} trainings at once, proposed by `{search.sampler}`"
         yield f"  {begin}stops after {search.stop_after_failures} failures in a row{early}"
-    if search.ensemble > 1:
-        sizes = "2" if search.ensemble == 2 else f"2 to {search.ensemble}"
-        yield f"  tries the averages of the best {sizes} of them on validation"
     if search.confirm:
         further = counted(search.confirm * FURTHER_SEEDS, "training")
         yield f"  trains the best {search.confirm} of them again with {FURTHER_SEEDS} more seeds each: {further}"
+    if search.ensemble > 1:
+        sizes = "2" if search.ensemble == 2 else f"2 to {search.ensemble}"
+        yield f"  tries the averages of the best {sizes} of them on validation"
     if study.crossed:
         yield f"cross-validation: all of it in each of {study.evaluation.folds} folds"
     if variants := variant_runs(study):

@@ -19,6 +19,7 @@ from hakken.report.result import (
     chosen_words,
     confirmed_words,
     counted,
+    is_average,
     measured_table,
     objective_of,
     plain,
@@ -52,6 +53,7 @@ def render(result: StudyResult, figures: list[Path], rates: Rates | None = None)
     environment.filters["confirmed"] = confirmed_words
     environment.filters["chosen"] = chosen_words
     environment.filters["averaged"] = averaged_words
+    environment.filters["is_average"] = is_average
     template = environment.get_template("page.html.j2")
     rates = rates or Rates()
     heads, rows = measured_table(result)

@@ -157,11 +157,16 @@ def confirmed_words(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def is_average(record: Mapping[str, Any]) -> bool:
+    """Whether a model is the average of several trials."""
+    return len(record.get("ensemble", {}).get("members", ())) > 1
+
+
 def chosen_words(record: Mapping[str, Any]) -> str:
     """Return which trial a model is, or of which it is the average, of how many."""
-    total, members = sum(record["trials"].values()), record.get("ensemble", {}).get("members", ())
-    if len(members) > 1:
-        return f"average of trials {', '.join(str(one['number']) for one in members)} of {total}"
+    total = sum(record["trials"].values())
+    if is_average(record):
+        return f"average of trials {', '.join(str(one['number']) for one in record['ensemble']['members'])} of {total}"
     return f"trial {record['trial']['number']} of {total}"
 
 

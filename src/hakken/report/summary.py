@@ -10,6 +10,7 @@ from hakken.report.result import (
     averaged_words,
     chosen_words,
     confirmed_words,
+    is_average,
     measured_table,
     plain,
     variants_table,
@@ -115,18 +116,14 @@ def _selection(result: StudyResult) -> list[str]:
 
 def _objective(result: StudyResult) -> str:
     """Return what the selected trial reached on validation, and what that is worth."""
-    mean = ", mean over seeds" if result.study.search.confirm and not _is_average(result) else ""
+    average = any(map(is_average, result.chosen(SELECTED)))
+    mean = ", mean over seeds" if result.study.search.confirm and not average else ""
     words = [f"validation objective ({words_of(result.study)}{mean}) {result.objectives[SELECTED]:.3f}"]
     if result.optimism is not None:
         words.append(f"corrected for the choice of the best {with_interval(result.optimism['corrected'], 3)}")
     if DEFAULT in result.objectives:
         words.append(f"untuned default {result.objectives[DEFAULT]:.3f}")
     return ", ".join(words)
-
-
-def _is_average(result: StudyResult) -> bool:
-    """Whether the selected model is the average of several, in any fold."""
-    return any(len(record.get("ensemble", {}).get("members", ())) > 1 for record in result.chosen(SELECTED))
 
 
 def _cost(result: StudyResult) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from hakken.core.errors import HakkenError
@@ -49,7 +50,7 @@ class Candidate:
     @property
     def worth(self) -> float:
         """The mean of them: what the choice goes by."""
-        return sum(self.objectives) / len(self.trainings)
+        return fmean(self.objectives)
 
     @property
     def typical(self) -> Record:

@@ -88,7 +88,7 @@ def _worth(known: list[Candidate], values: NDArray[np.float64]) -> NDArray[np.fl
     What may not be taken is worth minus infinity.
     """
     *parts, averages = np.split(values, np.cumsum([len(one.trainings) for one in known]))
-    means = np.array([part.mean(axis=0) for part in parts])
+    means = np.array([np.sort(part, axis=0).mean(axis=0) for part in parts])  # the same whatever the order of seeds
     allowed = eligible(known)
     means[[one not in allowed for one in known]] = -np.inf
     return np.concatenate([means, averages])

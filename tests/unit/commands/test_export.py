@@ -11,7 +11,7 @@ import torch
 from hakken.cli import main
 from hakken.core.files import sha256_file
 from hakken.runs.learner import learner_of
-from hakken.runs.model_file import load_model, save_model
+from hakken.runs.model_file import load_model, save_average, save_model
 from hakken.seal.freeze import write_sealed
 from hakken.study import Study
 
@@ -117,3 +117,12 @@ def test_neither_has_a_baseline(toys: Path, tmp_path: Path, capsys: pytest.Captu
     model = frozen(vectors.coin(tmp_path / "models/toy_coin.pt"))
     assert main(["export", str(model), "--levels", "1", "--output", str(tmp_path / "small.pt")]) == 2
     assert "one size and no other" in capsys.readouterr().err
+
+
+def test_neither_has_an_average(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = write(tmp_path / "one.pt", study())
+    model = tmp_path / "selected.pt"
+    save_average(model, [one, one], {})
+    frozen(model)
+    assert main(["export", str(model), "--levels", "1", "--output", str(tmp_path / "small.pt")]) == 2
+    assert f"{model}: is the average of 2 models and has no one network" in capsys.readouterr().err

@@ -256,3 +256,11 @@ def test_folds_and_variants_are_told() -> None:
 
 def test_a_study_without_search_has_none_to_describe() -> None:
     assert list(describe_search(study(search={"space": {}}))) == []
+
+
+def test_what_is_done_before_the_choice_is_told() -> None:
+    assert searched(confirm=2, ensemble=2)[2:] == [
+        "  trains the best 2 of them again with 2 more seeds each: 4 trainings",
+        "  tries the averages of the best 2 of them on validation",
+    ]
+    assert searched(ensemble=4)[2:] == ["  tries the averages of the best 2 to 4 of them on validation"]

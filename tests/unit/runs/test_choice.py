@@ -42,6 +42,8 @@ def table(searched: Sequence[float | None], further: SEEDS) -> tuple[list[dict[s
         # The search's own is nearest to the mean of 0.55, then the first of two equally near.
         ([0.55, 0.50], {0: [0.65, 0.45]}, 1, 0, 0.55, 0),
         ([0.50, 0.25], {0: [0.75, 0.25], 1: [0.0, 0.0]}, 2, 0, 0.50, 0),
+        # The same seeds in another order are equal to the last bit.
+        ([0.7, 0.9], {0: [0.9, 0.1], 1: [0.1, 0.7]}, 2, 0, 1.7 / 3, 0),
         # Of equals the one that asked first, with whatever rank.
         ([0.50, 0.75], {0: [0.75, 0.5], 1: [0.5, 0.5]}, 2, 0, 7 / 12, 0),
         # The best that was not trained again is not taken, although 0.52 is above every mean.

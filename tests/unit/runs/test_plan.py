@@ -10,6 +10,7 @@ import pytest
 from hakken.cohort.batches import plan_cohort
 from hakken.core.errors import HakkenError
 from hakken.figures import froc
+from hakken.runs import inputs, jobs
 from hakken.runs.plan import Plan, folds_param
 
 from .plans import crossed, crossed_items, holdout, items, records
@@ -330,3 +331,38 @@ def test_a_figure_that_lacks_what_it_needs_is_told(figure: str) -> None:
 
 def test_what_a_figure_can_do_without_is_not_asked_for() -> None:
     holdout(search={"space": {}}).require_figure("froc")
+
+
+def test_what_confirms_a_search_waits_for_it_and_the_choice_for_both() -> None:
+    plan = holdout(search={"trials": 4, "slots": 3, "confirm": 2, "ensemble": 3})
+    run = plan.run("confirm")
+    assert (run.trials, run.slots, run.space, run.confirms) == (4, 3, False, "search")
+    assert plan.slots(run) == plan.slots(plan.run("search"))
+    assert inputs.confirmed(plan, {"sweep": "confirm"}) == plan.trials("search")
+    assert inputs.confirmed(plan, {"sweep": "search"}) == []
+    for wildcards in ({"sweep": "search"}, {"model": "selected"}, {}):
+        assert inputs.confirmations(plan, wildcards) == plan.trials("confirm")
+        assert inputs.averages(plan, wildcards) == f"{ROOT}/sweeps/search/averages"
+        assert jobs.confirm(plan, wildcards) == 2
+    for wildcards in ({"sweep": "confirm"}, {"model": "default"}):
+        assert inputs.confirmations(plan, wildcards) == inputs.averages(plan, wildcards) == []
+        assert jobs.confirm(plan, wildcards) is None
+    assert jobs.sealed_study(plan, {})["choice"] == {"confirm": 2, "ensemble": 3}
+
+
+def test_without_these_keys_nothing_is_trained_again_or_averaged() -> None:
+    plan = holdout()
+    assert "confirm" not in plan.runs
+    assert inputs.confirmations(plan, {"model": "selected"}) == inputs.averages(plan, {"model": "selected"}) == []
+    assert "choice" not in jobs.sealed_study(plan, {})
+    assert "confirms" not in jobs.run(plan, {"sweep": "search"})
+
+
+def test_crossed_the_best_of_each_fold_are_trained_again() -> None:
+    plan = crossed(search={"trials": 4, "confirm": 1, "ensemble": 2})
+    assert [name for name in plan.runs if name.startswith("confirm")] == ["confirm-f0", "confirm-f1", "confirm-f2"]
+    assert inputs.confirmed(plan, {"sweep": "confirm-f1"}) == plan.trials("search-f1")
+    assert inputs.confirmations(plan, {"model": "selected-f2"}) == plan.trials("confirm-f2")
+    assert inputs.averages(plan, {"model": "selected-f2"}) == f"{ROOT}/sweeps/search-f2/averages"
+    assert plan.train_cases(plan.run("confirm-f1")) == plan.train_cases(plan.run("search-f1"))
+    assert plan.validation_cases(plan.run("confirm-f1")) == plan.validation_cases(plan.run("search-f1"))

@@ -41,6 +41,7 @@ from hakken.training import device
 from hakken.training.layout import Layout
 from hakken.training.loop import Run
 from hakken.training.reporter import Reporter
+from hakken.training.stopping import REQUEUE
 
 from ..miniature import prepare_case, study, without
 
@@ -904,3 +905,24 @@ def test_a_training_of_other_parameters_does_not_confirm(
         f"{again}: training 0 was begun with other parameters than trial 0 of search has now; delete this folder to "
         "train again"
     ) in capsys.readouterr().err
+
+
+def test_jobs_left_over_take_the_trainings_of_others(data: Path, tmp_path: Path) -> None:
+    """Of two trials that were to be trained again only one has finished."""
+    searched(data, tmp_path, 1)
+    first, shared = (run(data, tmp_path, "confirm", number, search=CONFIRMED) for number in (1, 3))
+    assert shared == first
+    assert [path.name for path in (tmp_path / "confirm" / "work").iterdir()] == ["0001"]
+
+
+def test_a_training_that_confirms_goes_on_where_its_job_ended(data: Path, tmp_path: Path) -> None:
+    searched(data, tmp_path, 1)
+    shutil.copytree(tmp_path / "search", tmp_path / "whole" / "search")
+    expected = run(data, tmp_path / "whole", "confirm", 0, search=CONFIRMED)
+    with pytest.raises(SystemExit) as ended:
+        run(data, tmp_path, "confirm", 0, search=CONFIRMED, minutes=1e-9)
+    assert ended.value.code == REQUEUE
+    record = run(data, tmp_path, "confirm", 0, search=CONFIRMED, minutes=60, attempt=2)
+    assert len(record["jobs"]) == 2
+    assert record["model"]["sha256"] == expected["model"]["sha256"]
+    assert (record["objective"], record["curve"]) == (expected["objective"], expected["curve"])

@@ -25,6 +25,10 @@ from torch import Tensor
 from torch.nn import functional
 
 NODES = 4  # k
+LEAST_BLUR = 0.2
+"""Standard deviation in voxels below which a Gaussian changes no more than a thousandth of a voxel's value."""
+REACH_OF_BLUR = 3.0
+"""Standard deviations at which a Gaussian ends."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Augmentation:
     Intensities become ``range * x^gamma`` within the range of the patch, then ``gain * x + shift + noise``, by channel;
     ``gain`` and ``gamma`` are amounts on a log scale, ``shift`` and ``noise`` are in units of the normalised image.
     A patch is turned, scaled and displaced with the chance ``warped``; others are flipped alone, so that a network also
-    sees images that no interpolation has smoothed, as it does later on.
+    sees images that no interpolation has smoothed, as it does later on. A channel is blurred with the chance
+    ``blurred`` by a Gaussian whose standard deviation is up to ``blur_voxel``.
     """
 
     strength: float
@@ -48,6 +53,8 @@ class Augmentation:
     gamma: float = 0.25
     noise: float = 0.1
     warped: float = 1.0
+    blur_voxel: float = 0.0
+    blurred: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,8 @@ class Limits:
 class Changes:
     """What happens to each patch of a batch; every tensor has the batch as its first axis.
 
-    ``matrix`` (b, d, d) M; ``nodes`` (b, d, k^d) D; ``gamma``, ``gain``, ``shift`` (b, c); ``noise`` (b, c, p, ...).
+    ``matrix`` (b, d, d) M; ``nodes`` (b, d, k^d) D; ``gamma``, ``gain``, ``shift`` (b, c); ``blur`` (b, c), standard
+    deviations in voxels, 0 for channels that stay sharp; ``noise`` (b, c, p, ...).
     """
 
     matrix: Tensor
@@ -111,6 +119,7 @@ class Changes:
     gamma: Tensor
     gain: Tensor
     shift: Tensor
+    blur: Tensor
     noise: Tensor
 
     def __getitem__(self, index: slice) -> Changes:
@@ -163,6 +172,7 @@ def draw_changes(
         gamma=torch.exp(uniform(channels) * augmentation.gamma * strength),
         gain=torch.exp(uniform(channels) * augmentation.gain * strength),
         shift=uniform(channels) * augmentation.shift * strength,
+        blur=_draw_blur(augmentation, patches, channels, uniform),
         noise=noise.mul_(_over_voxels(level, axes)),
     )
 
@@ -237,13 +247,53 @@ def sampling_grid(changes: Changes, patch: int, edge: int) -> Tensor:
 
 
 def change_intensities(patches: Tensor, changes: Changes) -> Tensor:
-    """Apply gamma, gain, shift and noise to ``patches`` (b, c, p, ...)."""
+    """Apply gamma, gain, shift, noise and blur to ``patches`` (b, c, p, ...)."""
     axes = tuple(range(2, patches.ndim))
     low, high = patches.amin(axes, keepdim=True), patches.amax(axes, keepdim=True)
     extent = (high - low).clamp_min(1e-6)
     gamma, gain, shift = (_over_voxels(value, len(axes)) for value in (changes.gamma, changes.gain, changes.shift))
     unit = ((patches - low) / extent).pow_(gamma)
-    return unit.mul_(extent * gain).add_(low * gain + shift).add_(changes.noise)
+    changed = unit.mul_(extent * gain).add_(low * gain + shift).add_(changes.noise)
+    return _blurred(changed, changes.blur)
+
+
+def _draw_blur(augmentation: Augmentation, patches: int, channels: int, uniform: Callable[..., Tensor]) -> Tensor:
+    """Draw the standard deviation of the blur of each channel (b, c) in voxels, 0 for those that stay sharp."""
+    greatest = augmentation.blur_voxel * augmentation.strength
+    if not greatest:
+        return uniform(0).new_zeros(patches, channels)
+    chosen = (uniform(channels) + 1) / 2 < augmentation.blurred
+    return torch.where(chosen, uniform(channels).abs() * greatest, 0.0)
+
+
+def _blurred(images: Tensor, blur: Tensor) -> Tensor:
+    """Blur the channels of ``images`` (b, c, p, ...) by Gaussians of standard deviations ``blur`` (b, c) in voxels.
+
+    Beyond the border lie its own values.
+    """
+    chosen = blur > LEAST_BLUR
+    if not chosen.any():
+        return images
+    sigma, axes = blur[chosen], images.ndim - 2
+    reach = math.ceil(REACH_OF_BLUR * float(sigma.max()))
+    kernels = torch.exp(-(torch.arange(-reach, reach + 1, device=sigma.device) ** 2) / (2 * sigma[:, None] ** 2))
+    kernels = kernels / kernels.sum(1, keepdim=True)
+    maps = images[chosen]
+    for axis in range(1, maps.ndim):
+        padded = _prolonged(maps, axis, reach)
+        shifted = (padded.narrow(axis, place, maps.shape[axis]) for place in range(2 * reach + 1))
+        maps = sum(
+            (_over_voxels(weight, axes) * part for weight, part in zip(kernels.T, shifted, strict=True)),
+            start=torch.zeros_like(maps),
+        )
+    images[chosen] = maps
+    return images
+
+
+def _prolonged(images: Tensor, axis: int, reach: int) -> Tensor:
+    """Return images with ``reach`` more voxels at both ends of an axis, which repeat the border."""
+    places = torch.arange(-reach, images.shape[axis] + reach, device=images.device).clamp(0, images.shape[axis] - 1)
+    return images.index_select(axis, places)
 
 
 def _displacement(nodes: Tensor, patch: int) -> Tensor:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from hakken.patches.augment import (
     NODES,
@@ -52,6 +53,7 @@ def nothing(patches: int, channels: int, axes: int, edge: int) -> Changes:
         gamma=torch.ones(patches, channels),
         gain=torch.ones(patches, channels),
         shift=torch.zeros(patches, channels),
+        blur=torch.zeros(patches, channels),
         noise=torch.zeros(patches, channels, *[edge] * axes),
     )
 
@@ -323,3 +325,34 @@ def test_a_share_of_the_patches_is_flipped_alone() -> None:
     flipped = sum(share > 0.9 for share in exact)
     assert 12 <= flipped <= 28  # of 40, about half
     assert all(share > 0.9 or share < 0.5 for share in exact)
+
+
+@pytest.mark.parametrize("shape", [(9, 12), (7, 8, 9)])
+def test_a_blurred_channel_is_scipys_gaussian_and_others_stay_sharp(shape: tuple[int, ...]) -> None:
+    images = torch.randn(2, 2, *shape, generator=generator(1))
+    blur = torch.tensor([[0.0, 0.8], [1.3, 0.1]])
+    axes = len(shape)
+    changes = replace(nothing(2, 2, axes, 1), noise=torch.zeros(2, 2, *shape), blur=blur)
+    found = change_intensities(images.clone(), changes)
+    torch.testing.assert_close(found[0, 0], images[0, 0])
+    torch.testing.assert_close(found[1, 1], images[1, 1])  # a tenth of a voxel reaches no neighbour
+    for patch, channel in [(0, 1), (1, 0)]:
+        plain, sigma = images[patch, channel].numpy(), float(blur[patch, channel])
+        known = ndimage.gaussian_filter(plain, sigma, mode="nearest", radius=4)  # three times the largest, rounded up
+        torch.testing.assert_close(found[patch, channel], torch.from_numpy(known), atol=1e-5, rtol=0)
+
+
+def test_a_fifth_of_the_channels_is_blurred_up_to_the_amount() -> None:
+    amounts = Augmentation(0.5, blur_voxel=2.0)
+    blur = draw_changes(amounts, FRAMES[0], 500, 4, generator()).blur
+    assert 0.17 < float((blur > 0).float().mean()) < 0.23
+    assert 0.95 < float(blur.max()) <= 1.0
+    assert 0.4 < float(blur[blur > 0].mean()) < 0.6
+
+
+def test_without_blur_the_other_changes_are_drawn_as_before() -> None:
+    plain = draw_changes(Augmentation(1.0), FRAMES[0], 4, 2, generator())
+    blurred = draw_changes(Augmentation(1.0, blur_voxel=1.0), FRAMES[0], 4, 2, generator())
+    assert not plain.blur.any()
+    for name in ("matrix", "nodes", "gamma", "gain", "shift", "noise"):
+        assert torch.equal(getattr(plain, name), getattr(blurred, name))

@@ -39,6 +39,7 @@ AMOUNTS = {
     "gamma": 0.3,
     "noise": 0.15,
     "warped": 0.5,
+    "blur_voxel": 1.4,
 }
 """How far windows may change at full strength, where that is further than patches of a lesion's own size may."""
 MASK = "dense"

@@ -1,10 +1,11 @@
 """MONAI's U-Net for `benchmarks/detection.py`.
 
-The class and the widths of MONAI's own tutorials (16 to 256 maps, two residual units a level, instance normalisation, two
-classes), its Dice and cross-entropy loss and its sliding window with Gaussian weights. With one output and a sigmoid the
-last normalisation is that of a single map, and in 1,200 steps no probability came above one half. It sees the very windows that the dense
-network of hakken learns from, sampling and augmentation included; the small pieces that evaluation excludes are lesions
-to it. AdamW, whose rate falls along a cosine to the end of the budget. The last weights are kept.
+The class and the widths of MONAI's own tutorials (16 to 256 maps, two residual units a level, instance normalisation,
+two classes), its Dice and cross-entropy loss and its sliding window with Gaussian weights. (With one output and a
+sigmoid its last normalisation is that of a single map, and in 1,200 steps no probability came above one half.) It sees
+the very windows that the dense network of hakken learns from, sampling and augmentation included; the small pieces that
+evaluation excludes are lesions to it. AdamW, whose rate falls along a cosine to the end of the budget. The last weights
+are kept.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ Five detectors on the same prepared images, one thread each:
 - `nnunet`: nnU-Net v2, its own planner, preprocessor, trainer and predictor (`detection_nnunet.py`).
 
 The last three get the same budget of CPU-seconds: user and system time of the process and its children, from the
-first step to the last, with loading, augmentation, validation and what it takes to find out how many steps the budget
-holds; without imports, and without planning and preprocessing of nnU-Net, which are told apart. Maps of probabilities
+first step to the last, with loading, augmentation and validation; without imports, without the few steps that tell how
+many the budget holds, and without planning and preprocessing of nnU-Net. Maps of probabilities
 are read by hakken's component tree with the settings of `dense`; brightness and the patch classifier give candidates
 themselves. All are measured by hakken's evaluation: partial AUC of the FROC with a bootstrap interval, sensitivities,
 strata of size, and `dense` less each other one on the same resamples. A set with one test patient is resampled over

@@ -73,7 +73,7 @@ class Dense:
     """A dense network at the untuned defaults of its method but for the edge and the number of windows of the set."""
 
     def train(self, rotation: Rotation, budget: float, folder: Path, seed: int) -> Info:
-        """Learn for as many steps as the budget holds; what finding that out costs is part of it."""
+        """Learn for as many steps as the budget holds; what finding that out costs is told apart."""
         begun = cpu_seconds()
         costs = []
         for steps in (SHORT, LONG):
@@ -81,11 +81,12 @@ class Dense:
             study = dense_study(rotation.images, steps, steps)
             fit(_fitting(study, rotation, folder / f"short{steps}", seed), torch.device("cpu"))
             costs.append(cpu_seconds() - start)
-        steps = steps_within(budget - (cpu_seconds() - begun), *costs)
+        steps, beforehand = steps_within(budget, *costs), cpu_seconds() - begun
         study = dense_study(rotation.images, steps, -(-steps // MEASURED))
         record = fit(_fitting(study, rotation, folder / "model", seed), torch.device("cpu"))
         return {
             "steps": steps,
+            "beforehand": round(beforehand, 1),
             "best_step": record["best_step"],
             "validation": record["objective"],
             "weights": record["parameter_count"],

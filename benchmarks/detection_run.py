@@ -80,7 +80,7 @@ class Run:
         self.folder.mkdir(parents=True)
         begun = cpu_seconds()
         info = DETECTORS[self.method]().train(self.rotation, self.budget, self.folder, self.seed)
-        spent = cpu_seconds() - begun - info.get("planning", 0)
+        spent = cpu_seconds() - begun - info.get("beforehand", 0)
         write_json(self.trained, info | {"cpu_seconds": round(spent, 1), "memory_mb": round(peak_memory_mb())})
 
     def predict(self) -> None:

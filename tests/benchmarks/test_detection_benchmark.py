@@ -99,7 +99,7 @@ def test_a_dense_network_keeps_to_its_budget(benchmark: Any, rotation: Any, tmp_
     cost, hakken = benchmark("detection_cost"), benchmark("detection_hakken")
     small = replace(rotation, images=replace(rotation.images, edge=16, batch=2))
     begun = cost.cpu_seconds()
-    info = hakken.Dense().train(small, 6.0, tmp_path, 0)
+    info = hakken.Dense().train(small, 2.0, tmp_path, 0)
     assert cost.cpu_seconds() - begun < 30
     assert info["steps"] >= hakken.MEASURED
     case = small.cases("test")[0]

@@ -69,13 +69,13 @@ def _standing_at(results: Path, study: Study) -> Iterator[None]:
 
 
 def _draw(study: Study, name: str) -> None:
-    from hakken.runs import jobs
+    from hakken.runs import drawn_from, jobs
     from hakken.stages.figure import figure
 
     plan = _plan_of(study)
     wildcards = {"study": study.name, "scale": study.scale, "figure": name}
-    files = {key: [Path(path) for path in paths] for key, paths in plan.figure_inputs(name).items()}
-    plan.require_figure(name)
+    files = {key: [Path(path) for path in paths] for key, paths in drawn_from.figure_inputs(plan, name).items()}
+    drawn_from.require_figure(plan, name)
     missing = next((path for paths in files.values() for path in paths if not path.exists()), None)
     if missing is not None:
         raise HakkenError(f"{missing.relative_to(plan.root)}: missing from the results; the figure `{name}` needs it")
@@ -89,7 +89,7 @@ def _draw(study: Study, name: str) -> None:
         facts=stem.with_suffix(".json"),
         numbers=stem.with_suffix(".csv"),
         code=jobs.code({study.name: plan}, wildcards, "figure"),
-        opening=opening if plan.is_of_test(name) and opening.is_file() else None,
+        opening=opening if drawn_from.is_of_test(plan, name) and opening.is_file() else None,
         reused=study.cohort.reuse_opened,
     )
 

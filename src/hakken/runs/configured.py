@@ -10,6 +10,7 @@ from hakken.cohort.batches import kept_batches, plan_cohort
 from hakken.core.errors import HakkenError
 from hakken.core.files import require_writable
 from hakken.core.names import nearest
+from hakken.runs import drawn_from
 from hakken.runs.beside import require_results_of_this_version
 from hakken.runs.guard import require_source, require_unchanged
 from hakken.runs.plan import Plan
@@ -68,7 +69,7 @@ def _look_over(plan: Plan, wanted: int, terminal: TextIO) -> None:
     for run in plan.runs.values():
         run.study(plan.study, whole=True)
     for figure in plan.study.drawn:
-        plan.require_figure(figure)
+        drawn_from.require_figure(plan, figure)
     if plan.cohort is not None:
         require_sealed(plan)
     line = kept_batches(plan.cohort, wanted) if plan.cohort else None

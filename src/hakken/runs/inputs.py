@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from hakken.runs import drawn_from
 from hakken.runs.jobs import baseline_name, source, sweep_of
 from hakken.runs.plan import Plan
 from hakken.runs.table import SEARCH
@@ -220,12 +221,12 @@ def set_cases(plan: Plan, wildcards: Wildcards) -> list[str]:
 
 def figure_files(plan: Plan, wildcards: Wildcards) -> list[str]:
     """Return all files of a figure."""
-    return [path for paths in plan.figure_inputs(wildcards["figure"]).values() for path in paths]
+    return [path for paths in drawn_from.figure_inputs(plan, wildcards["figure"]).values() for path in paths]
 
 
 def figure_opening(plan: Plan, wildcards: Wildcards) -> str | list[str]:
     """Return the opening, which the study's figures wait for; one that is asked for beside them opens nothing."""
-    return f"{plan.root}/{OPENING}" if plan.is_of_test(wildcards["figure"]) else []
+    return f"{plan.root}/{OPENING}" if drawn_from.is_of_test(plan, wildcards["figure"]) else []
 
 
 def figures_of(plan: Plan, wildcards: Wildcards) -> list[str]:

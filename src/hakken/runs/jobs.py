@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from hakken import plugins
 from hakken.cohort.parts import openings_folder, record_parts
 from hakken.core.errors import HakkenError
+from hakken.runs import drawn_from
 from hakken.runs.beside import overwritten, record_study
 from hakken.runs.guard import SCIENCE, science, source_table
 from hakken.runs.identity import code_digest
@@ -353,7 +354,7 @@ def set_runs(plan: Plan, wildcards: Wildcards) -> list[dict[str, Any]]:
 
 def figure_inputs(plan: Plan, wildcards: Wildcards) -> dict[str, list[str]]:
     """Return the same by name."""
-    return plan.figure_inputs(wildcards["figure"])
+    return drawn_from.figure_inputs(plan, wildcards["figure"])
 
 
 def ledger(plan: Plan, wildcards: Wildcards) -> str:

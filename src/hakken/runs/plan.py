@@ -8,15 +8,12 @@ cohort are its folds, and `validation` and `test` stand for all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hakken import plugins
 from hakken.cohort.batches import CohortPlan
 from hakken.cohort.checked import is_followed
-from hakken.core.errors import HakkenError
 from hakken.runs.required import needs_of
 from hakken.runs.table import (
     DEFAULT,
@@ -29,7 +26,6 @@ from hakken.runs.table import (
     run_named,
     runs_of,
     runs_of_set,
-    scaling_runs,
 )
 from hakken.study import Study
 from hakken.study.beside import takes_training
@@ -216,7 +212,7 @@ class Plan:
     def trained(self) -> tuple[str, ...]:
         """The models that are measured: the selected one, the untuned default where there was a search, variants."""
         of_search = (SELECTED, DEFAULT) if self.study.search.space else (SELECTED,)
-        return (*of_search, *(model for name in self.study.variants for model in self._models(name)))
+        return (*of_search, *(model for name in self.study.variants for model in self.models_of(name)))
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -225,7 +221,7 @@ class Plan:
 
     def measured_on(self, model: str) -> tuple[str, ...]:
         """Return the parts that a model is measured on."""
-        own = next((name for name in self.study.variants if model in self._models(name)), None)
+        own = next((name for name in self.study.variants if model in self.models_of(name)), None)
         return self.measured if own is None else self._measured_of_set(own)
 
     def _measured_of_set(self, name: str) -> tuple[str, ...]:
@@ -293,8 +289,8 @@ class Plan:
 
     # ---- variants ----------------------------------------------------------------------------------------------
 
-    def _models(self, name: str) -> tuple[str, ...]:
-        """Return the models of a set; none of a set whose runs hold out folds of the development cases."""
+    def models_of(self, name: str) -> tuple[str, ...]:
+        """Return the models of a set of variants; none of a set whose runs hold out folds of the development cases."""
         if self.study.variants[name].folds is not None:
             return ()
         return tuple(dict.fromkeys(run.kind for run in runs_of_set(self.study, name)))
@@ -312,7 +308,7 @@ class Plan:
     def set_predictions(self, name: str) -> list[str]:
         """Return what the models of a set say of its part; none where folds are held out."""
         part = self._compared_on(name)
-        return [self.predictions(part, model) for model in self._models(name)]
+        return [self.predictions(part, model) for model in self.models_of(name)]
 
     def set_cases(self, name: str) -> list[str]:
         """Return the cases that a set is compared on."""
@@ -323,91 +319,6 @@ class Plan:
     def _compared_on(self, name: str) -> str:
         """Return the part that the models of a set are compared on."""
         return RECORDS if self.cohort is None else self.study.variants[name].part
-
-    # ---- figures -----------------------------------------------------------------------------------------------
-
-    def is_of_test(self, figure: str) -> bool:
-        """Return whether a figure waits for the opening: those of the study do, others are asked for beside them."""
-        return self.cohort is not None and figure in self.study.drawn
-
-    def figure_inputs(self, figure: str) -> dict[str, list[str]]:
-        """Return the files of a figure by name; what the study does not have is an empty list."""
-        inputs = plugins.literals("figures", figure)["INPUTS"]
-        return {name: list(self.expanded(pattern)) for name, pattern in inputs.items()}
-
-    def expanded(self, pattern: str) -> Iterator[str]:
-        """Yield the paths that a figure's pattern stands for, below the folder of results.
-
-        `cases/<part>` are the cases of a part, `trials/<run>` the trials of a run, `trials/comparison` and
-        `trials/scaling` those of all such runs, `registered` all registered batches;
-        {model}, {baseline}, {variants} and {run} stand for each of them, {variant} for each model of a set of variants
-        that is measured on the test set; anything else is a path as it stands.
-        """
-        head, _, rest = pattern.partition("/")
-        if head == "cases":
-            yield from self.cases(rest)
-        elif head == "registered":
-            yield from self.each_batch("registered/{part}-{batch}", *self.parts)
-        elif head == "trials":
-            yield from (path for sweep in self._named("run", rest) for path in self._trials_if_any(sweep))
-        elif head == "measurements":
-            part, _, model = rest.partition("/")
-            for name in self._compared(model):
-                if name in self.models and part in self.measured_on(name):
-                    yield self.measurement(part, name)
-        elif head == "models":
-            model, _, kind = rest.rpartition(".")
-            if model in self.trained:
-                yield from (f"{self.root}/models/{name}.{kind}" for name in self.stems(model))
-        elif head == "predictions":
-            part, _, model = rest.partition("/")
-            if model in self.models and part in self.measured_on(model):
-                yield self.predictions(part, model)
-        elif head == "variants":
-            name, _, kind = rest.rpartition(".")
-            yield from (f"{self.root}/variants/{one}.{kind}" for one in self._named("variants", name))
-        else:
-            yield f"{self.root}/{pattern}"
-
-    def _compared(self, pattern: str) -> Sequence[str]:
-        """Return the models that a pattern stands for; itself where it is no pattern."""
-        of_test = [name for name in self.study.variants if self.study.variants[name].part == "test"]
-        every: dict[str, Sequence[str]] = {
-            "{model}": self.models,
-            "{baseline}": self.study.baselines,
-            "{variant}": [model for name in of_test for model in self._models(name)],
-        }
-        return every.get(pattern, (pattern,))
-
-    def _named(self, what: str, pattern: str) -> Sequence[str]:
-        if pattern != f"{{{what}}}":
-            return (pattern,)
-        every: Mapping[str, Sequence[str]] = {
-            "variants": tuple(self.study.variants),
-            "run": tuple(self.runs),
-        }
-        return every[what]
-
-    def _trials_if_any(self, sweep: str) -> list[str]:
-        """Return the trials of a run, of the same run in all folds, or of all runs of a kind."""
-        kinds = {COMPARISON: comparison_runs, SCALING: scaling_runs}
-        if sweep in kinds:
-            chosen = kinds[sweep](self.study)
-        else:
-            chosen = tuple(
-                run for run in self.runs.values() if sweep == run.name or (run.crossed and sweep == run.kind)
-            )
-        return [path for run in chosen for path in self.trials(run.name)]
-
-    def require_figure(self, figure: str) -> None:
-        """Raise HakkenError where the study lacks what a figure cannot be drawn without."""
-        found, said = self.figure_inputs(figure), plugins.literals("figures", figure)
-        for name in said.get("NEEDED", tuple(said["INPUTS"])):
-            if not found[name]:
-                raise HakkenError(
-                    f"study `{self.study.name}`: the figure `{figure}` needs {said['INPUTS'][name]}, which this study "
-                    "does not have; remove it from `figures`"
-                )
 
 
 def folds_param(plan: Plan, part: str) -> dict[str, Any] | None:

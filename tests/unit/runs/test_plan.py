@@ -10,7 +10,7 @@ import pytest
 from hakken.cohort.batches import plan_cohort
 from hakken.core.errors import HakkenError
 from hakken.figures import froc
-from hakken.runs import inputs, jobs
+from hakken.runs import drawn_from, inputs, jobs
 from hakken.runs.plan import Plan, folds_param
 
 from .plans import crossed, crossed_items, holdout, items, records
@@ -250,7 +250,7 @@ def test_sets_without_cases_are_compared_by_their_records(toys: Any) -> None:
 
 
 def expanded(plan: Plan, pattern: str) -> list[str]:
-    return below(plan.expanded(pattern), plan.root)
+    return below(drawn_from.expanded(plan, pattern), plan.root)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_every_trial_of_every_run() -> None:
 
 
 def test_the_inputs_of_a_figure_by_name() -> None:
-    found = holdout().figure_inputs("froc")
+    found = drawn_from.figure_inputs(holdout(), "froc")
     assert set(found) == set(froc.INPUTS)
     assert (found["baselines"], below(found["default"])) == ([], ["measurements/test/default"])
 
@@ -319,10 +319,10 @@ def test_the_inputs_of_a_figure_by_name() -> None:
 def test_a_figure_that_lacks_what_it_needs_is_told(figure: str) -> None:
     plan = holdout(figures=[figure])
     if figure == "sizes":
-        plan.require_figure(figure)  # what a system makes of its own is asked of the system
+        drawn_from.require_figure(plan, figure)  # what a system makes of its own is asked of the system
         return
     with pytest.raises(HakkenError) as caught:
-        plan.require_figure(figure)
+        drawn_from.require_figure(plan, figure)
     needs = {"grid": "variants/{variants}.json", "comparison": "trials/comparison"}[figure]
     assert str(caught.value) == (
         f"study `balls`: the figure `{figure}` needs {needs}, which this study does not have; remove it from `figures`"
@@ -330,7 +330,7 @@ def test_a_figure_that_lacks_what_it_needs_is_told(figure: str) -> None:
 
 
 def test_what_a_figure_can_do_without_is_not_asked_for() -> None:
-    holdout(search={"space": {}}).require_figure("froc")
+    drawn_from.require_figure(holdout(search={"space": {}}), "froc")
 
 
 def test_what_confirms_a_search_waits_for_it_and_the_choice_for_both() -> None:

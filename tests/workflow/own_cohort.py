@@ -26,6 +26,7 @@ patches: {size_voxel: 8, margin_voxel: 1, positives_per_lesion: 2, easy_negative
 parameters: {patch_size: 6, convolutions: 1, base_features: 2, batch_size: 4}
 search: {trials: 1, slots: 1, space: {learning_rate: {type: real, low: 1.0e-4, high: 1.0e-1, scale: log}}}
 training: {steps: 2, validate_every: 1}
+without_baseline: a small run
 evaluation: {bootstrap: 100}
 scales: {tiny: {}}
 """

@@ -134,9 +134,10 @@ def test_a_whole_section_would_reset_its_other_keys() -> None:
 
 def test_patches_of_a_variant_alone_are_no_mistake_of_the_others() -> None:
     """Runs of the study's own method, those of `scaling` as well as its variants, leave them aside."""
-    other = {"patches": {"method": "patch_classifier", "parameters.patch_size": 9}, "slow": {"parameters.learning_rate": 1e-4}}
+    patches = {"method": "patch_classifier", "parameters.patch_size": 9}
+    other = {"patches": patches, "slow": {"parameters.learning_rate": 1e-4}}
     whole = without("parameters", "search")
     chosen = study(whole, method="dense", variants={"beside": {"factors": {"method": other}}})
     assert changed({"parameters.learning_rate": 1e-4}, chosen, whole=True).method == "dense"
-    assert changed(other["patches"], chosen, whole=True).patches == chosen.patches
+    assert changed(patches, chosen, whole=True).patches == chosen.patches
     assert [run.study(chosen, whole=True).method for run in variant_runs(chosen)] == ["patch_classifier", "dense"]

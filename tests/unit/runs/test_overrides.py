@@ -139,5 +139,5 @@ def test_patches_of_a_variant_alone_are_no_mistake_of_the_others() -> None:
     whole = without("parameters", "search")
     chosen = study(whole, method="dense", variants={"beside": {"factors": {"method": other}}})
     assert changed({"parameters.learning_rate": 1e-4}, chosen, whole=True).method == "dense"
-    assert changed(other["patches"], chosen, whole=True).patches == chosen.patches
+    assert changed(patches, chosen, whole=True).patches == chosen.patches
     assert [run.study(chosen, whole=True).method for run in variant_runs(chosen)] == ["patch_classifier", "dense"]

@@ -35,8 +35,6 @@ COARSEST = 4
 """Least edge in voxels on the coarsest level."""
 
 MOST_LEVELS = {2: 6, 3: 5}
-AT_USE = {2: 256, 3: 64}
-"""Edge of a window at use, where nothing is kept for a backward pass."""
 
 Content = dict[str, Any]
 
@@ -85,8 +83,8 @@ def windows_of(facts: Facts, memory: float, reasons: dict[str, str]) -> Windows:
     return Windows(axes, edge, levels, batch)
 
 
-def dense_parameters(facts: Facts, memory: float, reasons: dict[str, str]) -> tuple[Content, Content]:
-    """Return the sections `parameters` and `inference`."""
+def dense_parameters(facts: Facts, memory: float, reasons: dict[str, str]) -> Content:
+    """Return the section `parameters`."""
     seen = windows_of(facts, memory, reasons)
     content: Content = {
         "batch_size": seen.batch,
@@ -100,10 +98,7 @@ def dense_parameters(facts: Facts, memory: float, reasons: dict[str, str]) -> tu
     if facts.truth == "lesion_table":
         content["target"] = "heat"
         reasons["parameters.target"] = "tables hold centres and diameters and no outlines: a Gaussian about each centre"
-    step = 2 ** (seen.levels - 1)
-    window = max(seen.edge, min(AT_USE[seen.axes], _shortest(facts, seen.axes)))
-    reasons["inference.window_voxel"] = "larger than while it learns, where nothing is kept for a backward pass"
-    return content, {"window_voxel": max(16, -(-window // step) * step)}
+    return content
 
 
 def dense_scales() -> Mapping[str, Content]:

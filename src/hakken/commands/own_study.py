@@ -97,7 +97,7 @@ def proposed(
     reasons["preparation.mask"] = facts.mask_reason
     if chosen == DENSE:
         held = memory_bytes() * SHARE_OF_MEMORY if memory is None else memory
-        content["parameters"], content["inference"] = dense_parameters(facts, held, reasons)
+        content["parameters"] = dense_parameters(facts, held, reasons)
     else:
         axes = 2 if facts.flat or chosen in ("expectation", "imagenet_classifier") else 3
         edge = _edge(facts, spacing, axes, chosen, reasons)

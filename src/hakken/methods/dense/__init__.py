@@ -5,6 +5,7 @@ lesion. At use the whole case is seen through overlapping windows. Every branch 
 probabilities is a candidate, and all that is at least as probable as not is the mask.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Literal
 
@@ -73,8 +74,12 @@ class Parameters(Optimised):
 class Inference(Section):
     """How a dense network is used on a case."""
 
-    window_voxel: int = Field(
-        default=64, ge=16, le=512, description="Edge of a window in voxels, in whole steps of the coarsest level."
+    window_voxel: int | None = Field(
+        default=None,
+        ge=16,
+        le=512,
+        description="Edge of a window in voxels; by default a third more than while it learns, in whole steps of the "
+        "coarsest level. Maps are normalised by what a window shows, so much larger ones find less.",
     )
     overlap: float = Field(default=0.33, ge=0, lt=1, description="Least part of its edge that a window shares.")
     windows: int = Field(default=2, ge=1, le=256, description="Windows that are seen at once.")
@@ -92,6 +97,18 @@ class Inference(Section):
     mask_threshold: float = Field(
         default=0.5, gt=0, lt=1, description="The probability from which on a voxel belongs to a lesion."
     )
+
+
+def window_at_use(parameters: Parameters, inference: Inference) -> int:
+    """Return the edge of a window at use in voxels.
+
+    >>> window_at_use(Parameters(patch_size=48), Inference()), window_at_use(Parameters(patch_size=20), Inference())
+    (64, 32)
+    """
+    if inference.window_voxel is not None:
+        return inference.window_voxel
+    step = int(2 ** (parameters.levels - 1))
+    return max(16, math.ceil(4 / 3 * parameters.patch_size / step) * step)
 
 
 def problems(study: Study) -> Iterator[str]:

@@ -16,7 +16,7 @@ from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.component_tree import branches, candidates_of_branches
 from hakken.inference.sliding import whole_map
-from hakken.methods.dense import Inference, Parameters
+from hakken.methods.dense import Inference, Parameters, window_at_use
 from hakken.methods.dense.loss import heat_loss, label_loss, over_levels
 from hakken.networks.dense_resnet import DenseResNet, Head, require_widths, widths_of
 from hakken.patches.augment import Augmentation
@@ -120,7 +120,7 @@ class Learner(Averaged, Method):
 
         Raises FloatingPointError where it is not finite.
         """
-        chosen, flat = self.inference, self.parameters.axes == 2
+        chosen, edge = self.inference, window_at_use(self.parameters, self.inference)
 
         def run(images: torch.Tensor) -> torch.Tensor:
             return torch.sigmoid(network(images)[LESIONS][0].float())
@@ -129,7 +129,7 @@ class Learner(Averaged, Method):
             run,
             case.image(),
             case.mask(),
-            window=(1 if flat else chosen.window_voxel, chosen.window_voxel, chosen.window_voxel),
+            window=(1 if self.parameters.axes == 2 else edge, edge, edge),
             overlap=chosen.overlap,
             batch=chosen.windows,
             flips=chosen.flips,

@@ -17,7 +17,7 @@ from hakken.core.volume import Geometry
 from hakken.imaging.lesions import measure_lesions
 from hakken.imaging.prepared import PreparedCase, save_prepared
 from hakken.inference.sliding import whole_map
-from hakken.methods.dense import Inference, Parameters, problems
+from hakken.methods.dense import Inference, Parameters, problems, window_at_use
 from hakken.methods.dense.learn import LESIONS, Learner
 from hakken.methods.dense.loss import heat_loss, label_loss, over_levels
 from hakken.methods.unet.loss import soft_dice_loss
@@ -175,6 +175,13 @@ def test_a_window_larger_than_the_image_is_as_large_as_it(case: PreparedCase) ->
     found = chosen.predict(Model({"network": network}), case, ())
     assert network.seen == [(1, len(case.channels), *case.geometry.shape_zyx)]
     assert np.array_equal(found["masks"]["dense"], case.labels() > 0)
+
+
+def test_windows_at_use_are_a_third_larger_than_those_of_the_training(case: PreparedCase) -> None:
+    network, given = Bright(), Parameters(patch_size=12, levels=3)
+    Learner(given, Inference(), FACTS).predict(Model({"network": network}), case, ())
+    assert {shape[2:] for shape in network.seen} == {tuple(min(16, extent) for extent in case.geometry.shape_zyx)}
+    assert window_at_use(given, Inference(window_voxel=40)) == 40
 
 
 @pytest.mark.parametrize("scale", ["tiny", "small", "paper"])

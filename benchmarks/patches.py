@@ -136,7 +136,7 @@ def hakken_batches(store: PatchStore, augmentation: Augmentation, prefetch: bool
         augmentation=augmentation,
         seed=1,
     )
-    with closing(loader.iterate(prefetch=prefetch)) as batches:  # type: ignore[type-var]
+    with closing(loader.iterate(workers=int(prefetch))) as batches:  # type: ignore[type-var]
         for batch in batches:
             yield batch.images
 

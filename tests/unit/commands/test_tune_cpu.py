@@ -39,12 +39,12 @@ def test_the_fastest_layout_is_shown_and_kept(project: Path, capsys: pytest.Capt
     assert main(["tune-cpu", "--minutes", "0.1", "--output", str(path)]) == 0
     shown = capsys.readouterr()
     assert "2 cores, without instructions for bfloat16; 6 layouts" in shown.err
-    assert shown.out.startswith("brain_metastasis at scale tiny: dense, 4 samples a step and process\n")
+    assert shown.out.startswith("brain_metastasis at scale tiny: dense, 8 samples a step and process\n")
     rows = ROW.findall(shown.out)
     assert len(rows) == 6
-    assert rows[0] == ("2", "1", "channels first", "float32", "600.0", "600.0", "600.0", "7", "1.50", "  <- chosen")
+    assert rows[0] == ("2", "1", "channels first", "float32", "1200.0", "1200.0", "1200.0", "7", "1.50", "  <- chosen")
     assert [row for row in rows if "default" in row[-1]] == [
-        ("1", "2", "channels first", "float32", "400.0", "400.0", "400.0", "7", "1.00", "  default")
+        ("1", "2", "channels first", "float32", "800.0", "800.0", "800.0", "7", "1.00", "  default")
     ]
     assert [row[-3] for row in rows] == ["7"] * 4 + ["3"] * 2
     assert shown.out.endswith(f"kept in {path}\n")

@@ -127,7 +127,7 @@ def played(team: Team) -> dict[str, Any]:
 class Masks:
     """Mini-batches of images with masks that are functions of their number."""
 
-    def iterate(self, start: int, *, prefetch: bool, stride: int) -> Iterator[Batch]:
+    def iterate(self, start: int, *, workers: int, stride: int) -> Iterator[Batch]:
         while True:
             images = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(start))
             yield Batch(images, torch.ones(2, dtype=torch.int64), np.arange(2), (images > 1).float())

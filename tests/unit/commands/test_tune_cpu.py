@@ -52,7 +52,7 @@ def test_the_fastest_layout_is_shown_and_kept(project: Path, capsys: pytest.Capt
     kept = json.loads(path.read_text())
     assert kept["samples_per_second"][0] == {
         "layout": "2 x 1, channels first, float32",
-        "rounds": [600.0] * 7,
+        "rounds": [1200.0] * 7,
         "relative": 1.5,
     }
     assert main(["tune-cpu", "--show", "--output", str(path)]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from hakken.study import Study
 Info = dict[str, Any]
 MEASURED = 2
 """How often a training of a dense network is measured on validation: in the middle and at the end."""
-SHORT, LONG = 2, 22
-"""Steps of the two trainings that the cost of a step is told from."""
+SHORT, LONG, TRIED = 2, 22, 0.08
+"""Steps of the trainings that the cost of a step is told from; a cheap step is told from a share of all of them."""
 BASELINE = "brightness_peaks"
 
 
@@ -75,13 +76,7 @@ class Dense:
     def train(self, rotation: Rotation, budget: float, folder: Path, seed: int) -> Info:
         """Learn for as many steps as the budget holds; what finding that out costs is told apart."""
         begun = cpu_seconds()
-        costs = []
-        for number, steps in enumerate((SHORT, SHORT, LONG)):  # the first is slower than all later ones
-            start = cpu_seconds()
-            study = dense_study(rotation.images, steps, steps)
-            fit(_fitting(study, rotation, folder / f"short{number}", seed), torch.device("cpu"))
-            costs.append(cpu_seconds() - start)
-        steps, beforehand = steps_within(budget, *costs[1:]), cpu_seconds() - begun
+        steps, beforehand = _within(rotation, budget, folder, seed), cpu_seconds() - begun
         study = dense_study(rotation.images, steps, -(-steps // MEASURED))
         record = fit(_fitting(study, rotation, folder / "model", seed), torch.device("cpu"))
         return {
@@ -108,15 +103,34 @@ def dense_study(images: Images, steps: int, validate_every: int) -> Study:
     return images.study(parameters=edge, training=training)
 
 
-def steps_within(budget: float, short: float, long: float) -> int:
-    """Return how many steps a budget of CPU-seconds holds, by the costs of a `SHORT` and of a `LONG` training.
+def _within(rotation: Rotation, budget: float, folder: Path, seed: int) -> int:
+    """Return how many steps a budget of CPU-seconds holds, by short trainings; the first is slower than all later."""
+
+    def cost(steps: int) -> float:
+        start = cpu_seconds()
+        place = folder / f"trial{next(numbers)}"
+        fit(_fitting(dense_study(rotation.images, steps, steps), rotation, place, seed), torch.device("cpu"))
+        return cpu_seconds() - start
+
+    numbers = itertools.count()
+    cost(SHORT)
+    short, steps = cost(SHORT), LONG
+    found = steps_within(budget, short, cost(steps), steps)
+    if found > 1 / TRIED * steps:  # too short to be told from noise
+        steps = int(found * TRIED)
+        found = steps_within(budget, short, cost(steps), steps)
+    return found
+
+
+def steps_within(budget: float, short: float, long: float, steps: int) -> int:
+    """Return how many steps a budget of CPU-seconds holds, by the costs of trainings of `SHORT` and of ``steps`` steps.
 
     Both were measured once, at their end.
 
-    >>> steps_within(100, short=3.0, long=13.0)  # 0.5 a step, 2 a measurement
+    >>> steps_within(100, short=3.0, long=13.0, steps=22)  # 0.5 a step, 2 a measurement
     192
     """
-    step = max((long - short) / (LONG - SHORT), long / LONG / 10)
+    step = max((long - short) / (steps - SHORT), long / steps / 10)
     measuring = max(short - SHORT * step, 0.0)
     return max(int((budget - MEASURED * measuring) / step), MEASURED)
 

@@ -128,13 +128,15 @@ def test_scores_exchanged_between_candidates_of_one_size_count_as_another_openin
     """Sums, squares and products with the size are the same."""
     folder = attacked.path(str(RESULTS / "predictions/test/selected"))
     table = read_table(folder / "candidates.csv")
-    rows = [dict(one) for one in table.records()]
-    sizes = [one["volume_mm3"] for one in rows]
-    first, second = next((one, other) for one in range(len(rows)) for other in range(one) if sizes[one] == sizes[other])
-    rows[first]["score"], rows[second]["score"] = rows[second]["score"], rows[first]["score"]
-    forged(folder, table.columns, [list(one.values()) for one in rows])
+    first, second, *others = [dict(one) for one in table.records()]
+    second["volume_mm3"] = first["volume_mm3"]
+    forged(folder, table.columns, [list(one.values()) for one in (first, second, *others)])
     attacked.at_once("--only", "measure", measured_again(attacked))
     assert ledger(attacked) == [1, 2]
+    first["score"], second["score"] = second["score"], first["score"]
+    forged(folder, table.columns, [list(one.values()) for one in (first, second, *others)])
+    attacked.at_once("--only", "measure", measured_again(attacked))
+    assert ledger(attacked) == [1, 2, 3]
 
 
 def test_the_same_predictions_in_another_order_are_no_opening(attacked: Project) -> None:

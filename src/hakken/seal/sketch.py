@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -179,7 +180,7 @@ def _rows_of_arrays(fields: Mapping[str, Any]) -> _Rows | None:
     columns = {name: one for name, one in arrays.items() if isinstance(one, np.ndarray) and one.ndim in (1, 2)}
     if len(columns) < len(arrays) or len(columns) < 2 or len({len(one) for one in columns.values()}) > 1:
         return None
-    flat = {name: one.reshape(len(one), -1) for name, one in columns.items()}
+    flat = {name: one.reshape(len(one), math.prod(one.shape[1:])) for name, one in columns.items()}
     names = [f"{name}.{place}" for name, one in flat.items() for place in range(one.shape[1])]
     return _Rows(tuple(names), _finite(np.concatenate(list(flat.values()), axis=1)))
 

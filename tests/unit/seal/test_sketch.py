@@ -137,6 +137,14 @@ def test_no_number_is_told_from_numbers() -> None:
     assert not alike(np.array([np.nan, 1.0]), np.array([0.0, 1.0]))
 
 
+def test_a_case_without_a_candidate_is_told_from_one_with_some() -> None:
+    def found(count: int) -> Candidates:
+        return Candidates(np.ones((count, 3)), np.full(count, 0.5), np.full(count, 8.0), np.ones((count, 3)))
+
+    assert alike(found(0), found(0))
+    assert not alike(found(0), found(1))
+
+
 def test_a_voxel_that_moved_is_told() -> None:
     mask = np.zeros((4, 5, 6), bool)
     moved = mask.copy()

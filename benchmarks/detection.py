@@ -65,7 +65,7 @@ def _of_rotation(rotation: Rotation, images: Images, options: argparse.Namespace
     for method in options.methods:
         if method in NEEDS and find_spec(NEEDS[method]) is None:
             _say(f"{method}: left out: {NEEDS[method]} is not installed")
-        elif method != "patches" or images.classifier:
+        elif method != "patches" or images.classifier is not None:
             yield Run(rotation, method, options.budget or images.budget, options.work, options.seed)
 
 

@@ -57,7 +57,8 @@ class Patches:
     def train(self, rotation: Rotation, budget: float, folder: Path, seed: int) -> Info:
         """Cut patches, learn from them."""
         del budget
-        study = rotation.images.study("patch_classifier", **rotation.images.classifier)
+        study = rotation.images.classifier
+        assert study is not None, "only sets that have one are run"
         patches(study=study, prepared=list(rotation.places["train"]), output=folder / "train")
         record = fit(_fitting(study, rotation, folder / "model", seed, folder / "train"), torch.device("cpu"))
         return {"steps": study.training.steps, "best_step": record["best_step"], "validation": record["objective"]}

@@ -23,6 +23,7 @@ from hakken.cohort.table import read_table, write_table
 from hakken.core.case_ids import file_name
 from hakken.core.errors import HakkenError
 from hakken.imaging.prepared import PreparedCase, load_prepared
+from hakken.runs.table import runs_of_set
 from hakken.stages.check import check
 from hakken.stages.phantom import phantom
 from hakken.stages.phantom_table import phantom_table
@@ -45,6 +46,8 @@ SHARED = (
     "evaluation",
 )
 PARTS = ("train", "validation", "test")
+CLASSIFIER = "patches"
+"""The variant of a study that is its classifier of patches at its untuned default."""
 
 Content = dict[str, Any]
 Tables = Callable[[Path, Path], CaseTable]
@@ -55,8 +58,9 @@ Tables = Callable[[Path, Path], CaseTable]
 class Images:
     """One set: the study it is measured by, its windows (edge, axes, how many at once) and its rotations.
 
-    ``content`` are the sections of a study without its method; ``classifier`` those of the patch classifier's untuned
-    default, empty where it is not compared. ``rotations`` name the cases of each part; none where the case table does.
+    ``content`` are the sections of a study without its method; ``classifier`` is the study with the patch classifier at
+    its untuned default, None where it is not compared. ``rotations`` name the cases of each part; none where the case
+    table does.
     """
 
     name: str
@@ -66,7 +70,7 @@ class Images:
     budget: float
     axes: int = 3
     cases: Tables | None = None
-    classifier: Content = field(default_factory=dict)
+    classifier: Study | None = None
     rotations: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def study(self, method: str = "dense", **sections: Any) -> Study:
@@ -149,6 +153,15 @@ def _of_study(name: str, scale: str = "tiny") -> Content:
     return kept
 
 
+def _classifier(name: str, scale: str = "tiny") -> Study | None:
+    """Return a study as its variant `patches` trains it; None where it has no such variant."""
+    study = load_study(STUDIES / f"{name}.yaml", scale)
+    if CLASSIFIER not in study.variants:
+        return None
+    (run,) = runs_of_set(study, CLASSIFIER)
+    return run.study(study)
+
+
 def _open_ms(data: Path, folder: Path) -> CaseTable:
     table: CaseTable = write_case_table(_there(data / "open_ms"), folder / "source.csv")
     return table
@@ -209,8 +222,9 @@ def _there(folder: Path) -> Path:
     return folder
 
 
-def _own(name: str, channel: Content, spacing: float, **candidates: Any) -> Content:
+def _own(name: str, channel: Content, spacing: float, diameters_mm: list[float]) -> Content:
     """Return the sections of a set of one channel that hakken has no study of."""
+    candidates = {"hit": "inside", "maximum_fp": 2, "at": [0.5, 1, 2], "operating_point": 2}
     return {
         "name": name,
         "title": name,
@@ -219,7 +233,7 @@ def _own(name: str, channel: Content, spacing: float, **candidates: Any) -> Cont
         "channels": channel,
         "registration": {"method": "none"},
         "preparation": {"spacing_mm": [spacing] * 3, "mask": "none", "margin_mm": 0},
-        "outcomes": {"candidates": {"hit": "inside", "operating_point": candidates["maximum_fp"], **candidates}},
+        "outcomes": {"candidates": {**candidates, "diameters_mm": diameters_mm}},
         "evaluation": {"strata": []},
     }
 
@@ -240,83 +254,44 @@ def _turned() -> dict[str, dict[str, tuple[str, ...]]]:
     }
 
 
+def _multiple_sclerosis() -> Images:
+    name = "white_matter_lesion"
+    content, classifier = _of_study(name), _classifier(name)
+    return Images(
+        "open_ms",
+        content,
+        edge=48,
+        batch=2,
+        budget=400,
+        cases=_open_ms,
+        classifier=classifier,
+        rotations=_turned(),
+    )
+
+
+def _of_phantom(name: str) -> Images:
+    return Images(name, _of_study(name), edge=32, batch=4, budget=120, classifier=_classifier(name))
+
+
+def _sarcomas() -> Images:
+    name, uptake = "sts_fdgpet", {"PET": {"modality": "pet", "normalise": "window", "range": [0, 30]}}
+    content = _own(name, uptake, 4.0, [50, 80])
+    return Images(name, content, edge=32, batch=4, budget=120, cases=_sarcoma)
+
+
+def _lung_tumours() -> Images:
+    name, scaled = "msd_lung_patches", {"CT": {"modality": "xray", "normalise": "window", "range": [0, 1]}}
+    content = _own(name, scaled, 2.0, [20, 30]) | {"patches": {"axes": 2}}
+    return Images(name, content, edge=48, batch=8, budget=60, axes=2, cases=_lung)
+
+
 def all_sets() -> dict[str, Images]:
     """Return all sets by name, in the order in which they are run."""
     sets = (
-        Images(
-            "open_ms",
-            _of_study("white_matter_lesion"),
-            edge=48,
-            batch=2,
-            budget=400,
-            cases=_open_ms,
-            rotations=_turned(),
-            classifier={
-                "patches": {
-                    "size_voxel": 16,
-                    "margin_voxel": 4,
-                    "positives_per_lesion": 40,
-                    "easy_negatives_per_case": 2000,
-                    "hard_negatives_per_case": 2000,
-                    "clearance_mm": 2,
-                },
-                "parameters": {"learning_rate": 0.001, "patch_size": 13},
-                "training": {"steps": 1500, "validate_every": 250, "patience": 5},
-                "inference": {"stride_voxel": 2, "suppression_mm": 4, "maximum_candidates": 300},
-            },
-        ),
-        Images(
-            "brain_metastasis",
-            _of_study("brain_metastasis"),
-            edge=32,
-            batch=4,
-            budget=120,
-            classifier={
-                "patches": {"size_voxel": 18, "margin_voxel": 4},
-                "parameters": {
-                    "learning_rate": 0.001,
-                    "convolutions": 2,
-                    "base_features": 16,
-                    "batch_norm": False,
-                    "dropout": 0.5,
-                    "negative_ratio": 3,
-                    "patch_size": 14,
-                },
-                "training": {"steps": 240, "validate_every": 80, "patience": 5},
-            },
-        ),
-        Images(
-            "sts_fdgpet",
-            _own(
-                "sts_fdgpet",
-                {"PET": {"modality": "pet", "normalise": "window", "range": [0, 30]}},
-                4.0,
-                maximum_fp=2,
-                at=[0.5, 1, 2],
-                diameters_mm=[50, 80],
-            ),
-            edge=32,
-            batch=4,
-            budget=120,
-            cases=_sarcoma,
-        ),
-        Images(
-            "msd_lung_patches",
-            _own(
-                "msd_lung_patches",
-                {"CT": {"modality": "xray", "normalise": "window", "range": [0, 1]}},
-                2.0,
-                maximum_fp=2,
-                at=[0.5, 1, 2],
-                diameters_mm=[20, 30],
-            )
-            | {"patches": {"axes": 2}},
-            edge=48,
-            batch=8,
-            budget=60,
-            axes=2,
-            cases=_lung,
-        ),
-        Images("aneurysm_mra", _of_study("aneurysm_mra"), edge=32, batch=4, budget=120),
+        _multiple_sclerosis(),
+        _of_phantom("brain_metastasis"),
+        _sarcomas(),
+        _lung_tumours(),
+        _of_phantom("aneurysm_mra"),
     )
     return {one.name: one for one in sets}

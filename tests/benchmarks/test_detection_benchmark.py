@@ -72,6 +72,20 @@ def test_a_set_whose_images_lack_names_the_folder(benchmark: Any, tmp_path: Path
         sets.prepared(sets.all_sets()["open_ms"], tmp_path, tmp_path / "work")
 
 
+def test_the_classifier_of_a_set_is_the_variant_of_its_study(benchmark: Any) -> None:
+    sets = benchmark("detection_sets").all_sets()
+    found = {name: one.classifier and one.classifier.method for name, one in sets.items()}
+    assert found == {
+        "open_ms": "patch_classifier",
+        "brain_metastasis": "patch_classifier",
+        "sts_fdgpet": None,
+        "msd_lung_patches": None,
+        "aneurysm_mra": None,
+    }
+    chosen = sets["brain_metastasis"].classifier
+    assert (chosen.parameters.patch_size, chosen.parameters.negative_ratio, chosen.training.steps) == (14, 3, 240)
+
+
 def test_each_of_three_patients_trains_chooses_and_is_measured_once(benchmark: Any) -> None:
     turned = benchmark("detection_sets").all_sets()["open_ms"].rotations
     assert list(turned) == ["07/26/19", "26/19/07", "19/07/26"]

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,17 +8,11 @@ import pytest
 from hakken.evaluation.delong import areas
 from hakken.evaluation.matching import match
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def benchmark() -> Any:
+def benchmark(benchmark: Any) -> Any:
     """The benchmark as a module."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        yield importlib.import_module("evaluation")
-    finally:
-        sys.path.remove(str(BENCHMARKS))
+    return benchmark("evaluation")
 
 
 def test_the_command_is_measured_on_a_cohort_that_has_what_it_needs(benchmark: Any) -> None:

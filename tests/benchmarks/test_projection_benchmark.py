@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -9,17 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def benchmark() -> Any:
+def benchmark(benchmark: Any) -> Any:
     """The benchmark as a module."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        yield importlib.import_module("projection")
-    finally:
-        sys.path.remove(str(BENCHMARKS))
+    return benchmark("projection")
 
 
 def test_both_ways_are_measured_and_agree(

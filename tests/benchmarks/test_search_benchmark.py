@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
@@ -15,16 +14,6 @@ from scipy.stats import spearmanr
 from hakken.search import propose
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> Any:
-    """The benchmark's modules by name, as its script finds them: beside it."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        yield importlib.import_module
-    finally:
-        sys.path.remove(str(BENCHMARKS))
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

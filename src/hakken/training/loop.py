@@ -131,11 +131,46 @@ class Run:
                 raise Diverged(f"the loss{which} was {mean} at step {self.step}")
         return found
 
+    def result(self, ended: Ended) -> TrainingResult:
+        """Return what the training ends with."""
+        return TrainingResult(
+            *(self.objective, self.best_step, self.best, tuple(self.curve), self.seconds, ended, self.hopeless),
+            waited=self.waited,
+            measuring=self.measuring,
+        )
+
     @property
     def mean_loss(self) -> float:
         """The mean loss of the first player since the last measurement, in this process, finite or not."""
         first = next(iter(self.losses.values()), None)
         return 0.0 if first is None else float(torch.stack(first).double().mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Learning:
+    """What the processes of a ``team`` move together: networks, the optimisers of the players, moving averages."""
+
+    networks: Networks
+    optimisers: Mapping[str, Optimiser]
+    averages: Averages
+    team: Team
+
+    @classmethod
+    def begun(cls, networks: Networks, players: Sequence[Player], team: Team) -> Learning:
+        """Return it with optimisers that have seen nothing and the same weights in all processes."""
+        optimisers = {player.name: Optimiser(learnt(networks, player), player.optimisation) for player in players}
+        begun = cls(networks, optimisers, Averages(networks, players), team)
+        team.begin_equal(networks.values())
+        return begun
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(weight.device for network in self.networks.values() for weight in network.parameters())
+
+    def settle(self) -> None:
+        """Make what the processes have gathered apart from each other, running means of layers, the same in all."""
+        self.team.settle((*self.networks.values(), *self.averages.copies))
 
 
 def train(
@@ -167,11 +202,8 @@ def train(
     nothing but the time. Resumes from ``checkpoints``. Raises Diverged when a loss stops being finite, and Interrupted,
     after saving, when ``stop()`` says so, to any process, between two rounds.
     """
-    device = next(weight.device for network in networks.values() for weight in network.parameters())
-    optimisers = {player.name: Optimiser(learnt(networks, player), player.optimisation) for player in players}
-    averages = Averages(networks, players)
-    team.begin_equal(networks.values())
-    run = _resume(checkpoints, networks, optimisers, averages, device=device, team=team, keep=training.keep)
+    learning = Learning.begun(networks, players, team)
+    run = _resume(checkpoints, learning, training.keep)
     started = time.monotonic() - run.seconds
     turns = [
         Turn(player, networks, loss, training.minibatches, seed, precision, channels_last, team, parts, number)
@@ -181,54 +213,56 @@ def train(
         turn.begin(run.step, workers)
 
     while (ended := _ended(run, training)) is None:
-        _round(run, turns, networks, optimisers, averages=averages, training=training)
+        _round(run, turns, learning, training)
         measured = run.step % training.validate_every < training.minibatches or run.step >= training.steps
         if measured or run.step // training.minibatches % CHECK_EVERY == 0:
             means = run.mean_losses(team)
         if measured:
-            team.settle((*networks.values(), *averages.copies))
-            model = export(averages.of(networks)).eval()
-            begun = time.monotonic()
-            objective = validate(model)
-            run.measuring += time.monotonic() - begun
-            run.seconds = time.monotonic() - started
-            run.record(objective, means, model.networks)
+            _measure(run, learning, export, validate, losses=means, started=started)
             run.hopeless = team.told(lambda: hopeless(run.curve))
         run.seconds = time.monotonic() - started
         report(run)
         asked, due = team.any(stop(), bool(checkpoints and checkpoints.due))
         if checkpoints and (measured or asked or due):
-            _save(checkpoints, run, networks, optimisers, averages=averages, team=team)
+            _save(checkpoints, run, learning)
         if asked:
             raise Interrupted(f"stopped at step {run.step} of {training.steps}")
 
-    return TrainingResult(
-        *(run.objective, run.best_step, run.best, tuple(run.curve), run.seconds, ended, run.hopeless),
-        waited=run.waited,
-        measuring=run.measuring,
-    )
+    return run.result(ended)
 
 
-def _round(
-    run: Run,
-    turns: Sequence[Turn],
-    networks: Networks,
-    optimisers: Mapping[str, Optimiser],
-    *,
-    averages: Averages,
-    training: Training,
-) -> None:
+def _round(run: Run, turns: Sequence[Turn], learning: Learning, training: Training) -> None:
     """Update each player in turn, as often as it asks for."""
-    for network in networks.values():
+    for network in learning.networks.values():
         network.train()
     for turn in turns:
-        optimiser = optimisers[turn.player.name]
+        optimiser = learning.optimisers[turn.player.name]
         optimiser.rate = scheduled_rate(run.step, turn.player.optimisation, training)
         for losses in turn.updates(run.step, optimiser):
             run.note(losses)
-            averages.follow(turn.player, networks)
+            learning.averages.follow(turn.player, learning.networks)
         run.waited += turn.waited
     run.step += training.minibatches
+
+
+def _measure(
+    run: Run,
+    learning: Learning,
+    export: Callable[[Networks], Model],
+    validate: Callable[[Model], float],
+    *,
+    losses: Mapping[str, float],
+    started: float,
+) -> None:
+    """Note the objective of what is exported, and how long it took; the training ``started`` then, by the clock."""
+    learning.settle()
+    model = export(learning.averages.of(learning.networks)).eval()
+    begun = time.monotonic()
+    objective = validate(model)
+    now = time.monotonic()
+    run.measuring += now - begun
+    run.seconds = now - started
+    run.record(objective, losses, model.networks)
 
 
 def _ended(run: Run, training: Training) -> Ended | None:
@@ -244,21 +278,14 @@ def _cloned(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in weights.items()}
 
 
-def _save(
-    checkpoints: Checkpoints,
-    run: Run,
-    networks: Networks,
-    optimisers: Mapping[str, Optimiser],
-    *,
-    averages: Averages,
-    team: Team,
-) -> None:
+def _save(checkpoints: Checkpoints, run: Run, learning: Learning) -> None:
     """Save all that is needed to go on, as tensors and plain values; the first process writes."""
-    team.settle((*networks.values(), *averages.copies))
+    learning.settle()
+    team = learning.team
     content = {
-        "networks": {name: network.state_dict() for name, network in networks.items()},
-        "optimisers": {name: optimiser.state_dict() for name, optimiser in optimisers.items()},
-        "averages": averages.state_dict(),
+        "networks": {name: network.state_dict() for name, network in learning.networks.items()},
+        "optimisers": {name: optimiser.state_dict() for name, optimiser in learning.optimisers.items()},
+        "averages": learning.averages.state_dict(),
         "step": run.step,
         "seconds": run.seconds,
         "waited": run.waited,
@@ -273,27 +300,18 @@ def _save(
         checkpoints.save(run.step, content)
 
 
-def _resume(
-    checkpoints: Checkpoints | None,
-    networks: Networks,
-    optimisers: Mapping[str, Optimiser],
-    averages: Averages,
-    *,
-    device: torch.device,
-    team: Team,
-    keep: Literal["best", "last"],
-) -> Run:
+def _resume(checkpoints: Checkpoints | None, learning: Learning, keep: Literal["best", "last"]) -> Run:
     """Return the run of the last sound checkpoint, networks and optimisers set to it, or a fresh one."""
-    content = team.told(
-        lambda: checkpoints.load(torch.device("cpu") if team.size > 1 else device) if checkpoints else None
-    )
+    team = learning.team
+    device = torch.device("cpu") if team.size > 1 else learning.device
+    content = team.told(lambda: checkpoints.load(device) if checkpoints else None)
     if content is None:
         return Run(keep)
-    for name, network in networks.items():
+    for name, network in learning.networks.items():
         network.load_state_dict(content["networks"][name])
-    for name, optimiser in optimisers.items():
+    for name, optimiser in learning.optimisers.items():
         optimiser.load_state_dict(content["optimisers"][name])
-    averages.load_state_dict(content["averages"])
+    learning.averages.load_state_dict(content["averages"])
     return Run(
         keep,
         step=content["step"],

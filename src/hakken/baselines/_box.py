@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch.nn import functional
 
 from hakken.imaging.prepared import PreparedCase
@@ -21,11 +22,8 @@ def box_of(case: PreparedCase) -> Box:
     inside = case.mask() > 0
     if not inside.any():
         inside = np.ones_like(inside)
-    spans = []
-    for axis in range(3):
-        places = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
-        spans.append(slice(int(places[0]), int(places[-1]) + 1))
-    return spans[0], spans[1], spans[2]
+    (box,) = ndimage.find_objects(inside.astype(np.uint8))
+    return box[0], box[1], box[2]
 
 
 def averaged(values: NDArray[Any], shape: Shape) -> Floats:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from hakken.inference.dense import exactly
 from hakken.inference.maps import Triple, triple
@@ -96,14 +97,13 @@ def whole_map(
 
 def _box(mask: NDArray[Any], window: Triple) -> tuple[slice, ...] | None:
     """Return the box of a mask with half a window around it, within the image; None where the mask is empty."""
-    inside = mask > 0
-    if not inside.any():
+    boxes = ndimage.find_objects((mask > 0).astype(np.uint8))
+    if not boxes:
         return None
-    spans = []
-    for axis, edge in enumerate(window):
-        held = np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))
-        spans.append(slice(max(int(held[0]) - edge // 2, 0), min(int(held[-1]) + 1 + edge // 2, mask.shape[axis])))
-    return tuple(spans)
+    return tuple(
+        slice(max(span.start - edge // 2, 0), min(span.stop + edge // 2, extent))
+        for span, edge, extent in zip(boxes[0], window, mask.shape, strict=True)
+    )
 
 
 def _places_inside(

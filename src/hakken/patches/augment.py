@@ -26,7 +26,7 @@ from torch.nn import functional
 
 NODES = 4  # k
 LEAST_BLUR = 0.2
-"""Standard deviation in voxels below which a Gaussian changes no more than a thousandth of a voxel's value."""
+"""Standard deviation in voxels up to which a Gaussian takes less than a hundred-thousandth from each neighbour."""
 REACH_OF_BLUR = 3.0
 """Standard deviations at which a Gaussian ends."""
 

@@ -176,10 +176,8 @@ def sub_network(network: UNet, levels: int | None = None, features: float = 1.0)
     """
     widths = network.active(levels, features)
     structure = replace(network.structure, poolings=len(widths) - 1)
-    small, scaling = (
-        UNet(network.channels, network.outputs, network.dimensions, structure, widths),
-        network.scaling(widths),
-    )
+    small = UNet(network.channels, network.outputs, network.dimensions, structure, widths)
+    scaling = network.scaling(widths)
     for name, part in small.named_modules():
         if isinstance(part, _Layer | _Doubling):
             whole = network.get_submodule(name)

@@ -140,6 +140,17 @@ def test_what_it_says_of_a_case(case: PreparedCase, flips: bool) -> None:
     assert np.array_equal(found["masks"]["dense"], case.labels() > 0)
 
 
+@pytest.mark.parametrize(("between", "expected"), [(0.9, 1), (0.3, 2)])
+def test_a_rough_vessel_is_one_candidate_and_two_lesions_apart_are_two(
+    case: PreparedCase, between: float, expected: int
+) -> None:
+    found = np.zeros(case.geometry.shape_zyx, np.float32)
+    found[10, 10, 8:20] = between
+    found[10, 10, [9, 18]] = 0.999
+    chosen = Learner(Parameters(), Inference(), FACTS).conclude({LESIONS: found}, case, ())
+    assert len(chosen["candidates"]) == expected
+
+
 def test_nothing_lies_outside_of_the_mask_and_no_window_is_seen_there(case: PreparedCase) -> None:
     mask = np.zeros(case.geometry.shape_zyx, np.uint8)
     mask[0:4, 0:4, 0:4] = 1

@@ -26,6 +26,7 @@ def test_the_comparison_trains_its_sweeps_and_the_default_and_nothing_else(proje
         "n2-r0/trials/0001.json",
         "random-r0/trials/0000.json",
         "random-r0/trials/0001.json",
+        "search/trials/0000.json",  # the untuned default, where that job asks first
         "default/trials/0000.json",
     }
     figures = {path.rpartition("/")[2] for path in outputs if "/figures/" in path}

@@ -87,11 +87,10 @@ def test_under_a_umask_of_077_a_run_is_for_its_owner_alone(finished: tuple[Proje
 
 
 @pytest.mark.xdist_group("finished")
-def test_the_search_does_not_end_below_the_default(finished: tuple[Project, str]) -> None:
+def test_the_untuned_default_is_the_first_of_the_search_and_trained_once(finished: tuple[Project, str]) -> None:
     (default,), searched = records(finished[0], "default"), records(finished[0], "search")
-    own = [trial for trial in searched if trial["all_parameters"] == default["all_parameters"]]
-    assert [trial["objective"] for trial in own] == [default["objective"]]
-    assert own[0]["curve"] == default["curve"]
+    assert [trial for trial in searched if trial["place"] == 0] == [default]
+    assert not finished[0].path(str(SWEEPS / "default/trainings")).exists()
 
 
 def start_from(project: Project, study: str, **more: str) -> None:
@@ -116,7 +115,7 @@ def test_a_search_that_starts_from_a_study_of_the_same_run_waits_for_its_table(p
     (block,) = re.findall(r"^rule trial:\n    input: (.+)\n    output: results/smoke/", run.stdout, flags=re.MULTILINE)
     assert block.endswith("results/small/tiny/sweeps/search/trials.csv")
     untuned = project.snakemake("--dry-run", str(SWEEPS / "default/trials/0000.json"))
-    assert jobs(untuned.stdout)["trial"] == 1
+    assert jobs(untuned.stdout)["trial"] == 2 + 5, "the default is the first of this search"
 
 
 def test_a_search_that_starts_from_an_earlier_run_leaves_that_alone(project: Project) -> None:

@@ -45,6 +45,7 @@ rule trial:
         attempt=which_attempt,
         across=across,
         number="{trial}",
+        first=of(jobs.begins_search),
         source=of(jobs.source),
         logs="results/{study}/{scale}/logs/trial",
         ledger="results/{study}/{scale}/sweeps/{sweep}/ledger",

@@ -68,14 +68,11 @@ def describe_search(study: Study) -> Iterator[str]:
     """Yield lines that say who proposes, what the search begins with, when it stops, and what else is trained."""
     from hakken.runs.choice import FURTHER_SEEDS
     from hakken.runs.table import comparison_runs, variant_runs
-    from hakken.runs.warm_start import own_point
-    from hakken.search import Space
+    from hakken.runs.warm_start import tried_first
 
     search, start = study.search, study.search.warm_start
     if search.space:
-        space = {name: entry.model_dump(mode="json", exclude_defaults=True) for name, entry in search.space.items()}
-        own = search.default_first and own_point(Space.from_mapping(space), study.parameters.model_dump(mode="json"))
-        begins = ["the study's own parameters"] if own else []
+        begins = ["the study's own parameters"] if tried_first(study) else []
         if start is not None and study.source is not None:
             what = f"the {start.top} best" if start.mode == "first" else "all trials, as a prior,"
             begins.append(f"{what} of {study.source[0]} at scale {study.source[1]}")

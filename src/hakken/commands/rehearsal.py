@@ -260,15 +260,15 @@ def _proposals(study: Study) -> Iterator[Study]:
     """Yield the study with its own parameters and with random ones of its search, of those that can be trained."""
     from hakken.runs.ask import complete
     from hakken.runs.learner import require
+    from hakken.runs.warm_start import space_keys
     from hakken.search import Space
     from hakken.search.samplers import random_point
 
     yield study
     if not study.search.space:
         return
-    space = {name: entry.model_dump(mode="json", exclude_defaults=True) for name, entry in study.search.space.items()}
     for number in range(PROPOSALS):
-        point = random_point(Space.from_mapping(space), number, study.seed)
+        point = random_point(Space.from_mapping(space_keys(study)), number, study.seed)
         parameters = complete(point, study.parameters.model_dump(mode="json"), str(study.method))
         try:
             require(str(study.method), parameters)

@@ -17,7 +17,7 @@ from hakken.core.errors import InvalidArchitecture
 from hakken.core.seeds import derive_seed
 from hakken.runs.learner import require
 from hakken.runs.table import CONFIRM, DEFAULT, RANDOM, Run
-from hakken.runs.warm_start import SourceTrial, best_points, own_point, prior_trials
+from hakken.runs.warm_start import SourceTrial, best_points, prior_trials, space_keys, tried_first
 from hakken.search import Space
 from hakken.search.settings import Settings
 from hakken.search.trial import Trial, Value
@@ -41,10 +41,9 @@ def settings_of(study: Study, run: Run, source: Sequence[SourceTrial] = ()) -> S
     if not run.space:
         own = {key: defaults[key] for key in searched.space}
         return Settings({}, seed, RANDOM, first=(own,), defaults=defaults, method=method)
-    keys = {key: parameter.model_dump(mode="json", exclude_defaults=True) for key, parameter in searched.space.items()}
-    settings = Settings(keys, seed, run.sampler, searched.startup, defaults=defaults, method=method)
+    settings = Settings(space_keys(study), seed, run.sampler, searched.startup, defaults=defaults, method=method)
     space, start = Space.from_mapping(settings.space), searched.warm_start
-    own_first = own_point(space, defaults) if run.begins_with_default else None
+    own_first = tried_first(study) if run.begins_with_default else None
     first = [] if own_first is None else [own_first]
     if start is not None and start.mode == "first":
         first += [point for point in best_points(source, space, defaults, start.top) if point != own_first]

@@ -237,22 +237,28 @@ def batch(plan: Plan, wildcards: Wildcards) -> list[str]:
 
 def run(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
     """Return what the trainings of a run depend on."""
-    return plan.run(wildcards["sweep"]).as_dict()
+    return plan.asks_in(plan.run(wildcards["sweep"])).as_dict()
+
+
+def begins_search(plan: Plan, wildcards: Wildcards) -> bool | None:
+    """Return whether a training is the first that a search asks for, whoever asks; None of one that asks for itself."""
+    run = plan.run(wildcards["sweep"])
+    return plan.asks_in(run) != run or None
 
 
 def planned_trials(plan: Plan, wildcards: Wildcards) -> int:
     """Return how many trials a run has."""
-    return plan.run(wildcards["sweep"]).trials
+    return plan.asks_in(plan.run(wildcards["sweep"])).trials
 
 
 def planned_slots(plan: Plan, wildcards: Wildcards) -> int:
     """Return how many trials of a run go on at once."""
-    return plan.run(wildcards["sweep"]).slots
+    return plan.asks_in(plan.run(wildcards["sweep"])).slots
 
 
 def allowed_failures(plan: Plan, wildcards: Wildcards) -> int:
     """Return after how many failures in a row a run gives up."""
-    return plan.run(wildcards["sweep"]).stop_after_failures
+    return plan.asks_in(plan.run(wildcards["sweep"])).stop_after_failures
 
 
 def takes(plan: Plan, wildcards: Wildcards, resource: str) -> int | None:
@@ -301,8 +307,8 @@ gpus_of_each = _of_many_machines(lambda machines, each: f"gpu:{each}")  # else S
 
 def source(plan: Plan, wildcards: Wildcards) -> str | None:
     """Return the table of the search that this one starts from; no other run starts from one."""
-    start = plan.study.source
-    return source_table(*start).as_posix() if start and plan.run(wildcards["sweep"]).kind == SEARCH else None
+    start, asked = plan.study.source, plan.asks_in(plan.run(wildcards["sweep"]))
+    return source_table(*start).as_posix() if start and asked.kind == SEARCH else None
 
 
 def confirm(plan: Plan, wildcards: Wildcards) -> int | None:

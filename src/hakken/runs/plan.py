@@ -27,6 +27,7 @@ from hakken.runs.table import (
     runs_of,
     runs_of_set,
 )
+from hakken.runs.warm_start import tried_first
 from hakken.study import Study
 from hakken.study.beside import takes_training
 
@@ -128,6 +129,11 @@ class Plan:
     def _studies(self) -> dict[str, Study]:
         return {}
 
+    def asks_in(self, run: Run) -> Run:
+        """Return the run that a training is one of: the untuned default is the search's first, where that tries it."""
+        tried = run.kind == DEFAULT and tried_first(self.study, say=str) is not None
+        return self.run(name_of(SEARCH, run.fold)) if tried else run
+
     def trials(self, sweep: str) -> list[str]:
         """Return the trial files of a run."""
         run = self.run(sweep)
@@ -200,7 +206,13 @@ class Plan:
         return {self.slots(run): run.slots for run in self.runs.values()}
 
     def earlier(self, sweep: str) -> list[str]:
-        """Return the trials of the compared run before this one: one at a time has the machine to itself."""
+        """Return the trials that a run waits for.
+
+        Of the comparison those of the run before: one at a time has the machine to itself. The untuned default waits
+        for the search's first training, which is its own where that job asks first.
+        """
+        if (asked := self.asks_in(self.run(sweep))).name != sweep:
+            return self.trials(asked.name)[:1]
         names = [run.name for run in comparison_runs(self.study)]
         names.sort(key=lambda name: int(name.rpartition("r")[2]))  # all first repeats first
         place = names.index(sweep) if sweep in names else 0

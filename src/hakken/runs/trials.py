@@ -34,12 +34,13 @@ def read_trial(path: Path, archived: bool = False) -> dict[str, Any]:
     Raises HakkenError where the ledger of its run has another; of an ``archived`` run there may be no ledger at all.
     """
     record: dict[str, Any] = read_json(path)
-    ledgers = path.parent.parent / LEDGER
+    own = path.parents[1].name
+    ledgers = path.parents[2] / record.get("sweep", own) / LEDGER  # the untuned default may be the search's first
     if archived and not ledgers.is_dir():
         return record
     book = Ledger(ledgers / str(record.get("generation", ""))[:SHORT])
-    # What confirms a search has the number of what it trains again, and its file that of the job.
-    number = int(record["number"] if CONFIRMS in record else path.stem)
+    # What confirms a search, or is its first, has a number of its own, and its file that of the job.
+    number = int(record["number"] if CONFIRMS in record or record.get("sweep", own) != own else path.stem)
     first = book.result(number)
     if first is None:
         raise HakkenError(f"{path}: the ledger ({book.folder}) has no result of this trial; {REDO}")

@@ -8,9 +8,10 @@ border, and only what is active stays.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hakken.core.console import log
 from hakken.core.errors import HakkenError
@@ -18,6 +19,7 @@ from hakken.core.tables import read_table
 from hakken.search import Dimension, Space, Trial
 from hakken.search.table import COLUMNS, CONFIRMED
 from hakken.search.trial import FINISHED, State, Value
+from hakken.study import Study
 
 Point = dict[str, Value]
 
@@ -51,13 +53,26 @@ def read_source(table: Path) -> tuple[SourceTrial, ...]:
     return tuple(sorted(trials, key=lambda trial: trial.number))
 
 
-def own_point(space: Space, defaults: Mapping[str, Value]) -> Point | None:
-    """Return the active ones of the study's own parameters, or None (and a line in the log) where they are no point."""
+def space_keys(study: Study) -> dict[str, dict[str, Any]]:
+    """Return the space that a study searches as plain values, without keys at their defaults."""
+    keys = study.search.space.items()
+    return {name: parameter.model_dump(mode="json", exclude_defaults=True) for name, parameter in keys}
+
+
+def tried_first(study: Study, say: Callable[[str], object] = log) -> Point | None:
+    """Return the point of the study's own parameters, where its search tries that first; None where it does not."""
+    if not (study.search.default_first and study.search.space):
+        return None
+    return own_point(Space.from_mapping(space_keys(study)), study.parameters.model_dump(mode="json"), say)
+
+
+def own_point(space: Space, defaults: Mapping[str, Value], say: Callable[[str], object] = log) -> Point | None:
+    """Return the active ones of the study's own parameters; None, and why is said, where they are no point."""
     point = _active(space, {name: defaults[name] for name in space.by_name})
     try:
         space.check(point)
     except HakkenError as error:
-        log(f"the study's own parameters are not tried first, for they are no point of the space: {error}")
+        say(f"the study's own parameters are not tried first, for they are no point of the space: {error}")
         return None
     return point
 

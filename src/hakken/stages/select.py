@@ -9,7 +9,7 @@ from typing import Any
 from hakken.core.console import progress
 from hakken.core.files import replacing, require_same, sha256_file
 from hakken.runs.averages import Average, Averages, read_averages
-from hakken.runs.choice import Candidate, candidates, chosen, seed_of
+from hakken.runs.choice import CONFIRMS, Candidate, candidates, chosen, seed_of
 from hakken.runs.trials import read_trials
 from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
@@ -51,7 +51,7 @@ def select(
         {
             "trial": best.trial,
             "trials": {state: states.count(state) for state in sorted(set(states))},
-            "gpu_seconds": sum(one["gpu_seconds"] for one in _each_once(records, further)),
+            "gpu_seconds": sum(one["gpu_seconds"] for one in _of_own(trials, _each_once(records, further))),
             "sha256": sha256_file(model),
             **(_confirmed(best, found) if confirm else {}),
             **(_averaged(best, known, average) if known.averages else {}),
@@ -86,6 +86,11 @@ def _averaged(best: Candidate, known: Averages, taken: Average | None) -> dict[s
 def _each_once(*groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return all records, of those that several jobs share one."""
     return list({(one["sweep"], one["number"]): one for group in groups for one in group}.values())
+
+
+def _of_own(trials: list[Path], records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records of trainings that stand with these trials: the default's may be one of the search."""
+    return [one for one in records if CONFIRMS in one or one["sweep"] == trials[0].parents[1].name]
 
 
 def _confirmed(best: Candidate, found: list[Candidate]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -73,6 +73,7 @@ def trial(
     minutes: float | None = None,
     attempt: int = 1,
     across: bool = False,
+    first: bool = False,
     code: str = "",
 ) -> None:
     """Train trial ``number`` of a ``run`` of the study and write its record to ``output``.
@@ -83,14 +84,18 @@ def trial(
     whose best a run trains again that confirms them. ``trials``, ``slots`` and ``stop_after_failures`` are
     what the run is planned with; they may change between jobs. The scheduler ends the job after so many ``minutes``; it
     is the ``attempt``-th (1, 2, ...) of this run of the workflow; ``across`` says that it has all the machines that
-    `training.nodes` asks for. A living twin of this trial is waited for. A trial that fails by its own parameters is
-    recorded and no error, and so is one of which two jobs in a row were killed before they had saved anything; but
-    where too many in a row have failed, none is started. One that is asked to stop, or comes near its time limit, saves
-    itself and exits with status 75.
+    `training.nodes` asks for. With ``first`` the training is the first that the ``run`` asks for, a search that tries
+    the study's own parameters first, and its files stand with that search. A living twin of this trial is waited for. A
+    trial that fails by its own parameters is recorded and no error, and so is one of which two jobs in a row were
+    killed before they had saved anything; but where too many in a row have failed, none is started. One that is asked
+    to stop, or comes near its time limit, saves itself and exits with status 75.
     """
     torch.set_num_threads(threads)
     chosen = run.study(study)
     again = _confirmed(run, number, searched, trials)
+    if first:
+        ledger = ledger.parents[1] / run.name / ledger.name
+        work = work.parents[2] / run.name / work.parent.name / work.name
     job = _Job(
         study=chosen,
         run=run,
@@ -109,9 +114,22 @@ def trial(
     )
     job.require_cases()
     settings = settings_of(chosen, run, read_source(source) if source else ())
-    record = _await(job, _open_ledger(job, ledger, settings, source), settings)
+    book = _open_ledger(job, ledger, settings, source)
+    record = _first(job, book, settings) if first else _await(job, book, settings)
     write_json(output, record)
     progress(f"{job.label}: {_outcome(record, words_of(chosen))}")
+
+
+def _first(job: _Job, book: Ledger, settings: Settings) -> Record:
+    """Return the result of the trial that asked first; where none has asked yet, this job's number does.
+
+    Another job may ask before it all the same: then this number is a trial like any, and the first is waited for.
+    """
+    while True:
+        number = next((entry.number for entry in book.entries() if entry.place == 0), job.number)
+        record = _await(replace(job, number=number, work=job.work.with_name(f"{number:04d}")), book, settings)
+        if record["place"] == 0:
+            return record
 
 
 @dataclass(frozen=True)

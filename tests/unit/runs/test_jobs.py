@@ -325,14 +325,41 @@ def test_the_machines_of_a_training(sweep: str, expected: tuple[Any, ...]) -> No
     assert tuple(ask(plan, {"sweep": sweep}) for ask in RESOURCES) == expected
 
 
+def test_the_default_asks_in_the_search_that_tries_it_first() -> None:
+    plan = holdout(search={"trials": 2})
+    asked = plan.run("search").as_dict()
+    assert (jobs.run(plan, {"sweep": "default"}), jobs.begins_search(plan, {"sweep": "default"})) == (asked, True)
+    assert jobs.planned_trials(plan, {"sweep": "default"}) == 2
+    assert jobs.begins_search(plan, {"sweep": "search"}) is None
+    assert inputs.earlier(plan, {"sweep": "default"}) == ["results/balls/paper/sweeps/search/trials/0000.json"]
+    assert inputs.earlier(plan, {"sweep": "search"}) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"search": {"default_first": False}},
+        {"search": {"space": {}}},
+        {"search": {"space": {"learning_rate": {"type": "real", "low": 0.5, "high": 0.9}}}},
+    ],
+)
+def test_where_the_search_does_not_try_it_the_default_asks_for_itself(changes: dict[str, Any]) -> None:
+    plan = holdout(**changes)
+    assert jobs.run(plan, {"sweep": "default"}) == plan.run("default").as_dict()
+    assert jobs.begins_search(plan, {"sweep": "default"}) is None
+    assert inputs.earlier(plan, {"sweep": "default"}) == []
+
+
 def test_only_the_search_starts_from_another_and_waits_for_it_where_it_is_made_here() -> None:
     plan, table = holdout(**WARM), "results/small/tiny/sweeps/search/trials.csv"
-    assert (jobs.source(plan, {"sweep": "search"}), jobs.source(plan, {"sweep": "default"})) == (table, None)
+    assert (jobs.source(plan, {"sweep": "search"}), jobs.source(plan, {"sweep": "default"})) == (table, table)
+    alone = holdout(search=WARM["search"] | {"default_first": False})
+    assert jobs.source(alone, {"sweep": "default"}) is None
     assert jobs.source(holdout(), {"sweep": "search"}) is None
     small = planned(study(name="small", scale="tiny"), PARTS)
     other_scale = planned(study(name="small", scale="paper"), PARTS)
     assert inputs.source_made_here(plan, {"sweep": "search"}, plans(plan, small)) == table
-    assert inputs.source_made_here(plan, {"sweep": "default"}, plans(plan, small)) == []
+    assert inputs.source_made_here(alone, {"sweep": "default"}, plans(plan, small)) == []
     assert inputs.source_made_here(plan, {"sweep": "search"}, plans(plan, other_scale)) == []
     assert inputs.source_made_here(plan, {"sweep": "search"}, plans(plan)) == []
 

@@ -30,6 +30,7 @@ from hakken.runs.guard import SCIENCE
 from hakken.runs.model_file import load_model
 from hakken.runs.predictions import manifest_digest, part_of, read_predictions
 from hakken.runs.table import run_named
+from hakken.runs.trials import read_trials
 from hakken.search.ledger import Ledger
 from hakken.search.table import sweep_table
 from hakken.stages import trial as stage
@@ -64,10 +65,10 @@ VALIDATION = ("validation-000", "validation-001")
 def run(data: Path, results: Path, sweep: str = "search", number: int = 0, **changes: Any) -> dict[str, Any]:
     """Run a trial as the workflow does, with plain values, and return its record."""
     output = results / sweep / "trials" / f"{number:04d}.json"
-    names = ("minutes", "attempt", "threads", "code", "source")
+    names = ("minutes", "attempt", "threads", "code", "source", "first")
     options = {"threads": 1, "code": "c0de"} | {name: changes.pop(name) for name in names if name in changes}
     chosen = study(**changes)
-    planned = run_named(chosen, sweep)
+    planned = run_named(chosen, "search" if options.get("first") else sweep)
     searched = sorted(map(str, (results / planned.confirms / "trials").iterdir())) if planned.confirms else []
     held_out = planned.fold is not None
     stage.trial(
@@ -168,6 +169,34 @@ def test_the_search_begins_with_the_very_network_of_the_default(data: Path, tmp_
     second = run(data, tmp_path, number=0)
     assert second["parameters"] != first["parameters"]
     assert second["seed"] != first["seed"]
+
+
+def test_the_default_is_the_first_training_of_a_search_whoever_asks_first(data: Path, tmp_path: Path) -> None:
+    default = run(data, tmp_path, sweep="default", first=True)
+    assert (default["sweep"], default["number"], default["place"]) == ("search", 0, 0)
+    assert default["parameters"] == {"learning_rate": 0.02}
+    assert not (tmp_path / "default" / "ledger").exists()
+    assert not (tmp_path / "default" / "work").exists()
+    assert run(data, tmp_path, number=0) == default, "the search's own job finds it trained"
+    asked = run(data, tmp_path / "other", number=2)
+    again = run(data, tmp_path / "other", sweep="default", first=True)
+    assert (again["number"], again) == (2, asked), "whatever its number, it is the one that asked first"
+    (read,) = read_trials([tmp_path / "other" / "default" / "trials" / "0000.json"])
+    assert read == asked, "and its file is compared with the ledger of the search"
+
+
+def test_a_default_whose_job_is_too_late_to_ask_first_takes_the_first(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another job may ask between its look at the ledger and its own asking."""
+    first, looks = run(data, tmp_path, number=1), iter([()])
+    entries = Ledger.entries
+    monkeypatch.setattr(Ledger, "entries", lambda book: () if next(looks, None) == () else entries(book))
+    default = run(data, tmp_path, sweep="default", first=True)
+    assert (default["number"], default) == (1, first)
+    other = Ledger(next((tmp_path / "search" / "ledger").iterdir())).result(0)
+    assert other is not None, "what it trained meanwhile is a trial like any"
+    assert other["parameters"] != first["parameters"]
 
 
 def whole_search(data: Path, results: Path, order: Sequence[int]) -> list[dict[str, Any]]:

@@ -8,7 +8,8 @@ with a rough top is not told as many.
 
 Levels and prominence are in logits, on which 0.99 and 0.999 are as far apart as 0.1 and 0.5. Each branch is one
 candidate: its score is its highest probability, its mask the component where it has parted, its place the voxel of its
-upper half that is nearest to the centre of mass of this half. Axes are (z, y, x).
+summit that is nearest to the centre of mass of the summit, which is what reaches nine tenths of its score. Axes are
+(z, y, x).
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ STEP = 0.25
 """Distance of two levels in logits."""
 HIGHEST = 12.0
 """The logit beyond which two probabilities pass for the same: float32 tells no more apart."""
+
+SUMMIT = 0.9
+"""What belongs to the summit of a branch, as a part of its highest probability."""
 
 Floats = NDArray[np.float64]
 Region = NDArray[np.bool_]
@@ -118,12 +122,23 @@ def _first_parting(logits: Floats, base: float, prominence: float) -> list[tuple
 
 def _branch(values: Floats, region: Region, box: tuple[slice, ...]) -> Branch:
     score = float(values[region].max())
-    upper = np.argwhere(region & (values >= score / 2))
-    weights = values[tuple(upper.T)]
-    centre = (upper * weights[:, None]).sum(0) / weights.sum()
-    nearest = upper[np.argmin(((upper - centre) ** 2).sum(1))]
+    summit = np.argwhere(_summit(values, region, score))
+    weights = values[tuple(summit.T)]
+    centre = (summit * weights[:, None]).sum(0) / weights.sum()
+    nearest = summit[np.argmin(((summit - centre) ** 2).sum(1))]
     z, y, x = (float(one + axis.start) for one, axis in zip(nearest, box, strict=True))
     return Branch(box, region, score, (z, y, x))
+
+
+def _summit(values: Floats, region: Region, score: float) -> Region:
+    """Return the largest of the pieces of a region that reach its ``score`` and are nearly as high.
+
+    A lesion may hang together with what lies beside it: its place is its own and not the middle between the two.
+    """
+    labels, _ = ndimage.label(region & (values >= SUMMIT * score), EVERYWHERE)
+    highest = np.unique(labels[region & (values >= score)])
+    sizes = np.bincount(labels.ravel())[highest]
+    return np.asarray(labels == highest[np.argmax(sizes)])
 
 
 def _moved(box: tuple[slice, ...], inner: tuple[slice, ...]) -> tuple[slice, ...]:

@@ -43,8 +43,16 @@ def test_two_hills_that_meet_are_two_where_the_valley_is_deep_enough() -> None:
     both = branches(values, threshold=0.1, prominence=1.5)
     assert [branch.place[2] for branch in both] == [10, 20]
     (one,) = branches(values, threshold=0.1, prominence=2.5)
-    assert one.place[2] == pytest.approx(12, abs=3)
+    assert one.place[2] == 10, "at the higher one, not between the two"
     assert one.score == pytest.approx(1 / (1 + math.exp(-4)))
+
+
+def test_a_candidate_of_several_summits_lies_on_the_largest_of_those_that_are_highest() -> None:
+    values = np.full((1, 3, 30), 0.5)
+    values[0, 1, 2] = values[0, 1, 10:15] = 0.95  # one voxel, and five
+    values[0, :, 20:29] = 0.9  # larger, but lower
+    (one,) = branches(values, threshold=0.1, prominence=4.0)
+    assert (one.place, one.score) == ((0, 1, 12), 0.95)
 
 
 def test_a_lesion_with_a_rough_top_is_no_crowd() -> None:

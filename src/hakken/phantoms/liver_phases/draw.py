@@ -15,6 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hakken.anatomy.abdomen import breathe
 from hakken.anatomy.scanners import Machine, Pose, draw_pose, lay_grid, scan
 from hakken.anatomy.shapes import Array, Points
 from hakken.core.seeds import derive_seed
@@ -22,7 +23,7 @@ from hakken.core.volume import Geometry, Volume
 from hakken.phantoms import PhantomCase, options_of
 from hakken.phantoms.liver_phases import Options
 from hakken.phantoms.liver_phases.lesions import Placed, draw_tumour, place_tumour
-from hakken.phantoms.liver_phases.liver import AIR_HU, Abdomen, draw_abdomen
+from hakken.phantoms.liver_phases.liver import AIR_HU, draw_abdomen
 from hakken.study import Study
 
 PHASES = ("unenhanced", "early", "late")
@@ -83,7 +84,8 @@ def draw_case(case: PhantomCase, study: Study) -> ThreePhases:
         breath = _breath(phantom.displacement_mm, random) if number else np.zeros(3)
         pose = _moved(lying, phantom.displacement_mm, phantom.displacement_degrees, random) if number else lying
         density = abdomen.density[number] + (placed.density[number] - abdomen.density[number]) * placed.share
-        shown = scan(_breathing(density, abdomen, breath), abdomen.grid, geometry, pose)
+        lifted = np.asarray(density - np.float32(AIR_HU), np.float32)  # in HU above air: beyond the grid is air
+        shown = scan(breathe(lifted, abdomen.mobility, abdomen.grid, breath), abdomen.grid, geometry, pose)
         phases[phase] = Volume.on(geometry, _stored(shown, scanner, geometry, random))
         there = placed.centre + abdomen.grid.sample(abdomen.mobility, placed.centre[None])[0] * breath
         centres[phase] = np.round(pose.apply(there[None])[0], 4).tolist()
@@ -102,20 +104,6 @@ def _moved(lying: Pose, largest_mm: float, largest_degrees: float, random: Gener
     """Return how the body lies in a later phase."""
     moved = draw_pose(BODY_SHARE * largest_mm, largest_degrees, lying.shift, random)
     return Pose(moved.rotation @ lying.rotation, moved.apply(lying.shift[None])[0], np.zeros(3))
-
-
-def _breathing(density: Array, abdomen: Abdomen, breath: Points) -> Array:
-    """Return ``density`` (z, y, x) after breathing, in HU above air: each place shows what has moved there."""
-    lifted = np.asarray(density - np.float32(AIR_HU), np.float32)
-    if not breath.any():
-        return lifted
-    way = breath[::-1] / abdomen.grid.step  # z, y, x in voxels
-    places = np.indices(density.shape, dtype=np.float32)
-    share = abdomen.mobility
-    for _ in range(2):  # p = x - mobility(p) breath, by iteration
-        origin = places - share * np.asarray(way, np.float32)[:, None, None, None]
-        share = ndimage.map_coordinates(abdomen.mobility, origin, order=1, mode="nearest")
-    return np.asarray(ndimage.map_coordinates(lifted, origin, order=1, mode="nearest"), np.float32)
 
 
 def _stored(density: Array, scanner: Tomograph, geometry: Geometry, random: Generator) -> NDArray[np.int16]:

@@ -138,7 +138,9 @@ def breathe(image: Array, mobility: Array, grid: Grid, breath: Points) -> Array:
     return np.asarray(ndimage.map_coordinates(image, origin, order=1, mode="nearest"), np.float32)
 
 
-def draw_tree(slab: Slab, liver: Array, root: Points, count: int, random: Generator) -> Array:
+def draw_tree(
+    slab: Slab, liver: Array, root: Points, count: int, random: Generator, *, tip_mm: float = VESSEL_MM
+) -> Array:
     """Return the occupancy (z, y, x) of vessels from ``root`` to ``count`` places in the liver.
 
     The places are joined to the nearest node of the growing tree, near ones first; the cube of a vessel's radius is the
@@ -159,7 +161,7 @@ def draw_tree(slab: Slab, liver: Array, root: Points, count: int, random: Genera
     for node in range(len(nodes) - 1, 0, -1):  # children come after their parents
         leaves[parents[node]] += leaves[node]
     target = np.zeros(grid.shape, np.float32)
-    points, radii = _beads(np.asarray(nodes), parents, VESSEL_MM * scale * np.cbrt(leaves / 2), grid.step)
+    points, radii = _beads(np.asarray(nodes), parents, tip_mm * scale * np.cbrt(leaves / 2), grid.step)
     paint_balls(target, grid, points, radii, tube=True)
     return target
 

@@ -28,7 +28,7 @@ from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.registration import resample
 from hakken.study import Channel, Preparation, Study, presence_of
 
-LIMITS = {"zscore": (-8.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
+LIMITS = {"zscore": (-8.0, 8.0), "median": (-1.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
 PERCENTILES = (1.0, 99.0)
 COARSER = 1.5
 
@@ -159,7 +159,8 @@ def _matrix_grid(reference: Geometry, mask: NDArray[np.bool_], matrix: tuple[int
 def normalise(values: NDArray[np.float32], inside: NDArray[np.bool_], channel: Channel) -> tuple[float, float]:
     """Return the intensities that become 0 and 1, from the finite ``values`` where ``inside``.
 
-    ``zscore``: mean and mean + SD; ``percentile``: two percentiles; ``window``: the study's own two intensities.
+    ``zscore``: mean and mean + SD; ``median``: 0 and the median; ``percentile``: two percentiles; ``window``: the
+    study's own two intensities. Raises HakkenError where no voxel is inside, or their median is no divisor.
     """
     if channel.normalise == "window":
         low, high = channel.range or (0.0, 1.0)
@@ -169,8 +170,21 @@ def normalise(values: NDArray[np.float32], inside: NDArray[np.bool_], channel: C
         raise HakkenError("no voxel of this channel lies inside the mask; look at its geometry and registration")
     if channel.normalise == "zscore":
         return float(chosen.mean()), float(chosen.mean() + chosen.std())
+    if channel.normalise == "median":
+        return 0.0, _divisor(chosen)
     low, high = np.percentile(chosen, channel.range or PERCENTILES).tolist()
     return low, high
+
+
+def _divisor(chosen: NDArray[np.float64]) -> float:
+    """Return the median of values; 0 where all are alike. Raises HakkenError where it is not above 0."""
+    median = float(np.median(chosen))
+    if median <= 0:
+        raise HakkenError(
+            f"`normalise: median` divides by the median inside the mask, and that is {median:g}; use `zscore`, or look "
+            "at the mask"
+        )
+    return median if chosen.max() > chosen.min() else 0.0
 
 
 def _image(

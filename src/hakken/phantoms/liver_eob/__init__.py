@@ -11,6 +11,7 @@ from hakken.phantoms._options import Sized
 
 PHASES = ("pre", "arterial", "portal", "transitional", "hepatobiliary")
 CLASSES = ("hcc", "metastasis", "haemangioma", "cyst", "scar")
+REGIONS = ("trunk", "liver")
 
 LAW = Law(
     images="five channels, the phases of gadoxetate-enhanced liver MR: " + ", ".join(PHASES),
@@ -19,6 +20,7 @@ LAW = Law(
     lesion_counts=(0.18, 0.18, 0.18, 0.17, 0.15, 0.14),
     channels=len(PHASES),
     names=PHASES,
+    regions=REGIONS,
 )
 
 

@@ -6,6 +6,7 @@ a little otherwise, in the arterial phase most, and the whole body shifts. Lesio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ from hakken.anatomy.shapes import Array, Points, occupancy, smooth_field
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
 from hakken.phantoms import PhantomCase, options_of
-from hakken.phantoms.liver_eob import PHASES, Options
+from hakken.phantoms.liver_eob import PHASES, REGIONS, Options
 from hakken.phantoms.liver_eob.curves import Curve, draw_tissues
 from hakken.phantoms.liver_eob.nodules import Placed, draw_lesions, draw_mimics, paint, place
 from hakken.study import Study
@@ -88,7 +89,8 @@ SCANNERS = {
 class FivePhases:
     """The images of one case, int16, by phase, and what is true of it (for JSON).
 
-    ``lesions`` int16 and ``regions`` uint8 (1 the trunk, 2 the liver) lie on the grid of the hepatobiliary phase.
+    ``lesions`` int16 and ``regions`` uint8, n for the n-th region of the study, lie on the grid of the hepatobiliary
+    phase.
     """
 
     phases: dict[str, Volume]
@@ -157,7 +159,8 @@ def draw_case(case: PhantomCase, study: Study) -> FivePhases:
     labels = labelled([visit.labelled(one.whole(body.slab.grid)) for one in body.lesions], geometry)
     head = {"case_id": case.case_id, "scanner": case.scanner, "tesla": scanner.tesla}
     truth = head | _truth(visit, labels)
-    return FivePhases(phases, Volume.on(geometry, labels), Volume.on(geometry, _regions(visit)), truth)
+    regions = _regions(visit, study.cohort.regions or REGIONS)
+    return FivePhases(phases, Volume.on(geometry, labels), Volume.on(geometry, regions), truth)
 
 
 def _body(case: PhantomCase, phantom: Options, scanner: Magnet, seed: int, random: Generator) -> Body:
@@ -208,10 +211,15 @@ def _stored(visit: Visit, phase: str, random: Generator) -> NDArray[np.int16]:
     return spoil(shown * np.float32(random.uniform(0.9, 1.1)), visit.scanner, visit.geometry, random)
 
 
-def _regions(visit: Visit) -> NDArray[np.uint8]:
-    """Return 1 (z, y, x) in the trunk and 2 in the liver, lesions and vessels included, 0 elsewhere."""
-    labels = (visit.labelled(visit.body.trunk) >= 0.5).astype(np.uint8)
-    labels[visit.labelled(visit.body.liver) >= 0.5] = 2
+def _regions(visit: Visit, names: Sequence[str]) -> NDArray[np.uint8]:
+    """Return n (z, y, x) in the n-th of the named regions, 0 elsewhere.
+
+    The liver holds its lesions and vessels; where it has no name of its own, it belongs to the trunk.
+    """
+    labels = np.zeros(visit.geometry.shape_zyx, np.uint8)
+    for name, occupied in (("trunk", visit.body.trunk), ("liver", visit.body.liver)):
+        if name in names:
+            labels[visit.labelled(occupied) >= 0.5] = names.index(name) + 1
     return labels
 
 

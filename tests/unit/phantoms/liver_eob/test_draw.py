@@ -147,6 +147,19 @@ def test_random_signs_have_no_classes_and_many_mimics() -> None:
     assert len(truth["mimics"]) <= MIMICS["random_sign"][1]
 
 
+def test_regions_have_the_numbers_that_the_study_gives_them() -> None:
+    study = study_of()
+    case = phantom_cases(study)[0]
+    found = {}
+    for names in ((), ("trunk", "liver"), ("liver", "trunk"), ("trunk",)):
+        named = study.model_copy(update={"cohort": study.cohort.model_copy(update={"regions": names})})
+        found[names] = draw_case(case, named).regions.array
+    both = found["trunk", "liver"]
+    assert np.array_equal(found[()], both)
+    assert np.array_equal(found["liver", "trunk"], np.array([0, 2, 1])[both])
+    assert np.array_equal(found["trunk",], both > 0)
+
+
 def test_both_visits_show_the_same_liver() -> None:
     study = study_of()
     cases = phantom_cases(study)

@@ -31,7 +31,10 @@ EVERYWHERE = np.ones((3, 3, 3), bool)
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """Of each label, 0 and the regions: ``shares`` (k, cells ...) where it lies, ``means`` (k, c), ``spreads`` (k, c, c)."""
+    """Of each label, 0 and the regions, where it lies, ``shares`` (k, cells ...), and how bright it is.
+
+    ``means`` (k, c) and ``spreads`` (k, c, c) are the mean and the covariance of its voxels' channels.
+    """
 
     shares: NDArray[np.float32]
     means: Floats

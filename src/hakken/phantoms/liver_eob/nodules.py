@@ -21,7 +21,7 @@ APART_MM = 2.5
 BUMPS = 0.10
 TEXTURE = 0.03
 KNOT_MM = (7.0, 13.0)
-MIMICS = {"classes": (2, 6), "random_sign": (8, 14)}
+MIMICS = {"classes": (2, 6), "random_sign": (12, 20)}
 """How many mimics a case has at least and at most: many, where nothing but their curve tells them from lesions."""
 
 Box = tuple[slice, slice, slice]

@@ -30,9 +30,18 @@ from hakken.evaluation.strata import diameter_ranges, proportion
 from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
-from hakken.outcomes import Measured, Part, Replicates, Table, chosen_words
+from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
+from hakken.outcomes._candidate_classes import (
+    ACCURACY,
+    RIGHTLY,
+    details_of_found,
+    named_of,
+    names_by_class,
+    rows_by_class,
+    rows_of_found,
+)
 from hakken.outcomes._candidate_rows import PICAI, PRECISION, area_to, cut_off, rows_of, sensitivity_at, warnings_of
-from hakken.outcomes._candidate_tables import OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
+from hakken.outcomes._candidate_tables import CLASS, OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
 from hakken.outcomes._units import grid_of, named_in, unit_of
 from hakken.study import Distinct, Positive, Section, Study
 
@@ -102,7 +111,7 @@ def write(folder: Path, found: Predictions, part: Part) -> None:
     rows = [
         row for case in part.images for row in candidate_rows(case.case_id, found[case.case_id], labels_of(found, case))
     ]
-    write_table(folder / FILE, columns_of(part.images[:1]), rows)
+    write_table(folder / FILE, columns_of(part.images[:1], found.values()), rows)
 
 
 ENDINGS = (".csv",)
@@ -110,7 +119,7 @@ ENDINGS = (".csv",)
 
 def save_one(path: Path, found: Candidates, case: PreparedCase, point: Mapping[str, Any] | None) -> Iterator[str]:
     """Write the candidates of a new case as a table; yield lines on the best, and on those that reach the ``point``."""
-    write_table(path, columns_of([case]), candidate_rows(case.case_id, found))
+    write_table(path, columns_of([case], [found]), candidate_rows(case.case_id, found))
     yield from best_lines(path, found, case)
     if point is not None and point.get("threshold") is not None:
         reached = int((found.score >= point["threshold"]).sum())
@@ -135,12 +144,14 @@ def read(folder: Path, part: Part) -> Predictions:
     score, volume = table.numbers("score"), table.numbers(sized)
     lesion = table.numbers("lesion", empty=True)
     known_lesion = not np.isnan(lesion).any()
+    classes = np.array(table.cells[CLASS], object) if CLASS in table else None
     found = {}
     for number, case in enumerate(part.images):
         rows = index == number
         labels = lesion[rows].astype(np.int64) if known_lesion else None
         voxel = case.geometry.to_voxel(xyz[rows]) if rows.any() else np.zeros((0, 3))
-        found[case.case_id] = Candidates(xyz[rows], score[rows], volume[rows], voxel, labels)
+        named = None if classes is None else tuple(classes[rows].tolist())
+        found[case.case_id] = Candidates(xyz[rows], score[rows], volume[rows], voxel, labels, named)
     return found
 
 
@@ -175,7 +186,9 @@ def measure(found: Predictions, part: Part) -> Measured:
     rows = tuple(rows_of(measurement))
     details = measurement.as_dict()
     del details["warnings"]
-    warnings = list(warnings_of(measurement, at, threshold))
+    more, named = _by_class(found, part, threshold)
+    said = getattr(part.study.inference, "said", "")
+    warnings = [*([said] if said else []), *warnings_of(measurement, at, threshold)]
     scores = {case_id: found[case_id].score for case_id in part.case_ids}
     most = getattr(part.study.inference, "maximum_candidates", None)
     warnings += cut_off(scores, most, measurement.curve, settings.maximum_fp)
@@ -184,13 +197,14 @@ def measure(found: Predictions, part: Part) -> Measured:
     counts = details["counts"]
     return Measured(
         objective=rows[len(settings.at)],
-        rows=rows,
+        rows=(*rows, *more),
         intervals=_intervals(details["bootstrap"]["unit"]),
         counts={"cases": counts["cases"], "patients": counts["patients"], "lesions": counts["lesions"]},
         point=_point(part, threshold) | at,
         warnings=(*warnings, *notes, *outside.warnings),
         details=details
-        | {"outside": outside.as_dict(), "per_patient": {"sensitivity": _per_patient(found, part, threshold)}},
+        | {"outside": outside.as_dict(), "per_patient": {"sensitivity": _per_patient(found, part, threshold)}}
+        | named,
         tables={
             "curve": Table(CURVE, tuple(_curve_rows(measurement))),
             "lesions": Table(named_in(LESIONS, grid_of(part.images)), tuple(_lesion_rows(found, part, threshold))),
@@ -202,8 +216,11 @@ def measure(found: Predictions, part: Part) -> Measured:
 
 def row_names(study: Study) -> tuple[str, ...]:
     """Return the names of the rows that are measured."""
-    settings = _own(study.outcomes["candidates"])
-    return (*map(sensitivity_at, settings.at), area_to(settings.maximum_fp), PRECISION, PICAI)
+    settings, classes = _own(study.outcomes["candidates"]), study.cohort.classes
+    blind = (*map(sensitivity_at, settings.at), area_to(settings.maximum_fp), PRECISION, PICAI)
+    if not getattr(study.parameters, "classes", False):
+        return blind
+    return (*blind, *names_by_class(_rate(settings), classes), ACCURACY, RIGHTLY)
 
 
 def cases_of(part: Part) -> findings.Cases:
@@ -244,6 +261,27 @@ def findings_of(found: Predictions, part: Part) -> Findings:
 def _own(settings: Section) -> Settings:
     assert isinstance(settings, Settings)
     return settings
+
+
+def _rate(settings: Settings) -> float:
+    """Return the false positives per case that classes are measured at: those of the operating point, else the last."""
+    return settings.at[-1] if isinstance(settings.operating_point, str) else settings.operating_point
+
+
+def _by_class(found: Predictions, part: Part, threshold: Any) -> tuple[list[Row], dict[str, Any]]:
+    """Return the rows and details of the classes; nothing where candidates have none."""
+    named = named_of(found, part.images, part.study.cohort.classes)
+    if named is None:
+        return [], {}
+    findings, settings = findings_of(found, part), replace(_resampling(part), at=(_rate(_own(part.settings)),))
+    moved, level = levelled(findings, threshold)
+    matching = match_findings(moved, rules_of(part))
+    reached = found_at(matching, level)
+    rows = [
+        *rows_by_class(findings, named, rules_of(part), settings),
+        *rows_of_found(matching, reached, named, settings),
+    ]
+    return rows, {"named": details_of_found(matching, reached, named, settings)}
 
 
 def rules_of(part: Part) -> Rules:
@@ -344,6 +382,10 @@ def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[
     for size in diameter_ranges(_own(part.settings).diameters_mm, unit_of(part.images)):
         held = plain.including(size.holds(plain.lesions))
         rows.append(_stratum(part, "diameter", size.name, held, threshold))
+    named = named_of(found, part.images, part.study.cohort.classes)
+    for place, name in enumerate(named.classes if named else ()):
+        assert named is not None
+        rows.append(_stratum(part, "class", name, plain.including(named.lesion == place), threshold))
     notes = []
     for column, values in _columns(part):
         if not any(values):

@@ -7,7 +7,7 @@ together are Bayes' rule, in which intensities count with a weight: 0 is the mea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class Atlas:
         return cls(np.asarray(shares, np.float32), means, spreads)
 
     @classmethod
-    def from_values(cls, values: dict[str, Any]) -> Atlas:
+    def from_values(cls, values: Mapping[str, Any]) -> Atlas:
         """Return the atlas that `as_values` described."""
         return cls(np.array(values["shares"], np.float32), np.array(values["means"]), np.array(values["spreads"]))
 

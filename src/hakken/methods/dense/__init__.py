@@ -17,7 +17,7 @@ from pydantic import Field
 
 from hakken.core.names import nearest
 from hakken.methods import Needs
-from hakken.study import Section, Study
+from hakken.study import Distinct, Section, Study
 from hakken.study.parameters import Optimised
 from hakken.study.section import only_with
 
@@ -87,6 +87,9 @@ class Parameters(Optimised):
     )
     within_voxel: int = Field(
         default=3, ge=0, le=16, description="How far around the region of `within` lesions are learnt, in voxels."
+    )
+    channels: Distinct[str] = Field(
+        default=(), description="The channels that the network sees, in this order; by default all of the study."
     )
     phases: bool = Field(
         default=False,
@@ -203,9 +206,22 @@ def problems(study: Study) -> Iterator[str]:
             f"parameters.supervised {parameters.supervised}: a network of {parameters.levels} levels has "
             f"{parameters.levels - 1} on the way up"
         )
+    yield from _problems_of_channels(study, parameters)
     yield from _problems_of_heads(study, parameters)
     if parameters.target == "heat" and "masks" in study.outcomes:
         yield "outcomes.masks: what learns `target: heat` knows no outlines; learn `labels`, or leave masks out"
+
+
+def _problems_of_channels(study: Study, parameters: Parameters) -> Iterator[str]:
+    """Yield which channels a network cannot see, and phases that may be missing."""
+    for name in parameters.channels:
+        if name not in study.inputs:
+            known = f"there are {', '.join(study.inputs)}{nearest(name, study.inputs)}"
+            yield f"parameters.channels: `{name}` is no channel that a network may see; {known}"
+    if parameters.channels and study.optional:
+        yield "parameters.channels: leaves no room for channels that a case may lack; remove it, or `optional`"
+    if parameters.phases and study.optional:
+        yield f"parameters.phases: a phase must not be missing, but {', '.join(study.optional)} is `optional`"
 
 
 def _problems_of_heads(study: Study, parameters: Parameters) -> Iterator[str]:
@@ -231,5 +247,3 @@ def _problems_of_heads(study: Study, parameters: Parameters) -> Iterator[str]:
         yield "parameters.region_share: has an effect only with `parameters.within`; name the region"
     if "regions" in study.outcomes and not parameters.regions:
         yield "outcomes.regions: the network finds no regions; set `parameters.regions`"
-    if parameters.phases and study.optional:
-        yield f"parameters.phases: a phase must not be missing, but {', '.join(study.optional)} is `optional`"

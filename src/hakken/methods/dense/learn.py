@@ -67,7 +67,7 @@ class Learner(Averaged, Method):
         """Return the untrained network."""
         chosen = self.parameters
         network = DenseResNet(
-            len(self.facts.inputs),
+            len(self._seen),
             self._heads(),
             self.parameters.axes,
             widths=_widths(chosen),
@@ -76,9 +76,15 @@ class Learner(Averaged, Method):
             norm=chosen.norm,
             supervised=1 if chosen.target == "heat" else chosen.supervised,
             dropout=chosen.dropout,
-            phases=len(self.facts.inputs) if chosen.phases else 0,
+            phases=len(self._seen) if chosen.phases else 0,
         )
         return {NETWORK: network}
+
+    @property
+    def _seen(self) -> list[int]:
+        """Which of the channels of a case the network sees."""
+        inputs = self.facts.inputs
+        return [inputs.index(name) for name in self.parameters.channels or inputs]
 
     def _heads(self) -> dict[str, Head]:
         """Return the heads: of lesions or their classes, then of regions where they are learnt."""
@@ -131,7 +137,7 @@ class Learner(Averaged, Method):
 
         Beyond the region of ``parameters.within`` and the voxels around it, lesions have neither a loss nor a gradient.
         """
-        said, chosen = networks[NETWORK](batch["images"]), self.parameters
+        said, chosen = networks[NETWORK](batch["images"][:, self._seen]), self.parameters
         count = len(self.facts.classes) if chosen.classes else 1
         lesions, ignored, regions = batch["targets"].tensor_split((count, count + 1), dim=1)
         weight = (ignored < 0.5).float()
@@ -195,7 +201,7 @@ class Learner(Averaged, Method):
         heads = self._heads()
 
         def run(images: torch.Tensor) -> torch.Tensor:
-            said = network(images)
+            said = network(images[:, self._seen])
             return torch.cat([_probabilities(said[name][0].float(), head) for name, head in heads.items()], 1)
 
         found = whole_map(

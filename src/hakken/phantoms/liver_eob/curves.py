@@ -112,7 +112,8 @@ def draw_tissues(random: Generator) -> dict[str, Curve]:
 
     ``timing`` is how late the arterial phase is, -1 to 1; ``uptake`` how well the hepatocytes work.
     """
-    timing, uptake = random.uniform(-1, 1), random.uniform(0.85, 1.1)
+    timing, uptake = random.uniform(-1, 1), random.uniform(0.6, 1.1)
+    meal = random.uniform(0.3, 1.9)
     bile = 2.3 if random.random() < 0.4 else 0.5
     sludge = 1.1 if random.random() < 0.25 else 0.4
     rows = {
@@ -121,7 +122,7 @@ def draw_tissues(random: Generator) -> dict[str, Curve]:
         "rib": (0.25, 0.26, 0.28, 0.28, 0.28),
         "fat": (0.40, 0.41, 0.43, 0.43, 0.43),
         "lung": (0.06, 0.07, 0.08, 0.08, 0.07),
-        "stomach": (0.35, 0.40, 0.45, 0.45, 0.45),
+        "stomach": (meal, meal, meal, meal, meal),
         "spleen": (0.62, 1.50, 1.45, 1.20, 1.00),
         "kidney": (0.65, 1.70, 1.90, 1.60, 1.30),
         "vertebra": (0.50, 0.58, 0.70, 0.70, 0.66),

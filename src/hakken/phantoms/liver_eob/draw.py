@@ -60,13 +60,13 @@ class Magnet(Machine):
 
 
 SCANNERS = {
-    "A": Magnet(noise=0.05, bias=0.10, slices=1.0, gain=420, axes=np.eye(3), tesla=3.0, enhancement=1.05),
+    "A": Magnet(noise=0.05, bias=0.20, slices=1.0, gain=420, axes=np.eye(3), tesla=3.0, enhancement=1.05),
     "B": Magnet(
-        noise=0.07, bias=0.08, slices=1.2, gain=900, axes=np.diag([-1.0, -1.0, 1.0]), tesla=1.5, enhancement=0.95
+        noise=0.07, bias=0.15, slices=1.2, gain=900, axes=np.diag([-1.0, -1.0, 1.0]), tesla=1.5, enhancement=0.95
     ),
     "C": Magnet(
         noise=0.06,
-        bias=0.16,
+        bias=0.30,
         slices=1.2,
         gain=160,
         axes=Rotation.from_euler("xz", [4, 3], degrees=True).as_matrix(),
@@ -75,7 +75,7 @@ SCANNERS = {
     ),
     "D": Magnet(
         noise=0.09,
-        bias=0.06,
+        bias=0.12,
         slices=1.4,
         gain=60,
         axes=np.array([(1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)]),

@@ -83,7 +83,8 @@ def rows_by_class(findings: Findings, named: Named, rules: Rules, settings: eval
 
 def names_by_class(rate: float, classes: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the rows of `rows_by_class`."""
-    return (f"sensitivity by class at {rate:g} FP/case of each", *(f"  {name} at {rate:g} FP/case" for name in classes))
+    whole = f"sensitivity by class at {rate:g} FP/case of each"
+    return (whole, *(f"{name}: sensitivity at {rate:g} FP/case of its own" for name in classes))
 
 
 def rows_of_found(matching: Matching, found: Flags, named: Named, settings: evaluation.Settings) -> Iterator[Row]:

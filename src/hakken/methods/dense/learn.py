@@ -91,7 +91,7 @@ class Learner(Averaged, Method):
         chosen = self.parameters
         outputs = len(self.facts.classes) if chosen.classes else 1
         heads = {LESIONS: Head(outputs, "heat" if chosen.target == "heat" else "labels")}
-        return heads | ({REGIONS: Head(len(self.facts.regions), "labels")} if chosen.regions else {})
+        return heads | ({REGIONS: Head(len(self.facts.regions), "labels", rare=False)} if chosen.regions else {})
 
     def players(self, networks: Networks, data: Data, seed: int, device: torch.device) -> Sequence[Player]:
         """Return the one player, on windows of the training cases."""

@@ -23,7 +23,7 @@ from hakken.core.volume import Geometry, Volume
 from hakken.phantoms import PhantomCase, options_of
 from hakken.phantoms.liver_phases import Options
 from hakken.phantoms.liver_phases.lesions import Placed, draw_tumour, place_tumour
-from hakken.phantoms.liver_phases.liver import AIR_HU, draw_abdomen
+from hakken.phantoms.liver_phases.liver import AIR_HU, Abdomen, draw_abdomen
 from hakken.study import Study
 
 PHASES = ("unenhanced", "early", "late")
@@ -31,6 +31,8 @@ CONVENTION = (
     "where the centre of the lesion lies in the image of each phase; x, y, z in mm, LPS; breathing moves a point p of "
     "the body by mobility(p) * breath"
 )
+HALF = 0.5
+"""The share of a voxel from which on it belongs to a region."""
 BODY_SHARE = 0.3
 """Share of the largest displacement that the whole body may shift; the rest is breathing."""
 
@@ -54,11 +56,15 @@ SCANNERS = {
 
 @dataclass(frozen=True)
 class ThreePhases:
-    """The images of one case, int16 HU, by phase; lesion labels on the unenhanced one; what is true (for JSON)."""
+    """The images of one case, int16 HU, by phase; lesion labels on the unenhanced one; what is true (for JSON).
+
+    ``regions`` are those of the study on the unenhanced image, uint8; 0 everywhere where it names none.
+    """
 
     phases: dict[str, Volume]
     lesions: Volume
     truth: dict[str, Any]
+    regions: Volume
 
     def images(self, study: Study) -> dict[str, Volume]:
         """Return the images of the study's channels, which have the names of the phases."""
@@ -91,7 +97,19 @@ def draw_case(case: PhantomCase, study: Study) -> ThreePhases:
         centres[phase] = np.round(pose.apply(there[None])[0], 4).tolist()
     share = scan(placed.share, abdomen.grid, geometry, lying)
     labels = (share >= min(0.5, float(share.max()))).astype(np.int16)
-    return ThreePhases(phases, Volume.on(geometry, labels), _truth(case, placed, labels, geometry, centres))
+    truth = _truth(case, placed, labels, geometry, centres)
+    regions = _regions(abdomen, geometry, lying, study.cohort.regions)
+    return ThreePhases(phases, Volume.on(geometry, labels), truth, Volume.on(geometry, regions))
+
+
+def _regions(abdomen: Abdomen, geometry: Geometry, lying: Pose, names: tuple[str, ...]) -> NDArray[np.uint8]:
+    """Return the labels (z, y, x) of the regions ``names``: the trunk is what is no air and not the liver."""
+    labels = np.zeros(geometry.shape_zyx, np.uint8)
+    tissue = np.asarray(abdomen.density[0] > AIR_HU / 2, np.float32)
+    for name, share in (("trunk", tissue), ("liver", abdomen.liver)):
+        if name in names:
+            labels[scan(share, abdomen.grid, geometry, lying) >= HALF] = names.index(name) + 1
+    return labels
 
 
 def _breath(largest_mm: float, random: Generator) -> Points:

@@ -156,11 +156,11 @@ def _rows(name: str, entry: Mapping[str, Any], unit: str) -> Iterator[Row]:
 
 def _warnings(name: str, empty: Mapping[str, int]) -> Iterator[str]:
     said = {
-        "both": "have it neither in truth nor in what was found: no Dice and no distance",
-        "truth": "have it not, yet it was found: Dice 0 and no distance",
-        "prediction": "have it, and it was not found: Dice 0 and no distance",
+        "both": "it is neither there nor found: no Dice and no distance",
+        "truth": "it is not there, yet it is found: Dice 0 and no distance",
+        "prediction": "it is there and not found: Dice 0 and no distance",
     }
-    yield from (f"region {name}: {counted(empty[key], 'case')} {text}" for key, text in said.items() if empty[key])
+    yield from (f"region {name}: in {counted(empty[key], 'case')} {text}" for key, text in said.items() if empty[key])
 
 
 def _case_rows(measured: Mapping[str, Sequence[Overlap]], found: Predictions, part: Part) -> Iterator[tuple[Cell, ...]]:

@@ -20,6 +20,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.core.tables import Cell, read_table, write_table
 from hakken.core.volume import Geometry
+from hakken.evaluation.extent import largest_of_pieces
 from hakken.evaluation.findings import Floats, Ints
 from hakken.evaluation.optimism import replicated
 from hakken.evaluation.overlap import Overlap, measure_overlap
@@ -40,6 +41,7 @@ CASES = (
     *("truth_ml", "prediction_ml", "dice", "volume_error_ml", "relative_volume_error", "hd95_mm"),
     *("false_positive_ml", "false_negative_ml"),
     *("truth_lesions", "found_lesions", "predicted_lesions", "matched_lesions"),
+    *("truth_diameter_mm", "prediction_diameter_mm"),
 )
 
 Mask = NDArray[np.bool_]
@@ -135,7 +137,7 @@ def measure(found: Predictions, part: Part) -> Measured:
         },
         warnings=(*_warnings(by_name, overall), *_lacking(part)),
         details={"masks": by_name, "strata": strata},
-        tables={"cases": Table(named_in(CASES, grid), tuple(_case_rows(measured, part)))},
+        tables={"cases": Table(named_in(CASES, grid), tuple(_case_rows(measured, found, part)))},
     )
 
 
@@ -248,11 +250,14 @@ def _strata(part: Part, found: Sequence[Overlap]) -> list[dict[str, Any]]:
     return strata
 
 
-def _case_rows(measured: Mapping[str, Sequence[Overlap]], part: Part) -> Iterator[tuple[Cell, ...]]:
+def _case_rows(measured: Mapping[str, Sequence[Overlap]], found: Predictions, part: Part) -> Iterator[tuple[Cell, ...]]:
+    """Yield what was measured of each mask of each case, and the diameter of the largest lesion, true and found."""
     for name, overlaps in measured.items():
         for case, one in zip(part.images, overlaps, strict=True):
-            found = one.as_dict()
-            yield (case.case_id, case.patient, name, *(value_in(column, found[column], case) for column in CASES[3:]))
+            told, size = one.as_dict(), case.geometry.spacing[::-1]
+            diameters = (largest_of_pieces(mask, size) for mask in (truth_of(case), found[case.case_id][name]))
+            values = (value_in(column, told[column], case) for column in CASES[3:-2])
+            yield (case.case_id, case.patient, name, *values, *diameters)
 
 
 def _lacking(part: Part) -> list[str]:

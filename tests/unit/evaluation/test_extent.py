@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hakken.evaluation.extent import largest_diameter
+from hakken.evaluation.extent import largest_diameter, largest_of_pieces
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,13 @@ def test_a_line_in_any_direction_is_as_long(count: int) -> None:
         mask = np.zeros(shape, bool)
         mask[tuple(slice(None) if each == axis else 0 for each in range(3))] = True
         assert largest_diameter(mask, (1.0, 1.0, 1.0)) == pytest.approx(count)
+
+
+def test_of_several_lesions_it_is_that_of_the_longest_and_not_their_span() -> None:
+    mask = np.zeros((5, 9, 9), bool)
+    mask[0, 0, 0], mask[2, 4, 1:6] = True, True
+    mask[4, 8, 8] = True
+    assert largest_of_pieces(mask, (3.0, 1.0, 1.0)) == pytest.approx(5)
+    assert largest_of_pieces(mask[:1], (3.0, 1.0, 1.0)) == pytest.approx(1)  # flat: a pixel of 1 mm
+    assert largest_of_pieces(mask[:2], (3.0, 1.0, 1.0)) == pytest.approx(3)  # a voxel 3 mm high
+    assert largest_of_pieces(0 * mask, (1.0, 1.0, 1.0)) is None

@@ -61,7 +61,7 @@ def add(commands: Subparsers) -> None:
         type=Path,
         default=Path("candidates.csv"),
         metavar="CSV",
-        help="table to write (default: candidates.csv); an image (.nii.gz) where the model gives masks, arrays (.npz) "
+        help="table to write (default: candidates.csv); an image (.nii.gz) where the model gives masks or regions, arrays (.npz) "
         "where it gives numbers",
     )
     parser.add_argument(

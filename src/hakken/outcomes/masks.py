@@ -27,6 +27,7 @@ from hakken.evaluation.overlap import Overlap, measure_overlap
 from hakken.evaluation.segmentation import Mean, dice, mean_over_cases, weighted_means
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import Measured, Part, Point, Replicates, Row, Table
+from hakken.outcomes._images import write_on_reference
 from hakken.outcomes._units import MM3_PER_ML, grid_of, named_in, value_in
 from hakken.study import Section
 
@@ -146,16 +147,8 @@ ENDINGS = (".nii.gz", ".nii", ".mha")
 
 def save_one(path: Path, found: Mapping[str, Mask], case: PreparedCase, point: Point | None) -> Iterator[str]:
     """Write the first mask of a new case as an image on the grid of its reference channel, and yield a line on it."""
-    import SimpleITK as sitk
-
-    from hakken.core.volume import Volume
-    from hakken.imaging.files import write_volume
-    from hakken.imaging.registration import resample
-
     name, mask = next(iter(found.items()))
-    prepared = Volume.on(case.geometry, mask.astype(np.uint8))
-    whole = resample(prepared, case.source_geometry, sitk.Transform(), nearest=True).array
-    write_volume(path, Volume.on(case.source_geometry, whole.astype(np.uint8)))
+    whole = write_on_reference(path, mask, case)
     by = f" by {name}" if name else ""
     yield f"{path}: mask of {case.case_id}{by}, {int((whole > 0).sum())} voxels of {whole.size}; grid of the reference"
 

@@ -11,6 +11,7 @@ import pytest
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry
+from hakken.imaging.files import read_volume
 from hakken.imaging.prepared import PreparedCase, save_prepared
 from hakken.outcomes import Part, regions
 from hakken.runs.predictions import part_of
@@ -126,3 +127,15 @@ def test_a_file_that_is_missing_or_of_another_shape_is_named(part: Part, tmp_pat
     np.save(tmp_path / "said/regions/b.npy", np.zeros((1, 2, 3), np.uint8))
     with pytest.raises(HakkenError, match=r"b\.npy: holds \(1, 2, 3\), the case \(4, 10, 10\)"):
         regions.read(tmp_path / "said", part)
+
+
+def test_a_new_case_gets_an_image_on_its_reference_and_the_sizes_in_words(part: Part, tmp_path: Path) -> None:
+    case = replace(part.images[0], source_geometry=Geometry((4, 10, 20), (0.5, 2.0, 3.0), (-0.25, 0.0, 0.0)))
+    lines = list(regions.save_one(tmp_path / "organs.nii.gz", TRUTH["a"], case, None))
+    image = read_volume(tmp_path / "organs.nii.gz")
+    assert np.array_equal(image.array, np.repeat(TRUTH["a"], 2, axis=2))
+    assert lines[0].endswith("organs.nii.gz: regions of a, 96 voxels of 800; grid of the reference")
+    assert lines[1:] == [
+        "region 1: 0.096 ml, largest diameter 8.602 mm",
+        "region 2: 0.192 ml, largest diameter 9.055 mm",
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
@@ -31,3 +32,22 @@ def largest_diameter(mask: Flags, spacing_zyx: Sequence[float]) -> float | None:
     halves = np.concatenate([np.eye(len(axes)), -np.eye(len(axes))]) / 2
     points = ((places[:, None] + halves) * np.asarray(spacing_zyx, float)[axes]).reshape(-1, len(axes))
     return float(pdist(points[ConvexHull(points).vertices]).max())
+
+
+def largest_of_pieces(mask: Flags, spacing_zyx: Sequence[float]) -> float | None:
+    """Return the largest diameter of any of the 26-connected pieces of a mask (z, y, x), its lesions; None if empty.
+
+    >>> largest_of_pieces(np.array([[[True, True, False, True]]]), (1.0, 1.0, 1.0))
+    2.0
+    """
+    pieces, _ = ndimage.label(mask, np.ones((3, 3, 3), bool))
+    boxes = enumerate(ndimage.find_objects(pieces), start=1)
+    flat = mask.shape[0] == 1
+    found = [_of_piece(pieces[box] == number, spacing_zyx, flat) for number, box in boxes]
+    return max(found, default=None)
+
+
+def _of_piece(piece: Flags, spacing_zyx: Sequence[float], flat: bool) -> float:
+    """Return the largest diameter of a piece within its box; that of one slice of a volume is not flat."""
+    whole = piece if flat else np.pad(piece, ((0, 1), (0, 0), (0, 0)))
+    return largest_diameter(whole, spacing_zyx) or 0.0

@@ -51,6 +51,14 @@ def named_of(
     return Named(classes, np.array(lesions, np.int64), np.array(called, np.int64))
 
 
+def measured_by_class(
+    findings: Findings, matching: Matching, found: Flags, named: Named, settings: evaluation.Settings
+) -> tuple[list[Row], dict[str, Any]]:
+    """Return all rows of the classes, and the details of the lesions ``found`` (L,) of a ``matching``."""
+    rows = [*rows_by_class(findings, named, matching.rules, settings), *rows_of_found(matching, found, named, settings)]
+    return rows, details_of_found(matching, found, named, settings)
+
+
 def by_class(findings: Findings, named: Named) -> Findings:
     """Return findings in which each class of each case is a case of its own, case by case, in the order of the classes.
 

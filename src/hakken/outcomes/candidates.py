@@ -25,22 +25,24 @@ from hakken.evaluation.findings import Findings
 from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
 from hakken.evaluation.froc import objective as area
 from hakken.evaluation.matching import Matching, Rules, match_findings
-from hakken.evaluation.operating import false_at, found_at
+from hakken.evaluation.operating import false_at, found_at, levelled
 from hakken.evaluation.strata import diameter_ranges, proportion
 from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
-from hakken.outcomes._candidate_classes import (
-    ACCURACY,
-    RIGHTLY,
-    details_of_found,
-    named_of,
-    names_by_class,
-    rows_by_class,
-    rows_of_found,
+from hakken.outcomes._candidate_classes import ACCURACY, RIGHTLY, measured_by_class, named_of, names_by_class
+from hakken.outcomes._candidate_rows import (
+    PICAI,
+    PRECISION,
+    area_to,
+    curve_rows,
+    cut_off,
+    intervals_of,
+    rows_of,
+    sensitivity_at,
+    warnings_of,
 )
-from hakken.outcomes._candidate_rows import PICAI, PRECISION, area_to, cut_off, rows_of, sensitivity_at, warnings_of
 from hakken.outcomes._candidate_tables import CLASS, OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
 from hakken.outcomes._units import grid_of, named_in, unit_of
 from hakken.study import Distinct, Positive, Section, Study
@@ -198,7 +200,7 @@ def measure(found: Predictions, part: Part) -> Measured:
     return Measured(
         objective=rows[len(settings.at)],
         rows=(*rows, *more),
-        intervals=_intervals(details["bootstrap"]["unit"]),
+        intervals=intervals_of(details["bootstrap"]["unit"]),
         counts={"cases": counts["cases"], "patients": counts["patients"], "lesions": counts["lesions"]},
         point=_point(part, threshold) | at,
         warnings=(*warnings, *notes, *outside.warnings),
@@ -206,7 +208,7 @@ def measure(found: Predictions, part: Part) -> Measured:
         | {"outside": outside.as_dict(), "per_patient": {"sensitivity": _per_patient(found, part, threshold)}}
         | named,
         tables={
-            "curve": Table(CURVE, tuple(_curve_rows(measurement))),
+            "curve": Table(CURVE, tuple(curve_rows(measurement))),
             "lesions": Table(named_in(LESIONS, grid_of(part.images)), tuple(_lesion_rows(found, part, threshold))),
             "strata": Table(STRATA, tuple(strata)),
             "replicates": Table(REPLICATES, tuple(zip(measurement.replicates["partial AUC"].tolist(), strict=True))),
@@ -276,12 +278,8 @@ def _by_class(found: Predictions, part: Part, threshold: Any) -> tuple[list[Row]
     findings, settings = findings_of(found, part), replace(_resampling(part), at=(_rate(_own(part.settings)),))
     moved, level = levelled(findings, threshold)
     matching = match_findings(moved, rules_of(part))
-    reached = found_at(matching, level)
-    rows = [
-        *rows_by_class(findings, named, rules_of(part), settings),
-        *rows_of_found(matching, reached, named, settings),
-    ]
-    return rows, {"named": details_of_found(matching, reached, named, settings)}
+    rows, details = measured_by_class(findings, matching, found_at(matching, level), named, settings)
+    return rows, {"named": details}
 
 
 def rules_of(part: Part) -> Rules:
@@ -319,19 +317,6 @@ def _point(part: Part, threshold: Any) -> dict[str, Any]:
     return said | {"threshold": None if threshold is None else float(threshold)}
 
 
-def levelled(findings: Findings, threshold: Any) -> tuple[Findings, float]:
-    """Return findings and the one threshold that they are measured at.
-
-    Where each case has a threshold of its own, scores become their distance from it, and the threshold 0.
-    """
-    if threshold is None:
-        return findings, np.inf
-    if not np.ndim(threshold):
-        return findings, float(threshold)
-    marks = findings.candidates
-    return replace(findings, candidates=replace(marks, score=marks.score - np.asarray(threshold)[marks.case])), 0.0
-
-
 def _at_point(found: Predictions, part: Part, threshold: Any) -> dict[str, Any]:
     """Return sensitivity and false positives per case at the operating point; nothing without one."""
     if threshold is None:
@@ -344,16 +329,6 @@ def _at_point(found: Predictions, part: Part, threshold: Any) -> dict[str, Any]:
 def _per_patient(found: Predictions, part: Part, threshold: Any) -> dict[str, float | None]:
     moved, level = levelled(findings_of(found, part), threshold)
     return evaluation.per_patient(match_findings(moved, rules_of(part)), -np.inf if threshold is None else level)
-
-
-def _intervals(unit: str) -> str:
-    return "95 % intervals, patients resampled" if unit == "patient" else "95 % intervals within the one patient"
-
-
-def _curve_rows(measurement: evaluation.Measurement) -> Iterator[tuple[Cell, ...]]:
-    curve = measurement.curve
-    columns = (curve.threshold, curve.fp_per_case, curve.sensitivity, *evaluation.curve_band(measurement))
-    return zip(*(column.tolist() for column in columns), strict=True)
 
 
 def _lesion_rows(found: Predictions, part: Part, threshold: Any) -> Iterator[tuple[Cell, ...]]:

@@ -24,9 +24,10 @@ from hakken.evaluation.optimism import replicated
 from hakken.evaluation.overlap import Overlap, measure_overlap
 from hakken.evaluation.segmentation import Mean, dice, mean_over_cases, weighted_means
 from hakken.imaging.prepared import PreparedCase
-from hakken.outcomes import Measured, Part, Replicates, Row, Table
+from hakken.outcomes import Measured, Part, Point, Replicates, Row, Table
 from hakken.outcomes._arrays import read_arrays, write_arrays
-from hakken.outcomes._units import grid_of, named_in, unit_of, value_in
+from hakken.outcomes._images import write_on_reference
+from hakken.outcomes._units import MM3_PER_ML, grid_of, named_in, unit_of, value_in
 from hakken.study import Section, Study
 
 FOLDER = "regions"
@@ -108,6 +109,21 @@ def measure(found: Predictions, part: Part) -> Measured:
     )
 
 
+ENDINGS = (".nii.gz", ".nii", ".mha")
+
+
+def save_one(path: Path, found: Labels, case: PreparedCase, point: Point | None) -> Iterator[str]:
+    """Write the regions of a new case as labels on the grid of its reference channel, and yield a line on each."""
+    whole = write_on_reference(path, found, case)
+    yield f"{path}: regions of {case.case_id}, {int((whole > 0).sum())} voxels of {whole.size}; grid of the reference"
+    unit = case.geometry.unit
+    for number in np.unique(found[found > 0]).tolist():
+        inside = np.asarray(found == number)
+        size, diameter = inside.sum() * case.geometry.voxel_size, largest_diameter(inside, case.geometry.spacing[::-1])
+        measured = f"{size:.4g} {case.geometry.size_unit}" if case.geometry.is_flat else f"{size / MM3_PER_ML:.4g} ml"
+        yield f"region {number}: {measured}, largest diameter {diameter:.4g} {unit}"
+
+
 def true_region(case: PreparedCase, number: int) -> NDArray[np.bool_]:
     """Return where a case has the region of this number (z, y, x)."""
     return np.asarray(case.regions(mmap=True) == number)
@@ -156,11 +172,11 @@ def _rows(name: str, entry: Mapping[str, Any], unit: str) -> Iterator[Row]:
 
 def _warnings(name: str, empty: Mapping[str, int]) -> Iterator[str]:
     said = {
-        "both": "have it neither in truth nor in what was found: no Dice and no distance",
-        "truth": "have it not, yet it was found: Dice 0 and no distance",
-        "prediction": "have it, and it was not found: Dice 0 and no distance",
+        "both": "it is neither there nor found: no Dice and no distance",
+        "truth": "it is not there, yet it is found: Dice 0 and no distance",
+        "prediction": "it is there and not found: Dice 0 and no distance",
     }
-    yield from (f"region {name}: {counted(empty[key], 'case')} {text}" for key, text in said.items() if empty[key])
+    yield from (f"region {name}: in {counted(empty[key], 'case')} {text}" for key, text in said.items() if empty[key])
 
 
 def _case_rows(measured: Mapping[str, Sequence[Overlap]], found: Predictions, part: Part) -> Iterator[tuple[Cell, ...]]:

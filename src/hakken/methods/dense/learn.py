@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hakken.core.console import log
+from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.component_tree import branches, candidates_of_branches, classes_of_branches
@@ -178,7 +179,7 @@ class Learner(Averaged, Method):
         place = self._place(chosen.within)
         labels = regions_of(answer[REGIONS], place) if REGIONS in answer else None
         if place:
-            organ = case.regions() if chosen.oracle or labels is None else labels
+            organ = _true_regions(case) if chosen.oracle or labels is None else labels
             found = np.where(organ_of(organ == place, case.geometry, chosen.within_mm), found, 0)
         every = branches(found, threshold=chosen.threshold, prominence=chosen.prominence)
         if len(every) > chosen.maximum_candidates:
@@ -220,6 +221,16 @@ class Learner(Averaged, Method):
         if len(found) < sum(outputs):  # the mask of the case is empty
             found = np.zeros((sum(outputs), *found.shape[1:]), np.float32)
         return dict(zip(heads, np.split(found, np.cumsum(outputs)[:-1]), strict=True))
+
+
+def _true_regions(case: PreparedCase) -> NDArray[np.uint8]:
+    """Return the true regions of a case; raises HakkenError where nobody knows them."""
+    if not case.has_regions:
+        raise HakkenError(
+            f"case {case.case_id}: its true regions are not known, and the model was made to look into them "
+            "(`inference.oracle`); use one that finds the region itself"
+        )
+    return case.regions()
 
 
 def _probabilities(logits: torch.Tensor, head: Head) -> torch.Tensor:

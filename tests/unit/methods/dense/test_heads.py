@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -314,6 +315,9 @@ def test_the_true_region_is_an_oracle_that_says_so(tmp_path: Path) -> None:
     assert len(known.conclude(answer, case, ())["candidates"]) == 2
     alone = learner({**BOTH, "regions": False}, within="liver", oracle=True)
     assert len(alone.conclude({LESIONS: answer[LESIONS]}, case, ())["candidates"]) == 2
+    unknown = replace(case, has_regions=False)
+    with pytest.raises(HakkenError, match="case one: its true regions are not known, and the model was made to look"):
+        known.conclude(answer, unknown, ())
     assert Inference(within="liver", oracle=True, within_mm=5).said == (
         "an oracle: candidates of the models lie within the true region `liver`, up to 5 mm around it, which no new "
         "case has (`inference.oracle`)"

@@ -131,7 +131,7 @@ def details_of_found(matching: Matching, found: Flags, named: Named, settings: e
 def rightly_named(matching: Matching, found: Flags, named: Named) -> Proportion:
     """Return the share of the included lesions that are among the ``found`` (L,) and called by their class."""
     right = found.copy()
-    right[found] = named.mark[matching.lesion_mark[found]] == named.lesion[found]
+    right[found] = (named.lesion[found] >= 0) & (named.mark[matching.lesion_mark[found]] == named.lesion[found])
     included = matching.lesions.included
     patient = matching.cases.patient_index[matching.lesions.case]
     return proportion(right[included], patient[included])

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from hakken.cohort.checks import check_table
+from hakken.commands.predict import channel_images
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry
 from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
@@ -415,3 +417,13 @@ def test_what_does_not_fit_is_an_error_of_the_study(changes: dict[str, Any], mes
     with pytest.raises(HakkenError) as error:
         parse_study(STUDY | changes)
     assert message in str(error.value)
+
+
+def test_a_case_that_lacks_a_phase_stops_and_is_not_filled_with_zeros(tmp_path: Path) -> None:
+    study = parse_study(STUDY | {"parameters": {"phases": True}, "inference": {}, "cohort": {"table": "cases.csv"}})
+    rows = ["case_id,patient,A,B,lesion_mask", "c0,p0,a.nii,b.nii,none", "c1,p1,a.nii,,none"]
+    (tmp_path / "cases.csv").write_text("\n".join(rows) + "\n")
+    problems = [str(one) for one in check_table(tmp_path / "cases.csv", study, files_exist=False)]
+    assert problems[0].startswith("row 3, column B: the cell is empty; fill it in, or remove the row")
+    with pytest.raises(HakkenError, match="channel `B` is missing; add --image B=PATH"):
+        channel_images([f"A={tmp_path / 'cases.csv'}"], study)

@@ -114,6 +114,9 @@ def _image(study: Study, folder: Path, number: int) -> PreparedCase:
         has_truth=study.cohort.truth != "label",
         lesions=lesions,
         optional=optional,
+        has_regions=bool(study.cohort.regions),
     )
+    regions = np.minimum(x * (len(study.cohort.regions) + 1) // shape[2], 255) if study.cohort.regions else None
     folder.mkdir(parents=True, exist_ok=True)
-    return save_prepared(folder, case, image, np.ones(shape, np.uint8), labels if case.has_truth else None)
+    truth = labels if case.has_truth else None
+    return save_prepared(folder, case, image, np.ones(shape, np.uint8), truth, regions=regions)

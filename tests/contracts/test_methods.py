@@ -190,7 +190,7 @@ def assert_same(one: Any, other: Any) -> None:
     elif hasattr(one, "__dataclass_fields__"):
         for name in one.__dataclass_fields__:
             assert_same(getattr(one, name), getattr(other, name))
-    elif one is None:
-        assert other is None
+    elif one is None or isinstance(one, tuple):  # of names
+        assert one == other
     else:
         assert (torch.as_tensor(one) == torch.as_tensor(other)).all()

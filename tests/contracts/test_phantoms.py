@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_up import study_with
 
 from hakken import plugins
 from hakken.cohort.phantom import phantom_cases
 from hakken.core.errors import HakkenError
+from hakken.imaging.files import read_volume
 from hakken.stages.phantom import phantom
 from hakken.study.reading import parse_study
 
@@ -52,3 +54,23 @@ def test_foreign_keys_are_errors(name: str) -> None:
     content["cohort"]["phantom"]["no_such_key"] = 1
     with pytest.raises(HakkenError, match=r"cohort\.phantom\.no_such_key: unknown key"):
         parse_study(content)
+
+
+@pytest.mark.parametrize("name", [one for one in PHANTOMS if plugins.load("phantoms", one).LAW.regions])
+def test_regions_are_labels_on_the_grid_of_the_reference(name: str, tmp_path: Path) -> None:
+    study, law = study_with("phantoms", name), plugins.load("phantoms", name).LAW
+    for regions in (law.regions, law.regions[::-1]):
+        content = study.model_dump(mode="json", exclude_defaults=True)
+        content["cohort"]["regions"] = list(regions)
+        asked = parse_study(content)
+        case = phantom_cases(asked)[0].case_id
+        phantom(study=asked, cases=[case], output=tmp_path / regions[0])
+        drawn = read_volume(tmp_path / regions[0] / case / "regions.nii.gz")
+        reference = read_volume(tmp_path / regions[0] / case / f"{asked.reference}.nii.gz")
+        assert drawn.geometry.matches(reference.geometry, 1e-3)
+        assert set(np.unique(drawn.array)) == {*range(len(regions) + 1)}, "each of them, and what is none"
+    first, second = (
+        read_volume(tmp_path / one / case / "regions.nii.gz").array for one in (law.regions[0], law.regions[-1])
+    )
+    assert np.array_equal(first > 0, second > 0)
+    assert len(law.regions) == 1 or not np.array_equal(first, second), "numbers are those of the study's list"

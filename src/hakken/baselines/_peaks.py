@@ -26,9 +26,18 @@ Floats = NDArray[np.float32]
 Filter = Callable[[Floats, float, tuple[float, ...]], Floats]
 """A channel (z, y, x), a scale in mm and the voxel size (z, y, x) in mm, to a map that is high at bright findings."""
 Rule = Mapping[str, Any]
+Inside = Callable[[PreparedCase], NDArray[np.bool_]]
+"""Where candidates of a case may lie (z, y, x)."""
 
 
-def choose(cases: Sequence[PreparedCase], study: Study, of: Filter, scales: Sequence[float]) -> dict[str, Any]:
+def masked(case: PreparedCase) -> NDArray[np.bool_]:
+    """Return the mask of a case (z, y, x)."""
+    return np.asarray(case.mask() > 0)
+
+
+def choose(
+    cases: Sequence[PreparedCase], study: Study, of: Filter, scales: Sequence[float], inside: Inside = masked
+) -> dict[str, Any]:
     """Return the best rule, and what all have reached by their words."""
     part = Part(study, in_order(cases), study.outcomes["candidates"])
     rules = [
@@ -38,23 +47,24 @@ def choose(cases: Sequence[PreparedCase], study: Study, of: Filter, scales: Sequ
         for scale in scales
     ]
     reached = [
-        objective({case.case_id: candidates(case, study, rule, of) for case in part.images}, part) for rule in rules
+        objective({case.case_id: candidates(case, study, rule, of, inside) for case in part.images}, part)
+        for rule in rules
     ]
     tried = {words(rule): value for rule, value in zip(rules, reached, strict=True)}
     return {**rules[int(np.argmax(reached))], "tried": tried}
 
 
-def candidates(case: PreparedCase, study: Study, rule: Rule, of: Filter) -> Candidates:
-    """Return the highest points of the filtered channel inside the mask of a case, the best first.
+def candidates(case: PreparedCase, study: Study, rule: Rule, of: Filter, inside: Inside = masked) -> Candidates:
+    """Return the highest points of the filtered channel ``inside`` a case, in its mask if not told, the best first.
 
     A point is a voxel that none of its 26 neighbours exceeds; its size is that of a voxel.
     """
     channel = np.asarray(case.image()[case.channels.index(rule["channel"])], np.float32)
     size = case.geometry.spacing[::-1]
     values = of(-channel if rule["dark"] else channel, rule["scale"], size)
-    inside = case.mask() > 0
-    values = np.where(inside, values, -np.inf)
-    tops = inside & (values == ndimage.maximum_filter(values, size=3, mode="constant", cval=-np.inf))
+    allowed = inside(case)
+    values = np.where(allowed, values, -np.inf)
+    tops = allowed & (values == ndimage.maximum_filter(values, size=3, mode="constant", cval=-np.inf))
     places = np.flatnonzero(tops)
     height = values.ravel()[places].astype(float)
     most = int(getattr(study.inference, "maximum_candidates", MOST))

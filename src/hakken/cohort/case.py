@@ -14,9 +14,10 @@ class Case:
     """One row of the case table.
 
     ``channels`` holds one image per channel, none of an optional one that the case lacks. The truth is ``lesion_mask``,
-    ``lesion_table`` or ``label``, as the study says; all are None for a case without lesions. ``columns`` holds site,
-    scanner, sex and age, and the columns that the study asks for. ``row`` is the line of the table, its heading being
-    line 1.
+    ``lesion_table`` or ``label``, as the study says; all are None for a case without lesions. Where lesions of masks
+    have classes, ``lesion_table`` holds these beside the mask. ``regions`` is the label image of the regions, where the
+    study names some. ``columns`` holds site, scanner, sex and age, and the columns that the study asks for. ``row`` is
+    the line of the table, its heading being line 1.
     """
 
     case_id: str
@@ -26,13 +27,14 @@ class Case:
     lesion_mask: Path | None = None
     lesion_table: Path | None = None
     label: str | None = None
+    regions: Path | None = None
     columns: dict[str, str] = field(default_factory=dict)
     row: int | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Every file of the case: its channels in the order of the study, then its truth where it has one."""
-        truth = (self.lesion_mask, self.lesion_table)
+        truth = (self.lesion_mask, self.lesion_table, self.regions)
         return (*self.channels.values(), *(path for path in truth if path is not None))
 
 

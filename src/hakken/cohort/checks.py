@@ -16,7 +16,7 @@ from hakken.cohort.rows import ORDINARY, Row, Rows, path_of, read_rows
 from hakken.core.case_ids import REMEDY, folded, shortened, why_no_id
 from hakken.core.names import counted, nearest, plain
 from hakken.core.problems import Problem, stopping
-from hakken.study import PARTS, REGION, Part, Study
+from hakken.study import PARTS, REGION, REGIONS, Part, Study
 
 NO_LESIONS = "none"
 TOGETHER = "put all cases of a patient into the same part"
@@ -50,7 +50,7 @@ def check_table(path: Path, study: Study, files_exist: bool = True) -> list[Prob
 
 def named_columns(study: Study) -> tuple[str, ...]:
     """Return the columns that a study names: files of the cases, and what else is kept of the table."""
-    return (*file_columns(study), *study.case_columns)
+    return (*file_columns(study), *region_columns(study), *study.case_columns)
 
 
 def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Problem]:
@@ -88,16 +88,27 @@ def truth_column(study: Study) -> str | None:
     return truth if study.cohort.kind == "images" or truth == "label" else None
 
 
+def truth_columns(study: Study) -> tuple[str, ...]:
+    """Return the columns of the truth of the lesions: with a mask whose lesions have classes, the table of these."""
+    first = truth_column(study)
+    return (*([first] if first else ()), *(("lesion_table",) if study.names_classes else ()))
+
+
+def region_columns(study: Study) -> tuple[str, ...]:
+    """Return the column that holds the regions of a case, where the study names some."""
+    return (REGIONS,) if study.cohort.regions else ()
+
+
 def free_columns(heading: Iterable[str], study: Study) -> list[str]:
     """Return the columns that are kept as they are: those that the study asks for; others may hold personal data."""
-    known = {"case_id", "patient", "split", *TRUTHS, *file_columns(study)}
+    known = {"case_id", "patient", "split", *TRUTHS, *file_columns(study), *region_columns(study)}
     return [name for name in heading if name in study.case_columns and name not in known]
 
 
 def _heading(rows: Rows, study: Study) -> Iterator[Problem]:
     """Yield missing columns, headings that look like one with a meaning, and columns that are not read."""
-    heading, truth = rows.heading, truth_column(study)
-    needed = ("case_id", "patient", *file_columns(study), *([truth] if truth else []))
+    heading = rows.heading
+    needed = ("case_id", "patient", *file_columns(study), *truth_columns(study), *region_columns(study))
     known = {*ORDINARY, *named_columns(study)}
     unknown = [name for name in heading if name and name not in known]
     for column in needed:
@@ -149,18 +160,18 @@ def _names_part(cell: str) -> bool:
 
 
 def _empty_cells(rows: Rows, study: Study) -> Iterator[Problem]:
-    truth = truth_column(study)
     for column in study.optional:
         if not any(row[column] for row in rows.rows):
             reason = "every cell is empty, so no case has this channel"
             yield _of_table(column, reason, f"fill in the column, or remove `channels.{column}` from the study")
     for row in rows.rows:
-        for column in ("case_id", "patient", *file_columns(study)):
+        for column in ("case_id", "patient", *file_columns(study), *region_columns(study)):
             if not row[column] and column not in study.optional:
                 yield _of_row(row, column, "the cell is empty", _filled_in(column, study))
-        if truth and not row[truth]:
-            remedy = f"fill it in, or write `{NO_LESIONS}` where the case has no lesions"
-            yield _of_row(row, truth, "the cell is empty", remedy)
+        for truth in truth_columns(study):
+            if not row[truth]:
+                remedy = f"fill it in, or write `{NO_LESIONS}` where the case has no lesions"
+                yield _of_row(row, truth, "the cell is empty", remedy)
 
 
 def _filled_in(column: str, study: Study) -> str:
@@ -269,15 +280,15 @@ def _parts(rows: Rows, study: Study) -> Iterator[Problem]:
 
 
 def _missing_files(rows: Rows, study: Study) -> Iterator[Problem]:
-    folder, truth = rows.path.parent, truth_column(study)
+    folder, truths = rows.path.parent, tuple(name for name in truth_columns(study) if name != "label")
     for row in rows.rows:
-        for column in (*file_columns(study), *([truth] if truth and truth != "label" else [])):
+        for column in (*file_columns(study), *truths, *region_columns(study)):
             cell = row[column]
-            if not cell or (column == truth and cell.lower() == NO_LESIONS):
+            if not cell or (column in truths and cell.lower() == NO_LESIONS):
                 continue
             path = path_of(folder, cell)
             if not os.path.exists(path):  # noqa: PTH110 - strings are ten times faster here than Path
-                remedy = _remedy(path, cell, column == truth)
+                remedy = _remedy(path, cell, column in truths)
                 if column in study.optional:
                     remedy += "; leave the cell empty where the case lacks this channel"
                 yield _of_row(row, column, f"no such file: {os.path.normpath(path)}", remedy)

@@ -78,6 +78,10 @@ def check_channels(study: Study) -> None:
         if law.names and name not in law.names:
             known = f"{', '.join(law.names)}{nearest(name, law.names)}"
             raise HakkenError(f"study {study.name}: the phantom draws no channel `{name}`; call the channels {known}")
+    for name in study.cohort.regions:
+        if name not in law.regions:
+            there = f"there are {', '.join(law.regions)}{nearest(name, law.regions)}" if law.regions else "it has none"
+            raise HakkenError(f"study {study.name}: cohort.regions: the phantom draws no region `{name}`; {there}")
 
 
 def table_of(study: Study, folder: Path, cases_per_job: int) -> CaseTable:
@@ -226,6 +230,7 @@ def _lesion_counts(part: Part, count: int, law: Law, random: Random) -> list[int
 
 def _row(case: PhantomCase, study: Study, folder: Path, number: int) -> Case:
     items, truth = study.cohort.kind == "items", study.cohort.truth
+    tabled = truth == "lesion_table" or study.names_classes
     files = {name: folder / f"{name}.npz" for name in study.cohort.files}
     return Case(
         case_id=case.case_id,
@@ -233,8 +238,9 @@ def _row(case: PhantomCase, study: Study, folder: Path, number: int) -> Case:
         split=case.part,
         channels=files if items else {name: folder / f"{name}.nii.gz" for name in study.channels},
         lesion_mask=folder / "lesions.nii.gz" if truth == "lesion_mask" and not items else None,
-        lesion_table=folder / "lesions.csv" if truth == "lesion_table" and not items else None,
+        lesion_table=folder / "lesions.csv" if tabled and not items else None,
         label=_label(case) if truth == "label" else None,
+        regions=folder / "regions.nii.gz" if study.cohort.regions else None,
         columns={"scanner": case.scanner, "sex": case.sex, "age": str(case.age)},
         row=number,
     )

@@ -90,7 +90,8 @@ def same_within(case: Case, content: Content, colours: Mapping[str, str | None] 
 
 def _truth_as_image(case: Case) -> Iterator[Problem]:
     """Yield a problem where the truth of a case is the file of a channel."""
-    for column, truth in (("lesion_mask", case.lesion_mask), ("lesion_table", case.lesion_table)):
+    truths = {"lesion_mask": case.lesion_mask, "lesion_table": case.lesion_table, "regions": case.regions}
+    for column, truth in truths.items():
         name = next((name for name, path in case.channels.items() if truth and path.resolve() == truth.resolve()), None)
         if name is not None:
             reason = f"is the same file as {name}, which the truth would be read from"
@@ -242,7 +243,9 @@ def _by_truth(cases: Sequence[Case], contents: Mapping[str, Content]) -> dict[st
     for case in cases:
         truth = contents[case.case_id].truth
         if truth is not None:
-            groups[truth].append((case, "lesion_mask" if case.lesion_table is None else "lesion_table"))
+            groups[truth].append(
+                (case, "lesion_table" if case.lesion_table and not case.lesion_mask else "lesion_mask")
+            )
     return groups
 
 

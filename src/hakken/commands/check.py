@@ -112,10 +112,11 @@ def _problems_of_parts(cohort: CaseTable, study: Study) -> list[Problem]:
 def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
     """Return the cases whose images can be examined: all in a part, or those of sound rows, as they stand."""
     from hakken.cohort.case import Case, CaseTable
-    from hakken.cohort.checks import file_columns, named_columns
+    from hakken.cohort.checks import file_columns, named_columns, region_columns
     from hakken.cohort.rows import path_of, read_rows
     from hakken.cohort.split import assign_parts
     from hakken.cohort.table import read_table
+    from hakken.study import REGIONS
 
     problems = stopping(problems)
     if not problems:
@@ -130,6 +131,7 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
             lesion_mask=_truth(row, "lesion_mask", study, table),
             lesion_table=_truth(row, "lesion_table", study, table),
             label=_label(row, study),
+            regions=Path(path_of(table.parent, row[REGIONS])) if region_columns(study) and row[REGIONS] else None,
             row=row.number,
         )
         for row in read_rows(table, named_columns(study)).rows
@@ -139,10 +141,10 @@ def _readable(table: Path, study: Study, problems: list[Problem]) -> CaseTable:
 
 
 def _truth(row: Row, column: str, study: Study, table: Path) -> Path | None:
-    from hakken.cohort.checks import NO_LESIONS
+    from hakken.cohort.checks import NO_LESIONS, truth_columns
     from hakken.cohort.rows import path_of
 
-    known = column == study.cohort.truth and row[column].lower() != NO_LESIONS
+    known = column in truth_columns(study) and row[column].lower() != NO_LESIONS
     return Path(path_of(table.parent, row[column])) if known else None
 
 
@@ -234,14 +236,14 @@ def _study_of(table: Path) -> Study:
     from hakken.cohort.rows import ORDINARY, read_rows
     from hakken.imaging.files import KNOWN, suffix
     from hakken.imaging.flat_files import COLOURS
-    from hakken.study import Channel, Cohort, Study
+    from hakken.study import REGIONS, Channel, Cohort, Study
 
     rows = read_rows(table)
     channels = [
         name
         for name in rows.heading
         if name
-        and name not in ORDINARY
+        and name not in (*ORDINARY, REGIONS)
         and any(
             suffix(Path(row[name])) in KNOWN or (table.parent / row[name]).exists() for row in rows.rows if row[name]
         )

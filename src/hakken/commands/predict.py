@@ -61,8 +61,8 @@ def add(commands: Subparsers) -> None:
         type=Path,
         default=Path("candidates.csv"),
         metavar="CSV",
-        help="table to write (default: candidates.csv); an image (.nii.gz) where the model gives masks, arrays (.npz) "
-        "where it gives numbers",
+        help="table to write (default: candidates.csv); an image (.nii.gz) where the model gives masks or regions, "
+        "arrays (.npz) where it gives numbers",
     )
     parser.add_argument(
         "--case-id", type=tidy, default="case", metavar="NAME", help="name of the case in the table (default: case)"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from hakken.evaluation.bootstrap import Estimate, Resamples, estimate
-from hakken.evaluation.findings import Flags
+from hakken.evaluation.findings import Findings, Flags
 from hakken.evaluation.froc import FrocCurve
 from hakken.evaluation.matching import Matching
 from hakken.evaluation.strata import proportion
@@ -60,3 +61,16 @@ def found_at(matching: Matching, threshold: float) -> Flags:
 def false_at(matching: Matching, threshold: float) -> Flags:
     """Return which candidates (M,) are false positives of ``threshold`` or more."""
     return np.asarray(matching.false & (matching.candidates.score >= threshold))
+
+
+def levelled(findings: Findings, threshold: Any) -> tuple[Findings, float]:
+    """Return findings and the one threshold that they are measured at.
+
+    Where each case has a threshold of its own, scores become their distance from it, and the threshold 0.
+    """
+    if threshold is None:
+        return findings, np.inf
+    if not np.ndim(threshold):
+        return findings, float(threshold)
+    marks = findings.candidates
+    return replace(findings, candidates=replace(marks, score=marks.score - np.asarray(threshold)[marks.case])), 0.0

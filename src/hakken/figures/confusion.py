@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
 from hakken.core.names import counted
 from hakken.figures import Drawing, Files, Table, cells
@@ -30,9 +31,9 @@ BESIDE = (("balanced accuracy", "balanced_accuracy", "guessing"), ("accuracy", "
 
 def draw(study: Study, files: Files) -> Drawing:
     """Draw the confusion matrices of the selected model on validation and test."""
-    what = "case" if study.cohort.truth == "label" else "lesion"
+    what = "case" if study.cohort.truth == "label" else "lesion" if "classes" in study.outcomes else "found lesion"
     panels = [
-        _panel(part.capitalize(), read_measurement(files.one(part)).outcomes["classes"], what)
+        _panel(part.capitalize(), _told(read_measurement(files.one(part)).outcomes, study), what)
         for part in ("validation", "test")
     ]
     table = Table(("part", "class", "called", "count"), cells([row for panel in panels for row in _rows(panel)]))
@@ -42,10 +43,24 @@ def draw(study: Study, files: Files) -> Drawing:
     )
 
 
-def _panel(title: str, measured: Measured, what: str) -> MatrixInput:
+def _told(outcomes: Mapping[str, Measured], study: Study) -> Mapping[str, Any]:
+    """Return what was measured of the classes: of all lesions, or of those that a detector found and named.
+
+    Raises HakkenError where neither was measured.
+    """
+    if "classes" in outcomes:
+        return outcomes["classes"].details
+    named = outcomes["candidates"].details.get("named") if "candidates" in outcomes else None
+    if named is None:
+        raise HakkenError(f"study {study.name}: nothing tells lesions apart by class; leave the figure `confusion` out")
+    return dict(named)
+
+
+def _panel(title: str, details: Mapping[str, Any], what: str) -> MatrixInput:
     """Return a matrix with the numbers above it: balanced accuracy and accuracy, each beside guessing."""
-    details = measured.details
-    words = tuple(f"{name} {_cell(details[key])}, {known} {details['chance'][key]:.2f}" for name, key, known in BESIDE)
+    known = [one for one in BESIDE if details[one[1]]["value"] is not None]
+    words = tuple(f"{name} {_cell(details[key])}, {beside} {details['chance'][key]:.2f}" for name, key, beside in known)
+    words = words or ("no lesion is found",)
     counts, confusion = details["counts"], details["confusion"]
     heading = f"{title}: {counted(counts['lesions'], what)} of {counted(counts['patients'], 'patient')}"
     return MatrixInput(heading, tuple(confusion["classes"]), np.array(confusion["matrix"], np.int64), words)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from hakken.core.volume import Geometry
 from hakken.evaluation.findings import Flags, Ints
 from hakken.evaluation.matching import Matching, match_findings
-from hakken.evaluation.operating import false_at, found_at
+from hakken.evaluation.operating import false_at, found_at, levelled
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._pictures import images_of, named, thresholds_of, voxel_at, window_of
 from hakken.imaging.prepared import PreparedCase
-from hakken.outcomes.candidates import findings_of, levelled, matched, rules_of
+from hakken.outcomes.candidates import findings_of, matched, rules_of
 from hakken.plots.overlays import Kind, Mark, OverlaysInput, Tile, draw_overlays
 from hakken.runs.measurement import read_measurement
 from hakken.runs.predictions import part_of, read_predictions

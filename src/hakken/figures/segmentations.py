@@ -89,7 +89,7 @@ def _outline(study: Study, case: PreparedCase, masks: Mapping[str, Mask], dice: 
     known = [dice[name][case.case_id] for name in dict.fromkeys((names[0], names[-1]))]
     words = "no lesion, none found" if np.isnan(known[0]) else f"Dice {_words(known)}"
     return Outline(
-        picture=_picture(study, case, plane),
+        picture=picture_of(study, case, plane),
         width_mm=columns * sx,
         height_mm=rows * sy,
         truth=truth[plane],
@@ -108,7 +108,7 @@ def _words(values: Sequence[float]) -> str:
     return " (".join(f"{value:.2f}" for value in values) + (")" if len(values) > 1 else "")
 
 
-def _picture(study: Study, case: PreparedCase, plane: int) -> NDArray[np.float32]:
+def picture_of(study: Study, case: PreparedCase, plane: int) -> NDArray[np.float32]:
     """Return a slice in colours where the case has all three, else the reference channel; values 0 to 1."""
     coloured = all(name in case.channels and name not in case.missing for name in COLOURS)
     chosen = [case.channels.index(name) for name in (COLOURS if coloured else (study.reference,))]

@@ -39,6 +39,11 @@ class CaseFiles(Protocol):
         ...
 
     @property
+    def regions(self) -> Path | None:
+        """Label image of the regions."""
+        ...
+
+    @property
     def row(self) -> int | None:
         """Line of the case table, its heading being line 1."""
         ...

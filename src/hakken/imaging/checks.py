@@ -18,6 +18,7 @@ from hakken.imaging.files import read_image
 from hakken.imaging.fingerprint import Fingerprint, content_digest, fingerprint
 from hakken.imaging.image_questions import odd_image
 from hakken.imaging.reading import Reading
+from hakken.imaging.region_labels import check_region_labels
 from hakken.imaging.regions import check_region
 from hakken.imaging.truth_checks import Truth, check_truth, inside_grid
 from hakken.study import Study
@@ -43,15 +44,17 @@ MODALITIES = {
 class Examination:
     """What an examination of one case found; of its images nothing where the reference channel cannot be read.
 
-    ``truth_digest`` is that of its lesions, None without any; ``findings`` what tells whether another case has the
-    same ones; ``lesions`` how many there are, None where the truth cannot be read; ``grid`` that of the reference
-    channel, ``identity`` what its DICOM header says of patient and examination.
+    ``truth_digest`` is that of its lesions, None without any; ``regions_digest`` that of its regions, where the study
+    names some; ``findings`` what tells whether another case has the same lesions; ``lesions`` how many there are, None
+    where the truth cannot be read; ``grid`` that of the reference channel, ``identity`` what its DICOM header says of
+    patient and examination.
     """
 
     problems: tuple[Problem, ...]
     images: Mapping[str, str] = field(default_factory=dict)
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     truth_digest: str | None = None
+    regions_digest: str | None = None
     findings: str | None = None
     lesions: int | None = None
     grid: Geometry | None = None
@@ -86,15 +89,17 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     for name, volume in volumes.items():
         problems += _check_together(case, name, volume, study.reference, reference)
     told = check_truth(case, study, reference) if truth else Truth()
+    unsound, organs = check_region_labels(case, study, reference) if truth else ([], None)
     images = {name: content_digest(volume) for name, volume in volumes.items()}
     prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
     known = {name: one for name, one in prints.items() if one is not None}
-    every = (*problems, *check_region(case, study, reference), *told.problems)
+    every = (*problems, *check_region(case, study, reference), *told.problems, *unsound)
     return Examination(
         problems=every,
         images=images,
         fingerprints=known,
         truth_digest=told.digest,
+        regions_digest=organs,
         findings=told.findings,
         lesions=told.lesions,
         grid=reference.geometry,

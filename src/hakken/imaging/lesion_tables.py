@@ -62,6 +62,22 @@ def read_lesion_table(path: Path, geometry: Geometry, case_id: str | None = None
     return tuple(found.values())
 
 
+def read_lesion_classes(path: Path, case_id: str | None = None) -> dict[int, str]:
+    """Return the class of each lesion of a mask by its number, from the columns `lesion` and `class` of a table.
+
+    Of a table with a column ``case_id`` they are those of the case. Raises HakkenError naming a missing column, and the
+    row of a number that is none or stands there twice.
+    """
+    _require_named(path, ("lesion", "class"))
+    table = _of_case(read_table(path, optional=KNOWN, rename=_called), case_id)
+    found: dict[int, str] = {}
+    for entry, (number, name) in enumerate(zip(_lesion_numbers(table), table.cells["class"], strict=True)):
+        if number in found:
+            raise table.error(entry, "lesion", f"lesion {number} stands there twice; number the lesions 1, 2, 3 ...")
+        found[number] = name
+    return found
+
+
 def _called(heading: Sequence[str]) -> list[str]:
     """Return the heading with what is known under its own name.
 
@@ -112,7 +128,7 @@ def _reader(table: Table, geometry: Geometry) -> Callable[[int], Shape]:
         if all(name in table for name in columns):
             return _box_reader(table, geometry, columns)
     if geometry.unit == "mm":
-        _require(table, COLUMNS[1:])
+        _require_named(table.path, COLUMNS[1:])
     there = ", ".join(read_table(table.path).columns)
     raise HakkenError(
         f"{table.path}: column diameter_px is missing; the table needs x, y, diameter_px or x1, y1, x2, y2; there are "
@@ -120,9 +136,9 @@ def _reader(table: Table, geometry: Geometry) -> Callable[[int], Shape]:
     )
 
 
-def _require(table: Table, columns: Sequence[str]) -> None:
-    """Raise HakkenError that says which of the columns is missing, and which there are."""
-    read_table(table.path, columns, rename=_called)
+def _require_named(path: Path, columns: Sequence[str]) -> None:
+    """Raise HakkenError that says which of the columns of a table is missing, and which there are."""
+    read_table(path, columns, rename=_called)
 
 
 def _round_reader(table: Table, geometry: Geometry, column: str) -> Callable[[int], Shape]:
@@ -131,7 +147,7 @@ def _round_reader(table: Table, geometry: Geometry, column: str) -> Callable[[in
     flat, pixels = geometry.is_flat, column == "diameter_px"
     axes = ("x", "y") if pixels or (flat and "z" not in table) else ("x", "y", "z")
     if any(name not in table for name in axes):
-        _require(table, (*axes, column))
+        _require_named(table.path, (*axes, column))
     places = np.stack([table.numbers(name) for name in axes], axis=1)
     if len(axes) == 2:
         places = _in_plane(places, geometry, pixels)

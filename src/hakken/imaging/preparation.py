@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,22 +25,24 @@ from hakken.imaging.doubts import brain_doubt
 from hakken.imaging.lesions import Labels, draw_lesions, keep_each, lesions_of_mask, minimum_size, placed, with_minimum
 from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
+from hakken.imaging.region_labels import RegionLabels, moved_labels
 from hakken.imaging.registration import resample
 from hakken.study import Channel, Preparation, Study, presence_of
 
-LIMITS = {"zscore": (-8.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
+LIMITS = {"zscore": (-8.0, 8.0), "median": (-1.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
 PERCENTILES = (1.0, 99.0)
 COARSER = 1.5
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared case in memory: image float32 (c, z, y, x), mask bool and labels int16 (z, y, x), and its record."""
+    """A prepared case in memory: its record, image float32 (c, z, y, x), and mask, labels and regions (z, y, x)."""
 
     case: PreparedCase
     image: NDArray[np.float32]
     mask: NDArray[np.bool_]
     labels: Labels | None
+    regions: RegionLabels | None = None
 
 
 def prepare_case(
@@ -53,14 +55,16 @@ def prepare_case(
     patient: str = "",
     label: str | None = None,
     region: NDArray[np.bool_] | None = None,
+    classes: Mapping[int, str] | None = None,
+    regions: RegionLabels | None = None,
 ) -> Prepared:
     """Prepare one case.
 
     ``channels`` holds every channel of the study on its own grid, but for optional ones that the case lacks;
     ``transforms`` maps reference points to points of each other channel (none: the identity). ``truth``: a lesion mask
     on the reference grid, or lesions (none: an empty sequence), or None where nobody has looked; ``label`` is the class
-    of the case, where it has one. Raises HakkenError for an empty mask, a constant channel and a lesion mask on another
-    grid.
+    of the case, where it has one. ``classes`` are those of the lesions of a mask by their numbers, ``regions`` labels
+    on the reference grid. Raises HakkenError for an empty mask, a constant channel and a lesion mask on another grid.
     """
     reference = channels[study.reference]
     found = _native_mask(channels, transforms, study, region)
@@ -70,6 +74,8 @@ def prepare_case(
     inside = np.asarray(mask.array > 0)
     image, records = _image(channels, transforms, study, grid, inside)
     labels, lesions = _truth(truth, reference.geometry, grid, study)
+    if classes is not None:
+        lesions = tuple(replace(lesion, lesion_class=classes.get(lesion.lesion) or None) for lesion in lesions)
     outside = () if labels is None else _outside(labels, lesions, inside)
     case = PreparedCase(
         case_id=case_id,
@@ -85,8 +91,10 @@ def prepare_case(
         outside=outside,
         optional={name: name in channels for name in study.optional},
         doubt=_doubt(found, reference.geometry, study),
+        has_regions=regions is not None,
     )
-    return Prepared(case, image, inside, labels)
+    moved = None if regions is None else moved_labels(regions, reference.geometry, grid)
+    return Prepared(case, image, inside, labels, moved)
 
 
 def _native_mask(
@@ -159,7 +167,8 @@ def _matrix_grid(reference: Geometry, mask: NDArray[np.bool_], matrix: tuple[int
 def normalise(values: NDArray[np.float32], inside: NDArray[np.bool_], channel: Channel) -> tuple[float, float]:
     """Return the intensities that become 0 and 1, from the finite ``values`` where ``inside``.
 
-    ``zscore``: mean and mean + SD; ``percentile``: two percentiles; ``window``: the study's own two intensities.
+    ``zscore``: mean and mean + SD; ``median``: 0 and the median; ``percentile``: two percentiles; ``window``: the
+    study's own two intensities. Raises HakkenError where no voxel is inside, or their median is no divisor.
     """
     if channel.normalise == "window":
         low, high = channel.range or (0.0, 1.0)
@@ -169,8 +178,21 @@ def normalise(values: NDArray[np.float32], inside: NDArray[np.bool_], channel: C
         raise HakkenError("no voxel of this channel lies inside the mask; look at its geometry and registration")
     if channel.normalise == "zscore":
         return float(chosen.mean()), float(chosen.mean() + chosen.std())
+    if channel.normalise == "median":
+        return 0.0, _divisor(chosen)
     low, high = np.percentile(chosen, channel.range or PERCENTILES).tolist()
     return low, high
+
+
+def _divisor(chosen: NDArray[np.float64]) -> float:
+    """Return the median of values; 0 where all are alike. Raises HakkenError where it is not above 0."""
+    median = float(np.median(chosen))
+    if median <= 0:
+        raise HakkenError(
+            f"`normalise: median` divides by the median inside the mask, and that is {median:g}; use `zscore`, or look "
+            "at the mask"
+        )
+    return median if chosen.max() > chosen.min() else 0.0
 
 
 def _image(

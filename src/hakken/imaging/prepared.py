@@ -3,7 +3,8 @@
 In one folder, ``<case>`` being `hakken.core.case_ids.file_name` of its id: ``<case>.npy`` float16 (c, z, y, x)
 normalised channels, 0 outside the mask, then for each optional channel where it was measured (1, else 0);
 ``<case>.mask.npy`` uint8 (z, y, x); ``<case>.labels.npy`` int16 (z, y, x) lesion labels, only where the case has truth;
-``<case>.json``, which holds the SHA-256 of the arrays.
+``<case>.regions.npy`` uint8 (z, y, x) labels of the regions, only where the study names some; ``<case>.json``, which
+holds the SHA-256 of the arrays.
 The prepared grid is an ordinary geometry in the reference channel's LPS space, so ``geometry.to_world`` of a voxel is
 already a point in the scanner's space.
 """
@@ -71,10 +72,11 @@ class PreparedCase:
     """What is known of a prepared case; its arrays stay on disk in ``folder`` until they are asked for.
 
     ``has_truth`` says whether somebody has marked its lesions. ``label`` is the class of the case in a word, where that
-    is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask;
-    ``doubt`` says why the mask may be wrong, where it may. ``optional`` says of each optional channel whether the case
-    has it. ``columns`` are those of the case table as it stands when the case is measured, which its files do not hold,
-    and what `presence` says. ``files`` are the SHA-256 of its arrays by the ending of their names.
+    is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask; ``doubt``
+    says why the mask may be wrong, where it may; ``has_regions`` whether its organs are labelled. ``optional`` says of
+    each optional channel whether the case has it. ``columns`` are those of the case table as it stands when the case is
+    measured, which its files do not hold, and what `presence` says. ``files`` are the SHA-256 of its arrays by the
+    ending of their names.
     """
 
     case_id: str
@@ -91,6 +93,7 @@ class PreparedCase:
     optional: Mapping[str, bool] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""
+    has_regions: bool = False
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
     folder: Path | None = field(default=None, compare=False)
 
@@ -134,6 +137,15 @@ class PreparedCase:
             raise HakkenError(f"case {self.case_id}: has no lesion labels; add its lesion mask or lesion table")
         return self._load("labels.npy", mmap)
 
+    def regions(self, mmap: bool = False) -> NDArray[np.uint8]:
+        """Return the labels of the regions, uint8 (z, y, x): n for the region n of `cohort.regions`, 0 elsewhere.
+
+        Raises HakkenError where the case has none.
+        """
+        if not self.has_regions:
+            raise HakkenError(f"case {self.case_id}: has no labels of regions; name them in `cohort.regions`")
+        return self._load("regions.npy", mmap)
+
     def intensities(self) -> NDArray[np.float32]:
         """Return the channels, float32 (c, z, y, x), as they were before normalisation, clipped as it clipped them."""
         same = {"zero": 0.0, "one": 1.0}
@@ -158,6 +170,7 @@ class PreparedCase:
             "outside": list(self.outside),
             "optional": dict(self.optional),
             "doubt": self.doubt,
+            **({"has_regions": True} if self.has_regions else {}),
             "files": dict(self.files),
         }
 
@@ -168,7 +181,8 @@ class PreparedCase:
 
     @property
     def _arrays(self) -> tuple[str, ...]:
-        return ("npy", "mask.npy", "labels.npy") if self.has_truth else ("npy", "mask.npy")
+        further = {"labels.npy": self.has_truth, "regions.npy": self.has_regions}
+        return ("npy", "mask.npy", *(name for name, there in further.items() if there))
 
     def require_as_written(self, full: bool = False) -> None:
         """Raise HakkenError where an array is not the one that was written; ``full``: whatever its times say."""
@@ -201,17 +215,22 @@ def save_prepared(
     image: NDArray[np.floating[Any]],
     mask: NDArray[Any],
     labels: NDArray[Any] | None = None,
+    *,
+    regions: NDArray[Any] | None = None,
 ) -> PreparedCase:
     """Write one case into ``folder``, the JSON last, and return it bound to that folder.
 
-    ``image`` (c, z, y, x), ``mask`` and ``labels`` (z, y, x) must fit ``case.geometry``; raises HakkenError otherwise.
+    ``image`` (c, z, y, x), ``mask``, ``labels`` and ``regions`` (z, y, x) must fit ``case.geometry``; raises
+    HakkenError otherwise.
     """
-    _check_shapes(case, image, mask, labels)
+    _check_shapes(case, image, mask, labels, regions)
     bound = replace(case, folder=folder)
     _save_array(bound.path("npy"), image.astype(np.float16))
     _save_array(bound.path("mask.npy"), mask.astype(np.uint8))
     if labels is not None:
         _save_array(bound.path("labels.npy"), labels.astype(np.int16))
+    if regions is not None:
+        _save_array(bound.path("regions.npy"), regions.astype(np.uint8))
     digests = digests_of(folder, [bound.path(ending).name for ending in bound._arrays])
     files = {ending: digests[bound.path(ending).name] for ending in bound._arrays}
     write_json(bound.path("json"), replace(case, files=files).as_dict())
@@ -239,6 +258,7 @@ def _prepared(path: Path) -> PreparedCase:
         outside=tuple(content["outside"]),
         optional=content["optional"],
         doubt=content["doubt"],
+        has_regions=content.get("has_regions", False),
         files=content.get("files", {}),
         folder=path.parent,
     )
@@ -250,13 +270,22 @@ def prepared_cases(folder: Path) -> list[PreparedCase]:
     return [_prepared(path) for path in sorted(folder.glob("*.json"))]
 
 
-def _check_shapes(case: PreparedCase, image: NDArray[Any], mask: NDArray[Any], labels: NDArray[Any] | None) -> None:
+def _check_shapes(
+    case: PreparedCase,
+    image: NDArray[Any],
+    mask: NDArray[Any],
+    labels: NDArray[Any] | None,
+    regions: NDArray[Any] | None,
+) -> None:
     shape = case.geometry.shape_zyx
     expected = (len(case.channels), *shape)
-    if image.shape != expected or mask.shape != shape or (labels is not None and labels.shape != shape):
+    given = [array.shape for array in (mask, labels, regions) if array is not None]
+    if image.shape != expected or any(one != shape for one in given):
         raise HakkenError(f"case {case.case_id}: arrays do not fit {expected} (channels, z, y, x)")
     if case.has_truth != (labels is not None):
         raise HakkenError(f"case {case.case_id}: labels must be given exactly where the case has truth")
+    if case.has_regions != (regions is not None):
+        raise HakkenError(f"case {case.case_id}: regions must be given exactly where the case has some")
 
 
 def _save_array(path: Path, array: NDArray[Any]) -> None:

@@ -8,7 +8,7 @@ of segments are read; no message shows anything else of a header.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from itertools import pairwise
@@ -21,15 +21,18 @@ from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
 
 from hakken.core.errors import HakkenError
+from hakken.core.names import plain
 from hakken.core.volume import Geometry, Volume
 from hakken.imaging.dicom import is_dicom
 from hakken.imaging.files import read_volume
-from hakken.study import Cohort
+from hakken.study import REGIONS, Cohort
 
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 LABELMAP = "1.2.840.10008.5.1.4.1.1.66.7"
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+STRUCTURES = "structures"
+"""The key of the cohort that names the structures of lesions; those of organs are named by `regions`."""
 ON_LATTICE = 0.02  # of a voxel
 ON_SLICE = 0.1  # of the distance of slices
 SHOWN = 8
@@ -56,19 +59,47 @@ def read_mask(path: Path, grid: Geometry, reference: Path, cohort: Cohort) -> Vo
     header = _segmentation(path)
     if header is None:
         return read_volume(path, pixel_mm=cohort.pixel_mm)
-    file, data = header
-    _check_frame(file, data, reference)
-    try:
-        found = list(_structures(file, data, grid, cohort.structures))
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError, NotImplementedError) as error:
-        raise HakkenError(f"{file}: the segmentation cannot be read ({error}); export it again") from None
+    found = _drawn(header, grid, reference, cohort.structures, STRUCTURES)
+    numbered = {number: structure.name for number, structure in enumerate(found, start=1)}
     labels = np.zeros(grid.shape_zyx, np.int16)
     for number, structure in enumerate(found, start=1):
         at = tuple(structure.places.T)
         if cohort.labels != "binary":
-            _check_apart(file, labels[at], found, structure)
+            _check_apart(header[0], labels[at], numbered, structure, STRUCTURES)
         labels[at] = 1 if cohort.labels == "binary" else number
     return Volume.on(grid, labels)
+
+
+def read_structures(path: Path, grid: Geometry, reference: Path, cohort: Cohort) -> Volume:
+    """Return the labels of regions: an image file as it is, of a SEG or RTSTRUCT n where the region n is drawn.
+
+    Structures are known by the names of `cohort.regions`, without regard to case, width and blanks; others are left
+    out. Raises HakkenError as `read_mask` does, and where no structure has one of these names.
+    """
+    header = _segmentation(path)
+    if header is None:
+        return read_volume(path, pixel_mm=cohort.pixel_mm)
+    number = {plain(name): place for place, name in enumerate(cohort.regions, start=1)}
+    labels = np.zeros(grid.shape_zyx, np.int16)
+    found: list[Structure] = []
+    for structure in _drawn(header, grid, reference, cohort.regions, REGIONS):
+        at = tuple(structure.places.T)
+        _check_apart(header[0], labels[at], {number[plain(one.name)]: one.name for one in found}, structure, REGIONS)
+        labels[at] = number[plain(structure.name)]
+        found.append(structure)
+    return Volume.on(grid, labels)
+
+
+def _drawn(
+    header: tuple[Path, Any], grid: Geometry, reference: Path, wanted: Sequence[str], key: str
+) -> list[Structure]:
+    """Return the wanted structures of a segmentation; raises HakkenError naming the file where it cannot be used."""
+    file, data = header
+    _check_frame(file, data, reference)
+    try:
+        return list(_structures(file, data, grid, wanted, key))
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, NotImplementedError) as error:
+        raise HakkenError(f"{file}: the segmentation cannot be read ({error}); export it again") from None
 
 
 def _segmentation(path: Path) -> tuple[Path, Any] | None:
@@ -121,15 +152,15 @@ def _named(data: Any) -> list[tuple[int, str]]:
     return sorted(pair for pair in pairs if pair[0] > 0 or data.SOPClassUID == RTSTRUCT)
 
 
-def _structures(file: Path, data: Any, grid: Geometry, wanted: Sequence[str]) -> Iterator[Structure]:
-    """Yield the wanted structures that hold a voxel, by number."""
-    named = _named(data)
-    chosen = [pair for pair in named if not wanted or any(_fits(pair[1], pattern) for pattern in wanted)]
+def _structures(file: Path, data: Any, grid: Geometry, wanted: Sequence[str], key: str) -> Iterator[Structure]:
+    """Yield the wanted structures that hold a voxel, by number; ``key`` of the cohort names them."""
+    named, fits = _named(data), _fits if key == STRUCTURES else _is_called
+    chosen = [pair for pair in named if not wanted or any(fits(pair[1], pattern) for pattern in wanted)]
     if not chosen:
         there = ", ".join(name for _, name in named[:SHOWN]) or "none"
         raise HakkenError(
             f"{file}: no structure is named {' or '.join(wanted) or 'anything'} (there are {there}); "
-            "correct `cohort.structures`"
+            f"correct `cohort.{key}`"
         )
     draw = _contoured if data.SOPClassUID == RTSTRUCT else _framed
     drawn = draw(file, data, grid, dict(chosen))
@@ -143,14 +174,21 @@ def _fits(name: str, pattern: str) -> bool:
     return fnmatch(name.strip().casefold(), pattern.strip().casefold())
 
 
-def _check_apart(file: Path, labels: NDArray[np.int16], found: Sequence[Structure], structure: Structure) -> None:
-    """Raise HakkenError where a structure holds voxels of an earlier one."""
+def _is_called(name: str, region: str) -> bool:
+    return plain(name) == plain(region)
+
+
+def _check_apart(
+    file: Path, labels: NDArray[np.int16], names: Mapping[int, str], structure: Structure, key: str
+) -> None:
+    """Raise HakkenError where a structure holds voxels of an earlier one; ``names`` are by label."""
     taken = labels[labels > 0]
     if taken.size:
-        other = found[int(taken[0]) - 1].name
+        other = names[int(taken[0])]
+        remedy = "or set `cohort.labels: binary`" if key == STRUCTURES else "or draw them apart"
         raise HakkenError(
             f"{file}: {other} and {structure.name} overlap in {taken.size} voxels; choose among them with "
-            "`cohort.structures`, or set `cohort.labels: binary`"
+            f"`cohort.{key}`, {remedy}"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hakken.core.errors import HakkenError
-from hakken.core.names import nearest
+from hakken.core.names import counted, nearest
 from hakken.core.problems import Problem
 from hakken.core.volume import Geometry, Points, Volume
 from hakken.imaging.case_files import CaseFiles, problem_of
 from hakken.imaging.fingerprint import mask_digest
-from hakken.imaging.lesion_tables import read_lesion_table
+from hakken.imaging.lesion_tables import read_lesion_classes, read_lesion_table
 from hakken.imaging.lesions import MOST, label_lesions, measure_lesions, minimum_size, placed
 from hakken.imaging.prepared import Lesion
 from hakken.imaging.segmentation_objects import read_mask
@@ -59,7 +59,8 @@ def check_truth(case: CaseFiles, study: Study, reference: Volume) -> Truth:
         return _of_table(case, case.lesion_table, study, reference)
     if study.cohort.truth == "lesion_mask" and case.lesion_mask is not None:
         return _of_mask(case, case.lesion_mask, study, reference)
-    return Truth(lesions=0)
+    more = _named(case, (), None, study)[0] if study.names_classes else []
+    return Truth(tuple(more), lesions=0)
 
 
 def _label(case: CaseFiles, study: Study) -> Iterator[Problem]:
@@ -107,8 +108,41 @@ def _of_mask(case: CaseFiles, path: Path, study: Study, reference: Volume) -> Tr
     except HakkenError as error:
         return Truth((problem_of(case, "lesion_mask", error),))
     found = asked(labels, lesions, reference, instances=study.cohort.labels == "instances")
-    problems = tuple(_question(case, "lesion_mask", one) for one in found if one.name not in study.cohort.accept)
-    return Truth(problems, truth_digest(labels), mask_digest(Volume(labels)), len(lesions))
+    problems = [_question(case, "lesion_mask", one) for one in found if one.name not in study.cohort.accept]
+    digest = truth_digest(labels)
+    if study.names_classes:
+        more, digest = _named(case, lesions, digest, study)
+        problems += more
+    return Truth(tuple(problems), digest, mask_digest(Volume(labels)), len(lesions))
+
+
+def _named(
+    case: CaseFiles, lesions: tuple[Lesion, ...], digest: str | None, study: Study
+) -> tuple[list[Problem], str | None]:
+    """Return what is wrong with the classes of the lesions of a mask, and the digest of the mask with them."""
+    path = case.lesion_table
+    try:
+        classes = {} if path is None else read_lesion_classes(path, case.case_id)
+    except HakkenError as error:
+        return [problem_of(case, "lesion_table", error)], digest
+    named = tuple(replace(lesion, lesion_class=classes.get(lesion.lesion)) for lesion in lesions)
+    if path is None:
+        reason = f"is `none`, but the lesion mask holds {counted(len(lesions), 'lesion')}"
+        remedy = "name a table of their numbers and classes (columns `lesion` and `class`)"
+        return [Problem(case.case_id, "lesion_table", reason, remedy, case.row)] if lesions else [], digest
+    problems = [*_strange(case, path, lesions, classes), *_classes(case, path, named, study)]
+    told = [lesion.lesion_class for lesion in named]
+    return problems, digest and hashlib.sha256(json.dumps([digest, told]).encode()).hexdigest()
+
+
+def _strange(case: CaseFiles, path: Path, lesions: tuple[Lesion, ...], classes: Mapping[int, str]) -> Iterator[Problem]:
+    """Yield rows of a table of classes that are of no lesion of the mask."""
+    known = {lesion.lesion for lesion in lesions}
+    for number in classes:
+        if number not in known:
+            reason = f"{path}: lesion {number} is not in the lesion mask, which holds {len(known)}"
+            remedy = "number the rows as the lesions of the mask, or remove the row"
+            yield Problem(case.case_id, "lesion_table", reason, remedy, case.row)
 
 
 def onto_grid(mask: Geometry, grid: Geometry) -> str:
@@ -220,7 +254,7 @@ def _of_table(case: CaseFiles, path: Path, study: Study, reference: Volume) -> T
 def _classes(case: CaseFiles, path: Path, lesions: tuple[Lesion, ...], study: Study) -> Iterator[Problem]:
     """Yield lesions whose class is none of the study, where it tells classes apart."""
     known = study.cohort.classes
-    for lesion in lesions if "classes" in study.outcomes else ():
+    for lesion in lesions if "classes" in study.outcomes or study.names_classes else ():
         if (name := lesion.lesion_class or "") not in known:
             said = f"is of class `{name}`, which is none of the study{nearest(name, known)}" if name else "has no class"
             remedy = f"use one of {', '.join(known)} (`cohort.classes`)"

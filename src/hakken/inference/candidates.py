@@ -36,7 +36,8 @@ class Candidates:
 
     ``xyz`` (n, 3) x, y, z, LPS, in the unit of the image; ``score`` (n,), a probability, an error or z; ``size`` (n,)
     of the nearest part of the component, a volume or in a flat image an area; ``voxel`` (n, 3) z, y, x, with fractions.
-    ``lesion`` (n,) are the labels of the lesions that they lie in (0 is none), where they are known.
+    ``lesion`` (n,) are the labels of the lesions that they lie in (0 is none), where they are known; ``classes`` (n,)
+    what each is called, where lesions are told apart by class.
     """
 
     xyz: Floats
@@ -44,6 +45,7 @@ class Candidates:
     size: Floats
     voxel: Floats
     lesion: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.score)

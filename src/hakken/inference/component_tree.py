@@ -14,7 +14,7 @@ summit that is nearest to the centre of mass of the summit, which is what reache
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,17 @@ def candidates_of_branches(found: list[Branch], geometry: Geometry, maximum: int
     score = np.array([branch.score for branch in kept], float)
     size = np.array([branch.voxels for branch in kept], float) * geometry.voxel_size
     return Candidates(geometry.to_world(voxel), score, size, voxel)
+
+
+def classes_of_branches(
+    found: Sequence[Branch], probabilities: NDArray[Any], classes: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the class of each branch: that whose ``probabilities`` (k, z, y, x) have the largest sum over it.
+
+    Of equals it is the first.
+    """
+    sums = [probabilities[(slice(None), *one.box)][:, one.region].sum(1) for one in found]
+    return tuple(classes[int(np.argmax(one))] for one in sums)
 
 
 def _parted(

@@ -47,10 +47,12 @@ class Head:
 
     ``labels``: a softmax over them and the background, whose logit is 0, so that one output is a sigmoid; ``heat``:
     each a sigmoid of its own; ``classes``: logits of the image as a whole, from the mean over the coarsest level.
+    ``rare``: maps begin with the probability `RARE` everywhere, as is right for findings and not for organs.
     """
 
     outputs: int
     kind: Literal["labels", "heat", "classes"] = "labels"
+    rare: bool = True
 
 
 class Passed(NamedTuple):
@@ -180,10 +182,10 @@ class Up(nn.Module):
         self.rise = Doubling(before, after, axes)
         self.block = Block(2 * after, after, axes, convolutions=convolutions, norm=norm)
         self.heads = nn.ModuleDict({name: Convolution(after, head.outputs, axes, 1) for name, head in heads.items()})
-        for head in self.heads.values():
+        for name, head in self.heads.items():
             assert isinstance(head, Convolution)
             assert head.bias is not None
-            nn.init.constant_(head.bias, math.log(RARE / (1 - RARE)))
+            nn.init.constant_(head.bias, math.log(RARE / (1 - RARE)) if heads[name].rare else 0.0)
 
     def forward(self, passed: Passed) -> Passed:
         """Return the maps of this level, without the skip tensors that nobody needs any more."""

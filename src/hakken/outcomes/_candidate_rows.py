@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from hakken.core.names import counted
+from hakken.core.tables import Cell
 from hakken.evaluation.caution import NO_WIDTH, has_no_width, lines
 from hakken.evaluation.findings import Floats
 from hakken.evaluation.froc import FrocCurve
-from hakken.evaluation.measure import Measurement, at_rate
+from hakken.evaluation.measure import Measurement, at_rate, curve_band
 from hakken.outcomes import Row
 
 PRECISION, PICAI = "average precision", "PI-CAI score"
@@ -76,3 +77,15 @@ def warnings_of(measurement: Measurement, at: Mapping[str, Any], threshold: Any)
     rate = at.get("fp_per_case", {})
     if has_no_width(*(rate.get(end) for end in ("value", "low", "high"))):
         yield f"false positives per case at the operating point: {NO_WIDTH}"
+
+
+def intervals_of(unit: str) -> str:
+    """Return what the brackets of the rows are, by what was resampled."""
+    return "95 % intervals, patients resampled" if unit == "patient" else "95 % intervals within the one patient"
+
+
+def curve_rows(measurement: Measurement) -> Iterator[tuple[Cell, ...]]:
+    """Yield the points of the curve with its band."""
+    curve = measurement.curve
+    columns = (curve.threshold, curve.fp_per_case, curve.sensitivity, *curve_band(measurement))
+    return zip(*(column.tolist() for column in columns), strict=True)

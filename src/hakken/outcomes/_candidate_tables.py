@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,19 @@ from hakken.inference.candidates import Candidates
 SIZES = {"mm³": "volume_mm3", "mm²": "area_mm2", "px²": "area_px2"}
 """The column of a candidate's size, by its unit: of flat images an area, of pixels of unknown size in pixels."""
 OF_VOLUMES = ("case_id", "candidate", "x", "y", "z", "score", SIZES["mm³"], "lesion")
+CLASS = "class"
+"""The column of a candidate's class, where lesions are told apart."""
 SHOWN = 10
 
 
-def columns_of(cases: Sequence[PreparedCase]) -> tuple[str, ...]:
-    """Return the columns of a table of candidates of ``cases``; those of volumes where there is none."""
+def columns_of(cases: Sequence[PreparedCase], found: Iterable[Candidates] = ()) -> tuple[str, ...]:
+    """Return the columns of a table of candidates of ``cases``; those of volumes where there is none.
+
+    A column `class` is the last where the candidates ``found`` have one.
+    """
     named = SIZES[cases[0].geometry.size_unit] if cases else SIZES["mm³"]
-    return tuple(named if column == SIZES["mm³"] else column for column in OF_VOLUMES)
+    columns = tuple(named if column == SIZES["mm³"] else column for column in OF_VOLUMES)
+    return (*columns, CLASS) if any(one.classes is not None for one in found) else columns
 
 
 def read_candidates(path: Path) -> tuple[Table, str]:
@@ -36,13 +42,15 @@ def candidate_rows(
 ) -> list[tuple[Cell, ...]]:
     """Return one row for each candidate, numbered from 1, highest score first; x, y, z in mm, LPS, or in px.
 
-    ``lesion`` (n,) is the label of the lesion that each lies in (0 is none); without it the column stays empty.
+    ``lesion`` (n,) is the label of the lesion that each lies in (0 is none); without it the column stays empty. The
+    class of each is the last cell where they have one.
     """
     labels = [None] * len(found) if lesion is None else [int(label) for label in lesion]
+    classes = [()] * len(found) if found.classes is None else [(name,) for name in found.classes]
     return [
-        (case_id, number, *map(float, xyz), float(score), float(size), label)
-        for number, (xyz, score, size, label) in enumerate(
-            zip(found.xyz, found.score, found.size, labels, strict=True), start=1
+        (case_id, number, *map(float, xyz), float(score), float(size), label, *name)
+        for number, (xyz, score, size, label, name) in enumerate(
+            zip(found.xyz, found.score, found.size, labels, classes, strict=True), start=1
         )
     ]
 
@@ -53,8 +61,9 @@ def best_lines(path: Path, found: Candidates, case: PreparedCase) -> Iterator[st
     yield f"{path}: {len(found)} candidates of {case.case_id}; {where} of the reference channel"
     if len(found):
         yield f"{'candidate':>9}{'x':>9}{'y':>9}{'z':>9}{'score':>9}{SIZES[case.geometry.size_unit]:>12}"
-    best = zip(found.xyz[:SHOWN].tolist(), found.score.tolist(), found.size.tolist(), strict=False)
-    for number, ((x, y, z), score, size) in enumerate(best, start=1):
-        yield f"{number:>9}{x:>9.1f}{y:>9.1f}{z:>9.1f}{score:>9.4f}{size:>12.1f}"
+    named = found.classes or ("",) * len(found)
+    best = zip(found.xyz[:SHOWN].tolist(), found.score.tolist(), found.size.tolist(), named, strict=False)
+    for number, ((x, y, z), score, size, name) in enumerate(best, start=1):
+        yield f"{number:>9}{x:>9.1f}{y:>9.1f}{z:>9.1f}{score:>9.4f}{size:>12.1f}  {name}".rstrip()
     if len(found) > SHOWN:
         yield f"{'…':>9}  {len(found) - SHOWN} more in the table"

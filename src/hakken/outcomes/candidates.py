@@ -25,14 +25,25 @@ from hakken.evaluation.findings import Findings
 from hakken.evaluation.froc import froc, partial_auc, rows_partial_auc
 from hakken.evaluation.froc import objective as area
 from hakken.evaluation.matching import Matching, Rules, match_findings
-from hakken.evaluation.operating import false_at, found_at
+from hakken.evaluation.operating import false_at, found_at, levelled
 from hakken.evaluation.strata import diameter_ranges, proportion
 from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
-from hakken.outcomes import Measured, Part, Replicates, Table, chosen_words
-from hakken.outcomes._candidate_rows import PICAI, PRECISION, area_to, cut_off, rows_of, sensitivity_at, warnings_of
-from hakken.outcomes._candidate_tables import OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
+from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
+from hakken.outcomes._candidate_classes import ACCURACY, RIGHTLY, measured_by_class, named_of, names_by_class
+from hakken.outcomes._candidate_rows import (
+    PICAI,
+    PRECISION,
+    area_to,
+    curve_rows,
+    cut_off,
+    intervals_of,
+    rows_of,
+    sensitivity_at,
+    warnings_of,
+)
+from hakken.outcomes._candidate_tables import CLASS, OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
 from hakken.outcomes._units import grid_of, named_in, unit_of
 from hakken.study import Distinct, Positive, Section, Study
 
@@ -102,7 +113,7 @@ def write(folder: Path, found: Predictions, part: Part) -> None:
     rows = [
         row for case in part.images for row in candidate_rows(case.case_id, found[case.case_id], labels_of(found, case))
     ]
-    write_table(folder / FILE, columns_of(part.images[:1]), rows)
+    write_table(folder / FILE, columns_of(part.images[:1], found.values()), rows)
 
 
 ENDINGS = (".csv",)
@@ -110,7 +121,7 @@ ENDINGS = (".csv",)
 
 def save_one(path: Path, found: Candidates, case: PreparedCase, point: Mapping[str, Any] | None) -> Iterator[str]:
     """Write the candidates of a new case as a table; yield lines on the best, and on those that reach the ``point``."""
-    write_table(path, columns_of([case]), candidate_rows(case.case_id, found))
+    write_table(path, columns_of([case], [found]), candidate_rows(case.case_id, found))
     yield from best_lines(path, found, case)
     if point is not None and point.get("threshold") is not None:
         reached = int((found.score >= point["threshold"]).sum())
@@ -135,12 +146,14 @@ def read(folder: Path, part: Part) -> Predictions:
     score, volume = table.numbers("score"), table.numbers(sized)
     lesion = table.numbers("lesion", empty=True)
     known_lesion = not np.isnan(lesion).any()
+    classes = np.array(table.cells[CLASS], object) if CLASS in table else None
     found = {}
     for number, case in enumerate(part.images):
         rows = index == number
         labels = lesion[rows].astype(np.int64) if known_lesion else None
         voxel = case.geometry.to_voxel(xyz[rows]) if rows.any() else np.zeros((0, 3))
-        found[case.case_id] = Candidates(xyz[rows], score[rows], volume[rows], voxel, labels)
+        named = None if classes is None else tuple(classes[rows].tolist())
+        found[case.case_id] = Candidates(xyz[rows], score[rows], volume[rows], voxel, labels, named)
     return found
 
 
@@ -175,7 +188,9 @@ def measure(found: Predictions, part: Part) -> Measured:
     rows = tuple(rows_of(measurement))
     details = measurement.as_dict()
     del details["warnings"]
-    warnings = list(warnings_of(measurement, at, threshold))
+    more, named = _by_class(found, part, threshold)
+    said = getattr(part.study.inference, "said", "")
+    warnings = [*([said] if said else []), *warnings_of(measurement, at, threshold)]
     scores = {case_id: found[case_id].score for case_id in part.case_ids}
     most = getattr(part.study.inference, "maximum_candidates", None)
     warnings += cut_off(scores, most, measurement.curve, settings.maximum_fp)
@@ -184,15 +199,16 @@ def measure(found: Predictions, part: Part) -> Measured:
     counts = details["counts"]
     return Measured(
         objective=rows[len(settings.at)],
-        rows=rows,
-        intervals=_intervals(details["bootstrap"]["unit"]),
+        rows=(*rows, *more),
+        intervals=intervals_of(details["bootstrap"]["unit"]),
         counts={"cases": counts["cases"], "patients": counts["patients"], "lesions": counts["lesions"]},
         point=_point(part, threshold) | at,
         warnings=(*warnings, *notes, *outside.warnings),
         details=details
-        | {"outside": outside.as_dict(), "per_patient": {"sensitivity": _per_patient(found, part, threshold)}},
+        | {"outside": outside.as_dict(), "per_patient": {"sensitivity": _per_patient(found, part, threshold)}}
+        | named,
         tables={
-            "curve": Table(CURVE, tuple(_curve_rows(measurement))),
+            "curve": Table(CURVE, tuple(curve_rows(measurement))),
             "lesions": Table(named_in(LESIONS, grid_of(part.images)), tuple(_lesion_rows(found, part, threshold))),
             "strata": Table(STRATA, tuple(strata)),
             "replicates": Table(REPLICATES, tuple(zip(measurement.replicates["partial AUC"].tolist(), strict=True))),
@@ -202,8 +218,11 @@ def measure(found: Predictions, part: Part) -> Measured:
 
 def row_names(study: Study) -> tuple[str, ...]:
     """Return the names of the rows that are measured."""
-    settings = _own(study.outcomes["candidates"])
-    return (*map(sensitivity_at, settings.at), area_to(settings.maximum_fp), PRECISION, PICAI)
+    settings, classes = _own(study.outcomes["candidates"]), study.cohort.classes
+    blind = (*map(sensitivity_at, settings.at), area_to(settings.maximum_fp), PRECISION, PICAI)
+    if not getattr(study.parameters, "classes", False):
+        return blind
+    return (*blind, *names_by_class(_rate(settings), classes), ACCURACY, RIGHTLY)
 
 
 def cases_of(part: Part) -> findings.Cases:
@@ -246,6 +265,23 @@ def _own(settings: Section) -> Settings:
     return settings
 
 
+def _rate(settings: Settings) -> float:
+    """Return the false positives per case that classes are measured at: those of the operating point, else the last."""
+    return settings.at[-1] if isinstance(settings.operating_point, str) else settings.operating_point
+
+
+def _by_class(found: Predictions, part: Part, threshold: Any) -> tuple[list[Row], dict[str, Any]]:
+    """Return the rows and details of the classes; nothing where candidates have none."""
+    named = named_of(found, part.images, part.study.cohort.classes)
+    if named is None:
+        return [], {}
+    findings, settings = findings_of(found, part), replace(_resampling(part), at=(_rate(_own(part.settings)),))
+    moved, level = levelled(findings, threshold)
+    matching = match_findings(moved, rules_of(part))
+    rows, details = measured_by_class(findings, matching, found_at(matching, level), named, settings)
+    return rows, {"named": details}
+
+
 def rules_of(part: Part) -> Rules:
     """Return how candidates and lesions of a part are compared."""
     return Rules(hit=_own(part.settings).hit)
@@ -281,19 +317,6 @@ def _point(part: Part, threshold: Any) -> dict[str, Any]:
     return said | {"threshold": None if threshold is None else float(threshold)}
 
 
-def levelled(findings: Findings, threshold: Any) -> tuple[Findings, float]:
-    """Return findings and the one threshold that they are measured at.
-
-    Where each case has a threshold of its own, scores become their distance from it, and the threshold 0.
-    """
-    if threshold is None:
-        return findings, np.inf
-    if not np.ndim(threshold):
-        return findings, float(threshold)
-    marks = findings.candidates
-    return replace(findings, candidates=replace(marks, score=marks.score - np.asarray(threshold)[marks.case])), 0.0
-
-
 def _at_point(found: Predictions, part: Part, threshold: Any) -> dict[str, Any]:
     """Return sensitivity and false positives per case at the operating point; nothing without one."""
     if threshold is None:
@@ -306,16 +329,6 @@ def _at_point(found: Predictions, part: Part, threshold: Any) -> dict[str, Any]:
 def _per_patient(found: Predictions, part: Part, threshold: Any) -> dict[str, float | None]:
     moved, level = levelled(findings_of(found, part), threshold)
     return evaluation.per_patient(match_findings(moved, rules_of(part)), -np.inf if threshold is None else level)
-
-
-def _intervals(unit: str) -> str:
-    return "95 % intervals, patients resampled" if unit == "patient" else "95 % intervals within the one patient"
-
-
-def _curve_rows(measurement: evaluation.Measurement) -> Iterator[tuple[Cell, ...]]:
-    curve = measurement.curve
-    columns = (curve.threshold, curve.fp_per_case, curve.sensitivity, *evaluation.curve_band(measurement))
-    return zip(*(column.tolist() for column in columns), strict=True)
 
 
 def _lesion_rows(found: Predictions, part: Part, threshold: Any) -> Iterator[tuple[Cell, ...]]:
@@ -344,6 +357,10 @@ def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[
     for size in diameter_ranges(_own(part.settings).diameters_mm, unit_of(part.images)):
         held = plain.including(size.holds(plain.lesions))
         rows.append(_stratum(part, "diameter", size.name, held, threshold))
+    named = named_of(found, part.images, part.study.cohort.classes)
+    for place, name in enumerate(named.classes if named else ()):
+        assert named is not None
+        rows.append(_stratum(part, "class", name, plain.including(named.lesion == place), threshold))
     notes = []
     for column, values in _columns(part):
         if not any(values):

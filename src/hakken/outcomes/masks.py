@@ -20,12 +20,14 @@ from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.core.tables import Cell, read_table, write_table
 from hakken.core.volume import Geometry
+from hakken.evaluation.extent import largest_of_pieces
 from hakken.evaluation.findings import Floats, Ints
 from hakken.evaluation.optimism import replicated
 from hakken.evaluation.overlap import Overlap, measure_overlap
 from hakken.evaluation.segmentation import Mean, dice, mean_over_cases, weighted_means
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import Measured, Part, Point, Replicates, Row, Table
+from hakken.outcomes._images import write_on_reference
 from hakken.outcomes._units import MM3_PER_ML, grid_of, named_in, value_in
 from hakken.study import Section
 
@@ -40,6 +42,7 @@ CASES = (
     *("truth_ml", "prediction_ml", "dice", "volume_error_ml", "relative_volume_error", "hd95_mm"),
     *("false_positive_ml", "false_negative_ml"),
     *("truth_lesions", "found_lesions", "predicted_lesions", "matched_lesions"),
+    *("truth_diameter_mm", "prediction_diameter_mm"),
 )
 
 Mask = NDArray[np.bool_]
@@ -135,7 +138,7 @@ def measure(found: Predictions, part: Part) -> Measured:
         },
         warnings=(*_warnings(by_name, overall), *_lacking(part)),
         details={"masks": by_name, "strata": strata},
-        tables={"cases": Table(named_in(CASES, grid), tuple(_case_rows(measured, part)))},
+        tables={"cases": Table(named_in(CASES, grid), tuple(_case_rows(measured, found, part)))},
     )
 
 
@@ -144,16 +147,8 @@ ENDINGS = (".nii.gz", ".nii", ".mha")
 
 def save_one(path: Path, found: Mapping[str, Mask], case: PreparedCase, point: Point | None) -> Iterator[str]:
     """Write the first mask of a new case as an image on the grid of its reference channel, and yield a line on it."""
-    import SimpleITK as sitk
-
-    from hakken.core.volume import Volume
-    from hakken.imaging.files import write_volume
-    from hakken.imaging.registration import resample
-
     name, mask = next(iter(found.items()))
-    prepared = Volume.on(case.geometry, mask.astype(np.uint8))
-    whole = resample(prepared, case.source_geometry, sitk.Transform(), nearest=True).array
-    write_volume(path, Volume.on(case.source_geometry, whole.astype(np.uint8)))
+    whole = write_on_reference(path, mask, case)
     by = f" by {name}" if name else ""
     yield f"{path}: mask of {case.case_id}{by}, {int((whole > 0).sum())} voxels of {whole.size}; grid of the reference"
 
@@ -248,11 +243,14 @@ def _strata(part: Part, found: Sequence[Overlap]) -> list[dict[str, Any]]:
     return strata
 
 
-def _case_rows(measured: Mapping[str, Sequence[Overlap]], part: Part) -> Iterator[tuple[Cell, ...]]:
+def _case_rows(measured: Mapping[str, Sequence[Overlap]], found: Predictions, part: Part) -> Iterator[tuple[Cell, ...]]:
+    """Yield what was measured of each mask of each case, and the diameter of the largest lesion, true and found."""
     for name, overlaps in measured.items():
         for case, one in zip(part.images, overlaps, strict=True):
-            found = one.as_dict()
-            yield (case.case_id, case.patient, name, *(value_in(column, found[column], case) for column in CASES[3:]))
+            told, size = one.as_dict(), case.geometry.spacing[::-1]
+            diameters = (largest_of_pieces(mask, size) for mask in (truth_of(case), found[case.case_id][name]))
+            values = (value_in(column, told[column], case) for column in CASES[3:-2])
+            yield (case.case_id, case.patient, name, *values, *diameters)
 
 
 def _lacking(part: Part) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 Chosen = TypeVar("Chosen")
 
@@ -27,7 +27,8 @@ class Law:
     ``lesion_counts``: the probabilities of 1, 2, ... lesions. ``channels``: how many images it can draw, ``images``
     says which. ``normal_training``: no training case has a lesion. ``kinds``: how many of so many patients had a lesion
     of each class, where lesions have one. ``names``: what the channels must be called, where it matters. ``sequences``:
-    whether a patient may be a sequence of frames. ``draws``: whether its cases are images or other items.
+    whether a patient may be a sequence of frames. ``draws``: whether its cases are images or other items. ``regions``:
+    the organs that it can label, by the names of `cohort.regions`.
     """
 
     images: str
@@ -40,6 +41,7 @@ class Law:
     names: tuple[str, ...] = ()
     sequences: bool = False
     draws: Literal["images", "items"] = "images"
+    regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,10 @@ class PhantomCase:
 
 
 class Drawn(Protocol):
-    """One case: int16 lesion labels on the reference channel's grid, n for lesion n, and what is true (for JSON)."""
+    """One case: int16 lesion labels on the reference channel's grid, n for lesion n, and what is true (for JSON).
+
+    A phantom whose `Law` names regions draws a `DrawnWithRegions`.
+    """
 
     @property
     def lesions(self) -> Volume:
@@ -95,6 +100,16 @@ class Drawn(Protocol):
 
     def images(self, study: Study) -> Mapping[str, Volume]:
         """Return the images of the study's channels, int16, or float32 where the unit is not (SUV)."""
+        ...
+
+
+@runtime_checkable
+class DrawnWithRegions(Drawn, Protocol):
+    """One case with its regions, where the study asks for some."""
+
+    @property
+    def regions(self) -> Volume:
+        """The labels on the reference channel's grid, uint8: n for the region n of `cohort.regions`, 0 elsewhere."""
         ...
 
 

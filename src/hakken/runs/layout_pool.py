@@ -214,7 +214,8 @@ def made_up_case(study: Study, folder: Path) -> None:
     away = np.indices(shape) - np.reshape(shape, (3, 1, 1, 1)) // 2
     labels = ((away**2).sum(0) <= (BALL / 2) ** 2).astype(np.int16)
     image = np.random.default_rng(0).standard_normal((len(study.layers), *shape)).astype(np.float16)
-    classes = study.cohort.classes or (None,)
+    classes, organs = study.cohort.classes or (None,), len(study.cohort.regions)
+    regions = np.indices(shape)[2] * (organs + 1) // edge if organs else None  # side by side
     case = PreparedCase(
         case_id="made_up",
         patient="made_up",
@@ -226,9 +227,10 @@ def made_up_case(study: Study, folder: Path) -> None:
         has_truth=True,
         lesions=tuple(replace(one, lesion_class=classes[0]) for one in measure_lesions(labels, geometry)),
         optional=dict.fromkeys(study.optional, True),
+        has_regions=regions is not None,
     )
     folder.mkdir(parents=True)
-    save_prepared(folder, case, image, np.ones(shape, np.uint8), labels)
+    save_prepared(folder, case, image, np.ones(shape, np.uint8), labels, regions=regions)
 
 
 def made_up_patches(study: Study, folder: Path) -> None:

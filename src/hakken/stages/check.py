@@ -55,7 +55,9 @@ def _examined(case: Case, study: Study, items: list[Item]) -> tuple[list[Problem
     content = Content(examined.images, examined.fingerprints, examined.findings, not study.of_phantom)
     colours = {name: channel.colour for name, channel in study.channels.items()}
     problems = [*examined.problems, *same_within(case, content, colours)]
-    return problems, content, examined.truth_digest or _labelled(case)
+    lesions = examined.truth_digest or _labelled(case)
+    whole = lesions if examined.regions_digest is None else sha256_json([lesions, examined.regions_digest])
+    return problems, content, whole
 
 
 def _labelled(case: Case) -> str:

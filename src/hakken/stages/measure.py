@@ -113,9 +113,10 @@ def _sealed(cases: Any, said: Said) -> dict[str, Any]:
 
 
 def _truth(case: Any) -> Any:
-    """Return what is known to be true of a case: its findings, their labels, its class."""
+    """Return what is known to be true of a case: its findings, their labels, its regions, its class."""
     labels = [case.labels()] if getattr(case, "has_truth", False) else []
-    return [getattr(case, "lesions", ()), *labels, case.label or ""]
+    regions = [case.regions()] if getattr(case, "has_regions", False) else []
+    return [getattr(case, "lesions", ()), *labels, *regions, case.label or ""]
 
 
 def _of_folds(

@@ -17,15 +17,16 @@ from hakken.core.tables import Cell, write_table
 from hakken.imaging.files import write_volume
 from hakken.imaging.lesion_tables import COLUMNS
 from hakken.imaging.lesions import measure_lesions
-from hakken.phantoms import Drawn, DrawnItem, PhantomCase
+from hakken.phantoms import Drawn, DrawnItem, DrawnWithRegions, PhantomCase
 from hakken.stages import stage
 from hakken.study import Study
 
 
 @stage
 def phantom(*, study: Study, cases: list[str], output: Path) -> None:
-    """Draw ``cases`` into ``output``/<case>/: one image per channel, lesions.nii.gz and truth.json, and lesions.csv
-    where the study's truth is a lesion table; or the files of items.
+    """Draw ``cases`` into ``output``/<case>/: one image per channel, lesions.nii.gz and truth.json; lesions.csv where
+    the study's truth is a lesion table or lesions have classes, regions.nii.gz where it names regions; or the files of
+    items.
 
     What they show is up to the phantom. Raises HakkenError for a case that the phantom does not have, or a study whose
     channels the phantom cannot draw.
@@ -55,7 +56,10 @@ def _write(drawing: Drawn, study: Study, folder: Path) -> None:
     for channel, image in drawing.images(study).items():
         write_volume(folder / f"{channel}.nii.gz", image)
     write_volume(folder / "lesions.nii.gz", drawing.lesions)
-    if study.cohort.truth == "lesion_table":
+    if study.cohort.regions:
+        assert isinstance(drawing, DrawnWithRegions)
+        write_volume(folder / "regions.nii.gz", drawing.regions)
+    if study.cohort.truth == "lesion_table" or study.names_classes:
         write_table(folder / "lesions.csv", (*COLUMNS, "class"), _lesion_rows(drawing))
     write_json(folder / "truth.json", drawing.truth)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,11 @@ from hakken.core.volume import Geometry, Volume
 from hakken.imaging.channels import mask_to_prepare, read_channels
 from hakken.imaging.doubts import REMEDY
 from hakken.imaging.files import read_volume
-from hakken.imaging.lesion_tables import read_lesion_table
+from hakken.imaging.lesion_tables import read_lesion_classes, read_lesion_table
 from hakken.imaging.pieces import Mask
 from hakken.imaging.preparation import Prepared, prepare_case
 from hakken.imaging.prepared import Lesion, save_prepared
+from hakken.imaging.region_labels import RegionLabels, read_region_labels
 from hakken.imaging.regions import read_region
 from hakken.imaging.segmentation_objects import read_mask
 from hakken.stages import stage
@@ -46,7 +47,7 @@ def prepare(*, study: Study, table: Path, cases: list[str], checked: Path, regis
             prepared = _prepare_case(study, case, registered)
         except HakkenError as error:
             raise HakkenError(f"case {case.case_id}: {error}") from None
-        save_prepared(output, prepared.case, prepared.image, prepared.mask, prepared.labels)
+        save_prepared(output, prepared.case, prepared.image, prepared.mask, prepared.labels, regions=prepared.regions)
         progress(f"case {number}/{len(cases)} {case.case_id}: {_line(prepared)}")
 
 
@@ -63,6 +64,8 @@ def _prepare_case(study: Study, case: Case, registered: Path) -> Prepared:
         patient=case.patient,
         label=case.label,
         region=_read_region(study, case, channels[study.reference].geometry, Path(f"{begin}.mask.nii.gz")),
+        classes=_read_classes(study, case),
+        regions=_read_organs(study, case, channels[study.reference].geometry),
     )
 
 
@@ -98,6 +101,20 @@ def _read_truth(study: Study, case: Case, reference: Geometry) -> Volume | Seque
     if study.cohort.truth == "lesion_table" and case.lesion_table is not None:
         return read_lesion_table(case.lesion_table, reference, case.case_id)
     return ()
+
+
+def _read_classes(study: Study, case: Case) -> Mapping[int, str] | None:
+    """Return the classes of the lesions of a mask by number, where the study tells classes apart."""
+    if not study.names_classes or case.lesion_table is None:
+        return None
+    return read_lesion_classes(case.lesion_table, case.case_id)
+
+
+def _read_organs(study: Study, case: Case, reference: Geometry) -> RegionLabels | None:
+    """Return the labels of the regions on the reference's grid, where the study names some."""
+    if not study.cohort.regions or case.regions is None:
+        return None
+    return read_region_labels(case.regions, reference, case.channels[study.reference], study)
 
 
 def _line(prepared: Prepared) -> str:

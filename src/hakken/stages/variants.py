@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def variants(
     complete = [cell for cell in cells if cell.found is not None]
     outcome = study.objective
     module, whole = plugins.load("outcomes", outcome), part_of(study, outcome, known)
-    measured = [cautioned(module.measure(cell.found, whole)) for cell in complete]
+    own = {label_of(run): run.study(study) for run in runs}
+    measured = [cautioned(module.measure(cell.found, replace(whole, study=own[cell.label]))) for cell in complete]
     replicates = module.replicates([cell.found for cell in complete], whole, whole.seed) if complete else None
     seen, factors = observations(study, outcome, runs, records, known), _factors(runs)
     first = measured[0].objective if measured else None

@@ -1,6 +1,6 @@
 """The closed study model, one file a section; how a study file is read, cut into parts, and documented."""
 
-from hakken.study.cohort import PARTS, Cohort, Part, PartFractions, PartSizes, Phantom, Published
+from hakken.study.cohort import PARTS, REGIONS, Cohort, Part, PartFractions, PartSizes, Phantom, Published
 from hakken.study.evaluation import Evaluation
 from hakken.study.images import REGION, Channel, Patches, Preparation, Registration, presence_of
 from hakken.study.model import Study
@@ -13,6 +13,7 @@ from hakken.study.variants import VariantSet
 __all__ = [
     "PARTS",
     "REGION",
+    "REGIONS",
     "Channel",
     "Cohort",
     "Comparison",

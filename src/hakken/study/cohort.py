@@ -14,6 +14,8 @@ from hakken.study.section import Distinct, Name, Positive, Section, only_with
 Part = str
 """A part of the cohort: one of `PARTS`, or a fold, `fold0` and so on."""
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+REGIONS = "regions"
+"""The column of the case table that holds the regions of a case."""
 
 
 OF_TABLE = ("columns", "openings", "reuse_opened", "distinct")
@@ -119,6 +121,13 @@ class Cohort(Section):
     classes: Distinct[str] = Field(
         default=(), description="The classes that lesions or cases are told apart by, as the truth spells them."
     )
+    regions: Distinct[str] = Field(
+        default=(),
+        max_length=255,
+        description="Organs or other regions of every case by name, as `[trunk, liver]`: a second truth, in the column "
+        "`regions` of the case table. Region n of this list is n in the label image of a case, on the reference "
+        "channel's grid; 0 is none of them.",
+    )
     structures: Distinct[str] = Field(
         default=(),
         description="Which segments of a DICOM SEG or structures of an RTSTRUCT are the truth, by name, without regard "
@@ -196,7 +205,7 @@ class Cohort(Section):
             raise ValueError(f"`{table}` holds signs with a meaning of their own in paths; rename it without {{ and }}")
         return table
 
-    @field_validator("classes", "columns", "distinct")
+    @field_validator("classes", "regions", "columns", "distinct")
     @classmethod
     def _composed(cls, names: Any) -> Any:
         """Return names as tables are read: composed letters (NFC), whichever way the study spells them."""
@@ -219,6 +228,8 @@ class Cohort(Section):
             raise ValueError("give either `table` or `phantom`, not both and not neither")
         if self.table is None and (unused := [key for key in OF_TABLE if getattr(self, key)]):
             raise ValueError(f"`{unused[0]}` is of a case table, and this study has none; remove it")
+        if self.regions and self.kind != "images":
+            raise ValueError("`regions` are those of images; remove it")
         if (self.kind == "items") != bool(self.files):
             raise ValueError("`files` names the columns of cases that are `items`; give it with `kind: items` alone")
         return self

@@ -28,10 +28,11 @@ class Channel(Section):
         description="Whether a case may lack this channel, its cell in the case table left empty. The network then "
         "sees zeros in its place, and in a channel of its own where it was measured (1) and where not (0).",
     )
-    normalise: Literal["zscore", "percentile", "window"] = Field(
+    normalise: Literal["zscore", "median", "percentile", "window"] = Field(
         default="zscore",
-        description="`zscore`: mean 0 and SD 1 inside the mask; `percentile`: the percentiles of `range` inside the "
-        "mask become 0 and 1; `window`: the intensities of `range` become 0 and 1.",
+        description="`zscore`: mean 0 and SD 1 inside the mask; `median`: divided by the median inside the mask, so "
+        "that 0 stays 0; `percentile`: the percentiles of `range` inside the mask become 0 and 1; `window`: the "
+        "intensities of `range` become 0 and 1.",
     )
     range: tuple[float, float] | None = Field(
         default=None,

@@ -18,7 +18,7 @@ from pydantic import Field, ModelWrapValidatorHandler, SerializeAsAny, field_val
 from hakken import plugins
 from hakken.core.names import nearest
 from hakken.study.beside import default_baselines
-from hakken.study.cohort import PARTS, Cohort, Part, Published
+from hakken.study.cohort import PARTS, REGIONS, Cohort, Part, Published
 from hakken.study.evaluation import Evaluation
 from hakken.study.images import REGION, Channel, Patches, Preparation, Registration, presence_of
 from hakken.study.plugged import plugged, read_section
@@ -179,6 +179,11 @@ class Study(Section):
         return (*self.evaluation.strata, *self.optional)
 
     @property
+    def names_classes(self) -> bool:
+        """Whether the lesions of masks have classes, which a table of the lesions gives beside each mask."""
+        return bool(self.cohort.classes) and self.cohort.truth == "lesion_mask" and self.cohort.kind == "images"
+
+    @property
     def of_phantom(self) -> bool:
         """Whether the cases are drawn by the package itself."""
         return self.cohort.phantom is not None
@@ -259,6 +264,13 @@ def _misfits(study: Study) -> Iterator[str]:
         yield f"preparation.mask is `given` in the column `{REGION}`, which is a channel; call the channel otherwise"
     if study.preparation.mask == "given" and study.of_phantom:
         yield "preparation.mask is `given`, but a phantom brings no mask; name one that is found, such as `body`"
+    if study.cohort.regions and REGIONS in study.channels:
+        yield f"cohort.regions stand in the column `{REGIONS}`, which is a channel; call the channel otherwise"
+    if study.names_classes and study.cohort.labels == "binary":
+        yield (
+            "cohort.labels is `binary`, but the classes of `cohort.classes` belong to lesions by their numbers in the "
+            "mask; write n for lesion n and set `labels: instances`"
+        )
     if study.source == (study.name, study.scale):
         yield "search.warm_start names this very study and scale; name another study or another scale"
     if study.channels and not study.inputs:

@@ -28,7 +28,7 @@ class Facts:
     ``channels`` are all channels of a prepared case, of which ``inputs`` are seen and ``targets`` predicted; where
     channels are optional, among them those that say where each was measured. ``axes`` are those
     of a patch (2 or 3); ``spacing_mm`` is the prepared voxel size x, y, z; ``seed`` is that of the study; ``labelled``
-    says that cases have a class as a whole, and no lesions.
+    says that cases have a class as a whole, and no lesions; ``regions`` are those of the cohort by name.
     """
 
     channels: tuple[str, ...] = ()
@@ -40,6 +40,7 @@ class Facts:
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     seed: int = 0
     labelled: bool = False
+    regions: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, study: Study) -> Facts:
@@ -54,6 +55,7 @@ class Facts:
             spacing_mm=study.preparation.spacing_mm,
             seed=study.seed,
             labelled=study.cohort.truth == "label",
+            regions=study.cohort.regions,
         )
 
 

@@ -41,7 +41,9 @@ OFF_CENTRE = 1 / 3
 class Drawing:
     """Which windows are drawn: edge in voxels, how many at once, how many hold a lesion, and which lesions.
 
-    ``lesion_power`` is the power of a lesion's size with which it is drawn: 0 draws all alike, 1 by the voxel.
+    ``lesion_power`` is the power of a lesion's size with which it is drawn: 0 draws all alike, 1 by the voxel; where
+    it is ``balanced``, lesions of each class are drawn equally often. Of the windows without a lesion ``region_share``
+    lies on the ``region`` of this number, where the case has it; the others anywhere in the mask.
     """
 
     edge: int
@@ -49,6 +51,9 @@ class Drawing:
     batch_size: int
     lesion_share: float = 0.5
     lesion_power: float = 0.5
+    balanced: bool = False
+    region: int = 0
+    region_share: float = 0.0
 
 
 Targets = Callable[[PreparedCase, tuple[slice, ...]], Floats]
@@ -60,6 +65,7 @@ class _Places:
 
     def __init__(self, case: PreparedCase) -> None:
         self.case = case
+        self._regions: dict[int, Voxels] = {}
 
     @cached_property
     def lesions(self) -> dict[int, Voxels]:
@@ -80,6 +86,15 @@ class _Places:
         if not len(places):
             return np.array([[extent // 2 for extent in shape]], np.int64)
         return np.stack(np.unravel_index(_some(places, 16 * PLACES, self.case.pixel_digest), shape), 1)
+
+    def region(self, number: int) -> Voxels:
+        """Return some voxels (n, 3) of a region; of the mask where the case lacks it."""
+        if number not in self._regions:
+            places = np.flatnonzero(self.case.regions(mmap=True) == number)
+            chosen = _some(places, 16 * PLACES, f"{self.case.pixel_digest} region {number}")
+            self._regions[number] = np.stack(np.unravel_index(chosen, self.case.geometry.shape_zyx), 1)
+        found = self._regions[number]
+        return found if len(found) else self.mask
 
 
 class WindowSource:
@@ -137,7 +152,9 @@ class WindowSource:
         random = np.random.default_rng(derive_seed(self.seed, "window", number))
         if not self._holds_lesion(number):
             places = self._places[int(random.integers(len(self.cases)))]
-            return places.case, _voxel(places.mask[int(random.integers(len(places.mask)))])
+            share = self.drawing.region_share
+            inside = places.region(self.drawing.region) if share and random.random() < share else places.mask
+            return places.case, _voxel(inside[int(random.integers(len(inside)))])
         owner, lesion = self._lesions[int(random.choice(len(self._lesions), p=self._chance))]
         places = self._places[owner]
         voxels = places.lesions[lesion.lesion]
@@ -173,6 +190,10 @@ class WindowSource:
     def _chances(self) -> NDArray[np.float64]:
         """Return how likely each lesion is drawn."""
         weight = np.array([lesion.size**self.drawing.lesion_power for _, lesion in self._lesions], float)
+        if self.drawing.balanced:
+            names = [lesion.lesion_class or "" for _, lesion in self._lesions]
+            _, member = np.unique(np.array(names), return_inverse=True)
+            weight /= np.bincount(member, weight)[member]
         return np.asarray(weight / weight.sum())
 
 

@@ -143,6 +143,7 @@ def test_large_lesions_are_of_all_kinds() -> None:
 PHANTOMS: dict[str, dict[str, Any]] = {
     "aneurysm": {},
     "liver_phases": {"class_frequencies": {"early": 1, "moderate": 1, "poor": 1}},
+    "liver_eob": {},
     "chest_pet_ct": {},
     "endoscopy": {"frames": 3},
 }

@@ -23,6 +23,7 @@ class Row:
     lesion_mask: Path | None = None
     lesion_table: Path | None = None
     label: str | None = None
+    regions: Path | None = None
     row: int | None = 4
     columns: dict[str, str] = field(default_factory=dict)
 

@@ -143,6 +143,20 @@ def test_zscore_percentile_and_window_are_what_they_say_and_recorded(
     assert np.clip((restored - low) / 10, 0, 1) == pytest.approx(third, abs=1e-3)
 
 
+def test_intensities_are_divided_by_their_median_inside_the_mask(make_study: Callable[..., Study]) -> None:
+    array = np.arange(1, 28, dtype=np.float32).reshape(3, 3, 3) * 10  # 10 to 270, 140 in the middle
+    study = make_study(
+        channels={"A": {"modality": "mr", "normalise": "median"}}, preparation={"spacing_mm": [1, 1, 1], "mask": "none"}
+    )
+    prepared = prepare_case({"A": Volume(array)}, {}, None, study, case_id="a")
+    assert prepared.image[0][prepared.mask] == pytest.approx(np.sort(array.ravel()) / 140)
+    assert prepared.case.normalisation["A"] == {"method": "median", "zero": 0.0, "one": 140.0, "limits": [-1, 8]}
+    with pytest.raises(HakkenError, match=r"A: `normalise: median` divides by .* -140; use `zscore`, or look at"):
+        prepare_case({"A": Volume(-array)}, {}, None, study, case_id="a")
+    with pytest.raises(HakkenError, match="channel A: all voxels inside the mask are alike"):
+        prepare_case({"A": Volume(np.full((3, 3, 3), 7.0))}, {}, None, study, case_id="a")
+
+
 def test_a_part_that_a_channel_did_not_see_is_zero(make_study: Callable[..., Study]) -> None:
     reference = blob(Geometry((24, 24, 24)), (12, 12, 12), 9)
     half = Volume(reference.array[:12] + np.float32(1), (1.0, 1.0, 1.0))

@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry
 from hakken.imaging.lesions import measure_lesions
-from hakken.imaging.segmentation_objects import fill_polygon, read_mask
+from hakken.imaging.segmentation_objects import fill_polygon, read_mask, read_structures
 from hakken.study import Cohort
 
 GRID = Geometry((4, 12, 16), (1.0, 1.0, 2.0), (-8.0, -6.0, 10.0))
@@ -107,6 +107,25 @@ def test_segments_are_lesions_in_the_order_of_the_grid(segmentation: Any, refere
     assert np.array_equal(merged.array, expected > 0)
     node_alone = read_mask(path, GRID, reference, Cohort(table="cases.csv", structures=("no*",)))
     assert np.array_equal(node_alone.array, expected == 2)
+
+
+def test_segments_are_regions_by_their_names_and_not_by_their_numbers(segmentation: Any, reference: Path) -> None:
+    first, second = box(slice(2, 5), slice(3, 7)), box(slice(8, 9), slice(10, 12))
+    frames = [(frame(1, 12.0), first), (frame(2, 12.0), second)]
+    path = segmentation(frames, names=("Left Kidney", "Node"))
+    cohort = Cohort(table="cases.csv", regions=("liver", "left_kidney"))
+    expected = np.zeros(GRID.shape_zyx, np.int16)
+    expected[1, 2:5, 3:7] = 2
+    assert np.array_equal(read_structures(path, GRID, reference, cohort).array, expected)
+    lacking = Cohort(table="cases.csv", regions=("spleen",))
+    with pytest.raises(HakkenError, match=r"named spleen \(there are Left Kidney, Node\); correct `cohort\.regions`"):
+        read_structures(path, GRID, reference, lacking)
+    overlapping = segmentation([(frame(1, 12.0), first), (frame(2, 12.0), first)], names=("liver", "spleen"))
+    both = Cohort(table="cases.csv", regions=("spleen", "liver"))
+    with pytest.raises(
+        HakkenError, match=r"liver and spleen overlap in 12 voxels; choose among them with `cohort\.regi"
+    ):
+        read_structures(overlapping, GRID, reference, both)
 
 
 def test_frames_stored_from_the_other_side_are_turned(segmentation: Any, reference: Path) -> None:

@@ -117,6 +117,46 @@ def test_the_order_of_the_phases_counts() -> None:
     assert DenseResNet(5, LESIONS, widths=(4, 8), supervised=1, phases=5)(pictures)["lesions"][0].shape[1] == 1
 
 
+def test_weights_that_all_phases_share_get_the_sum_of_their_gradients() -> None:
+    one, pictures = stem(1), images(2, 5, 6, 6, 6)
+    share = torch.randn(2, 20, 6, 6, 6, generator=torch.Generator().manual_seed(4))
+    (one(pictures) * share).sum().backward()
+    copies = [PhaseStem(1, 4, 3, 1) for _ in range(5)]
+    for phase, copy in enumerate(copies):
+        copy.load_state_dict(one.state_dict())
+        (copy(pictures[:, phase : phase + 1]) * share[:, 4 * phase : 4 * phase + 4]).sum().backward()
+    for name, weight in one.named_parameters():
+        every = [dict(copy.named_parameters())[name].grad for copy in copies]
+        assert weight.grad is not None
+        assert torch.allclose(weight.grad, torch.stack([one for one in every if one is not None]).sum(0), atol=1e-3)
+        assert len({float(one.abs().sum()) for one in every if one is not None}) == 5  # each phase has its own part
+
+
+@pytest.mark.parametrize("slope", [0.01, 1.0])  # 1: a linear stem
+def test_equal_phases_give_the_map_of_one_of_them(monkeypatch: pytest.MonkeyPatch, slope: float) -> None:
+    """Far from the first and the last phase the kernel over the phases is as good as its sum."""
+    monkeypatch.setattr("hakken.networks.dense_resnet.SLOPE", slope)
+    whole, phase = stem(3), images(2, 1, 6, 6, 6)
+    alone = PhaseStem(1, 4, 3, 1)
+    state = whole.state_dict()
+    alone.load_state_dict(
+        {
+            name: value.sum(2, keepdim=True) if name.startswith("time") and value.ndim == 4 else value
+            for name, value in state.items()
+        }
+    )
+    found = whole(phase.expand(2, 5, 6, 6, 6)).reshape(2, 5, 4, 6, 6, 6)
+    assert torch.allclose(found[:, 2], alone(phase), atol=1e-5)
+    assert not torch.allclose(found[:, 0], alone(phase), atol=1e-3), "before the first phase lie zeros"
+
+
+@pytest.mark.parametrize("rare", [True, False])
+def test_maps_of_organs_begin_even_and_those_of_findings_rare(rare: bool) -> None:
+    network = DenseResNet(1, {"one": Head(2, rare=rare)}, widths=(4, 8), supervised=1)
+    bias = dict(network.named_parameters())["stages.2.heads.one.bias"]
+    assert torch.sigmoid(bias).tolist() == pytest.approx([0.01, 0.01] if rare else [0.5, 0.5])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -12,11 +12,12 @@ import pytest
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry
+from hakken.evaluation.operating import levelled
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Part, candidates
 from hakken.outcomes._candidate_tables import candidate_rows
-from hakken.outcomes.candidates import labels_of, levelled
+from hakken.outcomes.candidates import labels_of
 from hakken.runs.predictions import part_of
 from hakken.study.reading import parse_study
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import numpy as np
 import pytest
 import torch
 
@@ -57,6 +58,19 @@ def test_a_method_that_learns_from_whole_images_has_one_made_up(axes: int, tmp_p
     assert case.geometry.shape_zyx == (24 if axes == 3 else 1, 24, 24)
     assert [lesion.kind for lesion in case.lesions] == ["included"]
     stepper = Stepper(chosen, Layout(), tmp_path, cases=[case])
+    stepper.step()
+    gradients = [weight.grad for weight in stepper.networks["network"].parameters()]
+    assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_a_method_that_learns_regions_and_classes_has_some_made_up(axes: int, tmp_path: Path) -> None:
+    study = load_study(STUDIES / "smoke_regions.yaml", "tiny")
+    study = study.model_copy(update={"parameters": study.parameters.model_copy(update={"axes": axes})})
+    made_up_case(study, tmp_path / "cases")
+    (case,) = prepared_cases(tmp_path / "cases")
+    assert set(np.unique(case.regions())) == {0, 1, 2}
+    stepper = Stepper(study, Layout(channels_last=True), tmp_path, cases=[case])
     stepper.step()
     gradients = [weight.grad for weight in stepper.networks["network"].parameters()]
     assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)  # type: ignore[arg-type]

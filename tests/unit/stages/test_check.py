@@ -9,7 +9,9 @@ import pytest
 
 from hakken.core.files import read_json, sha256_file
 from hakken.core.volume import Volume
-from hakken.imaging.files import write_volume
+from hakken.imaging.files import read_volume, write_volume
+from hakken.imaging.lesions import label_lesions
+from hakken.imaging.truth_checks import truth_digest
 from hakken.runs.cases import read_cases
 from hakken.stages.check import check
 from hakken.study import Study
@@ -124,3 +126,30 @@ def test_an_item_whose_file_is_empty_or_gone_is_told(
     assert f"error: {vectors}: 2 problems\n" in said
     assert f"  row 2, column vector: {vectors.parent}/a.npz is empty; correct the path" in said
     assert f"  row 3, column vector: no such file: {vectors.parent}/b.npz; correct the path" in said
+
+
+def test_regions_are_part_of_the_truth_and_change_nothing_where_there_are_none(table: Path, tmp_path: Path) -> None:
+    cohort = {"table": "cases.csv", "labels": "binary"}
+    content = {"name": "small", "seed": 1, "method": "patch_classifier", "channels": {"A": {"modality": "mr"}}}
+    plainly, asked = (
+        parse_study(content | {"cohort": cohort | further}) for further in ({}, {"regions": ["trunk", "liver"]})
+    )
+    lines = table.read_text().splitlines()
+    organs = np.zeros((4, 5, 6), np.uint8)
+    truths = []
+    for number, last in enumerate((1, 1, 2)):
+        organs[:, 1:4], organs[3, 4, 4] = 1, last
+        write_volume(tmp_path / f"r{number}.nii.gz", Volume(organs))
+        rows = [f"{lines[0]},regions", *(f"{line},r{number}.nii.gz" for line in lines[1:])]
+        (tmp_path / f"t{number}.csv").write_text("\n".join(rows) + "\n")
+        output = tmp_path / f"{number}.json"
+        check(study=asked, table=tmp_path / f"t{number}.csv", cases=["P1"], output=output)
+        found = read_json(output)["cases"]["P1"]
+        assert (tmp_path / f"r{number}.nii.gz").as_posix() in found["files"]
+        truths.append(found["truth"])
+    check(study=plainly, table=table, cases=["P1"], output=tmp_path / "plain.json")
+    plain = read_json(tmp_path / "plain.json")["cases"]["P1"]
+    labels = label_lesions(read_volume(tmp_path / "m1.nii.gz").array, plainly.cohort)
+    assert plain["truth"] == (truth_digest(labels) or "none")
+    assert truths[0] == truths[1] != truths[2]
+    assert plain["truth"] not in truths

@@ -3,6 +3,10 @@
 Nothing is cut beforehand: windows are taken from the prepared cases while the network learns, half of them around a
 lesion. At use the whole case is seen through overlapping windows. Every branch of the component tree of the map of
 probabilities is a candidate, and all that is at least as probable as not is the mask.
+
+Where lesions are told apart by class, the network has an output for each class; the map is that of the probability of
+any of them, and a candidate is of the class whose probabilities have the largest sum over its branch. A second head may
+learn the regions of the cohort, and candidates may be limited to one of them.
 """
 
 import math
@@ -11,14 +15,15 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from hakken.core.names import nearest
 from hakken.methods import Needs
-from hakken.study import Section, Study
+from hakken.study import Distinct, Section, Study
 from hakken.study.parameters import Optimised
 from hakken.study.section import only_with
 
 NEEDS = Needs(learns_from="lesions")
 OUTCOMES = ("candidates",)
-FURTHER = ("masks", "case_scores")
+FURTHER = ("masks", "case_scores", "regions")
 AVERAGED = "the probability of each voxel"
 FIGURES = ("froc", "strata", "overlays", "search", "learnt")
 
@@ -51,6 +56,46 @@ class Parameters(Optimised):
         description="What is learnt: the voxels of the lesions, or a Gaussian about the centre of each, for truth that "
         "is points or spheres.",
     )
+    classes: bool = Field(
+        default=False,
+        description="Whether the network tells the classes of lesions apart (`cohort.classes`): an output for each, "
+        "beside the background.",
+        json_schema_extra=only_with(target="labels"),
+    )
+    class_balance: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Rare classes weigh more in the cross-entropy: their frequency in the mini-batch to the power of "
+        "minus this.",
+        json_schema_extra=only_with(classes=True),
+    )
+    regions: bool = Field(
+        default=False, description="Whether a second head learns the regions of the cohort (`cohort.regions`)."
+    )
+    lesion_weight: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        description="Weight of the loss of the lesions beside that of the regions.",
+        json_schema_extra=only_with(regions=True),
+    )
+    within: str = Field(
+        default="",
+        description="A region of `cohort.regions`: lesions are learnt there alone; voxels farther from it are neither "
+        "right nor wrong. Without it everywhere.",
+    )
+    within_voxel: int = Field(
+        default=3, ge=0, le=16, description="How far around the region of `within` lesions are learnt, in voxels."
+    )
+    channels: Distinct[str] = Field(
+        default=(), description="The channels that the network sees, in this order; by default all of the study."
+    )
+    phases: bool = Field(
+        default=False,
+        description="Whether the channels are phases in time that a stem sees first: twice a convolution in space, the "
+        "same for all, and one over three phases at each voxel. Otherwise they are channels of one image.",
+    )
     dice: float = Field(
         default=0.5,
         ge=0,
@@ -61,6 +106,16 @@ class Parameters(Optimised):
     lesion_share: float = Field(default=0.5, gt=0, le=1, description="Share of the windows that hold a lesion.")
     lesion_power: float = Field(
         default=0.5, ge=0, le=1, description="Power of its size with which a lesion is drawn: 0 draws all alike."
+    )
+    balanced: bool = Field(
+        default=False, description="Whether windows hold lesions of each class equally often, however many there are."
+    )
+    region_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the windows without a lesion that are put on the region of `within`; the others lie "
+        "anywhere in the mask.",
     )
     average: float = Field(
         default=0.98,
@@ -105,6 +160,30 @@ class Inference(Section):
     mask_threshold: float = Field(
         default=0.5, gt=0, lt=1, description="The probability from which on a voxel belongs to a lesion."
     )
+    within: str = Field(
+        default="",
+        description="A region of `cohort.regions` that candidates must lie in: the largest component of what the "
+        "network takes for it, which is then also the region that it gives.",
+    )
+    within_mm: float = Field(
+        default=0.0, ge=0, le=50, description="How far around the region of `within` candidates may lie, in mm."
+    )
+    oracle: bool = Field(
+        default=False,
+        description="Whether the true region takes the place of the one that the network finds: what a perfect region "
+        "would give. It is said wherever the result is shown.",
+    )
+
+    @property
+    def said(self) -> str:
+        """What must be said of the candidates wherever they are measured; nothing where they are the network's own."""
+        if not (self.within and self.oracle):
+            return ""
+        around = f", up to {self.within_mm:g} mm around it" if self.within_mm else ""
+        return (
+            f"an oracle: candidates of the models lie within the true region `{self.within}`{around}, which no new "
+            "case has (`inference.oracle`)"
+        )
 
 
 def window_at_use(parameters: Parameters, inference: Inference) -> int:
@@ -128,5 +207,44 @@ def problems(study: Study) -> Iterator[str]:
             f"parameters.supervised {parameters.supervised}: a network of {parameters.levels} levels has "
             f"{parameters.levels - 1} on the way up"
         )
+    yield from _problems_of_channels(study, parameters)
+    yield from _problems_of_heads(study, parameters)
     if parameters.target == "heat" and "masks" in study.outcomes:
         yield "outcomes.masks: what learns `target: heat` knows no outlines; learn `labels`, or leave masks out"
+
+
+def _problems_of_channels(study: Study, parameters: Parameters) -> Iterator[str]:
+    """Yield which channels a network cannot see, and phases that may be missing."""
+    for name in parameters.channels:
+        if name not in study.inputs:
+            known = f"there are {', '.join(study.inputs)}{nearest(name, study.inputs)}"
+            yield f"parameters.channels: `{name}` is no channel that a network may see; {known}"
+    if parameters.channels and study.optional:
+        yield "parameters.channels: leaves no room for channels that a case may lack; remove it, or `optional`"
+    if parameters.phases and study.optional:
+        yield f"parameters.phases: a phase must not be missing, but {', '.join(study.optional)} is `optional`"
+
+
+def _problems_of_heads(study: Study, parameters: Parameters) -> Iterator[str]:
+    """Yield what the heads lack, and what only the study can decide, since models of other shapes have no mean."""
+    inference, cohort = study.inference, study.cohort
+    assert isinstance(inference, Inference)
+    for key in ("classes", "regions"):
+        if key in study.search.space:
+            yield f"search.space.{key}: networks of other outputs must not be compared; set `parameters.{key}`"
+        if getattr(parameters, key) and not getattr(cohort, key):
+            yield f"parameters.{key}: the study has none; name them in `cohort.{key}`"
+    if parameters.classes and parameters.target == "heat":
+        yield "parameters.classes: heat maps tell no classes apart; learn `labels`, or leave the classes out"
+    for key, name in (("parameters.within", parameters.within), ("inference.within", inference.within)):
+        if name and name not in cohort.regions:
+            known = f"there are {', '.join(cohort.regions)}" if cohort.regions else "the study names none"
+            yield f"{key} `{name}` is no region of `cohort.regions`{nearest(name, cohort.regions)}; {known}"
+    if inference.within and not inference.oracle and not parameters.regions:
+        yield "inference.within: the network finds no regions; set `parameters.regions`, or `inference.oracle`"
+    if inference.oracle and not inference.within:
+        yield "inference.oracle: has an effect only with `inference.within`; name the region"
+    if parameters.region_share and not parameters.within:
+        yield "parameters.region_share: has an effect only with `parameters.within`; name the region"
+    if "regions" in study.outcomes and not parameters.regions:
+        yield "outcomes.regions: the network finds no regions; set `parameters.regions`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hakken.core.console import log
+from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
-from hakken.inference.component_tree import branches, candidates_of_branches
+from hakken.inference.component_tree import branches, candidates_of_branches, classes_of_branches
 from hakken.inference.sliding import whole_map
 from hakken.methods.dense import Inference, Parameters, window_at_use
-from hakken.methods.dense.loss import heat_loss, label_loss, over_levels
+from hakken.methods.dense.loss import class_loss, heat_loss, label_loss, near_region, over_levels
+from hakken.methods.dense.organs import organ_of, regions_of
+from hakken.methods.dense.targets import class_targets, numbered, with_regions
 from hakken.networks.dense_resnet import DenseResNet, Head, require_widths, widths_of
 from hakken.patches.augment import Augmentation
 from hakken.study import Section
@@ -25,10 +29,12 @@ from hakken.training.method import Averaged, Data, Method
 from hakken.training.patch_player import NETWORK
 from hakken.training.players import Loss, Model, Networks, Player
 from hakken.training.sources import Samples
-from hakken.training.windows import Drawing, WindowSource, heat_targets, label_targets
+from hakken.training.windows import Drawing, Targets, WindowSource, heat_targets, label_targets
 
 LESIONS = "lesions"
 """The head of the map of lesions."""
+REGIONS = "regions"
+"""The head of the regions."""
 CLIP = 12.0
 """Norm that gradients are cut to (Isensee et al. 2021)."""
 AMOUNTS = {
@@ -62,8 +68,8 @@ class Learner(Averaged, Method):
         """Return the untrained network."""
         chosen = self.parameters
         network = DenseResNet(
-            len(self.facts.inputs),
-            {LESIONS: Head(1, "heat" if chosen.target == "heat" else "labels")},
+            len(self._seen),
+            self._heads(),
             self.parameters.axes,
             widths=_widths(chosen),
             convolutions=chosen.convolutions,
@@ -71,16 +77,30 @@ class Learner(Averaged, Method):
             norm=chosen.norm,
             supervised=1 if chosen.target == "heat" else chosen.supervised,
             dropout=chosen.dropout,
+            phases=len(self._seen) if chosen.phases else 0,
         )
         return {NETWORK: network}
+
+    @property
+    def _seen(self) -> list[int]:
+        """Which of the channels of a case the network sees."""
+        inputs = self.facts.inputs
+        return [inputs.index(name) for name in self.parameters.channels or inputs]
+
+    def _heads(self) -> dict[str, Head]:
+        """Return the heads: of lesions or their classes, then of regions where they are learnt."""
+        chosen = self.parameters
+        outputs = len(self.facts.classes) if chosen.classes else 1
+        heads = {LESIONS: Head(outputs, "heat" if chosen.target == "heat" else "labels")}
+        return heads | ({REGIONS: Head(len(self.facts.regions), "labels", rare=False)} if chosen.regions else {})
 
     def players(self, networks: Networks, data: Data, seed: int, device: torch.device) -> Sequence[Player]:
         """Return the one player, on windows of the training cases."""
         chosen = self.parameters
         source = WindowSource(
             data.images(),
-            heat_targets if chosen.target == "heat" else label_targets,
-            Drawing(chosen.patch_size, chosen.axes, chosen.batch_size, chosen.lesion_share, chosen.lesion_power),
+            self._targets(),
+            self._drawing(),
             spacing=self.facts.spacing_mm,
             augmentation=Augmentation(chosen.augmentation, **AMOUNTS),
             seed=derive_seed(seed, "windows"),
@@ -89,41 +109,101 @@ class Learner(Averaged, Method):
         average = chosen.average or None
         return [Player(NETWORK, (NETWORK,), source, chosen.optimisation, clip=CLIP, average=average)]
 
+    def _targets(self) -> Targets:
+        """Return what gives the target channels: of lesions or their classes, of what does not count, of regions."""
+        chosen = self.parameters
+        targets: Targets = heat_targets if chosen.target == "heat" else label_targets
+        targets = class_targets(self.facts.classes) if chosen.classes else targets
+        return with_regions(targets, len(self.facts.regions)) if chosen.regions or chosen.within else targets
+
+    def _drawing(self) -> Drawing:
+        chosen = self.parameters
+        return Drawing(
+            chosen.patch_size,
+            chosen.axes,
+            chosen.batch_size,
+            chosen.lesion_share,
+            chosen.lesion_power,
+            balanced=chosen.balanced,
+            region=self._place(chosen.within),
+            region_share=chosen.region_share,
+        )
+
+    def _place(self, region: str) -> int:
+        """Return the number of a region in the labels of a case, 0 for none."""
+        return self.facts.regions.index(region) + 1 if region else 0
+
     def loss(self, player: str, networks: Networks, batch: Samples, draw: torch.Generator) -> Loss:
-        """Return the loss of a mini-batch, over all levels that have a head."""
-        said = networks[NETWORK](batch["images"])[LESIONS]
-        targets, ignored = batch["targets"][:, :1], batch["targets"][:, 1:2]
+        """Return the loss of a mini-batch, over all levels that have a head.
+
+        Beyond the region of ``parameters.within`` and the voxels around it, lesions have neither a loss nor a gradient.
+        """
+        said, chosen = networks[NETWORK](batch["images"][:, self._seen]), self.parameters
+        count = len(self.facts.classes) if chosen.classes else 1
+        lesions, ignored, regions = batch["targets"].tensor_split((count, count + 1), dim=1)
         weight = (ignored < 0.5).float()
-        if self.parameters.target == "heat":
-            return Loss(over_levels(said, targets, weight, heat_loss))
-        loss = partial(label_loss, dice=self.parameters.dice)
-        return Loss(over_levels(said, (targets >= 0.5).float(), weight, loss))
+        if chosen.within:
+            place = self._place(chosen.within) - 1
+            weight = weight * near_region(regions[:, place : place + 1], chosen.within_voxel)
+        lost = self._lesion_loss(said[LESIONS], lesions, weight)
+        if not chosen.regions:
+            return Loss(lost)
+        loss = partial(class_loss, dice=chosen.dice)
+        of_regions = over_levels(said[REGIONS], numbered(regions).float(), torch.ones_like(weight), loss)
+        parts = {LESIONS: lost.detach(), REGIONS: of_regions.detach()}
+        return Loss(of_regions + chosen.lesion_weight * lost, parts)
+
+    def _lesion_loss(self, said: Sequence[torch.Tensor], targets: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        chosen = self.parameters
+        if chosen.target == "heat":
+            return over_levels(said, targets, weight, heat_loss)
+        if chosen.classes:
+            loss = partial(class_loss, dice=chosen.dice, rare=chosen.class_balance)
+            return over_levels(said, numbered(targets).float(), weight, loss)
+        return over_levels(said, (targets >= 0.5).float(), weight, partial(label_loss, dice=chosen.dice))
 
     def answer(self, model: Model, case: PreparedCase) -> Mapping[str, NDArray[Any]]:
-        """Return the probability of a lesion (z, y, x) at each voxel."""
-        return {LESIONS: self.probabilities(model.networks[NETWORK], case)}
+        """Return the probability of a lesion (z, y, x) at each voxel, or of each class (k, z, y, x); and of regions."""
+        found = self.probabilities(model.networks[NETWORK], case)
+        return found if self.parameters.classes else found | {LESIONS: found[LESIONS][0]}
 
     def conclude(
         self, answer: Mapping[str, NDArray[Any]], case: PreparedCase, wanted: Collection[str]
     ) -> Mapping[str, Any]:
-        """Return the candidates, the mask and the highest probability of a case."""
-        found, chosen = answer[LESIONS], self.inference
+        """Return the candidates, the mask and the highest probability of a case, and its regions.
+
+        Where lesions have classes, their map is that of the probability of any of them.
+        """
+        chosen, classes = self.inference, self.parameters.classes
+        found = answer[LESIONS].sum(0) if classes else answer[LESIONS]
+        place = self._place(chosen.within)
+        labels = regions_of(answer[REGIONS], place) if REGIONS in answer else None
+        if place:
+            organ = _true_regions(case) if chosen.oracle or labels is None else labels
+            found = np.where(organ_of(organ == place, case.geometry, chosen.within_mm), found, 0)
         every = branches(found, threshold=chosen.threshold, prominence=chosen.prominence)
         if len(every) > chosen.maximum_candidates:
             log(f"case {case.case_id}: {len(every)} candidates, of which {chosen.maximum_candidates} are kept")
         candidates = candidates_of_branches(every, case.geometry, chosen.maximum_candidates)
+        if classes:
+            named = classes_of_branches(every[: len(candidates)], answer[LESIONS], self.facts.classes)
+            candidates = replace(candidates, classes=named)
         mask = found >= chosen.mask_threshold
-        return {"candidates": candidates, "masks": {MASK: mask}, "case_scores": candidates.highest}
+        regions = {} if labels is None else {"regions": labels}
+        return {"candidates": candidates, "masks": {MASK: mask}, "case_scores": candidates.highest} | regions
 
-    def probabilities(self, network: nn.Module, case: PreparedCase) -> NDArray[np.float32]:
-        """Return the probability of a lesion (z, y, x) at each voxel of the mask of a case, 0 elsewhere.
+    def probabilities(self, network: nn.Module, case: PreparedCase) -> dict[str, NDArray[np.float32]]:
+        """Return the probabilities (k, z, y, x) of each head at each voxel of the mask of a case, 0 elsewhere.
 
-        Raises FloatingPointError where it is not finite.
+        Raises FloatingPointError where they are not finite.
         """
         chosen, edge = self.inference, window_at_use(self.parameters, self.inference)
 
+        heads = self._heads()
+
         def run(images: torch.Tensor) -> torch.Tensor:
-            return torch.sigmoid(network(images)[LESIONS][0].float())
+            said = network(images[:, self._seen])
+            return torch.cat([_probabilities(said[name][0].float(), head) for name, head in heads.items()], 1)
 
         found = whole_map(
             run,
@@ -134,10 +214,30 @@ class Learner(Averaged, Method):
             batch=chosen.windows,
             flips=chosen.flips,
             device=next(network.parameters()).device,
-        )[0]
+        )
         if not np.isfinite(found).all():
             raise FloatingPointError("the network's probabilities are not finite")
-        return np.asarray(found)
+        outputs = [head.outputs for head in heads.values()]
+        if len(found) < sum(outputs):  # the mask of the case is empty
+            found = np.zeros((sum(outputs), *found.shape[1:]), np.float32)
+        return dict(zip(heads, np.split(found, np.cumsum(outputs)[:-1]), strict=True))
+
+
+def _true_regions(case: PreparedCase) -> NDArray[np.uint8]:
+    """Return the true regions of a case; raises HakkenError where nobody knows them."""
+    if not case.has_regions:
+        raise HakkenError(
+            f"case {case.case_id}: its true regions are not known, and the model was made to look into them "
+            "(`inference.oracle`); use one that finds the region itself"
+        )
+    return case.regions()
+
+
+def _probabilities(logits: torch.Tensor, head: Head) -> torch.Tensor:
+    """Return the probabilities (b, k, ...) of logits, the background's being 0."""
+    if head.outputs == 1 or head.kind == "heat":
+        return torch.sigmoid(logits)
+    return torch.softmax(torch.cat([torch.zeros_like(logits[:, :1]), logits], 1), 1)[:, 1:]
 
 
 def _widths(parameters: Parameters) -> tuple[int, ...]:

@@ -70,3 +70,46 @@ def _coarser(maps: Tensor) -> Tensor:
     """Return maps on a grid twice as coarse, the highest value of each two voxels an axis."""
     pool = functional.max_pool2d if maps.ndim == 4 else functional.max_pool3d
     return pool(maps, 2, ceil_mode=True)
+
+
+def class_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, dice: float, rare: float = 0.0) -> Tensor:
+    """Return ``dice`` of the mean soft Dice loss of the classes and the rest of cross-entropy, a scalar.
+
+    Logits are (b, k, ...), the background's being 0; ``targets`` and ``weight`` (b, 1, ...) are numbers, 0 for the
+    background and c for the class c, and how much a voxel counts. In the cross-entropy a class weighs its frequency in
+    the mini-batch to the power -``rare``, and so does the background. The Dice is that of classes that the mini-batch
+    has; where it has none, there is no Dice and nothing is put in its place.
+
+    >>> at = torch.tensor([[[1, 0]]])
+    >>> round(float(class_loss(torch.zeros(1, 1, 2), at, torch.ones(1, 1, 2), dice=0.0)), 4)
+    0.6931
+    """
+    logs = functional.log_softmax(torch.cat([torch.zeros_like(logits[:, :1]), logits], 1), 1)
+    each = -logs.gather(1, targets.long()) * weight
+    amounts = _amounts(targets, weight, logits.shape[1])
+    balance = torch.where(amounts > 0, amounts, 1) ** -rare
+    shares = balance[targets.long()]
+    entropy = (each * shares).sum() / (weight * shares).sum().clamp_min(1e-6)
+    present = torch.nonzero(amounts[1:]).flatten().tolist()
+    if not present:
+        return (1 - dice) * entropy
+    lost = [
+        soft_dice_loss(logs[:, number + 1].exp() * weight[:, 0], (targets[:, 0] == number + 1) * weight[:, 0])
+        for number in present
+    ]
+    return dice * torch.stack(lost).mean() + (1 - dice) * entropy
+
+
+def near_region(region: Tensor, voxels: int) -> Tensor:
+    """Return 1 where a region (b, 1, ...) of at least a half lies within so many ``voxels`` along each axis, else 0.
+
+    >>> near_region(torch.tensor([[[[0.0, 0, 0, 1], [0, 0, 0, 0]]]]), 1)[0, 0].tolist()
+    [[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]]
+    """
+    pool = functional.max_pool2d if region.ndim == 4 else functional.max_pool3d
+    return pool((region >= 0.5).float(), 2 * voxels + 1, stride=1, padding=voxels)
+
+
+def _amounts(targets: Tensor, weight: Tensor, classes: int) -> Tensor:
+    """Return how many voxels that count are background and of each class (k + 1,)."""
+    return torch.stack([((targets == number) * weight).sum() for number in range(classes + 1)])

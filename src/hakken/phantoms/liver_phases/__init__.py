@@ -15,6 +15,7 @@ LAW = Law(
     images="three channels, the phases of liver CT: unenhanced, early and late",
     channels=3,
     names=("unenhanced", "early", "late"),
+    regions=("trunk", "liver"),
     kinds=(("early", 6), ("well", 58), ("moderate", 109), ("poor", 29), ("non_hcc", 13)),
 )
 

@@ -15,6 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hakken.anatomy.abdomen import breathe
 from hakken.anatomy.scanners import Machine, Pose, draw_pose, lay_grid, scan
 from hakken.anatomy.shapes import Array, Points
 from hakken.core.seeds import derive_seed
@@ -30,6 +31,8 @@ CONVENTION = (
     "where the centre of the lesion lies in the image of each phase; x, y, z in mm, LPS; breathing moves a point p of "
     "the body by mobility(p) * breath"
 )
+HALF = 0.5
+"""The share of a voxel from which on it belongs to a region."""
 BODY_SHARE = 0.3
 """Share of the largest displacement that the whole body may shift; the rest is breathing."""
 
@@ -53,11 +56,15 @@ SCANNERS = {
 
 @dataclass(frozen=True)
 class ThreePhases:
-    """The images of one case, int16 HU, by phase; lesion labels on the unenhanced one; what is true (for JSON)."""
+    """The images of one case, int16 HU, by phase; lesion labels on the unenhanced one; what is true (for JSON).
+
+    ``regions`` are those of the study on the unenhanced image, uint8; 0 everywhere where it names none.
+    """
 
     phases: dict[str, Volume]
     lesions: Volume
     truth: dict[str, Any]
+    regions: Volume
 
     def images(self, study: Study) -> dict[str, Volume]:
         """Return the images of the study's channels, which have the names of the phases."""
@@ -83,13 +90,26 @@ def draw_case(case: PhantomCase, study: Study) -> ThreePhases:
         breath = _breath(phantom.displacement_mm, random) if number else np.zeros(3)
         pose = _moved(lying, phantom.displacement_mm, phantom.displacement_degrees, random) if number else lying
         density = abdomen.density[number] + (placed.density[number] - abdomen.density[number]) * placed.share
-        shown = scan(_breathing(density, abdomen, breath), abdomen.grid, geometry, pose)
+        lifted = np.asarray(density - np.float32(AIR_HU), np.float32)  # in HU above air: beyond the grid is air
+        shown = scan(breathe(lifted, abdomen.mobility, abdomen.grid, breath), abdomen.grid, geometry, pose)
         phases[phase] = Volume.on(geometry, _stored(shown, scanner, geometry, random))
         there = placed.centre + abdomen.grid.sample(abdomen.mobility, placed.centre[None])[0] * breath
         centres[phase] = np.round(pose.apply(there[None])[0], 4).tolist()
     share = scan(placed.share, abdomen.grid, geometry, lying)
     labels = (share >= min(0.5, float(share.max()))).astype(np.int16)
-    return ThreePhases(phases, Volume.on(geometry, labels), _truth(case, placed, labels, geometry, centres))
+    truth = _truth(case, placed, labels, geometry, centres)
+    regions = _regions(abdomen, geometry, lying, study.cohort.regions)
+    return ThreePhases(phases, Volume.on(geometry, labels), truth, Volume.on(geometry, regions))
+
+
+def _regions(abdomen: Abdomen, geometry: Geometry, lying: Pose, names: tuple[str, ...]) -> NDArray[np.uint8]:
+    """Return the labels (z, y, x) of the regions ``names``: the trunk is what is no air and not the liver."""
+    labels = np.zeros(geometry.shape_zyx, np.uint8)
+    tissue = np.asarray(abdomen.density[0] > AIR_HU / 2, np.float32)
+    for name, share in (("trunk", tissue), ("liver", abdomen.liver)):
+        if name in names:
+            labels[scan(share, abdomen.grid, geometry, lying) >= HALF] = names.index(name) + 1
+    return labels
 
 
 def _breath(largest_mm: float, random: Generator) -> Points:
@@ -102,20 +122,6 @@ def _moved(lying: Pose, largest_mm: float, largest_degrees: float, random: Gener
     """Return how the body lies in a later phase."""
     moved = draw_pose(BODY_SHARE * largest_mm, largest_degrees, lying.shift, random)
     return Pose(moved.rotation @ lying.rotation, moved.apply(lying.shift[None])[0], np.zeros(3))
-
-
-def _breathing(density: Array, abdomen: Abdomen, breath: Points) -> Array:
-    """Return ``density`` (z, y, x) after breathing, in HU above air: each place shows what has moved there."""
-    lifted = np.asarray(density - np.float32(AIR_HU), np.float32)
-    if not breath.any():
-        return lifted
-    way = breath[::-1] / abdomen.grid.step  # z, y, x in voxels
-    places = np.indices(density.shape, dtype=np.float32)
-    share = abdomen.mobility
-    for _ in range(2):  # p = x - mobility(p) breath, by iteration
-        origin = places - share * np.asarray(way, np.float32)[:, None, None, None]
-        share = ndimage.map_coordinates(abdomen.mobility, origin, order=1, mode="nearest")
-    return np.asarray(ndimage.map_coordinates(lifted, origin, order=1, mode="nearest"), np.float32)
 
 
 def _stored(density: Array, scanner: Tomograph, geometry: Geometry, random: Generator) -> NDArray[np.int16]:

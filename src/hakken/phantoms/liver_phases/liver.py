@@ -1,30 +1,21 @@
-"""The upper abdomen without tumours: body wall, liver with its vessels, and the organs around it, in three phases.
+"""The upper abdomen without tumours in three phases of CT; its shapes are those of `hakken.anatomy.abdomen`.
 
-The body's own space: x to its left, y to its back, z to its crown, in mm, origin in the middle of the grid. Densities
-are in Hounsfield units, unenhanced, early (arterial) and late (delayed). They vary between patients: fat darkens the
-liver, and the early phase comes sooner or later after the contrast agent has reached the aorta.
+Densities are in Hounsfield units, unenhanced, early (arterial) and late (delayed). They vary between patients: fat
+darkens the liver, and the early phase comes sooner or later after the contrast agent has reached the aorta.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 
-from hakken.anatomy.shapes import Array, Grid, Points, ellipsoid, occupancy, paint_balls, smooth_field
+from hakken.anatomy.abdomen import draw_body, draw_liver, draw_mobility, lay_slab, layers
+from hakken.anatomy.shapes import Array, Grid, smooth_field
 from hakken.phantoms.liver_phases.lesions import Phases
 
-ADULT_MM = 330.0
-"""Width for which the lengths below are given."""
-
 AIR_HU, LUNG_HU = -1000.0, -830.0
-VESSEL_MM = 1.6
-PORTAL, HEPATIC = 46, 30
-"""Terminal branches of the portal vein and of the hepatic veins."""
-
-COVER = 0.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,173 +34,43 @@ class Abdomen:
     mobility: Array
 
 
-@dataclass(frozen=True)
-class Course:
-    """The densities of one patient's tissues, by phase."""
-
-    liver: Phases
-    portal: Phases
-    hepatic: Phases
-    aorta: Phases
-    cava: Phases
-    spleen: Phases
-    kidney: Phases
-    muscle: Phases
-
-
-@dataclass(frozen=True, eq=False)
-class _Slab:
-    """The grid, half of its size x, y, z in mm, and the size of the body relative to an adult's."""
-
-    grid: Grid
-    half: Points
-    scale: float
-
-
 def draw_abdomen(shape_mm: tuple[float, float, float], step: float, random: Generator) -> Abdomen:
     """Draw the body of a patient: a slab of size ``shape_mm`` (x, y, z) on voxels of ``step`` mm."""
-    grid = Grid((round(shape_mm[2] / step), round(shape_mm[1] / step), round(shape_mm[0] / step)), step)
-    slab = _Slab(grid, np.asarray(shape_mm) / 2, shape_mm[0] / ADULT_MM)
-    course = _course(random)
-    body = _body(slab, random)
-    liver = _liver(slab, random) * occupancy(body + np.float32(30 * slab.scale), step)
-    density = np.full((3, *grid.shape), AIR_HU, np.float32)
-    for share, values in _layers(slab, body, liver, course, random):
-        for phase, value in enumerate(values):
+    slab = lay_slab(shape_mm, step)
+    values = _densities(random)
+    body = draw_body(slab, random)
+    liver = draw_liver(slab, body, random)
+    density = np.full((3, *slab.grid.shape), AIR_HU, np.float32)
+    for share, tissue in layers(slab, body, liver, random):
+        for phase, value in enumerate(values[tissue]):
             density[phase] += (np.float32(value) - density[phase]) * share
-    mottled = smooth_field(grid.shape, step, 9 * slab.scale, random)
+    mottled = smooth_field(slab.grid.shape, step, 9 * slab.scale, random)
     density += np.asarray((2.0, 2.5, 2.5), np.float32)[:, None, None, None] * (mottled * liver)
-    return Abdomen(grid, slab.scale, liver, course.liver, density, _mobility(slab, body))
+    return Abdomen(slab.grid, slab.scale, liver, values["liver"], density, draw_mobility(slab, body))
 
 
-def _course(random: Generator) -> Course:
-    """Draw how dense the tissues are; ``timing`` is how late the early phase is, -1 to 1."""
+def _densities(random: Generator) -> dict[str, Phases]:
+    """Draw how dense each tissue is by phase; ``timing`` is how late the early phase is, -1 to 1."""
     timing = random.uniform(-1, 1)
     fatty = random.choice([0.0, -14.0], p=[0.8, 0.2])
     plain = 58 + fatty + random.normal(0, 4)
     late = 38 + random.normal(0, 5)
     blood = 42 + random.normal(0, 3)
-    return Course(
-        liver=(plain, plain + 13 + 7 * timing, plain + late),
-        portal=(blood, 105 + 45 * timing, plain + late + 30),
-        hepatic=(blood, 58 + 12 * timing, plain + late + 24),
-        aorta=(blood, 290 - 30 * timing, 132),
-        cava=(blood, 78 + 20 * timing, 126),
-        spleen=(47, 118 + 12 * timing, 108),
-        kidney=(32, 150 + 15 * timing, 160),
-        muscle=(54, 59, 66),
-    )
-
-
-def _body(slab: _Slab, random: Generator) -> Array:
-    """Return the signed distance (z, y, x) in mm to the skin, negative inside: an elliptic cylinder."""
-    x, y, _ = slab.grid.axes()
-    a, b = (float(edge) - 6 * slab.scale for edge in slab.half[:2] * random.uniform(0.95, 1.0, 2))
-    radius = np.sqrt((x / np.float32(a)) ** 2 + (y / np.float32(b)) ** 2) + np.float32(1e-6)
-    slope = np.sqrt((x / np.float32(a**2)) ** 2 + (y / np.float32(b**2)) ** 2) + np.float32(1e-6)
-    flat = radius * (radius - 1) / slope
-    return np.broadcast_to(flat, slab.grid.shape).astype(np.float32)
-
-
-def _liver(slab: _Slab, random: Generator) -> Array:
-    """Return the occupancy (z, y, x) of the liver: two lobes with an uneven surface."""
-    (a, b, c), axes = slab.half, slab.grid.axes()
-    right, left = random.uniform(0.92, 1.08, (2, 3))
-    lobes = [
-        ((-0.40 * a, -0.02 * b, -0.05 * c), (0.44 * a * right[0], 0.62 * b * right[1], 0.86 * c * right[2])),
-        ((0.02 * a, -0.36 * b, 0.15 * c), (0.46 * a * left[0], 0.30 * b * left[1], 0.48 * c * left[2])),
-    ]
-    uneven = smooth_field(slab.grid.shape, slab.grid.step, 40 * slab.scale, random)
-    surface = np.minimum(*(ellipsoid(axes, *lobe) for lobe in lobes)) + np.float32(2.5 * slab.scale) * uneven
-    return occupancy(surface, slab.grid.step)
-
-
-def _layers(
-    slab: _Slab, body: Array, liver: Array, course: Course, random: Generator
-) -> Iterator[tuple[Array, Phases]]:
-    """Yield the tissues as occupancies (z, y, x) with their densities, in the order in which they are painted."""
-    grid, scale, (a, b, c) = slab.grid, slab.scale, slab.half.tolist()
-    _, _, z = grid.axes()
-
-    def organ(place: tuple[float, float, float], size: tuple[float, float, float]) -> Array:
-        jitter = random.uniform(0.93, 1.07, 3)
-        radii = (size[0] * a * jitter[0], size[1] * b * jitter[1], size[2] * c * jitter[2])
-        return occupancy(ellipsoid(grid.axes(), (place[0] * a, place[1] * b, place[2] * c), radii), grid.step)
-
-    def tube(x: float, y: float, radius: float) -> Array:
-        far = np.hypot(grid.axes()[0] - np.float32(x * a), grid.axes()[1] - np.float32(y * b))
-        return np.broadcast_to(occupancy(far - np.float32(radius * scale), grid.step), grid.shape)
-
-    yield occupancy(body, grid.step), (-100, -100, -100)
-    yield occupancy(body + np.float32(16 * scale), grid.step), course.muscle
-    ribs = np.cos(2 * np.pi * (z / np.float32(26 * scale)) + np.abs(grid.axes()[0]) / np.float32(30 * scale)) > 0.5
-    yield occupancy(np.abs(body + np.float32(22 * scale)) - np.float32(3 * scale), grid.step) * ribs, (380, 385, 385)
-    yield occupancy(body + np.float32(29 * scale), grid.step), (-95, -92, -90)
-    dome = occupancy(body + np.float32(31 * scale), grid.step) * occupancy(np.float32(0.62 * c) - z, grid.step)
-    yield dome, (LUNG_HU, LUNG_HU, LUNG_HU)
-    yield organ((0.34, -0.18, 0.0), (0.24, 0.32, 0.55)), (18, 20, 22)
-    yield organ((0.58, 0.30, 0.15), (0.19, 0.28, 0.55)), course.spleen
-    for side in (-1, 1):
-        yield organ((side * 0.42, 0.42, -0.80), (0.14, 0.17, 0.50)), course.kidney
-    yield tube(0, 0.50, 19), (190, 195, 200)
-    yield tube(0, 0.66, 8), (12, 12, 14)
-    yield liver, course.liver
-    yield tube(0.06, 0.27, 10), course.aorta
-    yield tube(-0.10, 0.22, 11), course.cava
-    cava = np.array([-0.10 * a, 0.20 * b, 0.40 * c])
-    hilum = np.array([-0.14 * a, 0.10 * b, -0.20 * c])
-    yield _tree(slab, liver, cava, HEPATIC, random), course.hepatic
-    yield _tree(slab, liver, hilum, PORTAL, random), course.portal
-    yield organ((-0.20, -0.46, -0.62), (0.10, 0.14, 0.22)) * (1 - COVER * liver), (9, 9, 10)
-
-
-def _mobility(slab: _Slab, body: Array) -> Array:
-    """Return how much of the diaphragm's way each place takes, 0 to 1, less far below it."""
-    scale, half, (x, y, z) = slab.scale, slab.half, slab.grid.axes()
-    wall = _smooth(-(body + np.float32(24 * scale)) / np.float32(26 * scale))
-    spine = np.hypot(x, y - np.float32(0.55 * half[1])) - np.float32(30 * scale)
-    share = wall * _smooth(spine / np.float32(26 * scale))
-    return np.asarray(share * (np.float32(0.85) + np.float32(0.15 / half[2]) * z), np.float32)
-
-
-def _smooth(part: Array) -> Array:
-    """Return 0 to 1, with a slope that begins and ends at 0, as ``part`` goes from 0 to 1."""
-    clipped = np.clip(part, 0, 1)
-    return np.asarray(clipped**2 * (3 - 2 * clipped), np.float32)
-
-
-def _tree(slab: _Slab, liver: Array, root: Points, count: int, random: Generator) -> Array:
-    """Return the occupancy (z, y, x) of vessels from ``root`` to ``count`` places in the liver.
-
-    The places are joined to the nearest node of the growing tree, near ones first; the cube of a vessel's radius is the
-    sum of those of its branches (Murray, Proc Natl Acad Sci 1926;12:207-214).
-    """
-    grid, scale = slab.grid, slab.scale
-    voxels = np.argwhere(liver > 0.9)
-    places = grid.points(voxels[random.integers(len(voxels), size=count)])
-    places = places[np.argsort(np.linalg.norm(places - root, axis=1))]
-    nodes, parents = [root], [-1]
-    for place in places:
-        known = np.asarray(nodes)
-        nearest = int(np.argmin(np.linalg.norm(known - place, axis=1)))
-        middle = (known[nearest] + place) / 2 + random.normal(0, 2.5 * scale, 3)
-        nodes += [middle, place]
-        parents += [nearest, len(nodes) - 2]
-    leaves = np.ones(len(nodes))
-    for node in range(len(nodes) - 1, 0, -1):  # children come after their parents
-        leaves[parents[node]] += leaves[node]
-    target = np.zeros(grid.shape, np.float32)
-    points, radii = _beads(np.asarray(nodes), parents, VESSEL_MM * scale * np.cbrt(leaves / 2), grid.step)
-    paint_balls(target, grid, points, radii, tube=True)
-    return target
-
-
-def _beads(nodes: Points, parents: list[int], radii: Points, step: float) -> tuple[Points, Points]:
-    """Return points and radii along all pieces, from each node to its parent, closer than a voxel."""
-    places, widths = [], []
-    for node, parent in enumerate(parents[1:], start=1):
-        count = max(2, int(np.ceil(np.linalg.norm(nodes[node] - nodes[parent]) / (0.7 * step))))
-        along = np.linspace(0, 1, count)[:, None]
-        places.append(nodes[node] * (1 - along) + nodes[parent] * along)
-        widths.append(np.full(count, radii[node]))
-    return np.concatenate(places), np.concatenate(widths)
+    return {
+        "skin": (-100, -100, -100),
+        "muscle": (54, 59, 66),
+        "rib": (380, 385, 385),
+        "fat": (-95, -92, -90),
+        "lung": (LUNG_HU, LUNG_HU, LUNG_HU),
+        "stomach": (18, 20, 22),
+        "spleen": (47, 118 + 12 * timing, 108),
+        "kidney": (32, 150 + 15 * timing, 160),
+        "vertebra": (190, 195, 200),
+        "canal": (12, 12, 14),
+        "liver": (plain, plain + 13 + 7 * timing, plain + late),
+        "aorta": (blood, 290 - 30 * timing, 132),
+        "cava": (blood, 78 + 20 * timing, 126),
+        "hepatic": (blood, 58 + 12 * timing, plain + late + 24),
+        "portal": (blood, 105 + 45 * timing, plain + late + 30),
+        "gall_bladder": (9, 9, 10),
+    }

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Triple, Volume
+from hakken.imaging.body_regions import label_regions
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
 from hakken.imaging.doubts import brain_doubt
@@ -26,6 +27,7 @@ from hakken.imaging.lesions import Labels, draw_lesions, keep_each, lesions_of_m
 from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.registration import resample
+from hakken.imaging.scales import in_units, shares_of
 from hakken.study import Channel, Preparation, Study, presence_of
 
 LIMITS = {"zscore": (-8.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
@@ -35,12 +37,16 @@ COARSER = 1.5
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared case in memory: image float32 (c, z, y, x), mask bool and labels int16 (z, y, x), and its record."""
+    """A prepared case in memory: image float32 (c, z, y, x), mask bool and labels int16 (z, y, x), and its record.
+
+    ``body``: uint8 (z, y, x) regions of the body, where the study names them.
+    """
 
     case: PreparedCase
     image: NDArray[np.float32]
     mask: NDArray[np.bool_]
     labels: Labels | None
+    body: NDArray[np.uint8] | None = None
 
 
 def prepare_case(
@@ -53,14 +59,15 @@ def prepare_case(
     patient: str = "",
     label: str | None = None,
     region: NDArray[np.bool_] | None = None,
+    scalars: Mapping[str, float] = {},
 ) -> Prepared:
     """Prepare one case.
 
     ``channels`` holds every channel of the study on its own grid, but for optional ones that the case lacks;
     ``transforms`` maps reference points to points of each other channel (none: the identity). ``truth``: a lesion mask
     on the reference grid, or lesions (none: an empty sequence), or None where nobody has looked; ``label`` is the class
-    of the case, where it has one. Raises HakkenError for an empty mask, a constant channel and a lesion mask on another
-    grid.
+    of the case, where it has one, and ``scalars`` what it has of each scalar of the study. Raises HakkenError for an
+    empty mask, a constant channel and a lesion mask on another grid.
     """
     reference = channels[study.reference]
     found = _native_mask(channels, transforms, study, region)
@@ -69,6 +76,8 @@ def prepare_case(
     mask = resample(Volume.on(reference.geometry, native.astype(np.uint8)), grid, sitk.Transform(), nearest=True)
     inside = np.asarray(mask.array > 0)
     image, records = _image(channels, transforms, study, grid, inside)
+    for name, value in scalars.items():
+        image[study.layers.index(name)] = np.float32(study.scalars[name].normalised(value)) * inside
     labels, lesions = _truth(truth, reference.geometry, grid, study)
     outside = () if labels is None else _outside(labels, lesions, inside)
     case = PreparedCase(
@@ -84,9 +93,25 @@ def prepare_case(
         label=label,
         outside=outside,
         optional={name: name in channels for name in study.optional},
+        scalars=dict(scalars),
         doubt=_doubt(found, reference.geometry, study),
     )
-    return Prepared(case, image, inside, labels)
+    return Prepared(case, image, inside, labels, _regions(image, records, inside, study, grid))
+
+
+def _regions(
+    image: NDArray[np.float32],
+    records: Mapping[str, Mapping[str, Any]],
+    inside: NDArray[np.bool_],
+    study: Study,
+    grid: Geometry,
+) -> NDArray[np.uint8] | None:
+    """Return the regions of the body (z, y, x), where the study names them."""
+    if study.body_regions is None:
+        return None
+    channel = study.body_regions.channel
+    hounsfield = in_units(image[study.layers.index(channel)], records[channel])
+    return label_regions(hounsfield, inside, grid.spacing)
 
 
 def _native_mask(
@@ -195,12 +220,13 @@ def _image(
         if not one - zero > 1e-6 * max(abs(zero), abs(one)):
             raise HakkenError(f"channel {name}: all voxels inside the mask are alike; look at the image and the mask")
         low, high = LIMITS[channel.normalise]
-        scaled = np.clip((values - np.float32(zero)) / np.float32(one - zero), low, high)
+        scaled = np.clip(shares_of(values, zero, one, channel.scale), low, high)
         measured = inside & np.isfinite(values)
         image[index] = np.where(measured, scaled, 0)
         if channel.optional:
             image[study.layers.index(presence_of(name))] = measured
         records[name] = {"method": channel.normalise, "zero": zero, "one": one, "limits": [low, high]}
+        records[name] |= {} if channel.scale == "linear" else {"scale": channel.scale}
     return image, records
 
 

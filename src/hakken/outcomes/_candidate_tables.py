@@ -15,13 +15,16 @@ from hakken.inference.candidates import Candidates
 SIZES = {"mm³": "volume_mm3", "mm²": "area_mm2", "px²": "area_px2"}
 """The column of a candidate's size, by its unit: of flat images an area, of pixels of unknown size in pixels."""
 OF_VOLUMES = ("case_id", "candidate", "x", "y", "z", "score", SIZES["mm³"], "lesion")
+REGION = "region"
+"""The column of the region of the body that a candidate lies in, where the study names regions."""
 SHOWN = 10
 
 
 def columns_of(cases: Sequence[PreparedCase]) -> tuple[str, ...]:
     """Return the columns of a table of candidates of ``cases``; those of volumes where there is none."""
     named = SIZES[cases[0].geometry.size_unit] if cases else SIZES["mm³"]
-    return tuple(named if column == SIZES["mm³"] else column for column in OF_VOLUMES)
+    columns = tuple(named if column == SIZES["mm³"] else column for column in OF_VOLUMES)
+    return (*columns, REGION) if cases and cases[0].has_regions else columns
 
 
 def read_candidates(path: Path) -> tuple[Table, str]:
@@ -32,17 +35,21 @@ def read_candidates(path: Path) -> tuple[Table, str]:
 
 
 def candidate_rows(
-    case_id: str, found: Candidates, lesion: NDArray[np.int64] | Sequence[int] | None = None
+    case_id: str,
+    found: Candidates,
+    lesion: NDArray[np.int64] | Sequence[int] | None = None,
+    region: Sequence[str] | None = None,
 ) -> list[tuple[Cell, ...]]:
     """Return one row for each candidate, numbered from 1, highest score first; x, y, z in mm, LPS, or in px.
 
-    ``lesion`` (n,) is the label of the lesion that each lies in (0 is none); without it the column stays empty.
+    ``lesion`` (n,) is the label of the lesion that each lies in (0 is none); without it the column stays empty. With
+    the ``region`` (n,) of each that stands in a last column.
     """
     labels = [None] * len(found) if lesion is None else [int(label) for label in lesion]
     return [
-        (case_id, number, *map(float, xyz), float(score), float(size), label)
-        for number, (xyz, score, size, label) in enumerate(
-            zip(found.xyz, found.score, found.size, labels, strict=True), start=1
+        (case_id, number, *map(float, xyz), float(score), float(size), label, *(() if region is None else (place,)))
+        for number, (xyz, score, size, label, place) in enumerate(
+            zip(found.xyz, found.score, found.size, labels, region or [""] * len(found), strict=True), start=1
         )
     ]
 

@@ -33,7 +33,8 @@ Labels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 AIR_HU, BONE_HU = -500.0, 150.0
-LEAST_LUNG_ML = 300.0
+LEAST_LUNG_ML, LIKE_LARGEST = 300.0, 0.4
+"""Of a lung, in ml and as a share of the larger one; air of the bowel, or between arm and trunk, is less."""
 APEX_SHARE, DIAPHRAGM_SHARE = 0.03, 0.5
 """Of the lungs' largest area in a slice: above the apex less, at the middle of the diaphragm half."""
 WIDER = 1.15
@@ -94,7 +95,7 @@ def _usual(labels: Labels) -> int:
 
 
 def label_regions(ct: NDArray[Any], body: Mask, spacing: tuple[float, float, float]) -> Labels:
-    """Return the number (z, y, x) of the region of each voxel of the ``body`` on ``ct``, in HU; ``spacing``: x, y, z."""
+    """Return the number (z, y, x) of the region of each voxel of a ``body`` on CT in HU; ``spacing`` is x, y, z."""
     marks = find_landmarks(ct, body, spacing)
     labels = np.broadcast_to(levels_of(marks, len(body))[:, None, None], body.shape).copy()
     for number, zone in enumerate(_zones(marks, body.shape, spacing), start=len(BODY_REGIONS) - 2):
@@ -131,7 +132,7 @@ def find_landmarks(ct: NDArray[Any], body: Mask, spacing: tuple[float, float, fl
         chin=_chin(trunk, apex, spacing),
         apex=apex,
         diaphragm=diaphragm,
-        crest=_crest(ct, body, middle, diaphragm, spacing),
+        crest=None if apex is not None and diaphragm is None else _crest(ct, body, middle, diaphragm, spacing),
         crotch=crotch,
         middle=middle,
         spine=spine,
@@ -197,7 +198,7 @@ def _lungs(ct: NDArray[Any], body: Mask, spacing: tuple[float, float, float]) ->
     labels, count = ndimage.label(body & (ct < AIR_HU))
     sizes = np.bincount(labels.ravel(), minlength=count + 1) * np.prod(spacing) / 1000
     sizes[0] = 0
-    lungs = np.isin(labels, np.flatnonzero(sizes >= LEAST_LUNG_ML))
+    lungs = np.isin(labels, np.flatnonzero(sizes >= max(LEAST_LUNG_ML, LIKE_LARGEST * sizes.max())))
     area = lungs.sum((1, 2)).astype(float)
     if not area.any():
         return None, None
@@ -240,7 +241,8 @@ def _crest(
 ) -> int | None:
     """Return the highest slice of the pelvis: the end of the lowest run of slices with bone on both sides.
 
-    Between it and the ribs lie slices whose bone is that of the spine alone.
+    Between it and the ribs lie slices whose bone is that of the spine alone. A run that does not begin where the image
+    ends is one of ribs.
     """
     aside = (np.arange(body.shape[2]) - middle[:, None]) * spacing[0]
     bone = (ct > BONE_HU) & body
@@ -249,7 +251,7 @@ def _crest(
     seen = np.flatnonzero(area >= WINGS_MM2)
     if diaphragm is not None:
         seen = seen[seen < diaphragm - RIBS_MM / spacing[2]]
-    if not len(seen):
+    if not len(seen) or seen[0] * spacing[2] > GAP_MM:
         return None
     gaps = np.flatnonzero(np.diff(seen) * spacing[2] > GAP_MM)
     return int(seen[gaps[0]] if len(gaps) else seen[-1])

@@ -193,7 +193,7 @@ def _limbs(frame: Frame) -> dict[str, Knots]:
 
 
 def _trunk(frame: Frame, slices: slice) -> Array:
-    return frame.profile(slices, TRUNK, (0.9 + 0.2 * frame.stout, 0.84 + 0.34 * frame.stout))
+    return frame.profile(slices, TRUNK, (0.92 + 0.2 * frame.stout, 0.95 + 0.26 * frame.stout))
 
 
 def _skin(frame: Frame) -> float:

@@ -29,7 +29,7 @@ def study() -> Study:
     whole = load_study(ROOT / "config/studies/pet_ct_whole_body.yaml", "tiny")
     phantom = whole.cohort.phantom
     assert phantom is not None
-    cases = phantom.cases.model_copy(update={"train": 1, "validation": 5, "test": 1})
+    cases = phantom.cases.model_copy(update={"train": 1, "validation": 3, "test": 1})
     small = phantom.model_copy(update={"cases": cases, "spacing_mm": 8.0})
     return whole.model_copy(update={"cohort": whole.cohort.model_copy(update={"phantom": small})})
 
@@ -37,7 +37,7 @@ def study() -> Study:
 @pytest.fixture(scope="module")
 def bodies(study: Study, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[PreparedCase, dict[str, Any]]]:
     folder, found = tmp_path_factory.mktemp("bodies"), []
-    for case in phantom_cases(study)[1:6]:
+    for case in phantom_cases(study)[1:4]:
         drawn = draw_case(case, study)
         facts = {"weight": 70.0, "minutes": 60.0, "age": float(case.age), "sex": 0.0, "arms": 1.0}
         images = drawn.images(study)

@@ -47,7 +47,7 @@ def on_patient_axes(ct: Volume, labels: Volume, step: float) -> tuple[Any, Any, 
 @pytest.fixture(scope="module")
 def bodies() -> list[tuple[Any, Any, Any, Any]]:
     """Some bodies of the phantom with their true labels."""
-    phantom = {"generator": "whole_body_pet_ct", "cases": {"train": 1, "validation": 1, "test": 8}, "spacing_mm": 6}
+    phantom = {"generator": "whole_body_pet_ct", "cases": {"train": 1, "validation": 1, "test": 4}, "spacing_mm": 6}
     channels = {"CT": {"modality": "ct"}, "PET": {"modality": "pet"}}
     study = Study.model_validate(
         {"name": "b", "seed": 5, "cohort": {"phantom": phantom}, "channels": channels, "reference": "PET"}

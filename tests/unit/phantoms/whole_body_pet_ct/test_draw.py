@@ -37,7 +37,7 @@ def study() -> Study:
 
 @pytest.fixture(scope="module")
 def drawings(study: Study) -> list[tuple[PhantomCase, PetCt]]:
-    return [(case, draw_case(case, study)) for case in phantom_cases(study)[8:18]]
+    return [(case, draw_case(case, study)) for case in phantom_cases(study)[8:13]]
 
 
 def a_body(seed: int = 1, **changes: Any) -> Body:

@@ -114,6 +114,9 @@ def _image(study: Study, folder: Path, number: int) -> PreparedCase:
         has_truth=study.cohort.truth != "label",
         lesions=lesions,
         optional=optional,
+        scalars=dict.fromkeys(study.scalars, 0.5),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    return save_prepared(folder, case, image, np.ones(shape, np.uint8), labels if case.has_truth else None)
+    body = None if study.body_regions is None else np.full(shape, 3, np.uint8)
+    truth = labels if case.has_truth else None
+    return save_prepared(folder, case, image, np.ones(shape, np.uint8), truth, body=body)

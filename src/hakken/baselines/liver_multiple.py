@@ -69,11 +69,11 @@ def liver_uptake(case: PreparedCase, study: Study) -> float | None:
     """Return the mean uptake in the liver, in the units of the channel; None where no diaphragm is seen."""
     assert study.body_regions is not None
     name, target = study.body_regions.channel, study.targets[0]
-    ct = in_units(case.image()[case.channels.index(name)], case.normalisation[name])
+    ct = in_units(case.image()[case.channels.index(name)], case.normalisation.get(name, {}))
     sphere = liver_sphere(ct, case.mask() > 0, case.geometry.spacing)
     if sphere is None or not sphere.any():
         return None
-    return float(in_units(target_of(case, study)[sphere], case.normalisation[target]).mean())
+    return float(in_units(target_of(case, study)[sphere], case.normalisation.get(target, {})).mean())
 
 
 def _above(case: PreparedCase, study: Study, multiple: float, usual: float) -> Candidates:

@@ -167,6 +167,22 @@ def test_the_bladder_fills_between_ct_and_pet(study: Study, drawings: list[tuple
     assert all(5 <= drawn.truth["filled_ml"] <= 60 for _, drawn in drawings)
 
 
+def test_a_displaced_diaphragm_and_a_fuller_bladder_lie_far_above_what_ct_lets_expect() -> None:
+    """The trap: z of 3 and more in normal cases, at the diaphragm and in the bladder, and nowhere else."""
+    body = a_body()
+    level = {name: law.median for name, law in LAWS.items()}
+    expected, full = (
+        draw_uptake(one, dict(level), np.random.default_rng(1))
+        for one in (body, body.filled(body.frame.bladder_ml + 60))
+    )
+    z = (np.log1p(breathe(full, body, 15.0)) - np.log1p(expected)) / 0.1
+    t = body.frame.axes[2].ravel()
+    high = t[(z > 3).any((1, 2))]
+    assert ((np.abs(high - body.frame.dome) < 260) | (high > 730)).all()
+    assert (np.abs(high - body.frame.dome) < 100).any()
+    assert (high > 730).any()
+
+
 def test_noise_steps_at_the_borders_of_the_beds() -> None:
     factors = bed_noise(a_body(), np.random.default_rng(2)).ravel()
     steps = np.flatnonzero(np.diff(factors))

@@ -563,7 +563,7 @@ def test_scalars_are_given_as_the_case_table_would_and_say_the_same(images: list
         (["weight=heavy", "sex=F"], "`heavy` is no number; write a number in kg"),
         (["weight=900", "sex=F"], "900 kg lies outside of 20 to 300 kg"),
         (["weight=72", "sex=X"], "`X` is none of F, M"),
-        (["height=172"], "--scalar height=172: unknown scalar `height`; the study has weight, sex"),
+        (["height=172"], "--scalar height=172: unknown scalar `height`; the scalars of this study are weight, sex"),
         (["weight=72", "weight=73"], "--scalar weight=73: `weight` is given twice; give it once"),
     ],
 )

@@ -115,8 +115,10 @@ def _image(study: Study, folder: Path, number: int) -> PreparedCase:
         lesions=lesions,
         optional=optional,
         has_regions=bool(study.cohort.regions),
+        scalars=dict.fromkeys(study.scalars, 0.5),
     )
     regions = np.minimum(x * (len(study.cohort.regions) + 1) // shape[2], 255) if study.cohort.regions else None
     folder.mkdir(parents=True, exist_ok=True)
+    body = None if study.body_regions is None else np.full(shape, 3, np.uint8)
     truth = labels if case.has_truth else None
-    return save_prepared(folder, case, image, np.ones(shape, np.uint8), truth, regions=regions)
+    return save_prepared(folder, case, image, np.ones(shape, np.uint8), truth, regions=regions, body=body)

@@ -14,6 +14,7 @@ from hakken.cohort.cells import check_cells, stands_for_normal, stands_for_nothi
 from hakken.cohort.patients import looks_personal, normalised
 from hakken.cohort.rows import ORDINARY, Row, Rows, path_of, read_rows
 from hakken.core.case_ids import REMEDY, folded, shortened, why_no_id
+from hakken.core.errors import HakkenError
 from hakken.core.names import counted, nearest, plain
 from hakken.core.problems import Problem, stopping
 from hakken.study import PARTS, REGION, REGIONS, Part, Study
@@ -67,6 +68,7 @@ def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Probl
         *_no_cases(rows, study),
         *_splits(rows, study.parts),
         *_patients(rows, study.parts),
+        *_scalars(rows, study),
         *_personal(rows),
         *check_cells(rows.rows, study, free_columns(rows.heading, study)),
         *_parts(rows, study),
@@ -134,6 +136,7 @@ def _asked_for(study: Study) -> Iterator[tuple[str, str]]:
     if study.evaluation.strata != type(study.evaluation).model_fields["strata"].default:
         yield from (("evaluation.strata", name) for name in study.evaluation.strata)
     yield from (("cohort.columns", name) for name in study.cohort.columns)
+    yield from ((f"scalars.{name}", name) for name, scalar in study.scalars.items() if scalar.header is None)
     for outcome, settings in study.outcomes.items():
         yield from ((f"outcomes.{outcome}", name) for name in getattr(settings, "case_columns", ()))
 
@@ -248,6 +251,19 @@ def _patients(rows: Rows, known: Sequence[Part]) -> Iterator[Problem]:
                 spelt = " and ".join(f"`{name}`" for name in names)
                 remedy = f"{TOGETHER}, spelt alike; for two patients, tell them apart by more than zeros, case or signs"
                 yield _of_row(last, "patient", f"{spelt} look like one patient, who is in {where}", remedy)
+
+
+def _scalars(rows: Rows, study: Study) -> Iterator[Problem]:
+    """Yield every cell of a scalar that cannot be used; an empty one may be told by a header, which is read later."""
+    for row in rows.rows:
+        for name, scalar in study.scalars.items():
+            if not row[name] and scalar.header is not None:
+                continue
+            try:
+                scalar.read(name, row[name])
+            except HakkenError as error:
+                reason, _, remedy = str(error).partition("; ")
+                yield _of_row(row, name, reason, remedy)
 
 
 def _personal(rows: Rows) -> Iterator[Problem]:

@@ -241,9 +241,16 @@ def _row(case: PhantomCase, study: Study, folder: Path, number: int) -> Case:
         lesion_table=folder / "lesions.csv" if tabled and not items else None,
         label=_label(case) if truth == "label" else None,
         regions=folder / "regions.nii.gz" if study.cohort.regions else None,
-        columns={"scanner": case.scanner, "sex": case.sex, "age": str(case.age)},
+        columns={"scanner": case.scanner, "sex": case.sex, "age": str(case.age)} | _further(case, study),
         row=number,
     )
+
+
+def _further(case: PhantomCase, study: Study) -> dict[str, str]:
+    """Return the further columns that the study asks for and the phantom knows."""
+    known = getattr(plugins.load("phantoms", phantom_of(study).generator), "columns", None)
+    cells: Mapping[str, str] = known(case, study) if known else {}
+    return {name: cell for name, cell in cells.items() if name in study.case_columns}
 
 
 def _label(case: PhantomCase) -> str | None:

@@ -57,6 +57,13 @@ def add(commands: Subparsers) -> None:
         "for each but that of the truth",
     )
     parser.add_argument(
+        "--scalar",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what the case has of a scalar of the study, such as weight=72: once for each that no DICOM header tells",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         default=Path("candidates.csv"),
@@ -90,7 +97,7 @@ def run(options: argparse.Namespace) -> None:
     given = _given_files(options.image, options.file, study)
     require_no_sealed_case(options.model, study, given)
     with tempfile.TemporaryDirectory() as folder:
-        case = _case(study, given, options.case_id, Path(folder))
+        case = _case(study, given, options.case_id, Path(folder), scalar_cells(options.scalar, study))
         said = trained.predict(case, tuple(study.outcomes))
         lines = list(
             plugins.load("outcomes", outcome).save_one(options.output, said[outcome], case, points.get(outcome))
@@ -116,14 +123,35 @@ def _outcome_of(study: Study, output: Path) -> str:
     return found
 
 
-def _case(study: Study, files: Mapping[str, Path], case_id: str, folder: Path) -> Item | PreparedCase:
+def _case(
+    study: Study, files: Mapping[str, Path], case_id: str, folder: Path, scalars: Mapping[str, str]
+) -> Item | PreparedCase:
     """Return the new case: its images prepared in ``folder``, or its files as they are."""
     from hakken.cohort.items import Item
     from hakken.core.files import sha256_file
 
     if study.cohort.kind == "items":
         return Item(case_id, "", {}, dict(files), {column: sha256_file(path) for column, path in files.items()})
-    return prepared_case(study, files, case_id, folder)
+    return prepared_case(study, files, case_id, folder, scalars)
+
+
+def scalar_cells(given: Sequence[str], study: Study) -> dict[str, str]:
+    """Return what is given of the scalars of ``study`` from texts `NAME=VALUE`, as cells of a case table hold it.
+
+    Raises HakkenError naming an unknown or repeated one.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in study.scalars:
+            there = (
+                f"the scalars of this study are {', '.join(study.scalars)}" if study.scalars else "the study has none"
+            )
+            raise HakkenError(f"--scalar {text}: unknown scalar `{name}`; {there}{nearest(name, study.scalars)}")
+        if name in found:
+            raise HakkenError(f"--scalar {text}: `{name}` is given twice; give it once")
+        found[name] = value.strip()
+    return found
 
 
 def _given_files(images: Sequence[str], files: Sequence[str], study: Study) -> dict[str, Path]:
@@ -194,8 +222,16 @@ def channel_images(given: Sequence[str], study: Study) -> dict[str, Path]:
     return found
 
 
-def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder: Path) -> PreparedCase:
+def prepared_case(
+    study: Study,
+    images: Mapping[str, Path],
+    case_id: str,
+    folder: Path,
+    scalars: Mapping[str, str] = {},
+) -> PreparedCase:
     """Return the case whose channels are ``images``, treated as the study treated its own; kept in ``folder``.
+
+    ``scalars`` are what is given of those of the study, as cells of a case table.
 
     The seeds derive from the pixels, so a case of the study gets what the study said of it, whatever it is called.
     Raises HakkenError listing every problem of the images.
@@ -203,17 +239,21 @@ def prepared_case(study: Study, images: Mapping[str, Path], case_id: str, folder
     from hakken.imaging.channels import mask_to_prepare, mask_to_register, read_channels
     from hakken.imaging.preparation import prepare_case
     from hakken.imaging.prepared import save_prepared
+    from hakken.imaging.scalar_values import scalars_of
 
-    _check_images(images, case_id, study)
+    _check_images(images, case_id, study, scalars)
     volumes = read_channels(images, study)
     found = mask_to_register(study, volumes)
     region = mask_to_prepare(study, found)
-    prepared = prepare_case(volumes, _transforms(volumes, study, found), None, study, case_id=case_id, region=region)
+    known = scalars_of(scalars, images, study)
+    prepared = prepare_case(
+        volumes, _transforms(volumes, study, found), None, study, case_id=case_id, region=region, scalars=known
+    )
     without = f", without {', '.join(prepared.case.missing)}" if prepared.case.missing else ""
     progress(f"prepared on a grid of {prepared.case.geometry}{without}")
     if prepared.case.doubt:
         progress(f"warning: {prepared.case.doubt}; look at the image")
-    return save_prepared(folder, prepared.case, prepared.image, prepared.mask, prepared.labels)
+    return save_prepared(folder, prepared.case, prepared.image, prepared.mask, prepared.labels, body=prepared.body)
 
 
 def frozen_points(model: Path, study: Study) -> Mapping[str, Any]:
@@ -326,12 +366,12 @@ def _check_case_id(case_id: str) -> None:
         raise HakkenError(f"--case-id {shortened(case_id)}: {reason}; {REMEDY}")
 
 
-def _check_images(images: Mapping[str, Path], case_id: str, study: Study) -> None:
+def _check_images(images: Mapping[str, Path], case_id: str, study: Study, scalars: Mapping[str, str]) -> None:
     from hakken.cohort.case import Case
     from hakken.core.problems import listed, questions, stopping
     from hakken.imaging.checks import check_case
 
-    problems = check_case(Case(case_id, "", None, dict(images)), study, truth=False)
+    problems = check_case(Case(case_id, "", None, dict(images), columns=dict(scalars)), study, truth=False)
     if wrong := stopping(problems):
         raise HakkenError(listed(wrong, "images"))
     for question in questions(problems):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._pictures import images_of, named, slices_named, thresholds_of, voxel_at
 from hakken.figures._words import titled
 from hakken.imaging.prepared import PreparedCase
+from hakken.imaging.scales import intensities_of
 from hakken.inference.candidates import Candidates
-from hakken.outcomes.expectations import target_of
+from hakken.outcomes.expectations import target_of, used
 from hakken.plots.expectations import ExpectationsInput, Row, draw_expectations
 from hakken.runs.measurement import read_measurement, table_of
 from hakken.runs.predictions import part_of, read_predictions
@@ -104,18 +106,18 @@ def _said(study: Study, files: Files, cohort: tuple[PreparedCase, ...]) -> dict[
 
 def _row(study: Study, case: PreparedCase, place: _Place, said: _Said) -> Row:
     """Cut the slice through one lesion."""
-    plane, scale = voxel_at(case.geometry, place.xyz)[0], _width(study)
+    plane, units = voxel_at(case.geometry, place.xyz)[0], partial(_in_units, study)
     target, inside = target_of(case, study)[plane], case.mask()[plane] > 0
-    mean, sigma = np.asarray(said.expected[:, plane], np.float32)
+    mean, sigma = used(said.expected[:, plane])
     sx, sy, sz = case.geometry.spacing
     voxels = case.geometry.to_voxel(said.marks)
     near = np.abs(voxels[:, 0] - plane) * sz <= max(sz, NEAR_MM)
     score = f"z {place.score:.1f}" if np.isfinite(place.score) else "no hit"
     return Row(
         seen=np.asarray(case.image()[case.channels.index(_shown(study))][plane], np.float32),
-        target=target * scale,
-        mean=np.where(inside, mean, 0) * scale,
-        sigma=np.where(inside, sigma, 0) * scale,
+        target=units(target),
+        mean=np.where(inside, units(mean), units(np.zeros_like(mean))),
+        sigma=np.where(inside, (units(mean + sigma) - units(mean - sigma)) / 2, 0),
         z=np.divide(target - mean, sigma, out=np.zeros_like(target), where=inside),
         lesions=case.labels(mmap=True)[plane] > 0,
         width_mm=target.shape[1] * sx,
@@ -130,10 +132,11 @@ def _shown(study: Study) -> str:
     return next(name for name in study.inputs if name not in study.optional)
 
 
-def _width(study: Study) -> float:
-    """Return how many units of the target its window is wide; its images are kept in shares of it."""
-    low, high = study.channels[study.targets[0]].range or (0.0, 1.0)
-    return high - low
+def _in_units(study: Study, shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return shares of the target's window as intensities above its lower end."""
+    channel = study.channels[study.targets[0]]
+    low, high = channel.range or (0.0, 1.0)
+    return np.asarray(intensities_of(shares, low, high, channel.scale) - np.float32(low), np.float32)
 
 
 def _input(study: Study, files: Files, rows: tuple[Row, ...], shown_as: str) -> ExpectationsInput:

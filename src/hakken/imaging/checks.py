@@ -20,6 +20,7 @@ from hakken.imaging.image_questions import odd_image
 from hakken.imaging.reading import Reading
 from hakken.imaging.region_labels import check_region_labels
 from hakken.imaging.regions import check_region
+from hakken.imaging.scalar_values import check_scalars
 from hakken.imaging.truth_checks import Truth, check_truth, inside_grid
 from hakken.study import Study
 
@@ -93,7 +94,8 @@ def examine_case(case: CaseFiles, study: Study, truth: bool = True) -> Examinati
     images = {name: content_digest(volume) for name, volume in volumes.items()}
     prints = {} if study.of_phantom else {name: fingerprint(volume) for name, volume in volumes.items()}
     known = {name: one for name, one in prints.items() if one is not None}
-    every = (*problems, *check_region(case, study, reference), *told.problems, *unsound)
+    asked = (*check_scalars(case, study), *check_region(case, study, reference))
+    every = (*problems, *asked, *told.problems, *unsound)
     return Examination(
         problems=every,
         images=images,

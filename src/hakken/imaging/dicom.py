@@ -23,7 +23,7 @@ from hakken.imaging.limits import require_origin, require_shape, require_spacing
 from hakken.imaging.reading import Reading
 from hakken.imaging.suv import check_suv, early_scan, suv_factor
 
-__all__ = ["is_dicom", "read_series"]
+__all__ = ["is_dicom", "read_series", "series_files"]
 
 STEP_TOLERANCE = 0.1
 SAME_PLACE_MM = 1e-3
@@ -73,6 +73,13 @@ def read_series(path: Path) -> Reading:
     remarks += [*_phases(path, ordered), *_mixed(ordered), *_gaps(ordered, step), *_padding(ordered, volume)]
     remarks += early_scan([one.path for one in ordered]) if ordered[0].modality == PET else []
     return Reading(volume, tuple(remarks), ordered[0].modality, identity=ordered[0].owner)
+
+
+def series_files(path: Path) -> list[Path]:
+    """Return the DICOM files of an image: those in a folder, or the file itself; none of an image of another format."""
+    if path.is_dir():
+        return _files(path)[0]
+    return [path] if path.is_file() and is_dicom(path) else []
 
 
 def _slices(path: Path) -> tuple[list[Slice], list[str]]:

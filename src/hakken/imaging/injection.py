@@ -55,6 +55,25 @@ def elapsed(
     return seconds
 
 
+def minutes_after_injection(
+    headers: Sequence[pydicom.Dataset], tracer: pydicom.Dataset, paths: Sequence[Path]
+) -> float:
+    """Return the minutes from the injection to the start of the scan, whatever time the decay is corrected to.
+
+    Raises HakkenError where a time or the half-life is missing, and for an injection after the scan.
+    """
+    half_life = number(tracer, "RadionuclideHalfLife", paths[0])
+    if not half_life or half_life < 0:
+        raise HakkenError(f"{paths[0]}: RadionuclideHalfLife (0018,1075) is missing or 0; {REMEDY}")
+    scanned = _scanned(headers, paths)
+    minutes = (scanned - _injected(headers[0], tracer, scanned, half_life, paths[0])).total_seconds() / 60
+    if minutes < 0:
+        raise HakkenError(
+            f"{paths[0]}: the injection lies {-minutes:.0f} min after the start of the scan; correct the times"
+        )
+    return minutes
+
+
 def _check_reference_time(
     headers: Sequence[pydicom.Dataset], paths: Sequence[Path], seconds: float, half_life: float
 ) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry, Triple, Volume
+from hakken.imaging.body_regions import label_regions
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
 from hakken.imaging.doubts import brain_doubt
@@ -27,6 +28,7 @@ from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.region_labels import RegionLabels, moved_labels
 from hakken.imaging.registration import resample
+from hakken.imaging.scales import in_units, shares_of
 from hakken.study import Channel, Preparation, Study, presence_of
 
 LIMITS = {"zscore": (-8.0, 8.0), "median": (-1.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
@@ -36,13 +38,17 @@ COARSER = 1.5
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared case in memory: its record, image float32 (c, z, y, x), and mask, labels and regions (z, y, x)."""
+    """A prepared case in memory: its record, image float32 (c, z, y, x), and mask, labels and regions (z, y, x).
+
+    ``body``: uint8 (z, y, x) regions of the body, where the study names them.
+    """
 
     case: PreparedCase
     image: NDArray[np.float32]
     mask: NDArray[np.bool_]
     labels: Labels | None
     regions: RegionLabels | None = None
+    body: NDArray[np.uint8] | None = None
 
 
 def prepare_case(
@@ -57,6 +63,7 @@ def prepare_case(
     region: NDArray[np.bool_] | None = None,
     classes: Mapping[int, str] | None = None,
     regions: RegionLabels | None = None,
+    scalars: Mapping[str, float] = {},
 ) -> Prepared:
     """Prepare one case.
 
@@ -64,7 +71,8 @@ def prepare_case(
     ``transforms`` maps reference points to points of each other channel (none: the identity). ``truth``: a lesion mask
     on the reference grid, or lesions (none: an empty sequence), or None where nobody has looked; ``label`` is the class
     of the case, where it has one. ``classes`` are those of the lesions of a mask by their numbers, ``regions`` labels
-    on the reference grid. Raises HakkenError for an empty mask, a constant channel and a lesion mask on another grid.
+    on the reference grid, ``scalars`` what the case has of each scalar of the study. Raises HakkenError for an empty
+    mask, a constant channel and a lesion mask on another grid.
     """
     reference = channels[study.reference]
     found = _native_mask(channels, transforms, study, region)
@@ -73,6 +81,8 @@ def prepare_case(
     mask = resample(Volume.on(reference.geometry, native.astype(np.uint8)), grid, sitk.Transform(), nearest=True)
     inside = np.asarray(mask.array > 0)
     image, records = _image(channels, transforms, study, grid, inside)
+    for name, value in scalars.items():
+        image[study.layers.index(name)] = np.float32(study.scalars[name].normalised(value)) * inside
     labels, lesions = _truth(truth, reference.geometry, grid, study)
     if classes is not None:
         lesions = tuple(replace(lesion, lesion_class=classes.get(lesion.lesion) or None) for lesion in lesions)
@@ -90,11 +100,28 @@ def prepare_case(
         label=label,
         outside=outside,
         optional={name: name in channels for name in study.optional},
+        scalars=dict(scalars),
         doubt=_doubt(found, reference.geometry, study),
         has_regions=regions is not None,
     )
     moved = None if regions is None else moved_labels(regions, reference.geometry, grid)
-    return Prepared(case, image, inside, labels, moved)
+    body = _body_regions(image, records, inside, study, grid)
+    return Prepared(case, image, inside, labels, moved, body)
+
+
+def _body_regions(
+    image: NDArray[np.float32],
+    records: Mapping[str, Mapping[str, Any]],
+    inside: NDArray[np.bool_],
+    study: Study,
+    grid: Geometry,
+) -> NDArray[np.uint8] | None:
+    """Return the regions of the body (z, y, x), where the study names them."""
+    if study.body_regions is None:
+        return None
+    channel = study.body_regions.channel
+    hounsfield = in_units(image[study.layers.index(channel)], records[channel])
+    return label_regions(hounsfield, inside, grid.spacing)
 
 
 def _native_mask(
@@ -217,12 +244,13 @@ def _image(
         if not one - zero > 1e-6 * max(abs(zero), abs(one)):
             raise HakkenError(f"channel {name}: all voxels inside the mask are alike; look at the image and the mask")
         low, high = LIMITS[channel.normalise]
-        scaled = np.clip((values - np.float32(zero)) / np.float32(one - zero), low, high)
+        scaled = np.clip(shares_of(values, zero, one, channel.scale), low, high)
         measured = inside & np.isfinite(values)
         image[index] = np.where(measured, scaled, 0)
         if channel.optional:
             image[study.layers.index(presence_of(name))] = measured
         records[name] = {"method": channel.normalise, "zero": zero, "one": one, "limits": [low, high]}
+        records[name] |= {} if channel.scale == "linear" else {"scale": channel.scale}
     return image, records
 
 

@@ -1,9 +1,11 @@
 """A prepared case as files: what preparation writes and what patches, tasks and figures read.
 
 In one folder, ``<case>`` being `hakken.core.case_ids.file_name` of its id: ``<case>.npy`` float16 (c, z, y, x)
-normalised channels, 0 outside the mask, then for each optional channel where it was measured (1, else 0);
+normalised channels, 0 outside the mask, then for each optional channel where it was measured (1, else 0), then the
+scalars of the case, each as a channel of one value in the mask;
 ``<case>.mask.npy`` uint8 (z, y, x); ``<case>.labels.npy`` int16 (z, y, x) lesion labels, only where the case has truth;
-``<case>.regions.npy`` uint8 (z, y, x) labels of the regions, only where the study names some; ``<case>.json``, which
+``<case>.regions.npy`` uint8 (z, y, x) labels of the regions, only where the study names some; ``<case>.body.npy``
+uint8 (z, y, x) the regions of the body, only where the study names them; ``<case>.json``, which
 holds the SHA-256 of the arrays.
 The prepared grid is an ordinary geometry in the reference channel's LPS space, so ``geometry.to_world`` of a voxel is
 already a point in the scanner's space.
@@ -24,6 +26,7 @@ from hakken.core.digests import digests_of
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, replacing, write_json
 from hakken.core.volume import Geometry
+from hakken.imaging.scales import in_units
 
 Kind = Literal["included", "excluded"]
 
@@ -73,10 +76,11 @@ class PreparedCase:
 
     ``has_truth`` says whether somebody has marked its lesions. ``label`` is the class of the case in a word, where that
     is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask; ``doubt``
-    says why the mask may be wrong, where it may; ``has_regions`` whether its organs are labelled. ``optional`` says of
-    each optional channel whether the case has it. ``columns`` are those of the case table as it stands when the case is
-    measured, which its files do not hold, and what `presence` says. ``files`` are the SHA-256 of its arrays by the
-    ending of their names.
+    says why the mask may be wrong, where it may; ``has_regions`` whether its organs are labelled, ``has_body`` whether
+    it holds the regions of the body. ``optional`` says of each optional channel whether the case has it, ``scalars``
+    what the case has of each scalar. ``columns`` are those of the case table as it stands when the case is measured,
+    which its files do not hold, and what `presence` says. ``files`` are the SHA-256 of its arrays by the ending of
+    their names.
     """
 
     case_id: str
@@ -91,9 +95,11 @@ class PreparedCase:
     label: str | None = None
     outside: tuple[int, ...] = ()
     optional: Mapping[str, bool] = field(default_factory=dict)
+    scalars: Mapping[str, float] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""
     has_regions: bool = False
+    has_body: bool = False
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
     folder: Path | None = field(default=None, compare=False)
 
@@ -105,7 +111,7 @@ class PreparedCase:
     @property
     def complete(self) -> tuple[str, ...]:
         """The channels that every case of the study has."""
-        own = self.channels[: len(self.channels) - len(self.optional)]
+        own = self.channels[: len(self.channels) - len(self.optional) - len(self.scalars)]
         return tuple(name for name in own if name not in self.optional)
 
     @property
@@ -146,13 +152,14 @@ class PreparedCase:
             raise HakkenError(f"case {self.case_id}: has no labels of regions; name them in `cohort.regions`")
         return self._load("regions.npy", mmap)
 
+    def body_regions(self, mmap: bool = False) -> NDArray[np.uint8]:
+        """Return the regions of the body, uint8 (z, y, x), n for the n-th of `BODY_REGIONS`, 0 outside of the body."""
+        return self._load("body.npy", mmap)
+
     def intensities(self) -> NDArray[np.float32]:
         """Return the channels, float32 (c, z, y, x), as they were before normalisation, clipped as it clipped them."""
-        same = {"zero": 0.0, "one": 1.0}
-        records = [self.normalisation.get(name, same) for name in self.channels]
-        ends = ([record[end] for record in records] for end in same)
-        zero, one = (np.array(values, np.float32).reshape(-1, 1, 1, 1) for values in ends)
-        return np.asarray(zero + self.image().astype(np.float32) * (one - zero), np.float32)
+        pairs = zip(self.channels, self.image(), strict=True)
+        return np.stack([in_units(shares, self.normalisation.get(name, {})) for name, shares in pairs])
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the columns and the folder as plain values, for JSON."""
@@ -169,8 +176,10 @@ class PreparedCase:
             "label": self.label,
             "outside": list(self.outside),
             "optional": dict(self.optional),
+            **({"scalars": dict(self.scalars)} if self.scalars else {}),
             "doubt": self.doubt,
             **({"has_regions": True} if self.has_regions else {}),
+            **({"has_body": True} if self.has_body else {}),
             "files": dict(self.files),
         }
 
@@ -181,7 +190,7 @@ class PreparedCase:
 
     @property
     def _arrays(self) -> tuple[str, ...]:
-        further = {"labels.npy": self.has_truth, "regions.npy": self.has_regions}
+        further = {"labels.npy": self.has_truth, "regions.npy": self.has_regions, "body.npy": self.has_body}
         return ("npy", "mask.npy", *(name for name, there in further.items() if there))
 
     def require_as_written(self, full: bool = False) -> None:
@@ -217,23 +226,26 @@ def save_prepared(
     labels: NDArray[Any] | None = None,
     *,
     regions: NDArray[Any] | None = None,
+    body: NDArray[Any] | None = None,
 ) -> PreparedCase:
     """Write one case into ``folder``, the JSON last, and return it bound to that folder.
 
-    ``image`` (c, z, y, x), ``mask``, ``labels`` and ``regions`` (z, y, x) must fit ``case.geometry``; raises
-    HakkenError otherwise.
+    ``image`` (c, z, y, x), ``mask``, ``labels``, ``regions`` and the regions of the ``body`` (z, y, x) must fit
+    ``case.geometry``; raises HakkenError otherwise.
     """
     _check_shapes(case, image, mask, labels, regions)
-    bound = replace(case, folder=folder)
+    bound = replace(case, folder=folder, has_body=body is not None)
     _save_array(bound.path("npy"), image.astype(np.float16))
     _save_array(bound.path("mask.npy"), mask.astype(np.uint8))
     if labels is not None:
         _save_array(bound.path("labels.npy"), labels.astype(np.int16))
     if regions is not None:
         _save_array(bound.path("regions.npy"), regions.astype(np.uint8))
+    if body is not None:
+        _save_array(bound.path("body.npy"), body.astype(np.uint8))
     digests = digests_of(folder, [bound.path(ending).name for ending in bound._arrays])
     files = {ending: digests[bound.path(ending).name] for ending in bound._arrays}
-    write_json(bound.path("json"), replace(case, files=files).as_dict())
+    write_json(bound.path("json"), replace(bound, files=files).as_dict())
     return replace(load_prepared(folder, case.case_id), columns=case.columns)
 
 
@@ -257,8 +269,10 @@ def _prepared(path: Path) -> PreparedCase:
         label=content["label"],
         outside=tuple(content["outside"]),
         optional=content["optional"],
+        scalars=content.get("scalars", {}),
         doubt=content["doubt"],
         has_regions=content.get("has_regions", False),
+        has_body=content.get("has_body", False),
         files=content.get("files", {}),
         folder=path.parent,
     )

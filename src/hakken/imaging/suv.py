@@ -184,16 +184,22 @@ def _uptake(headers: Sequence[pydicom.Dataset], paths: Sequence[Path]) -> Uptake
     missing = [name for name, terms in CORRECTIONS.items() if not set(terms) & set(corrected)]
     if missing:
         raise HakkenError(f"{path}: not corrected for {' and '.join(missing)} (CorrectedImage 0028,0051); {REMEDY}")
+    tracer = tracer_of(header, path)
+    weight = _positive(header, "PatientWeight", path)
+    dose = _positive(tracer, "RadionuclideTotalDose", path)
+    half_life = _positive(tracer, "RadionuclideHalfLife", path)
+    _check_plausible(path, weight, dose)
+    if reason := misfit(half_life, _code(tracer)):
+        raise HakkenError(f"{path}: RadionuclideHalfLife {tag_of('RadionuclideHalfLife')} of {reason}; {REMEDY}")
+    return Uptake(weight, dose, half_life, elapsed(headers, tracer, half_life, paths))
+
+
+def tracer_of(header: pydicom.Dataset, path: Path) -> pydicom.Dataset:
+    """Return the one tracer of a header; raises HakkenError for none and for several."""
     tracers: Sequence[pydicom.Dataset] = header.get(TRACER) or []
     if len(tracers) != 1:
         raise HakkenError(f"{path}: {len(tracers) or 'no'} items in {TRACER} (0054,0016), not one; {REMEDY}")
-    weight = _positive(header, "PatientWeight", path)
-    dose = _positive(tracers[0], "RadionuclideTotalDose", path)
-    half_life = _positive(tracers[0], "RadionuclideHalfLife", path)
-    _check_plausible(path, weight, dose)
-    if reason := misfit(half_life, _code(tracers[0])):
-        raise HakkenError(f"{path}: RadionuclideHalfLife {tag_of('RadionuclideHalfLife')} of {reason}; {REMEDY}")
-    return Uptake(weight, dose, half_life, elapsed(headers, tracers[0], half_life, paths))
+    return tracers[0]
 
 
 def _check_plausible(path: Path, weight: float, dose: float) -> None:

@@ -28,8 +28,15 @@ def write_arrays(folder: Path, found: Predictions, case_ids: Sequence[str], dtyp
             np.save(stream, np.asarray(found[case_id]).astype(dtype), allow_pickle=False)
 
 
-def read_arrays(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[Any]]:
-    """Return the arrays by case, memory-mapped; raises HakkenError naming one that is missing or of another shape."""
+def read_arrays(
+    folder: Path,
+    shapes: Mapping[str, tuple[int, ...]],
+    further: Mapping[str, tuple[int, ...]] = {},
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays by case, memory-mapped; raises HakkenError naming one that is missing or of another shape.
+
+    ``further`` are shapes that are as good.
+    """
     found: dict[str, NDArray[Any]] = {}
     for case_id, shape in shapes.items():
         path = array_file(folder, case_id)
@@ -37,6 +44,6 @@ def read_arrays(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str
             found[case_id] = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise HakkenError(f"{path}: cannot be read ({error}); predict again") from None
-        if found[case_id].shape != shape:
+        if found[case_id].shape not in (shape, further.get(case_id)):
             raise HakkenError(f"{path}: holds {found[case_id].shape}, the case {shape}; predict again")
     return found

@@ -17,6 +17,8 @@ SIZES = {"mm³": "volume_mm3", "mm²": "area_mm2", "px²": "area_px2"}
 OF_VOLUMES = ("case_id", "candidate", "x", "y", "z", "score", SIZES["mm³"], "lesion")
 CLASS = "class"
 """The column of a candidate's class, where lesions are told apart."""
+REGION = "region"
+"""The column of the region of the body that a candidate lies in, where the study names regions."""
 SHOWN = 10
 
 
@@ -27,7 +29,9 @@ def columns_of(cases: Sequence[PreparedCase], found: Iterable[Candidates] = ()) 
     """
     named = SIZES[cases[0].geometry.size_unit] if cases else SIZES["mm³"]
     columns = tuple(named if column == SIZES["mm³"] else column for column in OF_VOLUMES)
-    return (*columns, CLASS) if any(one.classes is not None for one in found) else columns
+    if any(one.classes is not None for one in found):
+        columns = (*columns, CLASS)
+    return (*columns, REGION) if cases and cases[0].has_body else columns
 
 
 def read_candidates(path: Path) -> tuple[Table, str]:
@@ -38,19 +42,23 @@ def read_candidates(path: Path) -> tuple[Table, str]:
 
 
 def candidate_rows(
-    case_id: str, found: Candidates, lesion: NDArray[np.int64] | Sequence[int] | None = None
+    case_id: str,
+    found: Candidates,
+    lesion: NDArray[np.int64] | Sequence[int] | None = None,
+    region: Sequence[str] | None = None,
 ) -> list[tuple[Cell, ...]]:
     """Return one row for each candidate, numbered from 1, highest score first; x, y, z in mm, LPS, or in px.
 
     ``lesion`` (n,) is the label of the lesion that each lies in (0 is none); without it the column stays empty. The
-    class of each is the last cell where they have one.
+    class of each follows where they have one, and the ``region`` (n,) of each where that is given.
     """
     labels = [None] * len(found) if lesion is None else [int(label) for label in lesion]
     classes = [()] * len(found) if found.classes is None else [(name,) for name in found.classes]
+    places = [()] * len(found) if region is None else [(name,) for name in region]
     return [
-        (case_id, number, *map(float, xyz), float(score), float(size), label, *name)
-        for number, (xyz, score, size, label, name) in enumerate(
-            zip(found.xyz, found.score, found.size, labels, classes, strict=True), start=1
+        (case_id, number, *map(float, xyz), float(score), float(size), label, *name, *place)
+        for number, (xyz, score, size, label, name, place) in enumerate(
+            zip(found.xyz, found.score, found.size, labels, classes, places, strict=True), start=1
         )
     ]
 

@@ -29,9 +29,11 @@ from hakken.evaluation.operating import false_at, found_at, levelled
 from hakken.evaluation.strata import diameter_ranges, proportion
 from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidate_regions import regions_of
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
 from hakken.outcomes._candidate_classes import ACCURACY, RIGHTLY, measured_by_class, named_of, names_by_class
+from hakken.outcomes._candidate_regions import by_region, counted_alone, names_of
 from hakken.outcomes._candidate_rows import (
     PICAI,
     PRECISION,
@@ -111,7 +113,10 @@ def words(settings: Section) -> str:
 def write(folder: Path, found: Predictions, part: Part) -> None:
     """Write the candidates of a part, highest score first, with the lesion that each lies in."""
     rows = [
-        row for case in part.images for row in candidate_rows(case.case_id, found[case.case_id], labels_of(found, case))
+        row
+        for case in part.images
+        for marks in (found[case.case_id],)
+        for row in candidate_rows(case.case_id, marks, labels_of(found, case), regions_of(marks, case))
     ]
     write_table(folder / FILE, columns_of(part.images[:1], found.values()), rows)
 
@@ -121,7 +126,7 @@ ENDINGS = (".csv",)
 
 def save_one(path: Path, found: Candidates, case: PreparedCase, point: Mapping[str, Any] | None) -> Iterator[str]:
     """Write the candidates of a new case as a table; yield lines on the best, and on those that reach the ``point``."""
-    write_table(path, columns_of([case], [found]), candidate_rows(case.case_id, found))
+    write_table(path, columns_of([case], [found]), candidate_rows(case.case_id, found, None, regions_of(found, case)))
     yield from best_lines(path, found, case)
     if point is not None and point.get("threshold") is not None:
         reached = int((found.score >= point["threshold"]).sum())
@@ -159,10 +164,8 @@ def read(folder: Path, part: Part) -> Predictions:
 
 def objective(found: Predictions, part: Part) -> float:
     """Return the partial AUC of the FROC."""
-    settings = _own(part.settings)
-    return area(
-        marks_of(found, part.images), lesions_of(part.images), cases_of(part), settings.maximum_fp, settings.hit
-    )
+    settings, counted = _own(part.settings), findings_of(found, part)
+    return area(counted.candidates, counted.lesions, counted.cases, settings.maximum_fp, settings.hit)
 
 
 def replicates(tables: Sequence[Predictions], part: Part, seed: int) -> Replicates:
@@ -256,7 +259,14 @@ def marks_of(found: Predictions, cases: Sequence[PreparedCase]) -> findings.Cand
 
 
 def findings_of(found: Predictions, part: Part) -> Findings:
-    """Return cases, lesions and candidates of a part."""
+    """Return cases, lesions and candidates of a part; those of regions apart do not count."""
+    every = _all_findings(found, part)
+    if part.study.body_regions is None:
+        return every
+    return counted_alone(every, rules_of(part), part.study, names_of(found, part.images))
+
+
+def _all_findings(found: Predictions, part: Part) -> Findings:
     return Findings(cases_of(part), lesions_of(part.images), marks_of(found, part.images))
 
 
@@ -361,6 +371,10 @@ def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[
     for place, name in enumerate(named.classes if named else ()):
         assert named is not None
         rows.append(_stratum(part, "class", name, plain.including(named.lesion == place), threshold))
+    if part.study.body_regions is not None:
+        every, rules = _all_findings(found, part), rules_of(part)
+        for name, own in by_region(every, rules, names_of(found, part.images)):
+            rows.append(_stratum(part, "region", name, own, threshold))
     notes = []
     for column, values in _columns(part):
         if not any(values):

@@ -133,7 +133,7 @@ class PatchLoader:
         targets = torch.from_numpy(self.targets[patches])
         generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, "augmentation", step))
         hidden, presence = self.store.layout.targets, self.store.layout.presence
-        kept = hidden + len(presence)
+        kept = hidden + len(presence) + self.store.layout.scalars
         augmented = only_measured(augment(images, self.augmentation, self.frame, generator, kept), presence)
         seen = augmented.shape[1] - hidden
         maps = augmented[:, seen:] if hidden else None

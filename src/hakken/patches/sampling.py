@@ -63,6 +63,7 @@ def sample_centres(
     settings: Patches,
     seed: int,
     excluded: Collection[int] = (),
+    groups: NDArray[np.integer[Any]] | None = None,
 ) -> Centres:
     """Choose the patch centres of one case.
 
@@ -70,29 +71,30 @@ def sample_centres(
     what is bright, all (z, y, x); lesions in ``excluded`` give no positives. Each other lesion gives
     ``positives_per_lesion`` centres, its middle first, each moved by up to ``jitter_voxel``. Negatives are distinct
     voxels of the mask that keep ``clearance_mm`` from every lesion, excluded ones too; where the case has fewer than
-    asked for, all are taken. So an empty mask gives no negatives and a case without lesions no positives. The same seed
-    gives the same centres.
+    asked for, all are taken; with ``groups`` (z,), the number of the group of each slice, easy ones are drawn from each
+    group alike, whatever its size. So an empty mask gives no negatives and a case without lesions no positives. The
+    same seed gives the same centres.
     Raises HakkenError when the three volumes differ in shape.
     """
     if not labels.shape == mask.shape == reference_image.shape:
         raise HakkenError(f"labels {labels.shape}, mask {mask.shape} and image {reference_image.shape} differ in shape")
     inside, count, reach = mask != 0, settings.positives_per_lesion, settings.jitter_voxel
     allowed = inside & ~_near_lesions(labels, spacing, settings.clearance_mm)
-    groups = [
+    chosen = [
         (Kind.POSITIVE, lesion, _positives(labels[box] == lesion, inside[box], box, count, _rng(seed, lesion)))
         for lesion, box in enumerate(ndimage.find_objects(labels), start=1)
         if box is not None and lesion not in excluded
     ]
     if reach:
-        groups = [(kind, n, _moved(near, reach, labels.shape, _rng(seed, f"jitter {n}"))) for kind, n, near in groups]
+        chosen = [(kind, n, _moved(near, reach, labels.shape, _rng(seed, f"jitter {n}"))) for kind, n, near in chosen]
     ranked = _by_brightness(reference_image, inside, allowed, spacing, _rng(seed, "hard"))
-    groups.append((Kind.HARD, 0, _spread(ranked, labels.shape, spacing, settings.hard_negatives_per_case)))
-    groups.append((Kind.EASY, 0, _easy(allowed, settings.easy_negatives_per_case, _rng(seed, "easy"))))
-    counts = [len(voxels) for _, _, voxels in groups]
+    chosen.append((Kind.HARD, 0, _spread(ranked, labels.shape, spacing, settings.hard_negatives_per_case)))
+    chosen.append((Kind.EASY, 0, _easy(allowed, settings.easy_negatives_per_case, _rng(seed, "easy"), groups)))
+    counts = [len(voxels) for _, _, voxels in chosen]
     return Centres(
-        voxels=np.concatenate([voxels for _, _, voxels in groups]).astype(np.int32),
-        kinds=np.repeat([kind for kind, _, _ in groups], counts).astype(np.int8),
-        lesions=np.repeat([lesion for _, lesion, _ in groups], counts).astype(np.int32),
+        voxels=np.concatenate([voxels for _, _, voxels in chosen]).astype(np.int32),
+        kinds=np.repeat([kind for kind, _, _ in chosen], counts).astype(np.int8),
+        lesions=np.repeat([lesion for _, lesion, _ in chosen], counts).astype(np.int32),
     )
 
 
@@ -117,10 +119,16 @@ def _moved(voxels: Voxels, reach: int, shape: tuple[int, ...], rng: np.random.Ge
     return np.asarray(np.clip(voxels + offsets, 0, np.asarray(shape) - 1), np.int32)
 
 
-def _easy(allowed: Mask, count: int, rng: np.random.Generator) -> Voxels:
-    """Return at most ``count`` distinct voxels, uniform in ``allowed``."""
+def _easy(
+    allowed: Mask, count: int, rng: np.random.Generator, groups: NDArray[np.integer[Any]] | None = None
+) -> Voxels:
+    """Return at most ``count`` distinct voxels, uniform in ``allowed``, or in each of the ``groups`` of slices (z,)."""
     places = np.flatnonzero(allowed)
-    return _unravel(rng.choice(places, size=min(count, len(places)), replace=False), allowed.shape)
+    number, weights = min(count, len(places)), None
+    if groups is not None and len(places):
+        _, own, sizes = np.unique(groups[places // allowed[0].size], return_inverse=True, return_counts=True)
+        weights = 1 / sizes[own] / len(sizes)
+    return _unravel(rng.choice(places, size=number, replace=False, p=weights), allowed.shape)
 
 
 def _by_brightness(

@@ -72,8 +72,8 @@ class Layout:
 
     ``spacing_mm`` is x, y, z; ``sampled_study`` is the digest of what the patches depend on of the study; ``axes`` are
     the spatial axes. The last ``targets`` channels are not to be seen but to be predicted. Of each of the ``optional``
-    channels, which a case may lack, another one before the targets says where it was measured. Patches of two axes are
-    slices across z.
+    channels, which a case may lack, another one before the targets says where it was measured; between these and the
+    targets stand so many ``scalars``, channels of one value. Patches of two axes are slices across z.
     """
 
     size_voxel: int
@@ -84,6 +84,7 @@ class Layout:
     axes: int = 3
     targets: int = 0
     optional: tuple[str, ...] = ()
+    scalars: int = 0
 
     @property
     def presence(self) -> tuple[tuple[int, int], ...]:

@@ -154,7 +154,9 @@ def _fit_step_by_step(
     model = learner.export(networks)
     for name, network in model.networks.items():
         network.load_state_dict(result.weights[name])
-    found, result = validation.of_the_best(model.eval(), result)
+    further = learner.calibrate(model.eval(), fitting.cases)  # type: ignore[arg-type]
+    model = Model(model.networks, {**model.values, **further})
+    found, result = validation.of_the_best(model, result, changed=bool(further))
     log(f"{fitting.label}: {result.seconds:.1f} s of training; {_said_of(result)}")
     memory = {"peak_memory_mb": round(peak_memory_mb(device), 1)}
     numbers = {"precision": layout.precision, "channels_last": layout.channels_last}
@@ -251,19 +253,23 @@ class _Validation:
         self.seconds += time.monotonic() - start
         return objective
 
-    def of_the_best(self, model: Model, result: TrainingResult) -> tuple[dict[str, Any], TrainingResult]:
+    def of_the_best(
+        self, model: Model, result: TrainingResult, changed: bool = False
+    ) -> tuple[dict[str, Any], TrainingResult]:
         """Return what the kept ``model`` says of all cases, and the ``result`` with the objective on all of them.
+
+        The model may have ``changed`` since it was measured last.
 
         A pruned training is measured on all, too, since the search compares it with others.
         """
         since = sum(point.step > result.best_step for point in result.curve)
-        if not self.partial and (self.since == since or result.stopped == "pruned"):
+        if not (self.partial or changed) and (self.since == since or result.stopped == "pruned"):
             return self.found, result
         start = time.monotonic()
         found = self._predictions(model, self.fitting.cases)
         objective = result.objective
-        if self.partial:
-            self.watched = {"watched_cases": len(self.cases), "watched_objective": objective}
+        if self.partial or changed:
+            self.watched = {"watched_cases": len(self.cases), "watched_objective": objective} if self.partial else {}
             objective = self._objective(found, self.fitting.cases)
         more = time.monotonic() - start
         seconds, measuring = result.seconds + more, result.measuring + more

@@ -228,6 +228,7 @@ def made_up_case(study: Study, folder: Path) -> None:
         lesions=tuple(replace(one, lesion_class=classes[0]) for one in measure_lesions(labels, geometry)),
         optional=dict.fromkeys(study.optional, True),
         has_regions=regions is not None,
+        scalars=dict.fromkeys(study.scalars, 0.0),
     )
     folder.mkdir(parents=True)
     save_prepared(folder, case, image, np.ones(shape, np.uint8), labels, regions=regions)
@@ -250,6 +251,7 @@ def made_up_patches(study: Study, folder: Path) -> None:
         axes=settings.axes,
         targets=len(study.targets) + len(drawn),
         optional=study.optional,
+        scalars=len(study.scalars),
     )
     classes = study.cohort.classes or ("",)
     random = np.random.default_rng(0)

@@ -16,6 +16,7 @@ from hakken.core.console import log, progress
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_json
 from hakken.core.seeds import derive_seed
+from hakken.imaging.body_regions import slice_levels
 from hakken.imaging.outside import require_inside
 from hakken.imaging.prepared import PreparedCase, prepared_cases
 from hakken.imaging.whole import whole_image
@@ -59,6 +60,7 @@ def patches(*, study: Study, prepared: list[Path], output: Path) -> None:
         axes=study.patches.axes,
         targets=len(targets),
         optional=study.optional,
+        scalars=len(study.scalars),
     )
     start = time.monotonic()
     write_shards(output, _cut_all(cases, study, part), layout, study.patches.shard_mb)
@@ -128,6 +130,7 @@ def _cut(case: PreparedCase, study: Study) -> CutCase:
         settings=study.patches,
         seed=derive_seed(study.seed, "patches", case.pixel_digest),
         excluded={lesion.lesion for lesion in case.lesions if lesion.kind == "excluded"},
+        groups=_groups(case, study),
     )
     names = list(study.layers)
     parts = [image[names.index(name)] for name in (*study.seen, *study.targets)]
@@ -144,6 +147,15 @@ def _where(case: PreparedCase, study: Study) -> NDArray[Any]:
     mask = case.mask()
     places = getattr(plugins.load("methods", str(study.method)), "places", None)
     return mask if places is None else np.asarray(places(study, mask))
+
+
+def _groups(case: PreparedCase, study: Study) -> NDArray[np.integer[Any]] | None:
+    """Return the number (z,) of the group of slices that patches are drawn from alike; None where voxels are alike."""
+    if study.patches.spread == "voxels":
+        return None
+    if study.patches.spread == "slices":
+        return np.arange(case.geometry.shape_zyx[0])
+    return slice_levels(case.body_regions())
 
 
 def _drawn_targets(study: Study) -> tuple[str, ...]:

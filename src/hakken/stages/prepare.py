@@ -23,6 +23,7 @@ from hakken.imaging.preparation import Prepared, prepare_case
 from hakken.imaging.prepared import Lesion, save_prepared
 from hakken.imaging.region_labels import RegionLabels, read_region_labels
 from hakken.imaging.regions import read_region
+from hakken.imaging.scalar_values import scalars_of
 from hakken.imaging.segmentation_objects import read_mask
 from hakken.stages import stage
 from hakken.study import REGION, Study
@@ -47,7 +48,15 @@ def prepare(*, study: Study, table: Path, cases: list[str], checked: Path, regis
             prepared = _prepare_case(study, case, registered)
         except HakkenError as error:
             raise HakkenError(f"case {case.case_id}: {error}") from None
-        save_prepared(output, prepared.case, prepared.image, prepared.mask, prepared.labels, regions=prepared.regions)
+        save_prepared(
+            output,
+            prepared.case,
+            prepared.image,
+            prepared.mask,
+            prepared.labels,
+            regions=prepared.regions,
+            body=prepared.body,
+        )
         progress(f"case {number}/{len(cases)} {case.case_id}: {_line(prepared)}")
 
 
@@ -66,6 +75,7 @@ def _prepare_case(study: Study, case: Case, registered: Path) -> Prepared:
         region=_read_region(study, case, channels[study.reference].geometry, Path(f"{begin}.mask.nii.gz")),
         classes=_read_classes(study, case),
         regions=_read_organs(study, case, channels[study.reference].geometry),
+        scalars=scalars_of(case.columns, case.channels, study),
     )
 
 

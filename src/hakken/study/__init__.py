@@ -4,6 +4,7 @@ from hakken.study.cohort import PARTS, REGIONS, Cohort, Part, PartFractions, Par
 from hakken.study.evaluation import Evaluation
 from hakken.study.images import REGION, Channel, Patches, Preparation, Registration, presence_of
 from hakken.study.model import Study
+from hakken.study.scalars import BODY_REGIONS, BodyRegions, Scalar
 from hakken.study.scaling import Scaling
 from hakken.study.search import Comparison, Parameter, Search, WarmStart
 from hakken.study.section import Distinct, Name, Positive, Section, Spacing, Value, only_with
@@ -11,9 +12,11 @@ from hakken.study.training import Training
 from hakken.study.variants import VariantSet
 
 __all__ = [
+    "BODY_REGIONS",
     "PARTS",
     "REGION",
     "REGIONS",
+    "BodyRegions",
     "Channel",
     "Cohort",
     "Comparison",
@@ -30,6 +33,7 @@ __all__ = [
     "Preparation",
     "Published",
     "Registration",
+    "Scalar",
     "Scaling",
     "Search",
     "Section",

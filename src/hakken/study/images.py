@@ -40,6 +40,13 @@ class Channel(Section):
         json_schema_extra=only_with(normalise=("percentile", "window")),
     )
 
+    scale: Literal["linear", "log", "asinh"] = Field(
+        default="linear",
+        description="What becomes of intensities x before the window: nothing, log(1 + x) or asinh(x), for uptake that "
+        "spans orders of magnitude. `range` stays in the units of the image; z is taken on this scale.",
+        json_schema_extra=only_with(normalise="window"),
+    )
+
     @model_validator(mode="after")
     def _seen_in_every_case(self) -> Self:
         if self.optional and self.target:
@@ -52,6 +59,10 @@ class Channel(Section):
             raise ValueError("`normalise: window` needs `range: [low, high]`")
         if self.range is not None and self.range[0] >= self.range[1]:
             raise ValueError("`range` must be [low, high] with low < high")
+        if self.scale == "log" and self.range is not None and self.range[0] < 0:
+            raise ValueError(
+                "`scale: log` takes log(1 + x) of intensities from 0 on; begin `range` there, or use asinh"
+            )
         return self
 
 
@@ -167,6 +178,11 @@ class Patches(Section):
         "its patch: for methods that mark every voxel, where the middle of a patch must not give the lesion away.",
     )
     easy_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="Anywhere in the mask.")
+    spread: Literal["voxels", "slices", "regions"] = Field(
+        default="voxels",
+        description="How easy negatives lie along a volume: every voxel of the mask alike, which favours wide and long "
+        "parts of the body; every axial slice alike; or every region of `body_regions` that is a level of the body.",
+    )
     hard_negatives_per_case: int = Field(default=60, ge=0, le=100_000, description="On bright structures.")
     clearance_mm: float = Field(default=2.0, ge=0, le=50, description="Negatives keep this distance from lesions.")
     shard_mb: int = Field(default=256, ge=1, le=16_384, description="Size of one shard file.")

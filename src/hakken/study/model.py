@@ -22,6 +22,7 @@ from hakken.study.cohort import PARTS, REGIONS, Cohort, Part, Published
 from hakken.study.evaluation import Evaluation
 from hakken.study.images import REGION, Channel, Patches, Preparation, Registration, presence_of
 from hakken.study.plugged import plugged, read_section
+from hakken.study.scalars import BodyRegions, Scalar
 from hakken.study.scaling import Scaling
 from hakken.study.search import Search, check_space
 from hakken.study.section import Distinct, Name, Section
@@ -32,7 +33,7 @@ OWN_DATA = "own data"
 ALWAYS_KEPT = ("site", "scanner", "sex", "age")
 OF_CASES = {"case_id", "patient", "split", *ALWAYS_KEPT, "lesion_mask", "lesion_table", "label"}
 """Columns of a case table that are no channel."""
-OF_IMAGES = ("channels", "reference", "registration", "preparation", "patches")
+OF_IMAGES = ("channels", "scalars", "body_regions", "reference", "registration", "preparation", "patches")
 """Sections that a study has whose cases are images."""
 
 
@@ -52,6 +53,14 @@ class Study(Section):
     published: Published | None = Field(default=None, description="The published system and its result.")
     cohort: Cohort = Field(description="Where the cases come from.")
     channels: dict[Name, Channel] = Field(default={}, description="Images of a case, by column of the case table.")
+    scalars: dict[Name, Scalar] = Field(
+        default={},
+        description="Numbers and words of a case that the method sees as channels of one value, by column of the case "
+        "table.",
+    )
+    body_regions: BodyRegions | None = Field(
+        default=None, description="Named regions of the body in which candidates are told and measured apart."
+    )
     reference: str = Field(
         default="", description="The channel whose space the others are registered to; the first by default."
     )
@@ -140,7 +149,8 @@ class Study(Section):
     def case_columns(self) -> tuple[str, ...]:
         """The columns of the case table that are kept beside ids, files and truth: what the study asks for by name."""
         asked = [name for settings in self.outcomes.values() for name in getattr(settings, "case_columns", ())]
-        return tuple(dict.fromkeys((*ALWAYS_KEPT, *self.evaluation.strata, *self.cohort.columns, *asked)))
+        named = (*self.evaluation.strata, *self.cohort.columns, *self.scalars, *asked)
+        return tuple(dict.fromkeys((*ALWAYS_KEPT, *named)))
 
     @property
     def source(self) -> tuple[str, str] | None:
@@ -165,13 +175,13 @@ class Study(Section):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """What a prepared case holds: its channels, then where each of the optional ones was measured."""
-        return (*self.channels, *map(presence_of, self.optional))
+        """What a prepared case holds: its channels, where each of the optional ones was measured, its scalars."""
+        return (*self.channels, *map(presence_of, self.optional), *self.scalars)
 
     @property
     def seen(self) -> tuple[str, ...]:
         """What the method sees of a prepared case."""
-        return (*self.inputs, *map(presence_of, self.optional))
+        return (*self.inputs, *map(presence_of, self.optional), *self.scalars)
 
     @property
     def strata(self) -> tuple[str, ...]:
@@ -276,6 +286,7 @@ def _misfits(study: Study) -> Iterator[str]:
     if study.channels and not study.inputs:
         yield "every channel is a `target`; the method needs one to see"
     yield from _misfits_of_optional(study)
+    yield from _misfits_of_scalars(study)
     if study.method is not None:
         yield from _misfits_of_method(study, plugged("methods", study.method))
 
@@ -300,6 +311,28 @@ def _misfits_of_optional(study: Study) -> Iterator[str]:
                 f"channels.{presence_of(name)}: this name says where the optional channel `{name}` was measured; "
                 "call the channel otherwise"
             )
+
+
+def _misfits_of_scalars(study: Study) -> Iterator[str]:
+    """Yield scalars that cannot be told from channels, and regions of the body that nothing shows."""
+    for name in study.scalars:
+        if name in (*study.channels, *map(presence_of, study.optional)):
+            yield f"scalars.{name}: a channel has this name; call one of them otherwise"
+        if name in OF_CASES - set(ALWAYS_KEPT):
+            yield f"scalars.{name}: a column of the case table with a meaning of its own; take another name"
+    regions = study.body_regions
+    if regions is not None and study.channels:
+        channel = study.channels.get(regions.channel)
+        if channel is None:
+            there = f"only {', '.join(study.channels)}{nearest(regions.channel, study.channels)}"
+            yield f"body_regions.channel `{regions.channel}` is no channel, {there}"
+        elif (channel.modality, channel.normalise, channel.optional) != ("ct", "window", False):
+            yield (
+                f"body_regions.channel `{regions.channel}`: regions are found in Hounsfield units; name a channel of "
+                "`modality: ct` with `normalise: window` that every case has"
+            )
+    if study.patches.spread == "regions" and regions is None and study.channels:
+        yield "patches.spread is `regions`, and the study names none; give it `body_regions`"
 
 
 def _misnamed_columns(names: Sequence[str]) -> Iterator[str]:

@@ -28,7 +28,8 @@ class Facts:
     ``channels`` are all channels of a prepared case, of which ``inputs`` are seen and ``targets`` predicted; where
     channels are optional, among them those that say where each was measured. ``axes`` are those
     of a patch (2 or 3); ``spacing_mm`` is the prepared voxel size x, y, z; ``seed`` is that of the study; ``labelled``
-    says that cases have a class as a whole, and no lesions; ``regions`` are those of the cohort by name.
+    says that cases have a class as a whole, and no lesions; ``regions`` are those of the cohort by name, ``apart`` the
+    regions of the body that do not count.
     """
 
     channels: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class Facts:
     seed: int = 0
     labelled: bool = False
     regions: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, study: Study) -> Facts:
@@ -56,6 +58,7 @@ class Facts:
             seed=study.seed,
             labelled=study.cohort.truth == "label",
             regions=study.cohort.regions,
+            apart=() if study.body_regions is None else study.body_regions.apart,
         )
 
 
@@ -116,6 +119,13 @@ class Method(ABC):
     @abstractmethod
     def loss(self, player: str, networks: Networks, batch: Any, draw: torch.Generator) -> Loss:
         """Return the loss of a player's mini-batch; ``draw`` gives random numbers of this step."""
+
+    def calibrate(self, model: Model, cases: Cases) -> Mapping[str, Any]:
+        """Return what a trained ``model`` in evaluation mode is given besides from the validation ``cases``: values.
+
+        They are kept and frozen with it; nothing, unless a method says so.
+        """
+        return {}
 
     def export(self, networks: Networks) -> Model:
         """Return what is kept: all networks, unless a method leaves some behind (critics, say)."""

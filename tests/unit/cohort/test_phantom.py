@@ -145,6 +145,7 @@ PHANTOMS: dict[str, dict[str, Any]] = {
     "liver_phases": {"class_frequencies": {"early": 1, "moderate": 1, "poor": 1}},
     "liver_eob": {},
     "chest_pet_ct": {},
+    "whole_body_pet_ct": {},
     "endoscopy": {"frames": 3},
 }
 

@@ -532,3 +532,45 @@ def test_the_same_images_under_another_name_give_the_same_candidates(
     first, another = ((tmp_path / f"{name}.csv").read_text() for name in ("first", "another"))
     assert first.count("\n") > 1
     assert first.replace("first", "another") == another
+
+
+SCALARS = {"weight": {"range": [50, 90], "limits": [20, 300], "unit": "kg"}, "sex": {"words": {"F": 0, "M": 1}}}
+
+
+def test_scalars_are_given_as_the_case_table_would_and_say_the_same(images: list[str], tmp_path: Path) -> None:
+    study = study_of(scalars=SCALARS)
+    model = write_model(tmp_path / "results" / "models" / "selected.pt", study)
+    table = tmp_path / "cases.csv"
+    table.write_text("case_id,patient,T1POST,T1,lesion_mask,weight,sex\nnew,p,post.nii.gz,plain.nii.gz,none,72,F\n")
+    given: dict[str, Any] = {"study": study, "table": table, "cases": ["new"], "checked": tmp_path / "checked.json"}
+    check(**{key: value for key, value in given.items() if key != "checked"}, output=given["checked"])
+    register(**given, output=tmp_path / "registered")
+    prepare(**given, registered=tmp_path / "registered", output=tmp_path / "prepared")
+    predict(study=study, models=[model], cases=[tmp_path / "prepared"], output=tmp_path / "study")
+    own, other = tmp_path / "own.csv", tmp_path / "other.csv"
+    for weight, output in (("72", own), ("150", other)):
+        scalars = ["--scalar", f"weight={weight}", "--scalar", "sex=f"]
+        assert main(["predict", "--model", str(model), *images, *scalars, "--output", str(output)]) == 0
+    scores = [[row["score"] for row in rows(path)] for path in (tmp_path / "study/candidates.csv", own, other)]
+    assert scores[0] == scores[1]
+    assert scores[1] != scores[2], "the network sees the weight"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["weight=72"], "the cell is empty, and the method sees this value"),
+        (["weight=heavy", "sex=F"], "`heavy` is no number; write a number in kg"),
+        (["weight=900", "sex=F"], "900 kg lies outside of 20 to 300 kg"),
+        (["weight=72", "sex=X"], "`X` is none of F, M"),
+        (["height=172"], "--scalar height=172: unknown scalar `height`; the scalars of this study are weight, sex"),
+        (["weight=72", "weight=73"], "--scalar weight=73: `weight` is given twice; give it once"),
+    ],
+)
+def test_scalars_that_cannot_be_used(
+    given: list[str], message: str, images: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_model(tmp_path / "results" / "models" / "selected.pt", study_of(scalars=SCALARS))
+    scalars = [part for one in given for part in ("--scalar", one)]
+    assert main(["predict", "--model", str(model), *images, *scalars, "--output", str(tmp_path / "o.csv")]) == 2
+    assert message in capsys.readouterr().err

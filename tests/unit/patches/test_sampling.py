@@ -226,3 +226,16 @@ def test_moved_positives_lie_around_their_lesion_and_in_the_image() -> None:
     assert 20 <= positive[:, 2].min() < positive[:, 2].max() <= 43
     negative = moved.kinds == Kind.EASY
     assert np.array_equal(moved.voxels[negative], still.voxels[still.kinds == Kind.EASY])
+
+
+def test_easy_negatives_are_drawn_from_each_group_of_slices_alike() -> None:
+    """One slice of the first group, two of the second, 17 of the third: voxels alike would favour the last."""
+    groups = np.repeat([7, 3, 5], [1, 2, 17])
+    labels, mask = np.zeros(SHAPE, np.int16), np.ones(SHAPE, np.uint8)
+    image = np.zeros(SHAPE)
+    settings = asked(easy_negatives_per_case=300, hard_negatives_per_case=0)
+    found = sample_centres(labels, mask, image, spacing=(1.0, 1.0, 1.0), settings=settings, seed=3, groups=groups)
+    counts = np.bincount(groups[found.voxels[:, 0]], minlength=8)[[7, 3, 5]]
+    assert counts.sum() == 300
+    assert np.abs(counts - 100).max() < 25
+    assert len({tuple(voxel) for voxel in found.voxels.tolist()}) == 300

@@ -245,3 +245,30 @@ def test_too_many_lesions_outside_of_the_mask_stop(tmp_path: Path, capsys: pytes
     ) in capsys.readouterr().err
     accepted = STUDY | {"evaluation": {"accept_outside": 0.5}}
     patches(study=accepted, prepared=[tmp_path / "train-0"], output=tmp_path / "train")
+
+
+def test_scalars_stand_before_the_targets_and_patches_come_from_all_levels_of_the_body(tmp_path: Path) -> None:
+    """Ten slices of chest, two of thighs: half of the patches come from either."""
+    body = np.full(GEOMETRY.shape_zyx, 3, np.uint8)
+    body[:2], body[2:4, 5:9, 5:9] = 6, 9
+    image = np.random.default_rng(0).random((3, *GEOMETRY.shape_zyx))
+    image[2] = 0.25
+    case = PreparedCase("a", "a", ("A", "B", "weight"), GEOMETRY, GEOMETRY, {}, "a", True, scalars={"weight": 60.0})
+    save_prepared(tmp_path / "train-0", case, image, np.ones(GEOMETRY.shape_zyx), np.zeros(body.shape), body=body)
+    ct = {"modality": "ct", "normalise": "window", "range": [-1000, 1000]}
+    study = STUDY | {
+        "method": "expectation",
+        "channels": {"A": ct | {"modality": "pet", "target": True}, "B": ct},
+        "scalars": {"weight": {"range": [50, 90], "limits": [20, 300]}},
+        "body_regions": {"channel": "B"},
+        "patches": {"size_voxel": 4, "margin_voxel": 1, "easy_negatives_per_case": 200, "spread": "regions"},
+    }
+    patches(study=study, prepared=[tmp_path / "train-0"], output=tmp_path / "o")
+    store = PatchStore.open(tmp_path / "o")
+    assert (store.layout.channels, store.layout.scalars, store.layout.targets) == (("B", "weight", "A"), 1, 1)
+    assert np.unique(store.read(np.arange(len(store)), 1)[:, 1]).tolist() == [0.25]
+    assert abs((store.centres[:, 0] < 2).mean() - 0.5) < 0.12
+    every = study | {"patches": study["patches"] | {"spread": "slices"}}
+    patches(study=every, prepared=[tmp_path / "train-0"], output=tmp_path / "slices")
+    counts = np.bincount(PatchStore.open(tmp_path / "slices").centres[:, 0], minlength=12)
+    assert counts.min() > 5

@@ -46,7 +46,7 @@ def test_a_reason_leaves_them_out() -> None:
         (
             {"baselines": []},
             "baselines: none is named, and the models are chosen by `case_scores`; name one of brightest_components, "
-            "brightness_peaks, hessian_blobs, laplacian_blobs, pca_reconstruction, pixel_statistics, "
+            "brightness_peaks, hessian_blobs, laplacian_blobs, liver_multiple, pca_reconstruction, pixel_statistics, "
             "threshold_components, or say in `without_baseline` why there is none",
         ),
         (

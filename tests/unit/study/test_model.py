@@ -21,7 +21,7 @@ from hakken.study.variants import Sweep
 Content = dict[str, Any]
 Place = tuple[str, ...]
 
-NAMED = {"channels": "T1", "space": "dropout", "weights": "alexnet", "variants": "set"}
+NAMED = {"channels": "T1", "scalars": "weight", "space": "dropout", "weights": "alexnet", "variants": "set"}
 """A key of each mapping whose values are sections."""
 OUTSIDE: dict[str, Callable[[float], float]] = {
     "minimum": lambda bound: bound - 1,

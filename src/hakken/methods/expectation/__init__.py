@@ -5,10 +5,13 @@ learns from cases without disease alone to predict mean and standard deviation o
 too many standard deviations above the mean is a candidate. Cases with disease are needed for validation only.
 """
 
+from collections.abc import Iterator
+from typing import Literal
+
 from pydantic import Field
 
 from hakken.methods import Needs
-from hakken.study import Section
+from hakken.study import Section, Study
 from hakken.study.parameters import Convolutional, Optimised, Patched
 
 NEEDS = Needs(patches=True, learns_from="normal", targets=1)
@@ -20,6 +23,19 @@ FIGURES = ("froc", "calibration", "expectations", "search", "learnt")
 
 class Parameters(Optimised, Patched, Convolutional):
     """What a search may vary: a U-Net of `poolings` + 1 levels of `convolutions` each."""
+
+    recalibrate: Literal["none", "regions", "deviation"] = Field(
+        default="none",
+        description="Whether z is made standard normal on the validation cases without lesions, frozen with the model: "
+        "in each of the study's `body_regions`, or as a function of the predicted standard `deviation`. The "
+        "uncorrected calibration is measured beside it.",
+    )
+
+
+def problems(study: Study) -> Iterator[str]:
+    """Yield what does not fit in a study of this method."""
+    if getattr(study.parameters, "recalibrate", "none") == "regions" and study.body_regions is None:
+        yield "parameters.recalibrate is `regions`, and the study has no `body_regions`; name them, or use `deviation`"
 
 
 class Inference(Section):

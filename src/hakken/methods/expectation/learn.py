@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hakken.core.errors import HakkenError
+from hakken.imaging.cases import Cases, image
 from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidate_regions import highest_counted
 from hakken.inference.components import components
 from hakken.methods.expectation import Inference, Parameters
-from hakken.methods.expectation.expect import expected_of, seen_as
+from hakken.methods.expectation.expect import Array, expected_of, seen_as
 from hakken.methods.expectation.network import ExpectationUNet, negative_log_likelihood
+from hakken.methods.expectation.recalibration import Seen, fit_recalibration, recalibrated
 from hakken.networks.structure import Structure
 from hakken.networks.unet import level_widths
 from hakken.patches.loader import Batch
@@ -24,7 +27,8 @@ from hakken.training.method import Averaged, Data, Method
 from hakken.training.patch_player import NETWORK, patch_player
 from hakken.training.players import Loss, Model, Networks, Player
 
-MEAN, SQUARE = "mean", "square"
+MEAN, SQUARE, RAW = "mean", "square", "raw "
+RECALIBRATION = "recalibration"
 
 
 class Learner(Averaged, Method):
@@ -64,19 +68,55 @@ class Learner(Averaged, Method):
         assert isinstance(network, ExpectationUNet)
         expected = expected_of(network, case.image(), case.mask(), self.facts, self.inference)
         mean, sigma = expected.mean.astype(np.float64), expected.sigma.astype(np.float64)
-        return {MEAN: mean, SQUARE: sigma**2 + mean**2}
+        as_learnt = {MEAN: mean, SQUARE: sigma**2 + mean**2}
+        values = model.values.get(RECALIBRATION)
+        if values is None:
+            return as_learnt
+        changed, wide = recalibrated(mean, sigma, case.body_regions() if case.has_body else None, values)
+        return {MEAN: changed, SQUARE: wide**2 + changed**2, **{RAW + name: one for name, one in as_learnt.items()}}
+
+    def calibrate(self, model: Model, cases: Cases) -> Mapping[str, Any]:
+        """Return the recalibration of z on the validation cases without lesions, where the parameters ask for it.
+
+        Raises HakkenError where none of the cases is without lesions.
+        """
+        if self.parameters.recalibrate == "none":
+            return {}
+        normal = [case for case in map(image, cases) if not case.lesions]
+        if not normal:
+            raise HakkenError(
+                "parameters.recalibrate: every validation case has lesions, and z is normal without; add some"
+            )
+        seen = (self._seen(model, case) for case in normal)
+        return {RECALIBRATION: fit_recalibration(self.parameters.recalibrate, seen)}
+
+    def _seen(self, model: Model, case: PreparedCase) -> Seen:
+        network = model.networks[NETWORK]
+        assert isinstance(network, ExpectationUNet)
+        expected, inside = expected_of(network, case.image(), case.mask(), self.facts, self.inference), case.mask() > 0
+        region = case.body_regions() if case.has_body else np.zeros(inside.shape, np.uint8)
+        return Seen(expected.z[inside].astype(np.float64), expected.sigma[inside].astype(np.float64), region[inside])
 
     def conclude(
         self, answer: Mapping[str, NDArray[Any]], case: PreparedCase, wanted: Collection[str]
     ) -> Mapping[str, Any]:
-        """Return the components of z above the threshold, the highest z, and what was expected (2, z, y, x)."""
-        mean = answer[MEAN]
-        sigma = np.sqrt(answer[SQUARE] - mean**2)
-        expected = seen_as(mean.astype(np.float32), sigma.astype(np.float32), case.image(), case.mask(), self.facts)
+        """Return the components of z above the threshold, the highest z that counts, and what was expected.
+
+        That is mean and standard deviation (2, z, y, x), and where z was recalibrated, both before that (4, z, y, x).
+        """
+        mean, sigma = _moments(answer, "")
+        expected = seen_as(mean, sigma, case.image(), case.mask(), self.facts)
+        raw = _moments(answer, RAW) if RAW + MEAN in answer else ()
         threshold, most = self.inference.threshold, self.inference.maximum_candidates
         found = components(expected.z, case.geometry, case.mask(), threshold=threshold, maximum=most)
         return {
             "candidates": found,
-            "case_scores": found.highest,
-            "expectations": np.stack([expected.mean, expected.sigma]),
+            "case_scores": highest_counted(found, case, self.facts.apart),
+            "expectations": np.stack([expected.mean, expected.sigma, *raw]),
         }
+
+
+def _moments(answer: Mapping[str, NDArray[Any]], which: str) -> tuple[Array, Array]:
+    """Return mean and standard deviation (z, y, x) of an answer."""
+    mean, square = answer[which + MEAN], answer[which + SQUARE]
+    return mean.astype(np.float32), np.sqrt(square - mean**2).astype(np.float32)

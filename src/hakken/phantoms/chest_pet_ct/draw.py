@@ -91,7 +91,7 @@ def draw_case(case: PhantomCase, study: Study) -> PetCt:
     breath = float(random.normal(0, BREATH_MM)) * chest.frame.scale
     pose = draw_pose(6, 3, np.zeros(3), random)
     fine, coarse = (_grid(chest, scanner, phantom, pose, edge) for edge in (1.0, COARSER))
-    ct = _ct(scan(density - np.float32(AIR_HU), chest.frame.grid, fine, pose), scanner, fine, random)
+    ct = scan_ct(scan(density - np.float32(AIR_HU), chest.frame.grid, fine, pose), scanner, fine, random)
     blurred = ndimage.gaussian_filter(breathe(uptake, chest, breath), scanner.fwhm_mm * FWHM_TO_SD / phantom.spacing_mm)
     pet = _pet(scan(np.asarray(blurred, np.float32), chest.frame.grid, coarse, pose), scanner, random)
     on_pet = study.channels[study.reference].modality == "pet"
@@ -127,7 +127,7 @@ def _grid(chest: Chest, scanner: Machine, phantom: Options, pose: Pose, coarser:
     return lay_grid(scanner, Grid((z, y, x), step), phantom.spacing_mm * coarser, pose)
 
 
-def _ct(density: Array, scanner: Tomographs, geometry: Geometry, random: Generator) -> NDArray[np.int16]:
+def scan_ct(density: Array, scanner: Tomographs, geometry: Geometry, random: Generator) -> NDArray[np.int16]:
     """Return ``density`` (z, y, x), in HU above air, as the scanner stores it: in HU, with grainy noise."""
     sigma = [scanner.kernel_mm / spacing for spacing in geometry.spacing[::-1]]
     grain = ndimage.gaussian_filter(random.standard_normal(density.shape).astype(np.float32), sigma)

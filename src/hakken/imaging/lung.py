@@ -33,6 +33,8 @@ SHARE = 0.1
 DARK = 0.3
 """The most that lungs shine on MR, as a share of the rest of the body, both in the median."""
 
+PARTED = 2
+BRIGHT_PERCENTILE = 97.0
 THIN_MM = 4.0
 """Dark sheets along the skin, and gaps between muscles, are thinner on MR."""
 
@@ -69,16 +71,27 @@ def _dark(coarse: Volume, body: Mask) -> Mask:
     """Return what is far darker than the rest deep inside the body, and no thin sheet."""
     values, spacing = np.asarray(coarse.array, np.float32), coarse.spacing[::-1]
     deep = ndimage.distance_transform_edt(body, sampling=spacing) > SKIN_MM if not body.all() else body
-    bright = values[deep]
-    if not bright.size or bright.max() <= bright.min():
-        return np.zeros(body.shape, bool)
-    dark = deep & (values < _otsu(np.clip(bright, *np.percentile(bright, (0.5, 97)))))
-    if not dark.any() or np.median(values[dark]) > DARK * np.median(values[deep & ~dark]):
-        return np.zeros(body.shape, bool)
+    dark = deep & (values < _darkness(values[deep]))
     core = ndimage.distance_transform_edt(dark, sampling=spacing) > THIN_MM
     opened = dark & (ndimage.distance_transform_edt(~core, sampling=spacing) <= THIN_MM + max(spacing))
     labels, count = ndimage.label(opened)
     return _large(labels, _sizes(labels, count))
+
+
+def _darkness(values: NDArray[np.float32]) -> float:
+    """Return the intensity below which values (n,) are those of lungs, 0 where none are.
+
+    Fat, muscle and lung are three levels: the darker ones are parted once more where they are not dark enough.
+    """
+    left = np.clip(values, None, np.percentile(values, BRIGHT_PERCENTILE)) if values.size else values
+    for _ in range(PARTED):
+        if not left.size or left.max() <= left.min():
+            break
+        threshold = _otsu(left)
+        left = left[left < threshold]
+        if left.size and np.median(left) < DARK * np.median(values[values >= threshold]):
+            return threshold
+    return float(values.min(initial=0))
 
 
 def _sides(found: Mask, coarse: Volume) -> list[Mask]:

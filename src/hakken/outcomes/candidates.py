@@ -31,7 +31,17 @@ from hakken.imaging.outside import outside_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Part, Replicates, Table, chosen_words
-from hakken.outcomes._candidate_rows import PICAI, PRECISION, area_to, cut_off, rows_of, sensitivity_at, warnings_of
+from hakken.outcomes._candidate_rows import (
+    CPM,
+    PICAI,
+    PRECISION,
+    area_to,
+    averages,
+    cut_off,
+    rows_of,
+    sensitivity_at,
+    warnings_of,
+)
 from hakken.outcomes._candidate_tables import OF_VOLUMES, best_lines, candidate_rows, columns_of, read_candidates
 from hakken.outcomes._units import grid_of, named_in, unit_of
 from hakken.study import Distinct, Positive, Section, Study
@@ -69,7 +79,11 @@ class Settings(Section):
         json_schema_extra={"pattern": f"^({HITS})$"},
     )
     maximum_fp: float = Field(default=10.0, gt=0, description="Partial AUC up to so many false positives per case.")
-    at: Distinct[Positive] = Field(default=(1.0, 3.0, 8.4), description="False positives per case to report at.")
+    at: Distinct[Positive] = Field(
+        default=(1.0, 3.0, 8.4),
+        description="False positives per case to report at. The mean over 0.125, 0.25, 0.5, 1, 2, 4 and 8, the "
+        "competition performance metric (CPM) of LUNA16, is reported where these seven are asked for.",
+    )
     operating_point: Positive | Literal["case_scores"] = Field(
         default=8.4,
         description="False positives per case that choose the threshold on validation; or `case_scores`: the threshold "
@@ -203,7 +217,8 @@ def measure(found: Predictions, part: Part) -> Measured:
 def row_names(study: Study) -> tuple[str, ...]:
     """Return the names of the rows that are measured."""
     settings = _own(study.outcomes["candidates"])
-    return (*map(sensitivity_at, settings.at), area_to(settings.maximum_fp), PRECISION, PICAI)
+    mean = (CPM,) if averages(settings.at) else ()
+    return (*map(sensitivity_at, settings.at), area_to(settings.maximum_fp), *mean, PRECISION, PICAI)
 
 
 def cases_of(part: Part) -> findings.Cases:
@@ -338,12 +353,18 @@ def _lesion_rows(found: Predictions, part: Part, threshold: Any) -> Iterator[tup
 
 
 def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[Cell, ...]], list[str]]:
-    """Return a row for the whole part, each range of diameters and each value of the chosen columns, and notes."""
+    """Return a row for the whole part, each range of diameters, class of lesion and value of the chosen columns.
+
+    Beside them stands what is to be said of columns that are not there.
+    """
     plain = findings_of(found, part)
     rows = [_stratum(part, "all", "all lesions", plain, threshold)]
     for size in diameter_ranges(_own(part.settings).diameters_mm, unit_of(part.images)):
         held = plain.including(size.holds(plain.lesions))
         rows.append(_stratum(part, "diameter", size.name, held, threshold))
+    classes = np.array([lesion.lesion_class or "" for case in part.images for lesion in case.lesions], np.str_)
+    for name in np.unique(classes[classes != ""]):
+        rows.append(_stratum(part, "class", str(name), plain.including(classes == name), threshold))
     notes = []
     for column, values in _columns(part):
         if not any(values):

@@ -14,11 +14,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.anatomy.chest import Chest
 from hakken.anatomy.scanners import Machine, spoil
 from hakken.anatomy.shapes import Array, smooth_field
 from hakken.core.volume import Geometry
 from hakken.phantoms.chest_pet_ct.uptake import AIR_HU, DENSITY
+from hakken.phantoms.lung_nodule.lungs import Lungs
 from hakken.phantoms.lung_nodule.nodules import Nodule
 
 SOFT_HU, SOFT_MR = (20.0, 45.0), (0.42, 0.10)
@@ -79,19 +79,21 @@ MAGNETS = {
 }
 
 
-def ct_of(chest: Chest, nodules: tuple[Nodule, ...], random: Generator) -> Array:
-    """Return the chest (z, y, x) with its nodules in HU, as an ideal scanner would show it."""
+def ct_of(lungs: Lungs, nodules: tuple[Nodule, ...], random: Generator) -> Array:
+    """Return a chest (z, y, x) with its nodules in HU, as an ideal scanner would show it."""
+    chest = lungs.chest
     texture = smooth_field(chest.frame.grid.shape, chest.frame.grid.step, 12, random)
     y = chest.frame.grid.axes()[1] / np.float32(chest.frame.half[1])
     values: dict[str, float | Array] = {name: hu + float(random.normal(0, 3)) for name, hu in HU.items()}
     values["lung"] = float(random.uniform(-880, -790)) + np.float32(35) * y + 22 * texture
     image = chest.paint(values, AIR_HU)
-    _paint(image, chest, nodules, SOFT_HU)
+    _paint(image, lungs, nodules, SOFT_HU)
     return image
 
 
-def mr_of(chest: Chest, nodules: tuple[Nodule, ...], random: Generator) -> tuple[Array, Array]:
-    """Return the chest (z, y, x) with its nodules, fat being 1, and that of it which moves with the heart."""
+def mr_of(lungs: Lungs, nodules: tuple[Nodule, ...], random: Generator) -> tuple[Array, Array]:
+    """Return a chest (z, y, x) with its nodules, fat being 1, and that of it which moves with the heart."""
+    chest = lungs.chest
     texture = smooth_field(chest.frame.grid.shape, chest.frame.grid.step, 12, random)
     values: dict[str, float | Array] = {
         name: signal * float(np.exp(random.normal(0, 0.06))) for name, signal in SIGNAL.items()
@@ -99,17 +101,17 @@ def mr_of(chest: Chest, nodules: tuple[Nodule, ...], random: Generator) -> tuple
     values["lung"] = np.float32(values["lung"]) * np.exp(np.float32(0.15) * texture)
     image = chest.paint(values, 0.0)
     moving = np.asarray(image * chest.share(*MOVING), np.float32)
-    _paint(image, chest, nodules, SOFT_MR)
+    _paint(image, lungs, nodules, SOFT_MR)
     return image, moving
 
 
-def _paint(image: Array, chest: Chest, nodules: tuple[Nodule, ...], soft: tuple[float, float]) -> None:
+def _paint(image: Array, lungs: Lungs, nodules: tuple[Nodule, ...], soft: tuple[float, float]) -> None:
     """Paint nodules into ``image`` (z, y, x) in place: soft tissue, as far as they hold it, and lung in between."""
     for nodule in nodules:
-        box, share, solid = nodule.share(chest.frame.grid)
+        box, share, solid = nodule.share(lungs.chest.frame.grid)
         value = np.float32(soft[0] + soft[1] * nodule.level)
         part = image[box]
-        part += np.maximum(value - part, 0) * share * solid * chest.layers["lung"][box]
+        part += np.maximum(value - part, 0) * share * solid * lungs.lung[box]
 
 
 def through_ct(image: Array, scanner: Tomograph, geometry: Geometry, random: Generator) -> NDArray[np.int16]:

@@ -11,7 +11,6 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.anatomy.chest import Chest
 from hakken.anatomy.scanners import Machine, Pose, draw_pose, lay_grid, scan
 from hakken.anatomy.shapes import Array, Grid
 from hakken.core.seeds import derive_seed
@@ -29,7 +28,7 @@ from hakken.phantoms.lung_nodule.contrast import (
     through_mr,
 )
 from hakken.phantoms.lung_nodule.lidc import lidc_shapes
-from hakken.phantoms.lung_nodule.lungs import draw_lungs
+from hakken.phantoms.lung_nodule.lungs import Lungs, draw_lungs
 from hakken.phantoms.lung_nodule.nodules import Nodule, Shapes, draw_nodules, drawn_shape
 from hakken.study import Study
 
@@ -51,20 +50,20 @@ class Scan:
 class _Scene:
     """What lies in a scanner: a chest with nodules, as the patient's pose moves it."""
 
-    chest: Chest
+    lungs: Lungs
     nodules: tuple[Nodule, ...]
     pose: Pose
     phantom: Options
 
     def grid(self, scanner: Machine) -> Geometry:
         """Return a scanner's grid over the part of the chest that is imaged."""
-        step = self.chest.frame.grid.step
+        step = self.lungs.chest.frame.grid.step
         x, y, z = (round(extent / step) for extent in self.phantom.shape_mm)
         return lay_grid(scanner, Grid((z, y, x), step), self.phantom.spacing_mm, self.pose)
 
     def scan(self, image: Array, geometry: Geometry) -> Array:
         """Return an image (z, y, x) of the chest's grid on the scanner's."""
-        return scan(image, self.chest.frame.grid, geometry, self.pose)
+        return scan(image, self.lungs.chest.frame.grid, geometry, self.pose)
 
 
 def draw_case(case: PhantomCase, study: Study) -> Scan:
@@ -75,7 +74,7 @@ def draw_case(case: PhantomCase, study: Study) -> Scan:
     lungs = draw_lungs(phantom, case.age, body)
     shapes: Shapes = lidc_shapes() if phantom.shapes == "lidc" else drawn_shape
     nodules = draw_nodules(lungs, case.levels, shapes, random)
-    scene = _Scene(lungs.chest, nodules, draw_pose(6, 3, np.zeros(3), random), phantom)
+    scene = _Scene(lungs, nodules, draw_pose(6, 3, np.zeros(3), random), phantom)
     on_mr = study.channels[study.reference].modality == "mr"
     geometry, image = (_mr if on_mr else _ct)(scene, case.scanner, random)
     return Scan(
@@ -89,7 +88,7 @@ def _ct(scene: _Scene, name: str, random: Generator) -> tuple[Geometry, NDArray[
     """Return the grid of a CT scanner and what it shows."""
     scanner = TOMOGRAPHS[name]
     geometry = scene.grid(scanner)
-    density = ct_of(scene.chest, scene.nodules, random) - np.float32(AIR_HU)
+    density = ct_of(scene.lungs, scene.nodules, random) - np.float32(AIR_HU)
     return geometry, through_ct(scene.scan(density, geometry), scanner, geometry, random)
 
 
@@ -97,10 +96,10 @@ def _mr(scene: _Scene, name: str, random: Generator) -> tuple[Geometry, NDArray[
     """Return the grid of an MR scanner and what it shows; a slice is the mean over its thickness."""
     scanner = sliced(MAGNETS[name], scene.phantom.spacing_mm)
     geometry = scene.grid(scanner)
-    sigma = scanner.slice_mm / np.sqrt(12) / scene.chest.frame.grid.step
+    sigma = scanner.slice_mm / np.sqrt(12) / scene.lungs.chest.frame.grid.step
     image, moving = (
         scene.scan(np.asarray(ndimage.gaussian_filter1d(each, sigma, axis=0)), geometry)
-        for each in mr_of(scene.chest, scene.nodules, random)
+        for each in mr_of(scene.lungs, scene.nodules, random)
     )
     return geometry, through_mr((image, moving), scanner, geometry, random)
 
@@ -108,11 +107,11 @@ def _mr(scene: _Scene, name: str, random: Generator) -> tuple[Geometry, NDArray[
 def _labels(scene: _Scene, geometry: Geometry) -> NDArray[np.int16]:
     """Return n (z, y, x) in nodule n: as many of its fullest voxels as make up its volume, one at least."""
     labels = np.zeros(geometry.shape_zyx, np.int16)
-    chest, grid = scene.chest, scene.chest.frame.grid
+    lungs, grid = scene.lungs, scene.lungs.chest.frame.grid
     for number, nodule in enumerate(scene.nodules, start=1):
         whole = np.zeros(grid.shape, np.float32)
         box, share, _ = nodule.share(grid)
-        whole[box] = share * chest.layers["lung"][box]
+        whole[box] = share * lungs.lung[box]
         seen = np.where(labels == 0, scene.scan(whole, geometry), 0).ravel()
         count = max(1, round(float(whole.sum()) * grid.step**3 / geometry.voxel_mm3))
         labels.ravel()[np.argsort(-seen, kind="stable")[:count]] = number

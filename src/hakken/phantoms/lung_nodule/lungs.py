@@ -25,11 +25,12 @@ PLUGS, SCARS = 4, 3
 class Lungs:
     """A chest with vessels and airways.
 
-    ``depth`` (z, y, x) in mm is how far inside the lungs a voxel lies, 0 outside; ``vessels`` are without what is
-    widened.
+    ``lung`` (z, y, x) is the share of each voxel that is lung, with what runs through it; ``depth`` (z, y, x) in mm how
+    far inside the lungs a voxel lies, 0 outside; ``vessels`` are without what is widened.
     """
 
     chest: Chest
+    lung: Array
     depth: Array
     vessels: Tubes
 
@@ -38,7 +39,7 @@ def draw_lungs(phantom: Options, age: int, random: Generator) -> Lungs:
     """Draw a chest whose lungs hold vessels, airways, fissures and scars."""
     plain = draw_chest(phantom.shape_mm, phantom.spacing_mm, age, random)
     grid = plain.frame.grid
-    lung = plain.layers["lung"]
+    lung = plain.share("lung", "vessel")
     depth = np.asarray(ndimage.distance_transform_edt(lung > 0.5) * grid.step, np.float32)
     trees = draw_trees(plain, depth, random)
     vessels = join([trees.vessels, *_plugs(trees.vessels, plain.frame.scale, random)])
@@ -54,7 +55,7 @@ def draw_lungs(phantom: Options, age: int, random: Generator) -> Lungs:
             layers[name] = share
         if name == "lung":
             layers |= {"vessel/2": sheets, **added}
-    return Lungs(replace(plain, layers=layers), depth, trees.vessels)
+    return Lungs(replace(plain, layers=layers), lung, depth, trees.vessels)
 
 
 def _painted(tubes: Tubes, grid: Grid) -> Array:

@@ -74,12 +74,13 @@ class Nodule:
     def share(self, grid: Grid) -> tuple[tuple[slice, slice, slice], Array, Array]:
         """Return a box of the grid, the share of each of its voxels that the nodule fills, and how solid it is there.
 
-        A nodule that is smaller than a voxel fills its own volume of it and no more.
+        In all it fills its own volume and no more: a wall that is spread over a voxel would swell a small one.
         """
         box, offsets = _box(grid, self.centre, 0.95 * self.diameter_mm + 2 * grid.step)
         distance = self.shape.distance(offsets.reshape(-1, 3)).reshape(offsets.shape[:3])
-        most = min(1.0, np.pi / 6 * self.diameter_mm**3 / grid.step**3)
-        share = np.clip(0.5 - distance / grid.step, 0, most)
+        voxels = np.pi / 6 * self.diameter_mm**3 / grid.step**3
+        share = np.clip(0.5 - distance / grid.step, 0, 1)
+        share *= min(1.0, voxels / max(float(share.sum()), 1e-9))
         radius = self.diameter_mm / 2
         inner = np.clip(0.5 - (distance + (1 - self.core) * radius) / grid.step, 0, 1) if self.core else 0.0
         solid = self.density + (1 - self.density) * inner

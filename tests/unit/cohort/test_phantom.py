@@ -145,6 +145,7 @@ PHANTOMS: dict[str, dict[str, Any]] = {
     "liver_phases": {"class_frequencies": {"early": 1, "moderate": 1, "poor": 1}},
     "chest_pet_ct": {},
     "endoscopy": {"frames": 3},
+    "lung_nodule": {},
 }
 
 

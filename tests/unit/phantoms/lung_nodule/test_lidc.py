@@ -1,4 +1,4 @@
-"""Shapes of real nodules from outlines: rules of the outlines, hand-made files, and the package where it is installed."""
+"""Shapes of real nodules from outlines: rules of outlines, hand-made files, and the package where it is installed."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def size_at(level: float) -> float:
     """Return the diameter in mm at a quantile of a log-normal law with median 6.5 mm, truncated to 3 to 20 mm.
 
     >>> [round(size_at(level), 2) for level in (0, 0.5, 1)]
-    [3.0, 6.79, 20.0]
+    [3.0, 6.7, 20.0]
     """
     low, high = ndtr(np.log(np.array([SMALLEST_MM, LARGEST_MM]) / MEDIAN_MM) / SPREAD)
     return MEDIAN_MM * float(np.exp(SPREAD * ndtri(low + level * (high - low))))

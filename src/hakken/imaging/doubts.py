@@ -1,4 +1,4 @@
-"""Masks that are hardly what they are called: a brain far smaller or larger than brains are is named in words."""
+"""Masks that are hardly what they are called: brains and lungs far smaller or larger than they are, named in words."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from hakken.imaging.prepared import PreparedCase
 
 USUAL_ML = (800.0, 2100.0)
 """Brains with their ventricles, of children from one year on to large men."""
+LUNGS_ML = (1500.0, 9000.0)
+"""Both lungs of adults with what lies in them, from expiration to full inspiration."""
 SHOWN = 3
 REMEDY = "look at the image, or give a mask of your own in a column `mask` (`preparation.mask: given`)"
 
@@ -24,12 +26,23 @@ def brain_doubt(mask: Mask, geometry: Geometry) -> str:
     >>> brain_doubt(np.ones((10, 10, 10), bool), Geometry((10, 10, 10), (1.0, 1.0, 1.0)))
     'the brain mask holds 1 ml, brains 800 to 2,100 ml: it reaches the border of the image, so the head is partial'
     """
+    return _doubt(mask, geometry, USUAL_ML, ("brain", "brains", "head"))
+
+
+def lung_doubt(mask: Mask, geometry: Geometry) -> str:
+    """Return what makes a mask (z, y, x) of both lungs doubtful, nothing where its volume is that of lungs."""
+    return _doubt(mask, geometry, LUNGS_ML, ("lung", "both lungs", "chest"))
+
+
+def _doubt(mask: Mask, geometry: Geometry, usual: tuple[float, float], words: tuple[str, str, str]) -> str:
+    """Return the doubt in ``words``: of the mask, of those that it is compared with, of what is cut off."""
+    name, those, whole = words
     millilitres = int(np.count_nonzero(mask)) * geometry.voxel_mm3 / 1000
-    if USUAL_ML[0] <= millilitres <= USUAL_ML[1]:
+    if usual[0] <= millilitres <= usual[1]:
         return ""
     faces = (mask.take(index, axis) for axis in range(3) for index in (0, -1))
-    partial = ": it reaches the border of the image, so the head is partial" if any(map(np.any, faces)) else ""
-    return f"the brain mask holds {millilitres:,.0f} ml, brains {USUAL_ML[0]:,.0f} to {USUAL_ML[1]:,.0f} ml{partial}"
+    partial = f": it reaches the border of the image, so the {whole} is partial" if any(map(np.any, faces)) else ""
+    return f"the {name} mask holds {millilitres:,.0f} ml, {those} {usual[0]:,.0f} to {usual[1]:,.0f} ml{partial}"
 
 
 def doubts_of(cases: Iterable[Case]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Masks of the region of interest, found on the reference channel: brain, body, nonzero or everything.
+"""Masks of the region of interest, found on the reference channel: brain, lung, body, nonzero or everything.
 
 A mask may be generous and must not cut a lesion: cavities are filled, so dark or bright spots inside stay inside.
 """
@@ -15,9 +15,10 @@ from hakken.core.errors import HakkenError
 from hakken.core.volume import Volume
 from hakken.imaging.body import find_body
 from hakken.imaging.brain import find_brain
+from hakken.imaging.lung import find_lung
 from hakken.imaging.pieces import Mask, filled, largest
 
-Kind = Literal["brain", "body", "nonzero", "given", "none"]
+Kind = Literal["brain", "lung", "body", "nonzero", "given", "none"]
 Modality = Literal["mr", "ct", "pet", "xray", "endoscopy"]
 
 STRIPPED_ZERO = 0.2
@@ -28,7 +29,8 @@ def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
     """Return the mask (z, y, x) of ``volume``; raises HakkenError when it would be empty.
 
     ``brain``: of a skull-stripped image what is not zero, else the brain inside the skull; on CT, in Hounsfield units,
-    all that the skull encloses, blood below the bone too. ``body``: what stands out from the air, every limb; all of an
+    all that the skull encloses, blood below the bone too. ``lung``: both lungs of a chest, on CT in Hounsfield units,
+    else on MR, with what lies in them and at the pleura. ``body``: what stands out from the air, every limb; all of an
     image that shows no air.
     ``nonzero``: what is not zero, cavities filled. ``none``: every voxel.
     """
@@ -44,6 +46,8 @@ def find_mask(volume: Volume, kind: Kind, modality: Modality = "mr") -> Mask:
         mask = filled(array != 0)
     elif kind == "body":
         mask = find_body(volume, modality)
+    elif kind == "lung":
+        mask = find_lung(volume, "ct" if modality == "ct" else "mr")
     elif is_stripped(array):
         mask = filled(largest(array != 0))
     else:

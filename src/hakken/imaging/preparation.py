@@ -22,7 +22,7 @@ from hakken.core.volume import Geometry, Triple, Volume
 from hakken.imaging.body_regions import label_regions
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
-from hakken.imaging.doubts import brain_doubt
+from hakken.imaging.doubts import brain_doubt, lung_doubt
 from hakken.imaging.lesions import Labels, draw_lesions, keep_each, lesions_of_mask, minimum_size, placed, with_minimum
 from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
@@ -145,9 +145,10 @@ def _native_mask(
 
 
 def _doubt(mask: NDArray[np.bool_], geometry: Geometry, study: Study) -> str:
-    """Return what is doubtful about the mask (z, y, x) that was found; a phantom's head may be small."""
-    sought = study.preparation.mask == "brain" and study.cohort.phantom is None
-    return brain_doubt(mask, geometry) if sought else ""
+    """Return what is doubtful about the mask (z, y, x) that was found; a phantom's head or chest may be small."""
+    doubts = {"brain": brain_doubt, "lung": lung_doubt}
+    doubt = None if study.of_phantom else doubts.get(study.preparation.mask)
+    return doubt(mask, geometry) if doubt is not None else ""
 
 
 def common_grid(reference: Geometry, mask: NDArray[np.bool_], settings: Preparation) -> Geometry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,20 @@ from hakken.core.names import counted
 from hakken.core.tables import Cell
 from hakken.evaluation.caution import NO_WIDTH, has_no_width, lines
 from hakken.evaluation.findings import Floats
-from hakken.evaluation.froc import FrocCurve
+from hakken.evaluation.froc import CPM_AT, FrocCurve
 from hakken.evaluation.measure import Measurement, at_rate, curve_band
 from hakken.outcomes import Row
 
-PRECISION, PICAI = "average precision", "PI-CAI score"
+PRECISION, PICAI, CPM = "average precision", "PI-CAI score", "CPM"
+
+
+def averages(rates: Sequence[float]) -> bool:
+    """Return whether the CPM is the mean of the sensitivities at these false positives per case.
+
+    >>> averages((0.125, 0.25, 0.5, 1, 2, 4, 8)), averages((1, 2))
+    (True, False)
+    """
+    return sorted(rates) == list(CPM_AT)
 
 
 def sensitivity_at(rate: float) -> str:
@@ -29,13 +38,17 @@ def area_to(maximum_fp: float) -> str:
 
 
 def rows_of(measurement: Measurement) -> Iterator[Row]:
-    """Yield the sensitivities, the partial AUC, the average precision and, where there is one, the PI-CAI score."""
+    """Yield the sensitivities, the partial AUC, the CPM where it is their mean, and further means of the ranking.
+
+    Those are the average precision and, where there is one, the PI-CAI score.
+    """
     settings = measurement.settings
     for rate, (one, ends) in zip(settings.at, measurement.sensitivity_at.values(), strict=True):
         warning = measurement.about(at_rate(rate))
         yield Row(sensitivity_at(rate), one.value, ends.low, ends.high, digits=2, warning=warning)
     named = {
         area_to(settings.maximum_fp): measurement.partial_auc,
+        **({CPM: measurement.cpm} if averages(settings.at) else {}),
         PRECISION: measurement.average_precision["step"],
         PICAI: measurement.picai,
     }

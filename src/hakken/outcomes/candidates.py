@@ -35,9 +35,11 @@ from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
 from hakken.outcomes._candidate_classes import ACCURACY, RIGHTLY, measured_by_class, named_of, names_by_class
 from hakken.outcomes._candidate_regions import by_region, counted_alone, names_of
 from hakken.outcomes._candidate_rows import (
+    CPM,
     PICAI,
     PRECISION,
     area_to,
+    averages,
     curve_rows,
     cut_off,
     intervals_of,
@@ -82,7 +84,11 @@ class Settings(Section):
         json_schema_extra={"pattern": f"^({HITS})$"},
     )
     maximum_fp: float = Field(default=10.0, gt=0, description="Partial AUC up to so many false positives per case.")
-    at: Distinct[Positive] = Field(default=(1.0, 3.0, 8.4), description="False positives per case to report at.")
+    at: Distinct[Positive] = Field(
+        default=(1.0, 3.0, 8.4),
+        description="False positives per case to report at. The mean over 0.125, 0.25, 0.5, 1, 2, 4 and 8, the "
+        "competition performance metric (CPM) of LUNA16, is reported where these seven are asked for.",
+    )
     operating_point: Positive | Literal["case_scores"] = Field(
         default=8.4,
         description="False positives per case that choose the threshold on validation; or `case_scores`: the threshold "
@@ -222,7 +228,8 @@ def measure(found: Predictions, part: Part) -> Measured:
 def row_names(study: Study) -> tuple[str, ...]:
     """Return the names of the rows that are measured."""
     settings, classes = _own(study.outcomes["candidates"]), study.cohort.classes
-    blind = (*map(sensitivity_at, settings.at), area_to(settings.maximum_fp), PRECISION, PICAI)
+    mean = (CPM,) if averages(settings.at) else ()
+    blind = (*map(sensitivity_at, settings.at), area_to(settings.maximum_fp), *mean, PRECISION, PICAI)
     if not getattr(study.parameters, "classes", False):
         return blind
     return (*blind, *names_by_class(_rate(settings), classes), ACCURACY, RIGHTLY)
@@ -361,16 +368,18 @@ def _lesion_rows(found: Predictions, part: Part, threshold: Any) -> Iterator[tup
 
 
 def _strata(found: Predictions, part: Part, threshold: Any) -> tuple[list[tuple[Cell, ...]], list[str]]:
-    """Return a row for the whole part, each range of diameters and each value of the chosen columns, and notes."""
+    """Return a row for the whole part, each range of diameters, class of lesion and value of the chosen columns.
+
+    Beside them stands what is to be said of columns that are not there.
+    """
     plain = findings_of(found, part)
     rows = [_stratum(part, "all", "all lesions", plain, threshold)]
     for size in diameter_ranges(_own(part.settings).diameters_mm, unit_of(part.images)):
         held = plain.including(size.holds(plain.lesions))
         rows.append(_stratum(part, "diameter", size.name, held, threshold))
-    named = named_of(found, part.images, part.study.cohort.classes)
-    for place, name in enumerate(named.classes if named else ()):
-        assert named is not None
-        rows.append(_stratum(part, "class", name, plain.including(named.lesion == place), threshold))
+    classes = np.array([lesion.lesion_class or "" for case in part.images for lesion in case.lesions], np.str_)
+    for name in part.study.cohort.classes or np.unique(classes[classes != ""]).tolist():
+        rows.append(_stratum(part, "class", name, plain.including(classes == name), threshold))
     if part.study.body_regions is not None:
         every, rules = _all_findings(found, part), rules_of(part)
         for name, own in by_region(every, rules, names_of(found, part.images)):

@@ -72,8 +72,8 @@ def presence_of(channel: str) -> str:
 
 
 REGISTERED = only_with(method=("rigid", "affine", "bspline"))
-FOUND = only_with(mask=("brain", "body", "nonzero"))
-MASKED = only_with(mask=("brain", "body", "nonzero", "given"))
+FOUND = only_with(mask=("brain", "lung", "body", "nonzero"))
+MASKED = only_with(mask=("brain", "lung", "body", "nonzero", "given"))
 REGION = "mask"
 """The column of the case table that holds a region of interest of one's own."""
 
@@ -119,10 +119,11 @@ class Preparation(Section):
     """The common grid and the mask in which patches are taken and candidates may lie."""
 
     spacing_mm: Spacing = Field(default=(1.0, 1.0, 1.0), description="Voxel size x, y, z of the common grid in mm.")
-    mask: Literal["brain", "body", "nonzero", "given", "none"] = Field(
+    mask: Literal["brain", "lung", "body", "nonzero", "given", "none"] = Field(
         default="brain",
         description="Region of interest, found on the reference channel or on that of `mask_channel`; `given`: a mask "
-        "of your own on the reference channel's grid, in the column `mask` of the case table.",
+        "of your own on the reference channel's grid, in the column `mask` of the case table. `lung`: both lungs of a "
+        "chest on CT or MR, with nodules at the pleura and vessels.",
     )
     mask_channel: Name | None = Field(
         default=None,

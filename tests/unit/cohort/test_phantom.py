@@ -147,6 +147,7 @@ PHANTOMS: dict[str, dict[str, Any]] = {
     "chest_pet_ct": {},
     "whole_body_pet_ct": {},
     "endoscopy": {"frames": 3},
+    "lung_nodule": {},
 }
 
 

@@ -122,3 +122,22 @@ def peak_of(values: Floats, branch: Branch) -> tuple[int, ...]:
 
 def logit(value: float) -> float:
     return math.log(value / (1 - value))
+
+
+@pytest.mark.parametrize("flips", itertools.product((1, -1), repeat=3))
+def test_flipped_axes_of_the_image_leave_candidates_where_they_are(flips: tuple[int, int, int]) -> None:
+    """The same map, stored along axes of other directions, has the same candidates in mm (LPS)."""
+    values = hill((12, 14, 16), ((3, 9, 4), 3.0, 0.8), ((8, 4, 12), 2.0, 1.0))
+    spacing, shape = (0.7, 0.8, 1.25), values.shape
+    plain = Geometry(shape, spacing, (-50.0, 20.0, 7.0))
+    x, y, z = flips
+    corner = plain.to_world(
+        np.array([[0 if sign > 0 else size - 1 for sign, size in zip((z, y, x), shape, strict=True)]])
+    )
+    first = (float(corner[0, 0]), float(corner[0, 1]), float(corner[0, 2]))
+    turned = Geometry(shape, spacing, first, (x, 0.0, 0.0, 0.0, y, 0.0, 0.0, 0.0, z))
+    found = candidates_of_branches(branches(values, threshold=0.2, prominence=1.0), plain, 10)
+    again = candidates_of_branches(branches(values[::z, ::y, ::x], threshold=0.2, prominence=1.0), turned, 10)
+    assert len(found) == 2
+    assert np.allclose(again.xyz, found.xyz, atol=1e-9)
+    assert np.array_equal(again.score, found.score)

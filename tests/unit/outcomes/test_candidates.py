@@ -143,6 +143,38 @@ def test_the_tables_hold_every_operating_point_lesion_and_stratum(cases: list[Pr
     assert len(measured.tables["replicates"].rows) == 200 - skipped < 200
 
 
+def test_lesions_of_each_class_are_a_stratum_in_which_marks_on_the_others_are_dropped(
+    cases: list[PreparedCase],
+) -> None:
+    classes = {8.0: "vessel", 4.0: "pleura", 12.0: "pleura"}
+    named = [
+        replace(case, lesions=tuple(replace(one, lesion_class=classes[one.diameter]) for one in case.lesions))
+        for case in cases
+    ]
+    measured = candidates.measure(all_said(MARKS), part(named, {"at": [1], "operating_point": 1}))
+    strata = {row["stratum"]: row for row in records(measured, "strata") if row["group"] == "class"}
+    assert list(strata) == ["pleura", "vessel"]
+    assert (strata["pleura"]["lesions"], strata["vessel"]["lesions"]) == (2, 1)
+    # Of three cases: 0.9 hits the vessel's; without it the marks are 0.7 (false), 0.6 (on one of two), 0.5, 0.2.
+    assert strata["vessel"]["fp_per_case"] == strata["pleura"]["fp_per_case"] == pytest.approx(3 / 3)
+    assert (strata["pleura"]["found"], strata["vessel"]["found"]) == (1, 1)
+    plain = candidates.measure(all_said(MARKS), part(cases, {"at": [1], "operating_point": 1}))
+    assert not [row for row in records(plain, "strata") if row["group"] == "class"]
+
+
+def test_the_mean_over_the_seven_rates_of_luna16_is_a_row_where_they_are_asked_for(cases: list[PreparedCase]) -> None:
+    seven = [0.125, 0.25, 0.5, 1, 2, 4, 8]
+    asked = part(cases, {"at": seven, "operating_point": 1})
+    rows = {row.name: row.value for row in candidates.measure(all_said(MARKS), asked).rows}
+    sensitivities = [rows[f"sensitivity at {rate:g} FP/case"] for rate in seven]
+    # Three cases, three lesions: one found before any false positive, one after the first (1/3 a case).
+    assert sensitivities == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3])
+    assert rows["CPM"] == pytest.approx(np.mean(sensitivities))
+    assert "CPM" in candidates.row_names(asked.study)
+    other = part(cases, {"at": seven[1:], "operating_point": 1})
+    assert "CPM" not in {row.name for row in candidates.measure(all_said(MARKS), other).rows}
+
+
 def test_a_threshold_that_was_chosen_elsewhere_is_used_as_it_is(cases: list[PreparedCase]) -> None:
     measured = candidates.measure(all_said(MARKS), part(cases, points={"candidates": 0.65}))
     assert measured.point is not None

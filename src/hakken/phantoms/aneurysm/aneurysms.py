@@ -11,14 +11,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from hakken.anatomy.blobs import ball_directions
 from hakken.anatomy.scanners import Pose
 from hakken.anatomy.shapes import Points
+from hakken.anatomy.tubes import Lumen, Tubes
 from hakken.core.volume import Geometry
 from hakken.phantoms import Levels
 from hakken.phantoms.aneurysm.arteries import Arteries, Site
 from hakken.phantoms.aneurysm.branching import unit
-from hakken.phantoms.aneurysm.tubes import Lumen, Tubes
-from hakken.phantoms.brain_metastasis.lesions import ball_directions
 
 # UCAS Japan, 6,697 unruptured aneurysms (Morita et al., N Engl J Med 2012;366:2474-2482, table 1), in per cent.
 TERRITORIES = {

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 
 from hakken.anatomy.head import Anatomy
 from hakken.anatomy.shapes import Points
+from hakken.anatomy.tubes import Tubes, along, curve, join
 from hakken.phantoms.aneurysm.branching import THINNEST_MM, Buds, Growth, daughter_radii, grow, unit
-from hakken.phantoms.aneurysm.tubes import Tubes, along, curve, join
 
 WORDS = {1.0: "left", -1.0: "right"}
 ADULT_MM = 69.0

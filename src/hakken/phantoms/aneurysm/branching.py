@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hakken.anatomy.head import Anatomy
 from hakken.anatomy.shapes import Points
-from hakken.phantoms.aneurysm.tubes import Tubes
+from hakken.anatomy.tubes import Tubes
 
 THINNEST_MM = 0.4
 STEPS = 20

@@ -18,6 +18,7 @@ from scipy.spatial.transform import Rotation
 from hakken.anatomy.head import Anatomy, draw_anatomy, paint_tissues
 from hakken.anatomy.scanners import Machine, Pose, draw_pose, lay_grid, scan, spoil
 from hakken.anatomy.shapes import Array, Grid, Points, ellipsoid, occupancy, smooth_field
+from hakken.anatomy.tubes import Lumen, Tubes, join, paint_tubes
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
 from hakken.phantoms import PhantomCase, options_of
@@ -25,7 +26,6 @@ from hakken.phantoms.aneurysm import Options
 from hakken.phantoms.aneurysm.aneurysms import Placed, Sac, draw_aneurysms, paint_sac
 from hakken.phantoms.aneurysm.arteries import Arteries, draw_arteries
 from hakken.phantoms.aneurysm.mimics import Mimics, draw_mimics
-from hakken.phantoms.aneurysm.tubes import Lumen, Tubes, join, paint_tubes
 from hakken.study import Study
 
 TISSUE_MM = 1.2

@@ -9,9 +9,9 @@ from numpy.random import Generator
 
 from hakken.anatomy.head import Anatomy
 from hakken.anatomy.shapes import Points
+from hakken.anatomy.tubes import Tubes, along, curve, join
 from hakken.phantoms.aneurysm.arteries import Arteries
 from hakken.phantoms.aneurysm.branching import unit
-from hakken.phantoms.aneurysm.tubes import Tubes, along, curve, join
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from hakken.anatomy.blobs import Blob, draw_blob
 from hakken.anatomy.head import CORTEX_MM, Anatomy
 from hakken.anatomy.shapes import Array, Grid, Points
 from hakken.phantoms.brain_metastasis.vessels import Vessels
@@ -17,27 +17,6 @@ MEDIAN_MM = 6.0
 SPREAD = 0.5
 SMALLEST_MM, LARGEST_MM = 2.0, 25.0
 APART_MM = 3.0
-
-
-@dataclass(frozen=True)
-class Blob:
-    """A roundish body: centre x, y, z in mm in the head's space, radius in mm, and its irregularity.
-
-    ``waves`` (k, 3), ``phases`` (k,) and ``height`` make the radius depend on the direction.
-    """
-
-    centre: tuple[float, float, float]
-    radius: float
-    waves: NDArray[np.float64]
-    phases: NDArray[np.float64]
-    height: float
-
-    def distance(self, offsets: Points) -> Points:
-        """Return the signed distance in mm, negative inside, of points (n, 3) given relative to the centre."""
-        far = np.linalg.norm(offsets, axis=-1)
-        unit = offsets / np.maximum(far, 1e-6)[:, None]
-        surface = self.radius * (1 + self.height * np.sin(unit @ self.waves.T + self.phases).mean(-1))
-        return np.asarray(far - surface)
 
 
 @dataclass(frozen=True)
@@ -102,7 +81,7 @@ def draw_spots(anatomy: Anatomy, random: Generator) -> tuple[Metastasis, ...]:
     for place in places:
         diameter = float(random.uniform(2.5, 7))
         bright = float(random.uniform(1.25, 1.6))
-        blob = _blob(place, diameter / 2, 0.15, random)
+        blob = draw_blob(place, diameter / 2, 0.15, random)
         spots.append(Metastasis(blob, diameter, bright, 0.93 * bright, 0.0, 0.0, False, False))
     return tuple(spots)
 
@@ -131,7 +110,7 @@ def _metastasis(place: Points, diameter: float, at_vessel: bool, random: Generat
     core = random.uniform(0.5, 0.75) if large and random.random() < 0.6 else 0.0
     bleeding = random.random() < 0.07
     return Metastasis(
-        blob=_blob(place, diameter / 2, 0.13 if large else 0.10, random),
+        blob=draw_blob(place, diameter / 2, 0.13 if large else 0.10, random),
         diameter_mm=diameter,
         enhanced=float(random.uniform(1.12, 1.30) if faint else random.uniform(1.4, 1.95)),
         plain=float(random.uniform(1.1, 1.4) if bleeding else random.uniform(0.62, 0.9)),
@@ -140,23 +119,6 @@ def _metastasis(place: Points, diameter: float, at_vessel: bool, random: Generat
         faint=faint,
         at_vessel=at_vessel,
     )
-
-
-def _blob(place: Points, radius: float, height: float, random: Generator) -> Blob:
-    """Draw an irregular body with the volume of a ball of this radius; ``height`` is the SD of its surface."""
-    x, y, z = place.tolist()
-    waves, phases = random.normal(0, 1.8, (4, 3)), random.uniform(0, 2 * np.pi, 4)
-    rough = Blob((x, y, z), 1.0, waves, phases, 2 * height)
-    surface = 1 - rough.distance(ball_directions())
-    return replace(rough, radius=float(radius / np.cbrt((surface**3).mean())))
-
-
-def ball_directions(count: int = 300) -> Points:
-    """Return unit vectors (n, 3) spread evenly over the sphere, on a golden spiral."""
-    height = 1 - (2 * np.arange(count) + 1) / count
-    turn = np.pi * (3 - np.sqrt(5)) * np.arange(count)
-    width = np.sqrt(1 - height**2)
-    return np.stack([width * np.cos(turn), width * np.sin(turn), height], axis=-1)
 
 
 def _junction(anatomy: Anatomy, random: Generator, draws: int = 3000) -> Points:

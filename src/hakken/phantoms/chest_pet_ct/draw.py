@@ -14,13 +14,13 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hakken.anatomy.chest import Chest, draw_chest
 from hakken.anatomy.scanners import Machine, Pose, draw_pose, labelled, lay_grid, scan
 from hakken.anatomy.shapes import Array, Grid
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
 from hakken.phantoms import PhantomCase, options_of
 from hakken.phantoms.chest_pet_ct import Options
-from hakken.phantoms.chest_pet_ct.chest import Chest, draw_chest
 from hakken.phantoms.chest_pet_ct.foci import Focus, draw_foci
 from hakken.phantoms.chest_pet_ct.uptake import AIR_HU, draw_density, draw_uptake
 from hakken.study import Study

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.random import Generator
 from scipy.special import ndtri
 
+from hakken.anatomy.chest import Chest
 from hakken.anatomy.shapes import Array, occupancy, smooth_field
 from hakken.phantoms import Levels
-from hakken.phantoms.chest_pet_ct.chest import Chest
 
 SHARES = {"lung": 28 / 45, "mediastinum": 9 / 45, "bone": 8 / 45}
 """28 in the lung as published; how the other 17 divide is the phantom's own law."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from hakken.anatomy.chest import Chest, spine_y
 from hakken.anatomy.shapes import Array, smooth_field
-from hakken.phantoms.chest_pet_ct.chest import Chest, spine_y
 
 AIR_HU = -1000.0
 DENSITY = {

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hakken.anatomy.scanners import Pose
+from hakken.anatomy.tubes import Lumen, Tubes, along
 from hakken.cohort.phantom import spread_levels
 from hakken.core.volume import Geometry
 from hakken.phantoms.aneurysm.aneurysms import (
@@ -21,7 +22,6 @@ from hakken.phantoms.aneurysm.aneurysms import (
     size_at,
 )
 from hakken.phantoms.aneurysm.arteries import Arteries, Site
-from hakken.phantoms.aneurysm.tubes import Lumen, Tubes, along
 
 SITE = Site("ICA", "ICA terminus, left", np.zeros(3), np.array([0.0, 0, 1]), 1.5, True)
 STILL = Pose(np.eye(3), np.zeros(3), np.zeros(3))

@@ -107,9 +107,9 @@ def test_the_anatomy_does_not_depend_on_the_voxel_size(aneurysm_study: Study) ->
 
 
 def test_slabs_fall_from_entry_to_exit() -> None:
+    from hakken.anatomy.tubes import Lumen
     from hakken.core.volume import Geometry
     from hakken.phantoms.aneurysm.draw import SCANNERS, _expose
-    from hakken.phantoms.aneurysm.tubes import Lumen
 
     geometry = Geometry((100, 8, 8), (1, 1, 1))
     ones = np.ones(geometry.shape_zyx, np.float32)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hakken.anatomy.blobs import Blob, ball_directions
 from hakken.anatomy.head import Anatomy, draw_anatomy
 from hakken.phantoms.brain_metastasis.lesions import (
     APART_MM,
-    Blob,
     Metastasis,
-    ball_directions,
     draw_diameter,
     draw_metastases,
     draw_spots,

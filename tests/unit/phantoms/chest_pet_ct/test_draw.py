@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hakken.anatomy.chest import Chest, draw_chest
 from hakken.cohort.phantom import PhantomCase, phantom_cases, spread_levels
 from hakken.imaging.masks import find_mask
-from hakken.phantoms.chest_pet_ct.chest import Chest, draw_chest
 from hakken.phantoms.chest_pet_ct.draw import PetCt, breathe, draw_case
 from hakken.phantoms.chest_pet_ct.foci import SHARES, draw_foci, kind_at
 from hakken.phantoms.chest_pet_ct.uptake import draw_uptake

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.anatomy.scanners import Pose
+from hakken.anatomy.tubes import Lumen, Tubes, along, curve, join, paint_tubes
 from hakken.core.volume import Geometry
-from hakken.phantoms.aneurysm.tubes import Lumen, Tubes, along, curve, join, paint_tubes
 
 STILL = Pose(np.eye(3), np.zeros(3), np.zeros(3))
 

@@ -13,7 +13,7 @@ from hakken.study.model import Study
 from hakken.study.section import Section
 
 IDENTITY = ("name", "scale", "seed")
-COHORT = ("cohort", "channels", "reference", "evaluation.design", "evaluation.folds")
+COHORT = ("cohort", "channels", "reference", "evaluation.design", "evaluation.folds", "evaluation.leave_out")
 VERSIONS = "versions"
 APART = {"cohort": ("accept", "columns", "openings", "reuse_opened", "distinct")}
 """Keys of sections that count only where a stage asks for them by name: they let a run go on, and change no result."""

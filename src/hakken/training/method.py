@@ -28,7 +28,8 @@ class Facts:
     ``channels`` are all channels of a prepared case, of which ``inputs`` are seen and ``targets`` predicted; where
     channels are optional, among them those that say where each was measured. ``axes`` are those
     of a patch (2 or 3); ``spacing_mm`` is the prepared voxel size x, y, z; ``seed`` is that of the study; ``labelled``
-    says that cases have a class as a whole, and no lesions.
+    says that cases have a class as a whole, and no lesions. ``kinds`` is the column of the kinds of cases that are left
+    out, '' where none are.
     """
 
     channels: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Facts:
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     seed: int = 0
     labelled: bool = False
+    kinds: str = ""
 
     @classmethod
     def of(cls, study: Study) -> Facts:
@@ -54,6 +56,7 @@ class Facts:
             spacing_mm=study.preparation.spacing_mm,
             seed=study.seed,
             labelled=study.cohort.truth == "label",
+            kinds=study.evaluation.leave_out.column if study.evaluation.leave_out is not None else "",
         )
 
 

@@ -1,0 +1,204 @@
+"""A lesion that a user clicks on, and the volume of interest around the click: how it is cut, and put back.
+
+Notation: the volume of interest has n voxels along each axis of the patient (LPS), cubes of edge h = edge * size / n,
+where ``size`` is what the user takes for the lesion's longest extent. Voxel n // 2 lies on the click. With i the index
+of a voxel of the case and j that of one of the volume of interest, z, y, x, both lie on the same point where
+i = A j + b. Outside of the case lie the values of its border.
+
+A click is never the centre of gravity. Where a user is only simulated, the click is moved at random within a ball about
+it whose radius is a share (``jitter``) of the size, and the size is wrong by up to the same share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hakken.core.errors import HakkenError
+from hakken.core.seeds import derive_seed
+from hakken.core.volume import Geometry, Triple
+from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidates import EVERYWHERE
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+Box = tuple[slice, slice, slice]
+
+COARSER = 1.5
+"""From how many voxels of the case in one of the volume of interest on its noise is smoothed away."""
+RANGE = (1.0, 99.0)
+"""The percentiles of a volume of interest that become 0 and 1."""
+
+
+@dataclass(frozen=True)
+class Click:
+    """Where a user clicked, x, y, z, LPS, and what they take for the lesion's longest extent, in mm."""
+
+    centre: Triple
+    size: float
+
+    def moved(self, jitter: float, random: Generator) -> Click:
+        """Return a click as another user would give it, see the module."""
+        away = random.normal(size=3)
+        away *= jitter * self.size * random.random() ** (1 / 3) / max(float(np.linalg.norm(away)), 1e-9)
+        x, y, z = (np.asarray(self.centre) + away).tolist()
+        return Click((x, y, z), self.size * float(1 + jitter * random.uniform(-1, 1)))
+
+
+def exact_clicks(case: PreparedCase) -> dict[int, Click]:
+    """Return for each included lesion of a case its centre and its longest extent along the axes, by its number.
+
+    Raises HakkenError for a flat image.
+    """
+    if case.geometry.is_flat:
+        raise HakkenError(f"case {case.case_id}: is a flat image; volumes of interest are cut from volumes")
+    boxes = ndimage.find_objects(case.labels(mmap=True)) if case.has_truth else []
+    spacing = np.asarray(case.geometry.spacing[::-1])
+    found = {}
+    for lesion in case.lesions:
+        box = boxes[lesion.lesion - 1] if lesion.lesion <= len(boxes) else None
+        if lesion.kind == "included" and box is not None:
+            extent = (np.array([part.stop - part.start for part in box]) * spacing).max()
+            found[lesion.lesion] = Click(lesion.centre, float(extent))
+    return found
+
+
+def clicks_on(case: PreparedCase, jitter: float, seed: int) -> dict[int, Click]:
+    """Return where a simulated user clicks on each included lesion of a case, by its number.
+
+    A function of the seed, of what the case shows and of the lesion: all models are given the same clicks.
+    """
+    return {
+        number: click.moved(jitter, np.random.default_rng(derive_seed(seed, "click", case.pixel_digest, number)))
+        for number, click in exact_clicks(case).items()
+    }
+
+
+@dataclass(frozen=True)
+class VolumeOfInterest:
+    """The grid around a click: ``voxels`` (n) along each axis, ``step`` (h) in mm; see the module."""
+
+    click: Click
+    voxels: int
+    step: float
+    geometry: Geometry
+
+    @classmethod
+    def around(cls, click: Click, edge: float, voxels: int, geometry: Geometry) -> VolumeOfInterest:
+        """Return the grid whose edge is ``edge`` times the size of the lesion, in a case of this ``geometry``."""
+        return cls(click, voxels, edge * click.size / voxels, geometry)
+
+    def wider(self, voxels: int) -> VolumeOfInterest:
+        """Return a grid of the same voxels, but more of them."""
+        return VolumeOfInterest(self.click, voxels, self.step, self.geometry)
+
+    @cached_property
+    def middle(self) -> NDArray[np.float64]:
+        """The voxel of the case that was clicked on, z, y, x, with fractions."""
+        return np.asarray(self.geometry.to_voxel([self.click.centre])[0], float)
+
+    @cached_property
+    def matrix(self) -> NDArray[np.float64]:
+        """A (3, 3)."""
+        steps = np.asarray(self.click.centre) + self.step * np.eye(3)[::-1]
+        return np.asarray((self.geometry.to_voxel(steps) - self.middle).T, float)
+
+    @cached_property
+    def offset(self) -> NDArray[np.float64]:
+        """b (3,)."""
+        return np.asarray(self.middle - self.matrix @ np.full(3, self.voxels // 2), float)
+
+    @cached_property
+    def box(self) -> Box:
+        """The voxels of the case that lie in the volume of interest, at least one."""
+        last = self.voxels - 1
+        corners = np.array([(z, y, x) for z in (0, last) for y in (0, last) for x in (0, last)])
+        places = corners @ self.matrix.T + self.offset
+        return self._within(np.floor(places.min(0)), np.ceil(places.max(0)) + 1)
+
+    def _within(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> Box:
+        shape = np.asarray(self.geometry.shape_zyx)
+        start = np.clip(low, 0, shape - 1).astype(int)
+        stop = np.maximum(np.clip(high, 0, shape).astype(int), start + 1)
+        z, y, x = (slice(int(one), int(other)) for one, other in zip(start, stop, strict=True))
+        return z, y, x
+
+    def cut(self, channel: NDArray[Any]) -> Floats:
+        """Return the values (n, n, n) of a channel (z, y, x) of the case, linearly interpolated.
+
+        Where a voxel is much larger than those of the case, noise that lies between is smoothed away first.
+        """
+        ratio = self.step / np.asarray(self.geometry.spacing[::-1])
+        sigma = np.where(ratio >= COARSER, 0.5 * np.sqrt(np.maximum(ratio**2 - 1, 0)), 0)
+        margin = np.ceil(3 * sigma).astype(int) + 1
+        box = self._within(
+            np.array([part.start for part in self.box]) - margin, np.array([part.stop for part in self.box]) + margin
+        )
+        values = np.asarray(channel[box], np.float32)
+        if sigma.any():
+            values = ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=3)
+        return self._sampled(values, np.array([part.start for part in box]))
+
+    def cut_flags(self, flags: Flags) -> Floats:
+        """Return which share (n, n, n) of each voxel is set, of flags (z, y, x) of the case; outside nothing is."""
+        low = np.array([part.start for part in self.box])
+        inside = np.pad(flags[self.box].astype(np.float32), 1)
+        return self._sampled(inside, low - 1)
+
+    def _sampled(self, values: Floats, low: NDArray[np.integer[Any]]) -> Floats:
+        shape = (self.voxels,) * 3
+        found = ndimage.affine_transform(values, self.matrix, self.offset - low, shape, order=1, mode="nearest")
+        return np.asarray(found, np.float32)
+
+    def back(self, values: Floats) -> Floats:
+        """Return values (n, n, n) at the voxels of the case in `box`, linearly interpolated, 0 beyond them."""
+        inverse = np.linalg.inv(self.matrix)
+        low = np.array([part.start for part in self.box])
+        shape = tuple(part.stop - part.start for part in self.box)
+        found = ndimage.affine_transform(
+            values, inverse, inverse @ (low - self.offset), shape, order=1, mode="grid-constant", cval=0.0
+        )
+        return np.asarray(found, np.float32)
+
+    def clicked(self, flags: Flags) -> Flags:
+        """Return the 26-connected piece of flags on `box` that holds the click, or else is nearest to it."""
+        labels, count = ndimage.label(flags, EVERYWHERE)
+        if count == 0:
+            return np.zeros(flags.shape, bool)
+        voxels = np.argwhere(labels)
+        away = (voxels + [part.start for part in self.box] - self.middle) * self.geometry.spacing[::-1]
+        nearest = voxels[int((away**2).sum(1).argmin())]
+        return np.asarray(labels == labels[tuple(nearest)], bool)
+
+    def whole(self, flags: Flags) -> Flags:
+        """Return flags on `box` as flags (z, y, x) of the case."""
+        found = np.zeros(self.geometry.shape_zyx, bool)
+        found[self.box] = flags
+        return found
+
+
+def between(values: Floats, within: Floats | None = None) -> Floats:
+    """Return values so that the percentiles of `RANGE` become 0 and 1, clipped there; of ``within``, where given.
+
+    So values on any scale, such as a window of CT or a z-score of MR, come into the same range. Where all are alike
+    they become 0.5.
+
+    >>> between(np.array([[0.0, 50, 100]], np.float32)).round(2).tolist()
+    [[0.0, 0.5, 1.0]]
+    """
+    low, high = np.percentile(values if within is None else within, RANGE)
+    if not high - low > 1e-6 * max(abs(low), abs(high)):
+        return np.full(values.shape, 0.5, np.float32)
+    return np.asarray(np.clip((values - low) / (high - low), 0, 1), np.float32)
+
+
+def diameters(case: PreparedCase, clicks: Mapping[int, Click]) -> dict[int, float]:
+    """Return the diameter of the ball of each lesion's volume, as a share of the size that the click gives."""
+    return {one.lesion: one.diameter / clicks[one.lesion].size for one in case.lesions if one.lesion in clicks}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hakken.core.errors import HakkenError
 from hakken.core.names import counted, nearest
 from hakken.core.tables import Cell, read_table, write_table
-from hakken.evaluation.caution import FEW_PATIENTS
+from hakken.evaluation.caution import of_few
 from hakken.evaluation.findings import Floats, Ints
 from hakken.evaluation.optimism import replicated
 from hakken.evaluation.segmentation import mean_over_cases, weighted_means
@@ -143,13 +143,14 @@ def measure(found: Predictions, part: Part) -> Measured:
     strata = [_stratum(part, lesions, groups, group) for group in sorted(set(groups)) if any(groups)]
     for one in strata:
         name = one["stratum"]
-        rows += [_row(f"Dice, {name}", one["dice"]), Row(f"SD of Dice, {name}", one["sd"])]
-        rows.append(_row(f"relative volume error, {name}", one["relative_volume_error"], 2))
+        few = "".join(of_few(one["patients"]))
+        rows += [replace(_row(f"Dice, {name}", one["dice"]), warning=few), Row(f"SD of Dice, {name}", one["sd"])]
+        rows.append(replace(_row(f"relative volume error, {name}", one["relative_volume_error"], 2), warning=few))
     return Measured(
         objective=_row("mean Dice over lesions", first),
         rows=tuple(rows),
         counts={"cases": len(part.cases), "patients": len(set(part.patients)), "lesions": len(lesions)},
-        warnings=tuple(_warnings(part, lesions, strata, first)),
+        warnings=tuple(_warnings(lesions, first)),
         details={"strata": strata},
         tables={"lesions": Table(LESIONS, tuple(_lesion_rows(lesions, groups)))},
     )
@@ -249,12 +250,7 @@ def _stratum(part: Part, lesions: Sequence[Segmented], groups: Sequence[str], gr
     }
 
 
-def _warnings(
-    part: Part, lesions: Sequence[Segmented], strata: Sequence[Mapping[str, Any]], first: Mapping[str, Any]
-) -> Iterator[str]:
-    for one in strata:
-        if one["patients"] <= FEW_PATIENTS:
-            yield f"{one['stratum']}: {counted(one['patients'], 'patient')}, whose interval is no certainty"
+def _warnings(lesions: Sequence[Segmented], first: Mapping[str, Any]) -> Iterator[str]:
     empty = sum(not one.found for one in lesions)
     if empty:
         yield f"nothing was found of {counted(empty, 'lesion')}, whose Dice is 0"

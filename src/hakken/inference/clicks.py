@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -31,8 +31,6 @@ Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Box = tuple[slice, slice, slice]
 
-COARSER = 1.5
-"""From how many voxels of the case in one of the volume of interest on its noise is smoothed away."""
 RANGE = (1.0, 99.0)
 """The percentiles of a volume of interest that become 0 and 1."""
 
@@ -133,28 +131,28 @@ class VolumeOfInterest:
     def cut(self, channel: NDArray[Any]) -> Floats:
         """Return the values (n, n, n) of a channel (z, y, x) of the case, linearly interpolated.
 
-        Where a voxel is much larger than those of the case, noise that lies between is smoothed away first.
+        Where a voxel is as large as several of the case, the means of so many are interpolated, so that noise between
+        the sampled points is not folded in. Beyond the case lie the values of its border.
         """
-        ratio = self.step / np.asarray(self.geometry.spacing[::-1])
-        sigma = np.where(ratio >= COARSER, 0.5 * np.sqrt(np.maximum(ratio**2 - 1, 0)), 0)
-        margin = np.ceil(3 * sigma).astype(int) + 1
-        box = self._within(
-            np.array([part.start for part in self.box]) - margin, np.array([part.stop for part in self.box]) + margin
-        )
-        values = np.asarray(channel[box], np.float32)
-        if sigma.any():
-            values = ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=3)
-        return self._sampled(values, np.array([part.start for part in box]))
+        return self._sampled(channel, "edge")
 
     def cut_flags(self, flags: Flags) -> Floats:
-        """Return which share (n, n, n) of each voxel is set, of flags (z, y, x) of the case; outside nothing is."""
-        low = np.array([part.start for part in self.box])
-        inside = np.pad(flags[self.box].astype(np.float32), 1)
-        return self._sampled(inside, low - 1)
+        """Return which share (n, n, n) of each voxel is set, of flags on `box`; beyond it nothing is."""
+        return self._sampled(flags, "constant", self.box)
 
-    def _sampled(self, values: Floats, low: NDArray[np.integer[Any]]) -> Floats:
+    def _sampled(self, values: NDArray[Any], beyond: Literal["edge", "constant"], own: Box | None = None) -> Floats:
+        """Return values of the case, or of a box of it, at the points of this grid."""
+        factors = np.maximum(self.step / np.asarray(self.geometry.spacing[::-1]), 1).astype(int)
+        low = np.array([part.start for part in self.box]) - factors
+        high = np.array([part.stop for part in self.box]) + factors
+        box = self._within(low, high) if own is None else own
+        block = values[box] if own is None else values
+        start = np.array([part.start for part in box]) - (0 if own is None else factors)
+        coarse = _means(block, factors, beyond, before=0 if own is None else factors)
+        matrix = self.matrix / factors[:, None]
+        offset = (self.offset - start - (factors - 1) / 2) / factors
         shape = (self.voxels,) * 3
-        found = ndimage.affine_transform(values, self.matrix, self.offset - low, shape, order=1, mode="nearest")
+        found = ndimage.affine_transform(coarse, matrix, offset, shape, order=1, mode="nearest")
         return np.asarray(found, np.float32)
 
     def back(self, values: Floats) -> Floats:
@@ -182,6 +180,26 @@ class VolumeOfInterest:
         found = np.zeros(self.geometry.shape_zyx, bool)
         found[self.box] = flags
         return found
+
+
+def _means(
+    values: NDArray[Any],
+    factors: NDArray[np.integer[Any]],
+    beyond: Literal["edge", "constant"],
+    *,
+    before: NDArray[np.integer[Any]] | int,
+) -> Floats:
+    """Return the means of ``factors`` (3,) voxels along each axis, with ``before`` voxels and at least one behind."""
+    first = np.broadcast_to(before, 3)
+    widths = [
+        (int(start), int(factor + -(start + size) % factor) if beyond == "constant" else int(-size % factor))
+        for start, size, factor in zip(first, values.shape, factors, strict=True)
+    ]
+    padded = np.pad(values.astype(np.float32), widths, mode=beyond) if any(map(any, widths)) else values
+    shape = [part for size, factor in zip(padded.shape, factors, strict=True) for part in (size // factor, factor)]
+    if (factors == 1).all():
+        return np.asarray(padded, np.float32)
+    return np.asarray(padded.reshape(shape).mean((1, 3, 5), dtype=np.float32), np.float32)
 
 
 def between(values: Floats, within: Floats | None = None) -> Floats:

@@ -151,19 +151,15 @@ class VolumeOfInterest:
         coarse = _means(block, factors, beyond, before=0 if own is None else factors)
         matrix = self.matrix / factors[:, None]
         offset = (self.offset - start - (factors - 1) / 2) / factors
-        shape = (self.voxels,) * 3
-        found = ndimage.affine_transform(coarse, matrix, offset, shape, order=1, mode="nearest")
-        return np.asarray(found, np.float32)
+        return _interpolated(coarse, matrix, offset, (self.voxels,) * 3, mode="nearest")
 
     def back(self, values: Floats) -> Floats:
         """Return values (n, n, n) at the voxels of the case in `box`, linearly interpolated, 0 beyond them."""
-        inverse = np.linalg.inv(self.matrix)
+        inverse = np.asarray(np.linalg.inv(self.matrix), float)
         low = np.array([part.start for part in self.box])
         shape = tuple(part.stop - part.start for part in self.box)
-        found = ndimage.affine_transform(
-            values, inverse, inverse @ (low - self.offset), shape, order=1, mode="grid-constant", cval=0.0
-        )
-        return np.asarray(found, np.float32)
+        offset = np.asarray(inverse @ (low - self.offset), float)
+        return _interpolated(values, inverse, offset, shape, mode="grid-constant")
 
     def clicked(self, flags: Flags) -> Flags:
         """Return the 26-connected piece of flags on `box` that holds the click, or else is nearest to it."""
@@ -180,6 +176,38 @@ class VolumeOfInterest:
         found = np.zeros(self.geometry.shape_zyx, bool)
         found[self.box] = flags
         return found
+
+
+def _interpolated(
+    values: Floats,
+    matrix: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    shape: tuple[int, ...],
+    *,
+    mode: Literal["nearest", "grid-constant"],
+) -> Floats:
+    """Return values at ``matrix`` i + ``offset`` for each index i of a ``shape``; of `grid-constant` 0 lies beyond."""
+    steps = np.diagonal(matrix)
+    if not np.allclose(matrix, np.diag(steps), atol=1e-12):
+        return np.asarray(ndimage.affine_transform(values, matrix, offset, shape, order=1, mode=mode), np.float32)
+    found = values if mode == "nearest" else np.pad(values, 1)  # axis by axis, which is ten times faster
+    first = 0 if mode == "nearest" else 1
+    for axis, (step, start, count) in enumerate(zip(steps, offset, shape, strict=True)):
+        found = _along(found, axis, step * np.arange(count) + start + first)
+    return found
+
+
+def _along(values: Floats, axis: int, places: NDArray[np.float64]) -> Floats:
+    """Return values between the ones along an axis; beyond the ends lie these.
+
+    >>> _along(np.array([0, 10, 20], np.float32), 0, np.array([-1, 0.5, 1.25, 4])).tolist()
+    [0.0, 5.0, 12.5, 20.0]
+    """
+    inside = places.clip(0, values.shape[axis] - 1)
+    low = inside.astype(int)
+    share = (inside - low).astype(np.float32).reshape([-1 if place == axis else 1 for place in range(values.ndim)])
+    high = np.minimum(low + 1, values.shape[axis] - 1)
+    return np.asarray(values.take(low, axis) * (1 - share) + values.take(high, axis) * share, np.float32)
 
 
 def _means(

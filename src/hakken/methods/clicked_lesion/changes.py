@@ -24,6 +24,8 @@ def inverted(images: Tensor, chosen: Tensor) -> Tensor:
 
 def sharpened(images: Tensor, amount: Tensor) -> Tensor:
     """Return images (b, c, z, y, x) with ``amount`` (b,) times what a mean over 3 voxels takes away added."""
+    if not amount.any():
+        return images
     smooth = functional.avg_pool3d(functional.pad(images, [1] * 6, mode="replicate"), 3, 1)
     return images + amount.reshape(-1, 1, 1, 1, 1) * (images - smooth)
 

@@ -102,10 +102,12 @@ class ClickSource:
         """Return channels and targets (c + 2, q, q, q) of volume ``number``, with the margin that changes need."""
         chosen, click = self.place(number)
         case, labels = chosen.case, chosen.case.labels(mmap=True)
-        seen = VolumeOfInterest.around(click, self.parameters.edge, self.parameters.voxels, case.geometry)
-        wide = seen.wider(self.edge)
-        image = case.image()
-        parts = [between(wide.cut(image[channel]), seen.cut(image[channel])) for channel in self.channels]
+        voxels = self.parameters.voxels
+        wide = VolumeOfInterest.around(click, self.parameters.edge, voxels, case.geometry).wider(self.edge)
+        image, first = case.image(), self.edge // 2 - voxels // 2
+        seen = (slice(first, first + voxels),) * 3
+        cut = [wide.cut(image[channel]) for channel in self.channels]
+        parts = [between(values, values[seen]) for values in cut]
         box = labels[wide.box]
         own, others = box == chosen.lesion, (box > 0) & (box != chosen.lesion)
         return np.stack([*parts, wide.cut_flags(own), wide.cut_flags(others)])

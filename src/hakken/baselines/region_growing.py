@@ -24,7 +24,7 @@ EDGE = 2.0
 SHARES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 NEAR = 0.15
 """Up to which share of the size voxels are near the click."""
-FURTHEST = 0.6
+FURTHEST = 0.75
 """Up to which share of the size, from the click, the region may grow."""
 
 

@@ -56,6 +56,8 @@ def assign_kinds(kinds: Mapping[str, str], left: LeaveOut, seed: int) -> dict[st
     >>> assign_kinds({"a": "x", "b": "x", "c": "y", "d": "y"}, left, seed=1)
     {'a': 'x_without_y', 'b': 'x', 'c': 'y', 'd': 'y_without_x'}
     """
+    if lacking := [kind for kind in left.values if kind not in kinds.values()]:
+        raise HakkenError(f"evaluation.leave_out: no case is of the kind `{lacking[0]}`; remove it from `values`")
     found: dict[str, Part] = {}
     for place, kind in enumerate(left.values):
         names = sorted(patient for patient, own in kinds.items() if own == kind)
@@ -68,8 +70,6 @@ def assign_kinds(kinds: Mapping[str, str], left: LeaveOut, seed: int) -> dict[st
             other = others[(number + place) % len(others)]
             found[patient] = chooser(kind, other) if number < choosing else kind
     for kind in left.values:
-        if kind not in kinds.values():
-            raise HakkenError(f"evaluation.leave_out: no case is of the kind `{kind}`; remove it from `values`")
         if not any(chooser(other, kind) in found.values() for other in left.values):
             raise HakkenError(
                 f"evaluation.leave_out: no patient is left to choose the model that does without `{kind}`: each of the "

@@ -115,11 +115,9 @@ class VolumeOfInterest:
 
     @cached_property
     def box(self) -> Box:
-        """The voxels of the case that lie in the volume of interest, at least one."""
-        last = self.voxels - 1
-        corners = np.array([(z, y, x) for z in (0, last) for y in (0, last) for x in (0, last)])
-        places = corners @ self.matrix.T + self.offset
-        return self._within(np.floor(places.min(0)), np.ceil(places.max(0)) + 1)
+        """The voxels of the case that lie in the volume of interest, as far to each side of the click, at least one."""
+        reach = np.abs(self.matrix).sum(1) * self.voxels / 2
+        return self._within(np.floor(self.middle - reach), np.ceil(self.middle + reach) + 1)
 
     def _within(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> Box:
         shape = np.asarray(self.geometry.shape_zyx)

@@ -74,7 +74,8 @@ class PreparedCase:
     is all that is known of it. ``outside`` are the numbers of the lesions of which no voxel lies in the mask;
     ``doubt`` says why the mask may be wrong, where it may. ``optional`` says of each optional channel whether the case
     has it. ``columns`` are those of the case table as it stands when the case is measured, which its files do not hold,
-    and what `presence` says. ``files`` are the SHA-256 of its arrays by the ending of their names.
+    and what `presence` says. ``files`` are the SHA-256 of its arrays by the ending of their names. ``clicks`` are those
+    of a user on a new case: x, y, z, LPS, and the lesion's longest extent, in mm.
     """
 
     case_id: str
@@ -92,6 +93,7 @@ class PreparedCase:
     columns: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
+    clicks: tuple[tuple[float, float, float, float], ...] = field(default=(), compare=False)
     folder: Path | None = field(default=None, compare=False)
 
     @property

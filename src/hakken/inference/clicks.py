@@ -69,10 +69,13 @@ def exact_clicks(case: PreparedCase) -> dict[int, Click]:
 
 
 def clicks_on(case: PreparedCase, jitter: float, seed: int) -> dict[int, Click]:
-    """Return where a simulated user clicks on each included lesion of a case, by its number.
+    """Return where a user clicks on each lesion of a case, by its number.
 
-    A function of the seed, of what the case shows and of the lesion: all models are given the same clicks.
+    On a new case where they have clicked. Otherwise they are simulated, on each lesion that counts: a function of the
+    seed, of what the case shows and of the lesion, so that all models are given the same clicks.
     """
+    if case.clicks:
+        return {number: Click((x, y, z), size) for number, (x, y, z, size) in enumerate(case.clicks, start=1)}
     return {
         number: click.moved(jitter, np.random.default_rng(derive_seed(seed, "click", case.pixel_digest, number)))
         for number, click in exact_clicks(case).items()

@@ -16,7 +16,7 @@ from hakken.methods import Needs
 from hakken.study import Section, Study
 from hakken.study.parameters import Optimised
 
-NEEDS = Needs(learns_from="lesions", optional=False)
+NEEDS = Needs(learns_from="lesions", optional=False, clicks=True)
 OUTCOMES = ("lesion_masks",)
 FIGURES = ("lesion_outlines", "search")
 

@@ -224,11 +224,12 @@ def _means(
         (int(start), int(factor + -(start + size) % factor) if beyond == "constant" else int(-size % factor))
         for start, size, factor in zip(first, values.shape, factors, strict=True)
     ]
-    padded = np.pad(values.astype(np.float32), widths, mode=beyond) if any(map(any, widths)) else values
-    shape = [part for size, factor in zip(padded.shape, factors, strict=True) for part in (size // factor, factor)]
-    if (factors == 1).all():
-        return np.asarray(padded, np.float32)
-    return np.asarray(padded.reshape(shape).mean((1, 3, 5), dtype=np.float32), np.float32)
+    found = np.pad(values, widths, mode=beyond) if any(map(any, widths)) else values
+    for axis, factor in enumerate(factors.tolist()):
+        if factor > 1:  # along one axis after the other, which is much faster than along all at once
+            parts = [found[(slice(None),) * axis + (slice(start, None, factor),)] for start in range(factor)]
+            found = np.asarray(sum(part.astype(np.float32) for part in parts) / np.float32(factor))
+    return np.asarray(found, np.float32)
 
 
 def between(values: Floats, within: Floats | None = None) -> Floats:

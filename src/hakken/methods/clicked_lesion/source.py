@@ -109,5 +109,7 @@ class ClickSource:
         cut = [wide.cut(image[channel]) for channel in self.channels]
         parts = [between(values, values[seen]) for values in cut]
         box = labels[wide.box]
-        own, others = box == chosen.lesion, (box > 0) & (box != chosen.lesion)
-        return np.stack([*parts, wide.cut_flags(own), wide.cut_flags(others)])
+        own = wide.cut_flags(box == chosen.lesion)
+        alone = len(case.lesions) == 1
+        others = np.zeros_like(own) if alone else wide.cut_flags((box > 0) & (box != chosen.lesion))
+        return np.stack([*parts, own, others])

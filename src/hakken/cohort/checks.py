@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hakken.cohort.cells import check_cells, stands_for_normal, stands_for_nothing
+from hakken.cohort.folds import other_kind
 from hakken.cohort.patients import looks_personal, normalised
 from hakken.cohort.rows import ORDINARY, Row, Rows, path_of, read_rows
 from hakken.core.case_ids import REMEDY, folded, shortened, why_no_id
@@ -18,6 +19,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.names import counted, nearest, plain
 from hakken.core.problems import Problem, stopping
 from hakken.study import PARTS, REGION, REGIONS, Part, Study
+from hakken.study.crossing import kind_of
 
 NO_LESIONS = "none"
 TOGETHER = "put all cases of a patient into the same part"
@@ -72,6 +74,7 @@ def check_rows(rows: Rows, study: Study, files_exist: bool = True) -> list[Probl
         *_personal(rows),
         *check_cells(rows.rows, study, free_columns(rows.heading, study)),
         *_parts(rows, study),
+        *_kinds(rows, study),
         *(_missing_files(rows, study) if files_exist else ()),
     ]
     return sorted(problems, key=lambda problem: problem.row or 0)
@@ -137,6 +140,8 @@ def _asked_for(study: Study) -> Iterator[tuple[str, str]]:
         yield from (("evaluation.strata", name) for name in study.evaluation.strata)
     yield from (("cohort.columns", name) for name in study.cohort.columns)
     yield from ((f"scalars.{name}", name) for name, scalar in study.scalars.items() if scalar.header is None)
+    if study.evaluation.leave_out is not None:
+        yield "evaluation.leave_out.column", study.evaluation.leave_out.column
     for outcome, settings in study.outcomes.items():
         yield from ((f"outcomes.{outcome}", name) for name in getattr(settings, "case_columns", ()))
 
@@ -287,12 +292,39 @@ def _where(part: Part, rows: Sequence[Row], spelt: bool) -> str:
 def _parts(rows: Rows, study: Study) -> Iterator[Problem]:
     """Yield parts that no case is in, where the table fills the column; of items `train` may be empty."""
     values = {row["split"] for row in rows.rows} - {""}
+    if study.evaluation.leave_out is not None:
+        return  # a part of those who choose may be empty
     needed = study.parts if study.crossed or study.cohort.kind == "images" else PARTS[1:]
     if values and values <= set(study.parts):
         for part in needed:
             if part not in values:
                 remedy = f"write `{part}` for some patients, or remove the column to have the cases split by patient"
                 yield _of_table("split", f"no case is in the part `{part}`", remedy)
+
+
+def _kinds(rows: Rows, study: Study) -> Iterator[Problem]:
+    """Yield cases that would be seen by the model that is to do without their kind, and cases of no known kind."""
+    left = study.evaluation.leave_out
+    if left is None:
+        return
+    first: dict[str, Row] = {}
+    for row in rows.rows:
+        kind = row[left.column]
+        if kind not in left.values:
+            reason = f"`{kind}` is none of the kinds that are left out, {', '.join(left.values)}"
+            remedy = "write one of these, or add it to evaluation.leave_out.values"
+            yield _of_row(row, left.column, f"{reason}{nearest(kind, left.values)}", remedy)
+            continue
+        if row["split"] in study.parts and kind_of(row["split"]) != kind:
+            remedy = f"write `{kind}`, or remove the column to have the cases split by patient"
+            yield _of_row(row, "split", other_kind(row["split"], kind), remedy)
+        before = first.setdefault(normalised(row["patient"]), row)
+        if row["patient"] and before[left.column] in left.values and before[left.column] != kind:
+            reason = (
+                f"patient `{row['patient']}` has cases of the kinds `{before[left.column]}` (row {before.number}) and "
+                f"`{kind}`, so that a model that does without one of them would have seen this patient"
+            )
+            yield _of_row(row, left.column, reason, "leave out the cases of one of both kinds")
 
 
 def _missing_files(rows: Rows, study: Study) -> Iterator[Problem]:

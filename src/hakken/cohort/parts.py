@@ -2,7 +2,8 @@
 
 `parts-0001.json` and so on hold the part of each patient as it was when a study of these cases first began; the next
 number holds patients that came later. They belong to the cases and not to a study: whatever study uses the table finds
-the same patients sealed. Folds of a cross-validation stand in files of their own (`folds5-0001.json`).
+the same patients sealed. Folds of a cross-validation stand in files of their own (`folds5-0001.json`), and so do kinds
+that are left out (`without-COLUMN-0001.json`).
 """
 
 from __future__ import annotations
@@ -121,4 +122,7 @@ def _files(study: Study) -> list[Path]:
 
 
 def _stem(study: Study) -> str:
+    left = study.evaluation.leave_out
+    if study.crossed and left is not None:
+        return f"without-{left.column}"
     return f"folds{study.evaluation.folds}" if study.crossed else "parts"

@@ -13,7 +13,7 @@ from numpy.random import Generator as Random
 
 from hakken import plugins
 from hakken.cohort.case import Case, CaseTable
-from hakken.cohort.folds import assign_folds
+from hakken.cohort.folds import assign_folds, assign_kinds
 from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.core.seeds import derive_seed
@@ -48,6 +48,11 @@ def phantom_cases(study: Study) -> tuple[PhantomCase, ...]:
 
 def _in_folds(cases: Sequence[PhantomCase], study: Study) -> tuple[PhantomCase, ...]:
     """Return the cases in folds instead of parts, fold by fold; the sizes of the parts add up to the cohort."""
+    if (left := study.evaluation.leave_out) is not None:
+        _require_kinds(study, left.values)
+        known = assign_kinds({case.patient: case.kind for case in cases}, left, derive_seed(study.seed, "kinds"))
+        moved = [replace(case, part=known[case.patient]) for case in cases]
+        return tuple(case for part in study.parts for case in moved if case.part == part)
     kinds: dict[str, list[str]] = {}
     for case in cases:
         kinds.setdefault(case.patient, []).append(case.kind or ("abnormal" if case.lesions else "normal"))
@@ -58,6 +63,16 @@ def _in_folds(cases: Sequence[PhantomCase], study: Study) -> tuple[PhantomCase, 
         for case in cases
         if folds[case.patient] == fold
     )
+
+
+def _require_kinds(study: Study, values: Sequence[str]) -> None:
+    """Raise HakkenError where kinds that are left out are not the classes of lesions that the phantom draws."""
+    drawn = {name for name, share in class_frequencies(study).items() if share}
+    if drawn != set(values):
+        raise HakkenError(
+            f"study {study.name}: evaluation.leave_out.values are {', '.join(values)}, but the phantom draws "
+            f"lesions of the classes {', '.join(sorted(drawn)) or 'that it does not tell apart'}; name these"
+        )
 
 
 def law_of(study: Study) -> Law:
@@ -241,7 +256,9 @@ def _row(case: PhantomCase, study: Study, folder: Path, number: int) -> Case:
         lesion_table=folder / "lesions.csv" if tabled and not items else None,
         label=_label(case) if truth == "label" else None,
         regions=folder / "regions.nii.gz" if study.cohort.regions else None,
-        columns={"scanner": case.scanner, "sex": case.sex, "age": str(case.age)} | _further(case, study),
+        columns={"scanner": case.scanner, "sex": case.sex, "age": str(case.age)}
+        | _further(case, study)
+        | _kind(case, study),
         row=number,
     )
 
@@ -256,3 +273,9 @@ def _further(case: PhantomCase, study: Study) -> dict[str, str]:
 def _label(case: PhantomCase) -> str | None:
     """Return the class of a case in a word, None where it is normal."""
     return case.kind or ("abnormal" if case.lesions else None)
+
+
+def _kind(case: PhantomCase, study: Study) -> dict[str, str]:
+    """Return the column of the kinds that are left out, where any are."""
+    left = study.evaluation.leave_out
+    return {} if left is None else {left.column: case.kind}

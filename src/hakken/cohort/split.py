@@ -13,7 +13,7 @@ import numpy as np
 
 from hakken import plugins
 from hakken.cohort.case import Case, CaseTable
-from hakken.cohort.folds import assign_folds
+from hakken.cohort.folds import assign_folds, assign_kinds, other_kind
 from hakken.cohort.parts import recorded_parts
 from hakken.cohort.patients import normalised, patient_hash
 from hakken.cohort.phantom import table_of
@@ -21,6 +21,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.core.tables import read_table
 from hakken.study import PARTS, Part, Study
+from hakken.study.crossing import chooser, kind_of
 
 BALANCED = ("site", "scanner", "sex")
 FINDINGS, NORMAL, CLASS = "with findings", "normal", "class "
@@ -35,8 +36,9 @@ def assign_parts(table: CaseTable, study: Study) -> CaseTable:
     As its `split` column says; else as it was written down beside the ledger of openings; patients who came later by a
     hash of their own, so that nobody else moves. The first division is stratified (`split_patients`), takes
     ``cohort.fractions`` and depends on the study's seed and on the set of patients but not on the order of the rows.
-    Where every case is predicted by a model of the other folds, the parts are folds. Raises HakkenError where the
-    column is filled in part, or where there are fewer patients than parts.
+    Where every case is predicted by a model of the other folds, the parts are folds, or kinds that are left out. Raises
+    HakkenError where the column is filled in part, where there are fewer patients than parts, and where a case of a
+    kind that is left out would stand in a part of another kind.
     """
     filled = [case for case in table.cases if case.split is not None]
     if filled and len(filled) < len(table):
@@ -46,18 +48,45 @@ def assign_parts(table: CaseTable, study: Study) -> CaseTable:
             "are filled; fill in all cells of this column, or none to have the cases split by patient"
         )
     if filled:
-        return table
+        return require_own_kind(table, study)
     parts = {patient: known.part for patient, known in recorded_parts(study).items()}
     patients = list(dict.fromkeys(normalised(case.patient) for case in table.cases))
     if not any(patient in parts for patient in patients):
         parts = _in_folds(table, study) if study.crossed else _divided(table, study)
-    parts |= {patient: _later(patient, study) for patient in patients if patient not in parts}
+    kinds = _kinds(table, study)
+    parts |= {patient: _later(patient, study, kinds.get(patient)) for patient in patients if patient not in parts}
     cases = tuple(replace(case, split=parts[normalised(case.patient)]) for case in table.cases)
-    return replace(table, cases=cases)
+    return require_own_kind(replace(table, cases=cases), study)
+
+
+def require_own_kind(table: CaseTable, study: Study) -> CaseTable:
+    """Return the table; raises HakkenError where a case stands in a part of another kind than its own.
+
+    There it would train, or choose, a model that is to do without its kind.
+    """
+    left = study.evaluation.leave_out
+    for case in table.cases if left is not None else ():
+        kind = case.columns.get(left.column, "")  # type: ignore[union-attr]
+        if case.split is not None and kind_of(case.split) != kind:
+            raise HakkenError(
+                f"{table.source}: row {case.row}, case {case.case_id}: {other_kind(case.split, kind)}; correct the "
+                "columns, or remove `split` and the parts that were written down to have the cases divided anew"
+            )
+    return table
+
+
+def _kinds(table: CaseTable, study: Study) -> dict[str, str]:
+    """Return the kind of each patient, by the normalised spelling; nothing where no kind is left out."""
+    left = study.evaluation.leave_out
+    if not study.crossed or left is None:
+        return {}
+    return {normalised(case.patient): case.columns.get(left.column, "") for case in table.cases}
 
 
 def _in_folds(table: CaseTable, study: Study) -> dict[str, Part]:
-    """Return the fold of each patient, what the table says of them spread evenly."""
+    """Return the fold of each patient, what the table says of them spread evenly; or the part of its kind."""
+    if (left := study.evaluation.leave_out) is not None:
+        return assign_kinds(_kinds(table, study), left, derive_seed(study.seed, "kinds"))
     kinds: dict[str, list[str]] = {}
     for case in sorted(table.cases, key=lambda case: case.case_id):
         kinds.setdefault(normalised(case.patient), []).append(f"{_kind(case)}, {case.columns.get('scanner', '')}")
@@ -82,9 +111,12 @@ def _learns_from_normal(study: Study) -> bool:
     return study.method is not None and plugins.load("methods", study.method).NEEDS.learns_from == "normal"
 
 
-def _later(patient: str, study: Study) -> Part:
-    """Return the part of a patient who came after the division: by a hash of the patient alone."""
+def _later(patient: str, study: Study, kind: str | None = None) -> Part:
+    """Return the part of a patient who came after the division: by a hash of the patient, and by its kind."""
     place = int(patient_hash(patient)[:12], 16) / 16**12
+    if kind is not None and (left := study.evaluation.leave_out) is not None:
+        others = [chooser(kind, other) for other in left.values if other != kind]
+        return others[int(place / left.chooses * len(others))] if place < left.chooses else kind
     if study.crossed:
         return f"fold{int(place * study.evaluation.folds)}"
     bounds = itertools.accumulate(_fractions(study)[part] for part in PARTS)

@@ -87,7 +87,9 @@ def describe_search(study: Study) -> Iterator[str]:
         sizes = "2" if search.ensemble == 2 else f"2 to {search.ensemble}"
         yield f"  tries the averages of the best {sizes} of them on validation"
     if study.crossed:
-        yield f"cross-validation: all of it in each of {study.evaluation.folds} folds"
+        left = study.evaluation.leave_out
+        each = f"{study.evaluation.folds} folds" if left is None else f"{len(left.values)} kinds that are left out"
+        yield f"cross-validation: all of it in each of {each}"
     if variants := variant_runs(study):
         yield f"variants: {counted(len(variants), 'training')} in {counted(len(study.variants), 'set')}"
     if runs := comparison_runs(study):

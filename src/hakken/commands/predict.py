@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hakken import plugins
+from hakken.commands.clicks import clicked, given_clicks
 from hakken.commands.parser import add_command
 from hakken.core.case_ids import REMEDY, shortened, tidy, why_no_id
 from hakken.core.console import progress
@@ -64,6 +65,14 @@ def add(commands: Subparsers) -> None:
         help="what the case has of a scalar of the study, such as weight=72: once for each that no DICOM header tells",
     )
     parser.add_argument(
+        "--click",
+        action="append",
+        default=[],
+        metavar="X,Y,Z,SIZE",
+        help="where a lesion is, in mm (LPS, in the space of the reference channel), and its longest extent in mm: for "
+        "models that segment what is clicked on; once for each lesion, with a sign of equality: --click=-12.5,30,4,18",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         default=Path("candidates.csv"),
@@ -93,11 +102,13 @@ def run(options: argparse.Namespace) -> None:
     trained = load_model(options.model, choose_device())
     study = trained.study
     outcome = _outcome_of(study, options.output)
+    clicks = given_clicks(options.click, study)
     points = frozen_points(options.model, study)
     given = _given_files(options.image, options.file, study)
     require_no_sealed_case(options.model, study, given)
     with tempfile.TemporaryDirectory() as folder:
         case = _case(study, given, options.case_id, Path(folder), scalar_cells(options.scalar, study))
+        case = clicked(case, clicks)
         said = trained.predict(case, tuple(study.outcomes))
         lines = list(
             plugins.load("outcomes", outcome).save_one(options.output, said[outcome], case, points.get(outcome))

@@ -150,8 +150,8 @@ def _cases(plan: Plan, what: str) -> float:
         return 1
     sizes = {part: sum(map(len, batches.values())) for part, batches in plan.cohort.batches.items()}
     total = sum(sizes.values())
-    if plan.study.crossed:
-        return total / len(sizes) if what in ("validation", "test") else total
+    if (whose := plan.whose(what)) is not None:
+        return sum(map(len, whose)) / len(whose) if what in ("validation", "test") else total
     if what == "patches":
         return sizes.get("train", total)
     return sizes.get(what, 0) if what in ("validation", "test") else total

@@ -80,7 +80,7 @@ class PreparedCase:
     it holds the regions of the body. ``optional`` says of each optional channel whether the case has it, ``scalars``
     what the case has of each scalar. ``columns`` are those of the case table as it stands when the case is measured,
     which its files do not hold, and what `presence` says. ``files`` are the SHA-256 of its arrays by the ending of
-    their names.
+    their names. ``clicks`` are those of a user on a new case: x, y, z, LPS, and the lesion's longest extent, in mm.
     """
 
     case_id: str
@@ -101,6 +101,7 @@ class PreparedCase:
     has_regions: bool = False
     has_body: bool = False
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
+    clicks: tuple[tuple[float, float, float, float], ...] = field(default=(), compare=False)
     folder: Path | None = field(default=None, compare=False)
 
     @property

@@ -29,7 +29,8 @@ class Needs:
     ``any``, of which some must have ``lesions``, or ``nothing`` where it draws what it learns from. ``targets``: how
     many channels it predicts from the others.
     ``optional``: whether it may be given channels that some cases lack.
-    ``gradient``: whether it learns step by step, so that the section `training` means something.
+    ``gradient``: whether it learns step by step, so that the section `training` means something. ``clicks``: whether it
+    must be told where the lesions of a new case are.
     """
 
     cases: tuple[Literal["images", "items", "none"], ...] = ("images",)
@@ -39,3 +40,4 @@ class Needs:
     targets: int = 0
     optional: bool = True
     gradient: bool = True
+    clicks: bool = False

@@ -20,7 +20,7 @@ from hakken.core.files import sha256_file
 from hakken.core.seeds import derive_seed
 from hakken.imaging.cases import Case
 from hakken.outcomes import words_of
-from hakken.runs.cases import NO_CASE, read_cases
+from hakken.runs.cases import NO_CASE, read_cases_of
 from hakken.runs.learner import learner_of
 from hakken.runs.model_file import save_model
 from hakken.runs.predictions import MANIFEST, by_outcome, part_of, write_predictions
@@ -73,15 +73,16 @@ class Fitting:
     @cached_property
     def data(self) -> Data:
         """What is learnt from."""
-        cases = [case for case in read_cases(self.train) if case.case_id not in self.held_out]
+        every = read_cases_of(self.study, self.train)
+        cases = [case for case in every if case.case_id not in self.held_out]
         return Data(tuple(cases), self.patches)  # type: ignore[arg-type]
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
         """The cases that are predicted and measured."""
         if self.held_out:
-            return tuple(case for case in read_cases(self.train) if case.case_id in self.held_out)
-        return (NO_CASE,) if self.study.cohort.kind == "none" else tuple(read_cases(self.validation))
+            return tuple(case for case in read_cases_of(self.study, self.train) if case.case_id in self.held_out)
+        return (NO_CASE,) if self.study.cohort.kind == "none" else tuple(read_cases_of(self.study, self.validation))
 
 
 def fit(

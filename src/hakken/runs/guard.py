@@ -33,6 +33,7 @@ SCIENCE = (
     "evaluation.objective",
     "evaluation.design",
     "evaluation.folds",
+    "evaluation.leave_out",
 )
 NO_SCIENCE = ("scale", "name")
 HARDWARE = (

@@ -168,7 +168,7 @@ def frozen_cases(plan: Plan, wildcards: Wildcards) -> str | list[str]:
 def baseline_cases(plan: Plan, wildcards: Wildcards) -> list[str]:
     """Return the cases that a baseline is chosen on."""
     fold = plan.fold_of(wildcards["model"])
-    return plan.cases("validation" if fold is None else f"fold{(fold + 1) % plan.study.evaluation.folds}")
+    return plan.cases("validation") if fold is None else plan.cases(*plan.study.crossing.choosing[fold])
 
 
 def baseline_training(plan: Plan, wildcards: Wildcards) -> list[str]:

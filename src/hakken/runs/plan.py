@@ -2,7 +2,7 @@
 
 A study's results stand in `results/<study>/<scale>`. The cases of a part are folders of prepared images or, where cases
 are items, the files of checked batches; where every case is predicted by a model of the other folds, the parts of the
-cohort are its folds, and `validation` and `test` stand for all of them.
+cohort are its folds, and `test` stands for all of them, `validation` for those that some model is chosen on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hakken.runs.table import (
     runs_of_set,
 )
 from hakken.runs.warm_start import tried_first
-from hakken.study import Study
+from hakken.study import PARTS, Study
 from hakken.study.beside import takes_training
 
 COMPARISON, SCALING = "comparison", "scaling"
@@ -73,7 +73,7 @@ class Plan:
 
     def of_part(self, part: str) -> tuple[str, ...]:
         """Return the parts of the cohort that ``part`` stands for."""
-        return self.parts if self.study.crossed and part in ("train", "validation", "test") else (part,)
+        return self.study.crossing.of(part) if self.study.crossed and part in PARTS else (part,)
 
     def each_batch(self, pattern: str, *parts: str) -> list[str]:
         """Return a path for each batch of the parts; the ``pattern`` holds {part} and {batch}."""
@@ -164,7 +164,7 @@ class Plan:
         """Return the cases that a run is measured on while it trains; none where a fold is held out of the others."""
         if run.fold is None:
             return self.cases("validation")
-        return self.cases(f"fold{(run.fold + 1) % self.study.evaluation.folds}") if run.crossed else []
+        return self.cases(*self.study.crossing.choosing[run.fold]) if run.crossed else []
 
     def baseline_training(self, name: str, fold: int | None) -> list[str]:
         """Return the training cases of a baseline; none where it is chosen on validation alone."""
@@ -173,9 +173,8 @@ class Plan:
         return self.cases("train") if fold is None else self._cases_beside(fold)
 
     def _cases_beside(self, fold: int) -> list[str]:
-        """Return the cases that are neither in a fold nor in the next, on which the fold's model is chosen."""
-        held_out = {fold, (fold + 1) % self.study.evaluation.folds}
-        return self.cases(*(part for number, part in enumerate(self.parts) if number not in held_out))
+        """Return the cases that are neither in a fold nor among those on which the fold's model is chosen."""
+        return self.cases(*self.study.crossing.learning(fold))
 
     def takes_patches(self, run: Run) -> bool:
         """Whether the method of a run learns from stored patches."""
@@ -276,16 +275,13 @@ class Plan:
     def whose(self, part: str) -> list[list[str]] | None:
         """Return the cases of a part that each file of a model predicts; None where one file predicts all.
 
-        Where the cases are crossed, the model of fold k chooses on fold k + 1 and is tested on fold k.
+        Where the cases are crossed, each model chooses on cases of its own and is tested on those of its fold.
         """
         if not self.study.crossed or self.cohort is None:
             return None
-        count = self.study.evaluation.folds
-        moved = 1 if part == "validation" else 0
-        return [
-            [case for batch in self.cohort.batches[f"fold{(fold + moved) % count}"].values() for case in batch]
-            for fold in range(count)
-        ]
+        crossing, batches = self.study.crossing, self.cohort.batches
+        by_fold = crossing.choosing if part == "validation" else crossing.tested
+        return [[case for one in parts for batch in batches[one].values() for case in batch] for parts in by_fold]
 
     def predictions(self, part: str, model: str) -> str:
         """Return the folder of what a model says of a part."""

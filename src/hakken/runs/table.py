@@ -118,7 +118,7 @@ def main_runs(study: Study) -> tuple[Run, ...]:
 
 def folds_of(study: Study) -> tuple[int | None, ...]:
     """Return the folds of a study whose every case is predicted by a model of the others; (None,) of any other."""
-    return tuple(range(study.evaluation.folds)) if study.crossed else (None,)
+    return tuple(range(study.evaluation.models)) if study.crossed else (None,)
 
 
 def name_of(run: str, fold: int | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hakken import plugins
 from hakken.core.console import progress
-from hakken.runs.cases import read_cases
+from hakken.runs.cases import read_cases_of
 from hakken.runs.model_file import save_model
 from hakken.stages import stage
 from hakken.study import Study
@@ -27,7 +27,7 @@ def baseline(
     ``training`` are the training cases, where it counts or averages those.
     """
     found = plugins.load("baselines", name)
-    learnt = (read_cases(training),) if takes_training(name) else ()
-    values = found.fit(read_cases(cases), study, *learnt)
+    learnt = (read_cases_of(study, training),) if takes_training(name) else ()
+    values = found.fit(read_cases_of(study, cases), study, *learnt)
     save_model(output, {}, values, study=study, metadata={"baseline": name}, baseline=name)
     progress(f"{name}: {found.words(values, study)}")

@@ -22,7 +22,7 @@ from hakken.imaging.outside import require_inside
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import words_of
 from hakken.runs.ask import complete, propose_trial, seed_of, settings_of
-from hakken.runs.cases import read_cases
+from hakken.runs.cases import read_cases, read_cases_of, require_unseen
 from hakken.runs.choice import CONFIRMS, FURTHER_SEEDS, confirmed_by, number_of
 from hakken.runs.fit import Fitting, Record, has_its_files
 from hakken.runs.generation import generation_of
@@ -194,8 +194,10 @@ class _Job:
         return self.work / self.generation[:SHORT]
 
     def require_cases(self) -> None:
-        """Raise HakkenError where the cases that measure the training lack a kind, or lesions inside of the mask."""
-        cases = read_cases(self.places[1])
+        """Raise HakkenError where cases lack a kind or lesions inside of the mask, or are what is to stay unseen."""
+        cases = read_cases_of(self.study, self.places[1])
+        if self.run.crossed and self.run.fold is not None:
+            require_unseen(self.study, self.run.fold, [*read_cases_of(self.study, self.places[0]), *cases])
         images = [case for case in cases if isinstance(case, PreparedCase)]
         require_inside(images, self.study.evaluation.accept_outside, "validation", self.study.preparation.mask)
         if self.study.cohort.kind != "none" and cases:

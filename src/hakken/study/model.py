@@ -19,6 +19,7 @@ from hakken import plugins
 from hakken.core.names import nearest
 from hakken.study.beside import default_baselines
 from hakken.study.cohort import PARTS, REGIONS, Cohort, Part, Published
+from hakken.study.crossing import Crossing, crossing_of
 from hakken.study.evaluation import Evaluation
 from hakken.study.images import REGION, Channel, Patches, Preparation, Registration, presence_of
 from hakken.study.plugged import plugged, read_section
@@ -149,7 +150,9 @@ class Study(Section):
     def case_columns(self) -> tuple[str, ...]:
         """The columns of the case table that are kept beside ids, files and truth: what the study asks for by name."""
         asked = [name for settings in self.outcomes.values() for name in getattr(settings, "case_columns", ())]
-        named = (*self.evaluation.strata, *self.cohort.columns, *self.scalars, *asked)
+        left = self.evaluation.leave_out
+        kinds = (left.column,) if left is not None else ()
+        named = (*self.evaluation.strata, *kinds, *self.cohort.columns, *self.scalars, *asked)
         return tuple(dict.fromkeys((*ALWAYS_KEPT, *named)))
 
     @property
@@ -200,13 +203,18 @@ class Study(Section):
 
     @property
     def crossed(self) -> bool:
-        """Whether every case is predicted by a model of the other folds."""
+        """Whether every case is predicted by a model that has not seen it: of the other folds, or of other kinds."""
         return self.evaluation.design == "cross_validation"
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts of the cohort; its folds where every case is predicted by a model of the other folds."""
-        return tuple(f"fold{number}" for number in range(self.evaluation.folds)) if self.crossed else PARTS
+        return self.crossing.parts if self.crossed else PARTS
+
+    @property
+    def crossing(self) -> Crossing:
+        """Who is tested, who chooses and who trains where every case is predicted by a model that has not seen it."""
+        return crossing_of(self.evaluation)
 
     @property
     def objective(self) -> str:

@@ -13,7 +13,8 @@ from hakken.study.model import Study
 from hakken.study.section import Section
 
 IDENTITY = ("name", "scale", "seed")
-COHORT = ("cohort", "channels", "scalars", "body_regions", "reference", "evaluation.design", "evaluation.folds")
+OF_EVALUATION = ("evaluation.design", "evaluation.folds", "evaluation.leave_out")
+COHORT = ("cohort", "channels", "scalars", "body_regions", "reference", *OF_EVALUATION)
 VERSIONS = "versions"
 APART = {"cohort": ("accept", "columns", "openings", "reuse_opened", "distinct")}
 """Keys of sections that count only where a stage asks for them by name: they let a run go on, and change no result."""

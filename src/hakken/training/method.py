@@ -29,7 +29,8 @@ class Facts:
     channels are optional, among them those that say where each was measured. ``axes`` are those
     of a patch (2 or 3); ``spacing_mm`` is the prepared voxel size x, y, z; ``seed`` is that of the study; ``labelled``
     says that cases have a class as a whole, and no lesions; ``regions`` are those of the cohort by name, ``apart`` the
-    regions of the body that do not count.
+    regions of the body that do not count. ``kinds`` is the column of the kinds of cases that are left out, '' where
+    none are.
     """
 
     channels: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class Facts:
     labelled: bool = False
     regions: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+    kinds: str = ""
 
     @classmethod
     def of(cls, study: Study) -> Facts:
@@ -59,6 +61,7 @@ class Facts:
             labelled=study.cohort.truth == "label",
             regions=study.cohort.regions,
             apart=() if study.body_regions is None else study.body_regions.apart,
+            kinds=study.evaluation.leave_out.column if study.evaluation.leave_out is not None else "",
         )
 
 

@@ -53,6 +53,20 @@ def crossed(**changes: Any) -> Plan:
     return planned(study(evaluation=folds, **_without_baseline(changes)), FOLDS)
 
 
+KINDS = {
+    part: {"000": (part,)} for part in ("ms", "ms_without_lung", "lung", "lung_without_ms", "bone", "bone_without_ms")
+}
+
+
+def left_out(**changes: Any) -> Plan:
+    """Three kinds that are left out one after the other; two of the parts of those who choose are empty."""
+    kinds = {"design": "cross_validation", "leave_out": {"column": "kind", "values": ["ms", "lung", "bone"]}}
+    chosen = study(evaluation=kinds, **_without_baseline(changes))
+    return planned(
+        chosen, {part: dict(KINDS.get(part, {})) for part in chosen.parts} | {"lung_without_bone": {"000": ("g",)}}
+    )
+
+
 def items(**changes: Any) -> Plan:
     """One sealed test of items, of a method without patches, beside a baseline; asks for the toys."""
     return planned(parse_study(content_of(ITEMS, **changes)), PARTS)

@@ -13,7 +13,7 @@ import pytest
 from hakken.cohort.items import Item
 from hakken.core.errors import HakkenError
 from hakken.imaging.prepared import Lesion, PreparedCase, load_prepared
-from hakken.runs.cases import NO_CASE, read_cases
+from hakken.runs.cases import NO_CASE, read_cases, read_cases_of, require_unseen
 from hakken.runs.generation import generation_of
 from hakken.runs.held_out import held_out_of
 from hakken.runs.table import run_named
@@ -109,3 +109,21 @@ def test_a_case_without_a_patient_is_one_of_its_own() -> None:
 def test_a_run_without_folds_holds_nothing_out() -> None:
     with pytest.raises(HakkenError, match="run `search` has no folds"):
         held_out_of(study(), run_named(study(), "search"), cohort())
+
+
+KINDS = {"design": "cross_validation", "leave_out": {"column": "kind", "values": ["ms", "lung"]}}
+
+
+def test_cases_of_kinds_that_are_left_out_say_which_they_are(tmp_path: Path) -> None:
+    chosen = study(evaluation=KINDS, without_baseline="cases alone")
+    for folder, name in (("ms-000", "a"), ("lung_without_ms-003", "b")):
+        prepare_case(tmp_path / folder, name, [])
+    places = [tmp_path / "ms-000", tmp_path / "lung_without_ms-003"]
+    cases = read_cases_of(chosen, places)
+    assert [(case.case_id, case.columns["kind"]) for case in cases] == [("a", "ms"), ("b", "lung")]
+    assert all("kind" not in case.columns for case in read_cases_of(study(), places))
+    require_unseen(chosen, 1, cases[:1])
+    require_unseen(study(), 1, cases)
+    with pytest.raises(HakkenError) as stopped:
+        require_unseen(chosen, 1, cases)
+    assert str(stopped.value) == "case b: is of the kind `lung`, which this training is to do without"

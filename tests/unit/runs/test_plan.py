@@ -13,7 +13,7 @@ from hakken.figures import froc
 from hakken.runs import drawn_from, inputs, jobs
 from hakken.runs.plan import Plan, folds_param
 
-from .plans import crossed, crossed_items, holdout, items, records
+from .plans import crossed, crossed_items, holdout, items, left_out, records
 
 GRID = {"factors": {"depth": {"one": {"parameters.convolutions": 1}, "two": {}}}}
 SHRUNK = {"factors": {"shrink": {"key": "parameters.shrink", "values": [0.0, 0.5]}}}
@@ -119,6 +119,34 @@ def test_crossed_runs_learn_from_the_folds_that_neither_choose_nor_test() -> Non
     }
     assert plan.store(plan.run("search-f0")) == f"{ROOT}/patches/all"
     assert len(plan.cut_from("all")) == 4
+
+
+def test_a_model_of_each_kind_that_is_left_out_comes_from_one_study() -> None:
+    """No case of its own kind is among those that it learns from or is chosen on; all of them are what it predicts."""
+    plan = left_out()
+    assert plan.stems("selected") == ["selected-f0", "selected-f1", "selected-f2"]
+    folds = {
+        fold: (below(plan.train_cases(run)), below(plan.validation_cases(run)))
+        for fold, run in enumerate(plan.run(f"search-f{fold}") for fold in range(3))
+    }
+    names = {
+        0: (["lung", "lung_without_bone", "bone"], ["lung_without_ms", "bone_without_ms"]),
+        1: (["ms", "bone", "bone_without_ms"], ["ms_without_lung"]),
+        2: (["ms", "ms_without_lung", "lung", "lung_without_ms"], ["lung_without_bone"]),
+    }
+    assert folds == {
+        fold: tuple([f"prepared/{part}-000" for part in parts] for parts in both) for fold, both in names.items()
+    }
+    assert plan.whose("test") == [
+        ["ms", "ms_without_lung"],
+        ["lung", "lung_without_ms", "g"],
+        ["bone", "bone_without_ms"],
+    ]
+    assert plan.whose("validation") == [["lung_without_ms", "bone_without_ms"], ["ms_without_lung"], ["g"]]
+    assert folds_param(plan, "validation") == {"lung_without_ms": 0, "bone_without_ms": 0, "ms_without_lung": 1, "g": 2}
+    chosen = ["ms_without_lung", "lung_without_ms", "lung_without_bone", "bone_without_ms"]
+    assert below(plan.cases("validation")) == [f"prepared/{part}-000" for part in chosen]
+    assert len(plan.cases("test")) == 7
 
 
 def test_runs_of_a_method_without_patches_learn_from_cases(toys: Any) -> None:

@@ -14,7 +14,9 @@ from torch import nn
 from hakken.core.console import log
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidates import Candidates, extract_candidates
 from hakken.inference.component_tree import branches, candidates_of_branches
+from hakken.inference.maps import ScoreMap
 from hakken.inference.sliding import whole_map
 from hakken.methods.dense import Inference, Parameters, window_at_use
 from hakken.methods.dense.loss import heat_loss, label_loss, over_levels
@@ -108,12 +110,29 @@ class Learner(Averaged, Method):
     ) -> Mapping[str, Any]:
         """Return the candidates, the mask and the highest probability of a case."""
         found, chosen = answer[LESIONS], self.inference
+        candidates = self.peaks(found, case) if chosen.reading == "peaks" else self.branches(found, case)
+        mask = found >= chosen.mask_threshold
+        return {"candidates": candidates, "masks": {MASK: mask}, "case_scores": candidates.highest}
+
+    def branches(self, found: NDArray[np.float32], case: PreparedCase) -> Candidates:
+        """Return the branches of the component tree of a map (z, y, x) as candidates."""
+        chosen = self.inference
         every = branches(found, threshold=chosen.threshold, prominence=chosen.prominence)
         if len(every) > chosen.maximum_candidates:
             log(f"case {case.case_id}: {len(every)} candidates, of which {chosen.maximum_candidates} are kept")
-        candidates = candidates_of_branches(every, case.geometry, chosen.maximum_candidates)
-        mask = found >= chosen.mask_threshold
-        return {"candidates": candidates, "masks": {MASK: mask}, "case_scores": candidates.highest}
+        return candidates_of_branches(every, case.geometry, chosen.maximum_candidates)
+
+    def peaks(self, found: NDArray[np.float32], case: PreparedCase) -> Candidates:
+        """Return the voxels of a map (z, y, x) that none of their neighbours exceeds as candidates."""
+        chosen = self.inference
+        return extract_candidates(
+            ScoreMap(found, (0, 0, 0), (1, 1, 1)),
+            case.geometry,
+            threshold=chosen.threshold,
+            suppression_mm=chosen.suppression_mm,
+            maximum=chosen.maximum_candidates,
+            at_points=True,
+        )
 
     def probabilities(self, network: nn.Module, case: PreparedCase) -> NDArray[np.float32]:
         """Return the probability of a lesion (z, y, x) at each voxel of the mask of a case, 0 elsewhere.

@@ -56,7 +56,8 @@ def heat_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, focus: float =
     0.1733
     """
     positive, negative = functional.logsigmoid(logits), functional.logsigmoid(-logits)
-    centre = (targets > LEAST) & (targets >= _highest_around(targets))
+    told = _without_ties(targets)
+    centre = (targets > LEAST) & (told >= _highest_around(told))
     found, missed = torch.exp(positive), torch.exp(negative)
     at = missed**focus * positive
     off = (1 - targets) ** reduction * found**focus * negative
@@ -65,6 +66,18 @@ def heat_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, focus: float =
 
 LEAST = 0.5
 """A target up to which a voxel is no centre, whatever its neighbours: a lesion whose own is beyond the window."""
+
+
+TIE = 1e-6
+"""By how much neighbours that are equal are told apart: a lesion's middle may lie between pixels, and it is one."""
+
+
+def _without_ties(maps: Tensor) -> Tensor:
+    """Return maps (b, k, ...) in which no voxel equals a neighbour, however little it lies above or below it."""
+    for axis, size in enumerate(maps.shape[2:]):
+        ramp = torch.arange(size, device=maps.device) % 3 * (TIE * 3**axis)
+        maps = maps + ramp.reshape(-1, *[1] * (maps.ndim - 3 - axis))
+    return maps
 
 
 def _highest_around(maps: Tensor) -> Tensor:

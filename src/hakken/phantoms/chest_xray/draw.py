@@ -1,6 +1,7 @@
 """One chest X-ray, from its seed to its image and its truth. Nothing is written here.
 
-Both examinations of a patient show the same chest, in another stance and exposure.
+Both examinations of a patient show the same chest, in another stance and exposure. Findings have random numbers of
+their own: the same case without them is the same image but for what they change.
 """
 
 from __future__ import annotations
@@ -76,8 +77,9 @@ def draw_case(case: PhantomCase, study: Study) -> Film:
     stance = draw_stance(6, 2.5, random)
     columns, rows = (max(round(size / phantom.spacing_mm), 8) for size in phantom.shape_mm[:2])
     detector = Detector((rows, columns), phantom.spacing_mm)
-    found = _shown(case, phantom, View(chest, stance, detector), random)
     machine, exposure = MACHINES[case.scanner], (float(random.uniform(0.8, 1.2)), float(random.normal(0, 60)))
+    of_findings = np.random.default_rng(derive_seed(study.seed, "phantom findings", case.origin))
+    found = _shown(case, phantom, View(chest, stance, detector), of_findings)
     geometry = Geometry((1, rows, columns), (detector.step, detector.step, 1.0))
     labels = labelled([share[None] for share in found.shares], geometry)
     return Film(

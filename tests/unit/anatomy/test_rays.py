@@ -74,9 +74,7 @@ def test_a_ball_looked_up_along_the_rays_is_as_thick_as_its_chords() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    radius=st.floats(0.2, 12), step=st.floats(0.3, 6), place=st.tuples(st.floats(-30, 30), st.floats(-30, 30))
-)
+@given(radius=st.floats(0.2, 12), step=st.floats(0.3, 6), place=st.tuples(st.floats(-30, 30), st.floats(-30, 30)))
 def test_the_volume_of_a_tube_is_kept_however_thin_it_is(
     radius: float, step: float, place: tuple[float, float]
 ) -> None:

@@ -34,6 +34,7 @@ COMMANDS = (
     "verify",
     "chest-xray",
     "clinic-db",
+    "node21",
     "export",
     "profile",
     "tune-cpu",
@@ -47,7 +48,7 @@ def test_every_command_is_named_with_a_summary(capsys: pytest.CaptureFixture[str
         main(["--help"])
     assert caught.value.code == 0
     shown = capsys.readouterr().out
-    assert tuple(re.findall(r"^    ([a-z-]+)(?: |$)", shown, flags=re.MULTILINE)) == COMMANDS
+    assert tuple(re.findall(r"^    ([a-z0-9-]+)(?: |$)", shown, flags=re.MULTILINE)) == COMMANDS
     assert "Research use" in shown
 
 

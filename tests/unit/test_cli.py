@@ -35,6 +35,7 @@ COMMANDS = (
     "chest-xray",
     "clinic-db",
     "luna16",
+    "node21",
     "export",
     "profile",
     "tune-cpu",

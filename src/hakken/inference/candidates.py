@@ -137,9 +137,14 @@ def _find_peaks(scores: Floats, components: NDArray[Any]) -> _Peaks:
 
 
 def _highest_points(scores: Floats, components: NDArray[Any]) -> _Peaks:
-    """Return the points of a map (z, y, x) that no neighbour exceeds, best first, equal ones in order."""
+    """Return the points of a map (z, y, x) that no neighbour exceeds, best first, equal ones in order.
+
+    Of equal points that touch, which all are as high as they come, the first is one.
+    """
     neighbours = ndimage.maximum_filter(scores, size=3, mode="constant")
-    places = np.argwhere((components > 0) & (scores == neighbours))
+    highest = (components > 0) & (scores == neighbours)
+    tops, places = ndimage.label(highest, EVERYWHERE)[0], np.argwhere(highest)
+    places = places[np.sort(np.unique(tops[tuple(places.T)], return_index=True)[1])]
     z, y, x = places.T
     order = np.lexsort((x, y, z, -scores[z, y, x]))
     component = np.asarray(components[z, y, x], np.int64)

@@ -15,8 +15,15 @@ from torch.nn import functional
 
 
 def convolve(images: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
-    """Return the convolution of images (b, c, y, x) or (b, c, z, y, x), by oneDNN where a CPU computes in float32."""
+    """Return the convolution of images (b, c, y, x) or (b, c, z, y, x), by oneDNN where a CPU computes in float32.
+
+    A convolution of edge 1 that leaves out pixels of a flat image is computed of those that are left: asked for the
+    whole, the gradients of oneDNN 3.12 (PyTorch 2.13) write beyond their memory where channels are last, and the
+    training ends in a crash.
+    """
     if images.ndim == 4:
+        if stride > 1 and weight.shape[-1] == 1:
+            images, stride = images[..., ::stride, ::stride], 1
         return functional.conv2d(images, weight, bias, stride, padding)
     if is_direct(images):
         every = (1,) * 3

@@ -38,6 +38,10 @@ RARE = 0.01
 """The probability that maps of findings begin with everywhere: without it the first hundred steps only learn that most
 voxels hold nothing (Lin et al., Focal loss for dense object detection, ICCV 2017)."""
 
+QUIET = 0.01
+"""SD of the weights of a heat map at the start, so that it does begin at `RARE` everywhere: its loss sums over voxels,
+and is else that of the many that are too high, which teaches the network to be silent."""
+
 Norm = Literal["instance", "group", "none"]
 
 
@@ -186,6 +190,8 @@ class Up(nn.Module):
             assert isinstance(head, Convolution)
             assert head.bias is not None
             nn.init.constant_(head.bias, math.log(RARE / (1 - RARE)) if heads[name].rare else 0.0)
+            if heads[name].kind == "heat":
+                nn.init.normal_(head.weight, std=QUIET)
 
     def forward(self, passed: Passed) -> Passed:
         """Return the maps of this level, without the skip tensors that nobody needs any more."""

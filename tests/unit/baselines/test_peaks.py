@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hakken.baselines import brightness_peaks, hessian_blobs, laplacian_blobs
+from hakken.baselines import brightness_peaks, hessian_blobs, high_pass_blobs, laplacian_blobs
 from hakken.baselines._peaks import candidates
 from hakken.core.volume import Geometry
 from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
@@ -70,7 +70,7 @@ def test_a_flat_image_has_no_curvature_across_its_slice() -> None:
     assert laplacian_blobs.blobs(flat, 2.0, SIZE).argmax() == 13 * 28 + 14
 
 
-@pytest.mark.parametrize("baseline", [brightness_peaks, laplacian_blobs, hessian_blobs])
+@pytest.mark.parametrize("baseline", [brightness_peaks, laplacian_blobs, hessian_blobs, high_pass_blobs])
 def test_the_rule_that_is_best_on_validation_is_taken(baseline: object, tmp_path: Path) -> None:
     noise = np.random.default_rng(1).normal(0, 0.02, (2, *SHAPE)).astype(np.float32)
     case = case_of(tmp_path, noise[0] + ball(3, (4, 4, 4)), noise[1] - ball(3))
@@ -82,6 +82,16 @@ def test_the_rule_that_is_best_on_validation_is_taken(baseline: object, tmp_path
     assert np.linalg.norm(found["candidates"].voxel[0] - [12, 13, 14]) < 4  # the radius of the lesion
     assert found["case_scores"] == found["candidates"].score[0]
     assert "dark on B" in baseline.words(values, study())  # type: ignore[attr-defined]
+
+
+def test_what_runs_from_top_to_bottom_is_no_blob_after_the_high_pass() -> None:
+    flat = 0.5 * ball(3)[12:13]
+    bar = np.zeros((1, *SHAPE[1:]), np.float32)
+    bar[..., 4:8] = 1
+    found = high_pass_blobs.passed(flat + bar, 1.5, SIZE)
+    assert np.unravel_index(found.argmax(), found.shape) == (0, 13, 14)
+    assert np.abs(high_pass_blobs.passed(bar, 1.5, SIZE)).max() < 1e-5
+    assert brightness_peaks.smoothed(flat + bar, 1.5, SIZE).argmax() != found.argmax()
 
 
 def test_equal_peaks_come_in_the_order_of_their_places(tmp_path: Path) -> None:

@@ -182,3 +182,21 @@ def test_pictures_are_seen_flat(project: Path, tmp_path: Path) -> None:
     chosen = study.parameters
     assert (study.method, chosen.axes, chosen.patch_size) == ("dense", 2, 120)  # type: ignore[attr-defined]
     assert main(["check", "data/mine/cases.csv", "--study", "mine", "--fast"]) == 0
+
+
+def test_boxes_on_pictures_are_learnt_as_flat_heat(project: Path, tmp_path: Path) -> None:
+    random, folder, rows = np.random.default_rng(0), tmp_path / "films", ["case_id,patient,XR,lesion_table"]
+    folder.mkdir()
+    for number in range(5):
+        image = random.normal(100, 10, (120, 140))
+        if number < 4:
+            image[30:50, 40 + number : 60 + number] += 60
+            (folder / f"{number}.csv").write_text(f"x,y,width,height\n{40 + number},30,20,20\n")
+        Image.fromarray(image.astype(np.uint8)).save(folder / f"{number}.png")
+        rows.append(f"c{number},c{number},{number}.png,{f'{number}.csv' if number < 4 else 'none'}")
+    (folder / "cases.csv").write_text("\n".join(rows) + "\n")
+    study = proposed_of(folder / "cases.csv", project)
+    chosen = study.parameters
+    assert (study.method, chosen.axes, chosen.target) == ("dense", 2, "heat")  # type: ignore[attr-defined]
+    assert set(study.outcomes) == {"candidates"}
+    assert main(["check", str(folder / "cases.csv"), "--study", "mine", "--fast"]) == 0

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional
 
 from hakken.core.errors import InvalidArchitecture
-from hakken.networks.convolution import Convolution, convolve, padded
+from hakken.networks.convolution import Convolution, convolve, ordered, padded
 from hakken.networks.dense_resnet import Block, DenseResNet, Head, Passed, PhaseStem, Slices, widths_of
 
 LESIONS = {"lesions": Head(1)}
@@ -204,3 +207,35 @@ def test_a_block_of_zero_weights_hands_on_what_comes_in() -> None:
     assert torch.equal(block(maps), maps)
     assert torch.equal(padded(maps, 2), maps)
     assert replace(Head(1), outputs=2) == Head(2)
+
+
+@pytest.mark.parametrize("edge", [1, 3])
+def test_steps_of_flat_convolutions_leave_out_what_they_should(edge: int) -> None:
+    """A shortcut that takes steps of 2: asked for the whole, oneDNN's gradients wrote beyond their memory."""
+    torch.manual_seed(1)
+    layer = Convolution(3, 5, 2, edge, stride=2, bias=False)
+    images = ordered(torch.randn(2, 3, 13, 10)).requires_grad_()
+    told = functional.conv2d(images, layer.weight, None, 1, edge // 2)[..., ::2, ::2]
+    found = layer(images)
+    assert torch.allclose(found, told, atol=1e-5)
+    weights = torch.randn_like(told)
+    gradients = [torch.autograd.grad((one * weights).sum(), [images, layer.weight]) for one in (told, found)]
+    assert all(torch.allclose(*pair, atol=1e-4) for pair in zip(*gradients, strict=True))
+
+
+def test_training_flat_images_for_a_while_ends_in_no_crash() -> None:
+    """The shape that crashed within a second: 8 to 16 maps of 96 x 96 pixels, in a process of its own."""
+    code = (
+        "import torch\n"
+        "from hakken.networks.convolution import Convolution, ordered\n"
+        "torch.set_num_threads(1)\n"
+        "layer = Convolution(8, 16, 2, 1, stride=2, bias=False)\n"
+        "images = ordered(torch.randn(8, 8, 96, 96)).requires_grad_()\n"
+        "kept = []\n"
+        "for number in range(60):\n"
+        "    kept.append(torch.autograd.grad(layer(images).sum(), [images, layer.weight])[1])\n"
+        "    kept += [torch.randn(number + 1) for _ in range(4)]\n"
+        "print(len(kept))\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "300\n"), found.stderr

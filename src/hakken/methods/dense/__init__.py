@@ -149,12 +149,25 @@ class Inference(Section):
         default=False, description="Mean over the image and its mirror images along each axis: four times the time."
     )
     threshold: float = Field(default=0.02, gt=0, lt=1, description="Probabilities below it are background.")
+    reading: Literal["branches", "peaks"] = Field(
+        default="branches",
+        description="What of the map is a candidate: each `branches` of its component tree, or all its `peaks`, the "
+        "voxels that no neighbour exceeds, as heat maps are read.",
+    )
+    suppression_mm: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="Of two peaks nearer than this the lower one is dropped.",
+        json_schema_extra=only_with(reading="peaks"),
+    )
     prominence: float = Field(
         default=4.0,
         gt=0,
         le=20,
         description="By how much, in logits, a peak must stand above where it meets a higher one to be of its own. Of "
         "0.98 and 0.5 the logits are 4 apart: a vessel or a large lesion with a rough top is one candidate.",
+        json_schema_extra=only_with(reading="branches"),
     )
     maximum_candidates: int = Field(default=1000, ge=1, le=100_000, description="Most candidates of a case.")
     mask_threshold: float = Field(

@@ -16,7 +16,9 @@ from hakken.core.console import log
 from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
+from hakken.inference.candidates import Candidates, extract_candidates
 from hakken.inference.component_tree import branches, candidates_of_branches, classes_of_branches
+from hakken.inference.maps import ScoreMap
 from hakken.inference.sliding import whole_map
 from hakken.methods.dense import Inference, Parameters, window_at_use
 from hakken.methods.dense.loss import class_loss, heat_loss, label_loss, near_region, over_levels
@@ -181,16 +183,50 @@ class Learner(Averaged, Method):
         if place:
             organ = _true_regions(case) if chosen.oracle or labels is None else labels
             found = np.where(organ_of(organ == place, case.geometry, chosen.within_mm), found, 0)
+        read = self.peaks if chosen.reading == "peaks" else self.branches
+        candidates = read(found, case, answer[LESIONS] if classes else None)
+        mask = found >= chosen.mask_threshold
+        regions = {} if labels is None else {"regions": labels}
+        return {"candidates": candidates, "masks": {MASK: mask}, "case_scores": candidates.highest} | regions
+
+    def branches(
+        self, found: NDArray[np.float32], case: PreparedCase, classes: NDArray[np.float32] | None = None
+    ) -> Candidates:
+        """Return the branches of the component tree of a map (z, y, x) as candidates.
+
+        Where the probabilities of the ``classes`` (k, z, y, x) are given, each has that with the largest sum over it.
+        """
+        chosen = self.inference
         every = branches(found, threshold=chosen.threshold, prominence=chosen.prominence)
         if len(every) > chosen.maximum_candidates:
             log(f"case {case.case_id}: {len(every)} candidates, of which {chosen.maximum_candidates} are kept")
         candidates = candidates_of_branches(every, case.geometry, chosen.maximum_candidates)
-        if classes:
-            named = classes_of_branches(every[: len(candidates)], answer[LESIONS], self.facts.classes)
-            candidates = replace(candidates, classes=named)
-        mask = found >= chosen.mask_threshold
-        regions = {} if labels is None else {"regions": labels}
-        return {"candidates": candidates, "masks": {MASK: mask}, "case_scores": candidates.highest} | regions
+        if classes is None:
+            return candidates
+        named = classes_of_branches(every[: len(candidates)], classes, self.facts.classes)
+        return replace(candidates, classes=named)
+
+    def peaks(
+        self, found: NDArray[np.float32], case: PreparedCase, classes: NDArray[np.float32] | None = None
+    ) -> Candidates:
+        """Return the voxels of a map (z, y, x) that none of their neighbours exceeds as candidates.
+
+        Where the probabilities of the ``classes`` (k, z, y, x) are given, each has the most probable one of its voxel.
+        """
+        chosen = self.inference
+        candidates = extract_candidates(
+            ScoreMap(found, (0, 0, 0), (1, 1, 1)),
+            case.geometry,
+            threshold=chosen.threshold,
+            suppression_mm=chosen.suppression_mm,
+            maximum=chosen.maximum_candidates,
+            at_points=True,
+        )
+        if classes is None:
+            return candidates
+        z, y, x = np.rint(candidates.voxel).astype(int).T
+        named = tuple(self.facts.classes[int(one)] for one in classes[:, z, y, x].argmax(0))
+        return replace(candidates, classes=named)
 
     def probabilities(self, network: nn.Module, case: PreparedCase) -> dict[str, NDArray[np.float32]]:
         """Return the probabilities (k, z, y, x) of each head at each voxel of the mask of a case, 0 elsewhere.

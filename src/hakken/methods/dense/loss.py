@@ -47,23 +47,43 @@ def heat_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, focus: float =
     """Return the penalty-reduced focal loss of heat maps (Law and Deng, CornerNet, ECCV 2018), a scalar.
 
     A target is 1 at a centre and falls off about it. With p the probability and y the target the loss is -1/max(N, 1)
-    of the sum of (1 - p)^focus log p where y = 1, and of (1 - y)^reduction p^focus log(1 - p) elsewhere; N is the
-    number of centres.
+    of the sum of (1 - p)^focus log p at the centres, and of (1 - y)^reduction p^focus log(1 - p) elsewhere; N is the
+    number of centres: the voxels that no neighbour exceeds, since most centres lie between voxels and augmentation
+    moves them there, so that no voxel is at 1.
 
     >>> centre, none = torch.ones(1, 1, 4), torch.ones(1, 1, 4)
     >>> round(float(heat_loss(torch.zeros(1, 1, 4), centre, none)), 4)  # 0.25 log 2
     0.1733
     """
     positive, negative = functional.logsigmoid(logits), functional.logsigmoid(-logits)
-    centre = targets >= CENTRE
+    told = _without_ties(targets)
+    centre = (targets > LEAST) & (told >= _highest_around(told))
     found, missed = torch.exp(positive), torch.exp(negative)
     at = missed**focus * positive
     off = (1 - targets) ** reduction * found**focus * negative
     return -(torch.where(centre, at, off) * weight).sum() / (centre * weight).sum().clamp_min(1)
 
 
-CENTRE = 0.99
-"""A target from which on a voxel passes for a centre: augmentation moves centres between voxels."""
+LEAST = 0.5
+"""A target up to which a voxel is no centre, whatever its neighbours: a lesion whose own is beyond the window."""
+
+
+TIE = 1e-6
+"""By how much neighbours that are equal are told apart: a lesion's middle may lie between pixels, and it is one."""
+
+
+def _without_ties(maps: Tensor) -> Tensor:
+    """Return maps (b, k, ...) in which no voxel equals a neighbour, however little it lies above or below it."""
+    for axis, size in enumerate(maps.shape[2:]):
+        ramp = torch.arange(size, device=maps.device) % 3 * (TIE * 3**axis)
+        maps = maps + ramp.reshape(-1, *[1] * (maps.ndim - 3 - axis))
+    return maps
+
+
+def _highest_around(maps: Tensor) -> Tensor:
+    """Return the highest of each voxel and its neighbours, of maps (b, k, ...) of one to three axes."""
+    pool = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)[maps.ndim - 3]
+    return pool(maps, 3, stride=1, padding=1)
 
 
 def _coarser(maps: Tensor) -> Tensor:

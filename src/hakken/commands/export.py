@@ -32,7 +32,7 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the smaller network and say what it holds."""
-    from hakken.commands.predict import frozen_points
+    from hakken.commands.frozen_models import frozen_points
     from hakken.core.errors import InvalidArchitecture
     from hakken.core.files import sha256_file
     from hakken.runs.fit import count_weights

@@ -33,6 +33,7 @@ from hakken.inference.candidate_regions import regions_of
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, Part, Replicates, Row, Table, chosen_words
 from hakken.outcomes._candidate_classes import ACCURACY, RIGHTLY, measured_by_class, named_of, names_by_class
+from hakken.outcomes._candidate_findings import Predictions, cases_of, labels_of, lesions_of, marks_of
 from hakken.outcomes._candidate_regions import by_region, counted_alone, names_of
 from hakken.outcomes._candidate_rows import (
     CPM,
@@ -70,8 +71,6 @@ STRATA = (
 )
 REPLICATES = ("partial_auc",)
 """The objective on each resample of the patients: two models measured on the same cases have the same resamples."""
-
-Predictions = Mapping[str, Candidates]
 
 
 class Settings(Section):
@@ -138,14 +137,6 @@ def save_one(path: Path, found: Candidates, case: PreparedCase, point: Mapping[s
         reached = int((found.score >= point["threshold"]).sum())
         how = f"chosen on validation {chosen_words(point)}"
         yield f"{reached} reach the frozen threshold {point['threshold']:.4g}, {how}"
-
-
-def labels_of(found: Predictions, case: PreparedCase) -> NDArray[np.int64] | None:
-    """Return the lesion label (n,) that each candidate of a case lies in, None where the case has no truth."""
-    marks = found[case.case_id]
-    if marks.lesion is not None:
-        return marks.lesion
-    return marks.labels(case.labels(mmap=True)) if case.has_truth else None
 
 
 def read(folder: Path, part: Part) -> Predictions:
@@ -233,36 +224,6 @@ def row_names(study: Study) -> tuple[str, ...]:
     if not getattr(study.parameters, "classes", False):
         return blind
     return (*blind, *names_by_class(_rate(settings), classes), ACCURACY, RIGHTLY)
-
-
-def cases_of(part: Part) -> findings.Cases:
-    """Return the cases of a part as evaluation takes them."""
-    return findings.Cases.of(part.case_ids, [case.patient for case in part.cases])
-
-
-def lesions_of(cases: Sequence[PreparedCase]) -> findings.Lesions:
-    """Return the lesions of prepared cases, by index of the case."""
-    rows = [(number, lesion) for number, case in enumerate(cases) for lesion in case.lesions]
-    return findings.Lesions.of(
-        [number for number, _ in rows],
-        [lesion.centre for _, lesion in rows],
-        [lesion.diameter for _, lesion in rows],
-        [lesion.kind == "included" for _, lesion in rows],
-        label=[lesion.lesion for _, lesion in rows],
-    )
-
-
-def marks_of(found: Predictions, cases: Sequence[PreparedCase]) -> findings.Candidates:
-    """Return the candidates of each case as evaluation takes them, with the lesion that each lies in."""
-    marks = [found[case.case_id] for case in cases]
-    labels = [labels_of(found, case) for case in cases]
-    known = all(label is not None for label in labels)
-    return findings.Candidates.of(
-        np.repeat(np.arange(len(marks)), [len(one) for one in marks]),
-        np.concatenate([one.xyz for one in marks]),
-        np.concatenate([one.score for one in marks]),
-        np.concatenate([label for label in labels if label is not None]) if known else None,
-    )
 
 
 def findings_of(found: Predictions, part: Part) -> Findings:

@@ -14,7 +14,8 @@ import torch
 
 from hakken.cli import main
 from hakken.cohort.items import Item
-from hakken.commands.predict import channel_images, frozen_points
+from hakken.commands.frozen_models import frozen_points
+from hakken.commands.predict import channel_images
 from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file
 from hakken.core.volume import Volume

@@ -16,7 +16,7 @@ from hakken.core.errors import HakkenError
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Part
-from hakken.outcomes.candidates import labels_of, marks_of
+from hakken.outcomes._candidate_findings import labels_of, marks_of
 from hakken.outcomes.masks import mask_of, runs_of
 from hakken.study.reading import parse_study
 

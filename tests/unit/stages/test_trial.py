@@ -23,7 +23,7 @@ from hakken.evaluation.froc import objective
 from hakken.imaging.prepared import load_prepared, save_prepared
 from hakken.methods.patch_classifier import learn
 from hakken.outcomes import candidates
-from hakken.outcomes.candidates import lesions_of
+from hakken.outcomes._candidate_findings import lesions_of
 from hakken.runs import fit
 from hakken.runs.cases import read_cases
 from hakken.runs.guard import SCIENCE

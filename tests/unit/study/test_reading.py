@@ -124,7 +124,7 @@ def test_every_study_of_the_package_loads_at_every_scale(path: Path, scale: str)
     assert (study.name, study.scale) == (path.stem, scale)
     assert study.title
     assert study.description
-    assert len(study.search.space) >= 5
+    assert len(study.search.space) >= 5 or (study.variants and not study.search.space), "an ablation may search nothing"
 
 
 def test_the_metastasis_study_is_as_published() -> None:

@@ -632,8 +632,8 @@ LEVELS = "`1` or `2` or `3` or `4`"
         ),
         (
             {"preparation": {"mask": "none", "rim_mm": 4}},
-            "preparation.rim_mm: has an effect only where `mask` is `brain` or `lung` or `body` or `nonzero` or `given`; "
-            "it is `none`",
+            "preparation.rim_mm: has an effect only where `mask` is `brain` or `lung` or `body` or `nonzero` or "
+            "`given`; it is `none`",
         ),
         (
             {"evaluation": {"folds": 4}},

@@ -134,6 +134,19 @@ def test_variants_stand_beside_each_other(small_runs: tuple[Project, list[Job]])
     ]
 
 
+def test_classes_and_regions_are_measured_and_an_oracle_is_named_where_it_is_used(
+    small_runs: tuple[Project, list[Job]],
+) -> None:
+    project, _ = small_runs
+    root = "results/smoke_regions/tiny"
+    outcomes = read(project, f"{root}/measurements/test/selected/measurement.json")["outcomes"]
+    assert outcomes["candidates"]["details"]["named"]["confusion"]["classes"] == ["well", "moderate"]
+    assert list(outcomes["regions"]["details"]["regions"]) == ["trunk", "liver"]
+    assert not any("an oracle" in line for line in outcomes["candidates"]["warnings"])
+    said = [line for line in read(project, f"{root}/variants/region.json")["warnings"] if "an oracle" in line]
+    assert [line.partition(":")[0] for line in said] == ["known"]
+
+
 def test_flat_pictures_whose_truth_is_a_label(small_runs: tuple[Project, list[Job]]) -> None:
     project, _ = small_runs
     measured = read(project, "results/smoke_flat/tiny/measurements/test/selected/measurement.json")

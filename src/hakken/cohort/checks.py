@@ -123,6 +123,10 @@ def _heading(rows: Rows, study: Study) -> Iterator[Problem]:
     found = {name: _questioned(name, rows, needed) for name in unknown}
     yield from (_of_table(name, *question) for name, question in found.items() if question)
     unread = [name for name, question in found.items() if not question]
+    if REGIONS in unread:
+        unread.remove(REGIONS)
+        remedy = "if it holds label images of organs, name these in `cohort.regions`"
+        yield replace(_of_table(REGIONS, "is not read, since the study names no regions", remedy), stops=False)
     if unread and set(needed) <= set(heading):
         reason = f"not read: {', '.join(unread)}" if len(unread) > 1 else "is not read"
         remedy = "name what is to be kept in cohort.columns; other columns may hold personal data"

@@ -26,6 +26,8 @@ OUTCOMES = ("candidates",)
 FURTHER = ("masks", "case_scores", "regions")
 AVERAGED = "the probability of each voxel"
 FIGURES = ("froc", "strata", "overlays", "search", "learnt")
+OF_PLACE, OF_LIMIT = ("within_voxel", "region_share"), ("within_mm", "oracle")
+"""Keys that say more of `within`, of the section of parameters and of that of inference."""
 
 
 class Parameters(Optimised):
@@ -241,9 +243,9 @@ def _problems_of_heads(study: Study, parameters: Parameters) -> Iterator[str]:
             yield f"{key} `{name}` is no region of `cohort.regions`{nearest(name, cohort.regions)}; {known}"
     if inference.within and not inference.oracle and not parameters.regions:
         yield "inference.within: the network finds no regions; set `parameters.regions`, or `inference.oracle`"
-    if inference.oracle and not inference.within:
-        yield "inference.oracle: has an effect only with `inference.within`; name the region"
-    if parameters.region_share and not parameters.within:
-        yield "parameters.region_share: has an effect only with `parameters.within`; name the region"
+    for section, of, keys in (("parameters", parameters, OF_PLACE), ("inference", inference, OF_LIMIT)):
+        idle = [key for key in keys if getattr(of, key) != type(of).model_fields[key].default]
+        if idle and not of.within:
+            yield f"{section}.{idle[0]}: has an effect only with `{section}.within`; name the region"
     if "regions" in study.outcomes and not parameters.regions:
         yield "outcomes.regions: the network finds no regions; set `parameters.regions`"

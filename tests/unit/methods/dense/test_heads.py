@@ -392,6 +392,11 @@ STUDY: dict[str, Any] = {
             "inference.within `livr` is no region of `cohort.regions`; did you mean `liver`?; there are trunk, liver",
         ),
         ({"inference": {"oracle": True}}, "inference.oracle: has an effect only with `inference.within`"),
+        ({"inference": {"within_mm": 5}}, "inference.within_mm: has an effect only with `inference.within`"),
+        (
+            {"parameters": {"regions": True, "within_voxel": 5}},
+            "parameters.within_voxel: has an effect only with `parameters.within`",
+        ),
         ({"parameters": {"regions": True, "region_share": 0.5}}, "has an effect only with `parameters.within`"),
         (
             {"search": {"space": {"regions": {"type": "categorical", "choices": [True, False]}}}},

@@ -47,7 +47,7 @@ def drawings() -> dict[str, list[tuple[PhantomCase, Scan]]]:
     found = {}
     for modality in ("ct", "mr"):
         study = a_study(modality)
-        chosen = [case for case in phantom_cases(study) if case.lesions >= 2][:5]
+        chosen = [case for case in phantom_cases(study) if case.lesions >= 2][:3]
         found[modality] = [(case, draw_case(case, study)) for case in chosen]
     return found
 

@@ -94,7 +94,7 @@ def test_several_peaks_in_one_lesion_are_duplicates_and_not_false_positives(tmp_
 def test_moving_the_image_moves_all_peaks(tmp_path: Path, moved: tuple[int, int]) -> None:
     torch.manual_seed(3)
     network = DenseResNet(1, {LESIONS: Head(1, "heat")}, 2, widths=(8, 8, 8), supervised=1).eval()
-    torch.nn.init.normal_(network.stages[-1].heads[LESIONS].weight, std=0.5)  # type: ignore[union-attr, arg-type]
+    torch.nn.init.normal_(network.stages[-1].heads[LESIONS].weight, std=1.0)  # type: ignore[union-attr, arg-type]
     image = np.zeros((1, 1, EDGE, EDGE), np.float32)
     image[0, 0, 36:60, 36:60] = np.random.default_rng(1).normal(0, 1, (24, 24))
     case, reader = film(tmp_path, PLACES), Learner(FLAT, Inference(reading="peaks", threshold=0.05), FACTS)

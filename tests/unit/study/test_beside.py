@@ -47,7 +47,8 @@ def test_a_reason_leaves_them_out() -> None:
             {"baselines": []},
             "baselines: none is named, and the models are chosen by `case_scores`; name one of blobs_in_region, "
             "brightest_components, brightness_peaks, hessian_blobs, high_pass_blobs, laplacian_blobs, liver_multiple, "
-            "pca_reconstruction, pixel_statistics, threshold_components, or say in `without_baseline` why there is none",
+            "pca_reconstruction, pixel_statistics, threshold_components, or say in `without_baseline` why there is "
+            "none",
         ),
         (
             {"baselines": ["mean_shape", "class_priors"]},

@@ -17,6 +17,7 @@ from hakken import plugins
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
+from hakken.methods.dense.learn import LESIONS
 from hakken.runs.fit import MODEL, Fitting, fit
 from hakken.runs.model_file import load_model
 from hakken.stages.patches import patches
@@ -93,7 +94,7 @@ class Dense:
         """Return the probability of a lesion at each voxel."""
         del rotation
         trained = load_model(folder / "model" / MODEL)
-        found: NDArray[np.float32] = trained.learner.probabilities(trained.model.eval().networks["network"], case)
+        found: NDArray[np.float32] = trained.learner.answer(trained.model.eval(), case)[LESIONS]
         return found
 
 

@@ -54,7 +54,7 @@ def assign_kinds(kinds: Mapping[str, str], left: LeaveOut, seed: int) -> dict[st
 
     >>> left = LeaveOut(column="kind", values=("x", "y"))
     >>> assign_kinds({"a": "x", "b": "x", "c": "y", "d": "y"}, left, seed=1)
-    {'a': 'x_without_y', 'b': 'x', 'c': 'y', 'd': 'y_without_x'}
+    {'a': 'x_without_y', 'b': 'x', 'c': 'y_without_x', 'd': 'y'}
     """
     if lacking := [kind for kind in left.values if kind not in kinds.values()]:
         raise HakkenError(f"evaluation.leave_out: no case is of the kind `{lacking[0]}`; remove it from `values`")

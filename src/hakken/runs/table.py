@@ -147,7 +147,8 @@ def _main(study: Study, fold: int | None) -> Iterator[Run]:
         begins_with_default=search.default_first,
         **shared,  # type: ignore[arg-type]
     )
-    yield Run(name_of(DEFAULT, fold), stream=name_of(DEFAULT, fold), **shared)  # type: ignore[arg-type]
+    if search.space:  # without one the search trains the default itself
+        yield Run(name_of(DEFAULT, fold), stream=name_of(DEFAULT, fold), **shared)  # type: ignore[arg-type]
     if search.confirm and search.space:
         name = name_of(CONFIRM, fold)
         trials = search.confirm * FURTHER_SEEDS

@@ -33,7 +33,7 @@ def test_the_law_of_a_cohort_is_one(name: str) -> None:
 def test_a_phantom_has_the_keys_that_it_reads_and_no_others(name: str) -> None:
     options = plugins.load("phantoms", name).Options
     frames, classes = "frames" in options.model_fields, "class_frequencies" in options.model_fields
-    assert (frames, classes) == (name == "endoscopy", name == "liver_phases")
+    assert (frames, classes) == (name == "endoscopy", name in ("liver_phases", "lesion_types"))
     chosen: dict[str, Any] = {"generator": name, "cases": CASES}
     read = Study.model_validate({"name": "a", "seed": 1, "cohort": {"phantom": chosen}}).cohort.phantom
     assert type(read) is options

@@ -339,7 +339,6 @@ def test_the_default_asks_in_the_search_that_tries_it_first() -> None:
     "changes",
     [
         {"search": {"default_first": False}},
-        {"search": {"space": {}}},
         {"search": {"space": {"learning_rate": {"type": "real", "low": 0.5, "high": 0.9}}}},
     ],
 )

@@ -12,7 +12,7 @@ def test_the_table_holds_every_trial_and_a_warm_start_reads_it(tmp_path: Path) -
     parameters = {"kernel": 3, "dropout": 0.25}
     failed = {"sweep": "search", "state": "failed", "objective": None, "parameters": {"kernel": 5}}
     complete = {"sweep": "search", "state": "complete", "objective": 0.5, "parameters": parameters}
-    trials = [publish_trial(tmp_path, 1, failed), publish_trial(tmp_path, 0, complete)]
+    trials = [publish_trial(tmp_path / "search", 1, failed), publish_trial(tmp_path / "search", 0, complete)]
     sweep_table(trials=trials, parameters=["kernel", "dropout"], output=tmp_path / "trials.csv")
     assert read_source(tmp_path / "trials.csv") == (
         SourceTrial(0, "complete", 0.5, parameters),

@@ -839,7 +839,7 @@ def test_cases_that_cannot_be_measured_are_told_before_anything_is_trained(
     with pytest.raises(SystemExit) as ended:
         stage.trial(
             study=chosen,
-            run=run_named(chosen, "default"),
+            run=run_named(chosen, "search"),
             number=0,
             trials=1,
             slots=1,
@@ -860,7 +860,7 @@ def test_a_method_without_gradients_is_fitted_at_once_and_recorded_like_any(toys
     chosen = parse_study(content | {"parameters": {"points": 50}})
     stage.trial(
         study=study_slice(chosen, SCIENCE),
-        run=run_named(chosen, "default").as_dict(),
+        run=run_named(chosen, "search").as_dict(),
         number=0,
         trials=1,
         slots=1,

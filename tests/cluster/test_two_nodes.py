@@ -16,13 +16,13 @@ from loopback_slurm import Slurm
 from slurm_records import Job, Step, jobs_of, steps_of
 from workflow_project import Project
 
-TRIAL = str(RESULTS / "sweeps/default/trials/0000.json")
+TRIAL = str(RESULTS / "sweeps/search/trials/0000.json")
 LIMIT = 420.0  # seconds
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The untuned default, trained on two nodes with two processes each, and what Slurm says of its job."""
+    """The first training of a search, on two nodes with two processes each, and what Slurm says of its job."""
 
     record: dict[str, Any]
     log: str
@@ -49,7 +49,7 @@ def trained(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert code == 0, controller.text[-6000:]
     (job,) = [job for job in jobs_of(slurm, project.folder) if job.rule == "trial"]
     record = json.loads(project.path(TRIAL).read_text())
-    log = project.path(str(RESULTS / "logs/trial/default-0000.log")).read_text()
+    log = project.path(str(RESULTS / "logs/trial/search-0000.log")).read_text()
     yield Trained(record, log, job, [step for step in steps_of(slurm) if step.job == job.number])
 
 

@@ -48,8 +48,8 @@ rule trial:
         first=of(jobs.begins_search),
         source=of(jobs.source),
         logs="results/{study}/{scale}/logs/trial",
-        ledger="results/{study}/{scale}/sweeps/{sweep}/ledger",
-        work="results/{study}/{scale}/sweeps/{sweep}/trainings/{trial}",
+        ledger=of(jobs.sweep_ledger),
+        work=of(jobs.training_folder),
         code=code("trial"),
     script:
         "../scripts/stage.py"

@@ -246,6 +246,16 @@ def begins_search(plan: Plan, wildcards: Wildcards) -> bool | None:
     return plan.asks_in(run) != run or None
 
 
+def sweep_ledger(plan: Plan, wildcards: Wildcards) -> str:
+    """Return the folder of the ledger that a training asks in."""
+    return f"{plan.root}/sweeps/{plan.asks_in(plan.run(wildcards['sweep'])).name}/ledger"
+
+
+def training_folder(plan: Plan, wildcards: Wildcards) -> str:
+    """Return the folder of the files of a training, beside that ledger."""
+    return f"{plan.root}/sweeps/{plan.asks_in(plan.run(wildcards['sweep'])).name}/trainings/{wildcards['trial']}"
+
+
 def planned_trials(plan: Plan, wildcards: Wildcards) -> int:
     """Return how many trials a run has."""
     return plan.asks_in(plan.run(wildcards["sweep"])).trials

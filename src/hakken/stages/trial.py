@@ -81,28 +81,25 @@ def trial(
     ``train`` and ``validation`` are where the cases stand, ``patches`` is the folder of patches, where the method takes
     any; ``work`` takes checkpoints, model and predictions; ``logs`` is where the trials of this study have their logs;
     ``source`` the table of the search that this one starts from; ``searched`` are the trials of the finished search
-    whose best a run trains again that confirms them. ``trials``, ``slots`` and ``stop_after_failures`` are
-    what the run is planned with; they may change between jobs. The scheduler ends the job after so many ``minutes``; it
-    is the ``attempt``-th (1, 2, ...) of this run of the workflow; ``across`` says that it has all the machines that
+    whose best a run trains again that confirms them. ``trials``, ``slots`` and ``stop_after_failures`` are what the run
+    is planned with; they may change between jobs. The scheduler ends the job after so many ``minutes``; it is the
+    ``attempt``-th (1, 2, ...) of this run of the workflow; ``across`` says that it has all the machines that
     `training.nodes` asks for. With ``first`` the training is the first that the ``run`` asks for, a search that tries
-    the study's own parameters first, and its files stand with that search. A living twin of this trial is waited for. A
-    trial that fails by its own parameters is recorded and no error, and so is one of which two jobs in a row were
-    killed before they had saved anything; but where too many in a row have failed, none is started. One that is asked
-    to stop, or comes near its time limit, saves itself and exits with status 75.
+    the study's own parameters first, whatever its number. A living twin of this trial is waited for. A trial that fails
+    by its own parameters is recorded and no error, and so is one of which two jobs in a row were killed before they had
+    saved anything; but where too many in a row have failed, none is started. One that is asked to stop, or comes near
+    its time limit, saves itself and exits with status 75.
     """
     torch.set_num_threads(threads)
     chosen = run.study(study)
-    again = _confirmed(run, number, searched, trials)
-    if first:
-        ledger = ledger.parents[1] / run.name / ledger.name
-        work = work.parents[2] / run.name / work.parent.name / work.name
     job = _Job(
         study=chosen,
         run=run,
-        number=again.number if again else number,
+        number=number,
         places=(tuple(train), tuple(validation)),
         patches=patches,
-        work=work.with_name(f"{again.number:04d}") if again else work,
+        source=source,
+        work=work,
         logs=logs,
         code=code,
         attempt=attempt,
@@ -110,24 +107,30 @@ def trial(
         processes=processes_of(chosen.training, threads, across),
         planned=Planned(trials, slots),
         stop_after_failures=stop_after_failures,
-        again=again,
+        again=_confirmed(run, number, searched, trials),
     )
-    job.require_cases()
-    settings = settings_of(chosen, run, read_source(source) if source else ())
-    book = _open_ledger(job, ledger, settings, source)
-    record = _first(job, book, settings) if first else _await(job, book, settings)
+    record = _result(job, ledger, first)
     write_json(output, record)
     progress(f"{job.label}: {_outcome(record, words_of(chosen))}")
 
 
-def _first(job: _Job, book: Ledger, settings: Settings) -> Record:
+def _result(job: _Job, ledger: Path, first: bool) -> Record:
+    """Return the result of a job's trial, or of the ``first`` of its run."""
+    job.require_cases()
+    book = _open_ledger(job, ledger)
+    if first:
+        return _first(job, book)
+    return _await(job if job.again is None else job.numbered(job.again.number), book)
+
+
+def _first(job: _Job, book: Ledger) -> Record:
     """Return the result of the trial that asked first; where none has asked yet, this job's number does.
 
     Another job may ask before it all the same: then this number is a trial like any, and the first is waited for.
     """
     while True:
         number = next((entry.number for entry in book.entries() if entry.place == 0), job.number)
-        record = _await(replace(job, number=number, work=job.work.with_name(f"{number:04d}")), book, settings)
+        record = _await(job.numbered(number), book)
         if record["place"] == 0:
             return record
 
@@ -158,6 +161,7 @@ class _Job:
     number: int
     places: tuple[tuple[Path, ...], tuple[Path, ...]]
     patches: Path | None
+    source: Path | None
     work: Path
     logs: Path
     code: str
@@ -167,6 +171,15 @@ class _Job:
     planned: Planned
     stop_after_failures: int
     again: _Again | None = None
+
+    def numbered(self, number: int) -> _Job:
+        """Return the job of another trial of the same ledger."""
+        return replace(self, number=number, work=self.work.with_name(f"{number:04d}"))
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the proposals of the run depend on."""
+        return settings_of(self.study, self.run, read_source(self.source) if self.source else ())
 
     @property
     def label(self) -> str:
@@ -206,20 +219,20 @@ class _Job:
                 raise HakkenError(str(problems[0]))
 
 
-def _open_ledger(job: _Job, folder: Path, settings: Settings, source: Path | None) -> Ledger:
+def _open_ledger(job: _Job, folder: Path) -> Ledger:
     """Return the run's ledger; new code or data begin a new one beside the old."""
     book = Ledger(folder / job.generation[:SHORT])
-    details = science(job.study) | started_from(source, settings)
-    book.join(sha256_json(details), details, settings)
+    details = science(job.study) | started_from(job.source, job.settings)
+    book.join(sha256_json(details), details, job.settings)
     return book
 
 
-def _await(job: _Job, book: Ledger, settings: Settings) -> Record:
+def _await(job: _Job, book: Ledger) -> Record:
     """Return the result of the trial: that of a twin that trains it already, or this process's own."""
     while (record := _published(book, job.number)) is None:
         with book.lease(job.number) as lease:
             if lease.held:  # perhaps because a twin has just finished
-                return _published(book, job.number) or _obtain(job, book, settings, lease)
+                return _published(book, job.number) or _obtain(job, book, lease)
         progress(f"{job.label}: another process trains it; waiting for its result")
         time.sleep(WAIT_SECONDS)
     return record
@@ -236,7 +249,7 @@ def _results(book: Ledger) -> list[Mapping[str, Any]]:
     return [entry.result for entry in book.entries() if entry.result is not None]
 
 
-def _obtain(job: _Job, book: Ledger, settings: Settings, lease: Lease) -> Record:
+def _obtain(job: _Job, book: Ledger, lease: Lease) -> Record:
     """Ask, train, publish, and return the record that counts: the first whose files exist.
 
     The checkpoints stay until the result is published, so that a kill just before does not cost the training.
@@ -244,7 +257,7 @@ def _obtain(job: _Job, book: Ledger, settings: Settings, lease: Lease) -> Record
     require_progress(job.run.name, job.stop_after_failures, _results(book), job.logs)
     proposal = book.proposal(
         job.number,
-        lambda others, place: _parameters(job, settings, others, place),
+        lambda others, place: _parameters(job, others, place),
         job.planned,
     )
     if job.again and proposal.parameters != job.again.trial["parameters"]:
@@ -261,9 +274,9 @@ def _obtain(job: _Job, book: Ledger, settings: Settings, lease: Lease) -> Record
     return published if has_its_files(published) else mine
 
 
-def _parameters(job: _Job, settings: Settings, others: Sequence[Trial], place: int) -> Mapping[str, Any]:
+def _parameters(job: _Job, others: Sequence[Trial], place: int) -> Mapping[str, Any]:
     """Return what a trial trains: what the search proposes, or what is trained again."""
-    return job.again.trial["parameters"] if job.again else propose_trial(settings, others, place)
+    return job.again.trial["parameters"] if job.again else propose_trial(job.settings, others, place)
 
 
 def _attempt(job: _Job, book: Ledger, proposal: Proposal, lease: Lease) -> Record:

@@ -331,6 +331,10 @@ def test_the_default_asks_in_the_search_that_tries_it_first() -> None:
     assert (jobs.run(plan, {"sweep": "default"}), jobs.begins_search(plan, {"sweep": "default"})) == (asked, True)
     assert jobs.planned_trials(plan, {"sweep": "default"}) == 2
     assert jobs.begins_search(plan, {"sweep": "search"}) is None
+    sweep = "results/balls/paper/sweeps/search"
+    for name in ("search", "default"):
+        assert jobs.sweep_ledger(plan, {"sweep": name}) == f"{sweep}/ledger"
+        assert jobs.training_folder(plan, {"sweep": name, "trial": "0001"}) == f"{sweep}/trainings/0001"
     assert inputs.earlier(plan, {"sweep": "default"}) == ["results/balls/paper/sweeps/search/trials/0000.json"]
     assert inputs.earlier(plan, {"sweep": "search"}) == []
 
@@ -346,6 +350,7 @@ def test_where_the_search_does_not_try_it_the_default_asks_for_itself(changes: d
     plan = holdout(**changes)
     assert jobs.run(plan, {"sweep": "default"}) == plan.run("default").as_dict()
     assert jobs.begins_search(plan, {"sweep": "default"}) is None
+    assert jobs.sweep_ledger(plan, {"sweep": "default"}) == "results/balls/paper/sweeps/default/ledger"
     assert inputs.earlier(plan, {"sweep": "default"}) == []
 
 

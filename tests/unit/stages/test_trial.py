@@ -82,8 +82,8 @@ def run(data: Path, results: Path, sweep: str = "search", number: int = 0, **cha
         searched=searched,
         train=[str(data / "prepared" / "train-000")] if held_out else [],
         validation=[] if held_out else [str(data / "prepared" / name) for name in VALIDATION],
-        ledger=str(results / sweep / "ledger"),
-        work=str(results / sweep / "work" / f"{number:04d}"),
+        ledger=str(results / planned.name / "ledger"),
+        work=str(results / planned.name / "work" / f"{number:04d}"),
         logs=str(results / "logs"),
         output=str(output),
         log=str(results / "log"),
@@ -175,8 +175,6 @@ def test_the_default_is_the_first_training_of_a_search_whoever_asks_first(data: 
     default = run(data, tmp_path, sweep="default", first=True)
     assert (default["sweep"], default["number"], default["place"]) == ("search", 0, 0)
     assert default["parameters"] == {"learning_rate": 0.02}
-    assert not (tmp_path / "default" / "ledger").exists()
-    assert not (tmp_path / "default" / "work").exists()
     assert run(data, tmp_path, number=0) == default, "the search's own job finds it trained"
     asked = run(data, tmp_path / "other", number=2)
     again = run(data, tmp_path / "other", sweep="default", first=True)

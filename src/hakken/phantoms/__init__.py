@@ -103,6 +103,19 @@ class Drawn(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class OneImage:
+    """A `Drawn` of one image, int16: its lesions on the same grid, n for lesion n, and what is true (for JSON)."""
+
+    image: Volume
+    lesions: Volume
+    truth: dict[str, Any]
+
+    def images(self, study: Study) -> dict[str, Volume]:
+        """Return the image of the study's one channel."""
+        return {study.reference: self.image}
+
+
 @runtime_checkable
 class DrawnWithRegions(Drawn, Protocol):
     """One case with its regions, where the study asks for some."""

@@ -21,7 +21,7 @@ from hakken.anatomy.shapes import Array, Grid, Points, ellipsoid, occupancy, smo
 from hakken.anatomy.tubes import Lumen, Tubes, join, paint_tubes
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
-from hakken.phantoms import PhantomCase, options_of
+from hakken.phantoms import OneImage, PhantomCase, options_of
 from hakken.phantoms.aneurysm import Options
 from hakken.phantoms.aneurysm.aneurysms import Placed, Sac, draw_aneurysms, paint_sac
 from hakken.phantoms.aneurysm.arteries import Arteries, draw_arteries
@@ -97,19 +97,6 @@ SCANNERS = {
 
 
 @dataclass(frozen=True)
-class Angiogram:
-    """The image of one case, int16, its lesions on the same grid, n for lesion n, and what is true (for JSON)."""
-
-    image: Volume
-    lesions: Volume
-    truth: dict[str, Any]
-
-    def images(self, study: Study) -> dict[str, Volume]:
-        """Return the image under the name of the study's only channel."""
-        return {study.reference: self.image}
-
-
-@dataclass(frozen=True)
 class Subject:
     """A head with its arteries, aneurysms and what looks like them, in the head's space."""
 
@@ -119,7 +106,7 @@ class Subject:
     sacs: tuple[Sac, ...]
 
 
-def draw_case(case: PhantomCase, study: Study) -> Angiogram:
+def draw_case(case: PhantomCase, study: Study) -> OneImage:
     """Draw one case. It depends on the study's seed and phantom and on the case alone; so does every byte.
 
     Both examinations of a patient show the same head and the same arteries. Tissue is drawn on voxels of at least
@@ -138,7 +125,7 @@ def draw_case(case: PhantomCase, study: Study) -> Angiogram:
     lumen, labels = _blood(subject, grid)
     image = scan(_tissue(subject, scanner, random), anatomy.grid, grid.geometry, pose)
     _expose(image, lumen, scanner, grid.geometry, random)
-    return Angiogram(
+    return OneImage(
         image=Volume.on(grid.geometry, spoil(image, scanner, grid.geometry, random)),
         lesions=Volume.on(grid.geometry, labels),
         truth=_truth(case, subject, pose),

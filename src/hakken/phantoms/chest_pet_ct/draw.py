@@ -6,9 +6,6 @@ holds the breath for CT and breathes during PET, so what lies at the diaphragm i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -17,61 +14,27 @@ from scipy import ndimage
 from hakken.anatomy.chest import Chest, draw_chest
 from hakken.anatomy.scanners import Machine, Pose, draw_pose, labelled, lay_grid, scan
 from hakken.anatomy.shapes import Array, Grid
+from hakken.anatomy.tomographs import AIR_HU, scan_ct
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
 from hakken.phantoms import PhantomCase, options_of
+from hakken.phantoms._pet_ct import (
+    BREATH_MM,
+    FWHM_TO_SD,
+    SCANNERS,
+    PetCt,
+    Tomographs,
+    moved_along_z,
+    stored_pet,
+    truth_of,
+)
 from hakken.phantoms.chest_pet_ct import Options
-from hakken.phantoms.chest_pet_ct.foci import Focus, draw_foci
-from hakken.phantoms.chest_pet_ct.uptake import AIR_HU, draw_density, draw_uptake
+from hakken.phantoms.chest_pet_ct.foci import draw_foci
+from hakken.phantoms.chest_pet_ct.uptake import draw_density, draw_uptake
 from hakken.study import Study
 
 COARSER = 2.0
 """Edge of PET's voxels over that of CT's."""
-
-BREATH_MM = 5.0
-"""SD over examinations of how far the diaphragm lies lower or higher in PET than in CT."""
-
-SUV_STEP = 1 / 256
-FWHM_TO_SD = 1 / 2.3548
-
-
-@dataclass(frozen=True)
-class Tomographs(Machine):
-    """A PET/CT scanner; ``noise`` is the SD of PET at SUV 1, and ``gain`` the calibration of PET.
-
-    ``fwhm_mm``: resolution of PET. ``kernel_mm``: SD of CT's reconstruction kernel. ``grain``: SD of CT's noise in HU.
-    """
-
-    fwhm_mm: float
-    kernel_mm: float
-    grain: float
-
-
-SCANNERS = {
-    "A": Tomographs(fwhm_mm=6.0, kernel_mm=0.8, grain=12, noise=0.08, gain=1.00, bias=0, slices=1, axes=np.eye(3)),
-    "B": Tomographs(fwhm_mm=7.0, kernel_mm=1.1, grain=9, noise=0.11, gain=1.03, bias=0, slices=1, axes=np.eye(3)),
-    "C": Tomographs(
-        fwhm_mm=5.0, kernel_mm=0.6, grain=16, noise=0.13, gain=0.97, bias=0, slices=1, axes=np.diag([-1.0, -1.0, 1.0])
-    ),
-}
-
-
-@dataclass(frozen=True)
-class PetCt:
-    """The images of one case and what is true of it (plain values, for JSON).
-
-    ``ct`` int16 HU and ``pet`` float32 SUV lie on grids of their own; ``lesions`` int16 on the grid of the study's
-    reference channel, n for focus n.
-    """
-
-    ct: Volume
-    pet: Volume
-    lesions: Volume
-    truth: dict[str, Any]
-
-    def images(self, study: Study) -> dict[str, Volume]:
-        """Return the images of the study's channels by their modality: `ct` or `pet`."""
-        return {name: self.ct if channel.modality == "ct" else self.pet for name, channel in study.channels.items()}
 
 
 def draw_case(case: PhantomCase, study: Study) -> PetCt:
@@ -102,7 +65,7 @@ def draw_case(case: PhantomCase, study: Study) -> PetCt:
         ct=Volume.on(fine, ct),
         pet=Volume.on(coarse, pet),
         lesions=Volume.on(geometry, labels),
-        truth=_truth(case, foci, labels, geometry, pose) | {"uptake_suv": _rounded(levels), "breath_mm": breath},
+        truth=truth_of(case, foci, labels, geometry, pose) | {"uptake_suv": _rounded(levels), "breath_mm": breath},
     )
 
 
@@ -114,10 +77,7 @@ def breathe(image: Array, chest: Chest, breath_mm: float) -> Array:
     grid, low = chest.frame.grid, chest.frame.diaphragm
     z = grid.axes()[2].ravel().astype(float)
     fade = np.clip((0.25 * chest.frame.half[2] - z) / (0.25 * chest.frame.half[2] - low), 0, 1)
-    source = np.clip((z - breath_mm * fade - z[0]) / grid.step, 0, len(z) - 1)
-    below = np.floor(source).astype(int)
-    above, part = np.minimum(below + 1, len(z) - 1), (source - below).astype(np.float32)[:, None, None]
-    return np.asarray(image[below] * (1 - part) + image[above] * part, np.float32)
+    return moved_along_z(image, (z - breath_mm * fade - z[0]) / grid.step)
 
 
 def _grid(chest: Chest, scanner: Machine, phantom: Options, pose: Pose, coarser: float) -> Geometry:
@@ -127,46 +87,11 @@ def _grid(chest: Chest, scanner: Machine, phantom: Options, pose: Pose, coarser:
     return lay_grid(scanner, Grid((z, y, x), step), phantom.spacing_mm * coarser, pose)
 
 
-def scan_ct(density: Array, scanner: Tomographs, geometry: Geometry, random: Generator) -> NDArray[np.int16]:
-    """Return ``density`` (z, y, x), in HU above air, as the scanner stores it: in HU, with grainy noise."""
-    sigma = [scanner.kernel_mm / spacing for spacing in geometry.spacing[::-1]]
-    grain = ndimage.gaussian_filter(random.standard_normal(density.shape).astype(np.float32), sigma)
-    grain *= np.float32(scanner.grain) / np.float32(grain.std())
-    shown = ndimage.gaussian_filter(density, sigma) + np.float32(AIR_HU) + grain
-    return np.asarray(np.round(np.clip(shown, -1024, 3071)), np.int16)
-
-
 def _pet(uptake: Array, scanner: Tomographs, random: Generator) -> NDArray[np.float32]:
     """Return blurred ``uptake`` (z, y, x), SUV, with noise that grows as the square root of the counts."""
     noise = ndimage.gaussian_filter(random.standard_normal(uptake.shape).astype(np.float32), 0.6)
     noise *= np.float32(scanner.noise) / np.float32(noise.std())
-    noisy = np.maximum(uptake * np.float32(scanner.gain) + noise * np.sqrt(uptake), 0)
-    return np.asarray(np.round(noisy / SUV_STEP) * np.float32(SUV_STEP), np.float32)
-
-
-def _truth(
-    case: PhantomCase, foci: tuple[Focus, ...], labels: NDArray[np.int16], geometry: Geometry, pose: Pose
-) -> dict[str, Any]:
-    """Return what is true of the case; centres of foci x, y, z in mm, LPS, in the space of the images."""
-    found = []
-    for number, focus in enumerate(foci, start=1):
-        voxels = np.argwhere(labels == number)
-        found.append(
-            {
-                "lesion": number,
-                "kind": focus.kind,
-                "centre": np.round(geometry.to_world(voxels).mean(0), 4).tolist(),
-                "volume_mm3": round(len(voxels) * geometry.voxel_mm3, 3),
-                "suv": round(focus.suv, 3),
-                "shown_on_ct": focus.strength > 0,
-            }
-        )
-    return {
-        "case_id": case.case_id,
-        "scanner": case.scanner,
-        "lesions": found,
-        "pose": np.round(pose.matrix, 9).tolist(),
-    }
+    return stored_pet(uptake * np.float32(scanner.gain) + noise * np.sqrt(uptake))
 
 
 def _rounded(levels: dict[str, float]) -> dict[str, float]:

@@ -6,7 +6,6 @@ Nakao et al., Jpn J Radiol 2022;40:730-739, had 28 foci in the lung and 17 elsew
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -15,36 +14,14 @@ from scipy.special import ndtri
 from hakken.anatomy.chest import Chest
 from hakken.anatomy.shapes import Array, occupancy, smooth_field
 from hakken.phantoms import Levels
+from hakken.phantoms._laws import kind_at
+from hakken.phantoms._pet_ct import BETWEEN, Focus, placed
 
 SHARES = {"lung": 28 / 45, "mediastinum": 9 / 45, "bone": 8 / 45}
 """28 in the lung as published; how the other 17 divide is the phantom's own law."""
 
 RADII_MM = {"lung": (4.5, 12.0), "mediastinum": (5.0, 10.0), "bone": (5.0, 10.0)}
 UPTAKE = {"lung": 3.2, "mediastinum": 4.2, "bone": 4.0}
-BETWEEN = 0.40
-"""SD of the logarithm of a focus's SUV around the median of its kind."""
-
-ATTEMPTS = 30
-SMALLEST_MM3 = 120.0
-
-
-@dataclass(frozen=True)
-class Focus:
-    """One focus: ``share`` (z, y, x) of each voxel that it fills, its SUV, and what CT shows of it.
-
-    ``hu`` is its density there and ``strength``, 0 to 1, how far it replaces what it fills: 0 is invisible on CT.
-    """
-
-    kind: str
-    share: Array
-    suv: float
-    hu: float
-    strength: float
-
-    def paint(self, density: Array, uptake: Array) -> None:
-        """Paint the focus into both images (z, y, x), HU and SUV, in place; uptake never falls."""
-        density += (np.float32(self.hu) - density) * (self.share * np.float32(self.strength))
-        uptake += np.maximum(np.float32(self.suv) - uptake, 0) * self.share
 
 
 def draw_foci(chest: Chest, levels: Sequence[Levels], random: Generator) -> tuple[Focus, ...]:
@@ -53,32 +30,12 @@ def draw_foci(chest: Chest, levels: Sequence[Levels], random: Generator) -> tupl
     Kind, size and uptake are those of the level. A focus for which no room is found is left out, but the first one
     always finds it.
     """
-    found: list[Focus] = []
-    free = np.ones(chest.frame.grid.shape, np.float32)
-    for level in levels:
-        for _ in range(ATTEMPTS):
-            focus = _focus(chest, level, random)
-            inside = focus.share * free
-            if inside.sum() * chest.frame.grid.step**3 >= SMALLEST_MM3 and inside.sum() > 0.99 * focus.share.sum():
-                found.append(focus)
-                free[focus.share > 0] = 0
-                break
-    return tuple(found)
-
-
-def kind_at(level: float) -> str:
-    """Return the kind of focus at ``level``, 0 to 1, of the distribution of kinds.
-
-    >>> kind_at(0.0), kind_at(0.7), kind_at(0.99)
-    ('lung', 'mediastinum', 'bone')
-    """
-    index = int(np.searchsorted(np.cumsum(list(SHARES.values())), level, side="right"))
-    return list(SHARES)[min(index, len(SHARES) - 1)]
+    return placed(levels, lambda level: _focus(chest, level, random), chest.frame.grid.step)
 
 
 def _focus(chest: Chest, level: Levels, random: Generator) -> Focus:
     """Return an uneven ball at a random place of the tissue of its kind, within the images."""
-    frame, grid, kind = chest.frame, chest.frame.grid, kind_at(level.kind)
+    frame, grid, kind = chest.frame, chest.frame.grid, kind_at(level.kind, SHARES)
     low, high = np.log(RADII_MM[kind])
     radius = float(np.exp(low + level.size * (high - low))) * frame.scale
     _, _, z = grid.axes()

@@ -8,74 +8,16 @@ is stirred up or not. So the right prediction from CT is a mean with a deviation
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.random import Generator
 
 from hakken.anatomy.chest import Chest, spine_y
 from hakken.anatomy.shapes import Array, smooth_field
+from hakken.anatomy.tomographs import AIR_HU, DENSITY
+from hakken.phantoms._pet_ct import PATTERN_MM, STOUT, UPTAKE
 
-AIR_HU = -1000.0
-DENSITY = {
-    "fat": -100.0,
-    "muscle": 50.0,
-    "disc": 80.0,
-    "bone": 650.0,
-    "cartilage": 110.0,
-    "cord": 30.0,
-    "mediastinal fat": -95.0,
-    "lung": -850.0,
-    "vessel": 40.0,
-    "spleen": 48.0,
-    "stomach": 30.0,
-    "gas": AIR_HU,
-    "heart": 42.0,
-    "myocardium": 44.0,
-    "blood": 40.0,
-    "oesophagus": 35.0,
-    "air": AIR_HU,
-}
-PATTERN_MM = 45.0
-STOUT = 0.3
 BROWN_FAT = 0.25
 """The share of examinations in which brown fat is active; on CT it is fat as any other."""
-
-
-@dataclass(frozen=True)
-class Law:
-    """Uptake of one tissue: the median SUV over examinations, and the SD of its logarithm between them.
-
-    ``uneven`` is the SD of its logarithm from place to place within one examination, over `PATTERN_MM`.
-    """
-
-    median: float
-    between: float
-    uneven: float = 0.0
-
-
-# Medians are near what is usual for FDG at 60 minutes (liver 2.2, blood 1.6, lung 0.5); deviations are the phantom's.
-UPTAKE = {
-    "fat": Law(0.30, 0.15, 0.10),
-    "muscle": Law(0.70, 0.15, 0.10),
-    "disc": Law(0.70, 0.15),
-    "bone": Law(0.80, 0.20),
-    "cartilage": Law(0.60, 0.15),
-    "marrow": Law(1.35, 0.30, 0.08),
-    "cord": Law(1.40, 0.15),
-    "mediastinal fat": Law(0.55, 0.15, 0.10),
-    "lung": Law(0.45, 0.15, 0.08),
-    "vessel": Law(1.10, 0.12),
-    "liver": Law(2.20, 0.12, 0.03),
-    "spleen": Law(1.85, 0.14, 0.03),
-    "stomach": Law(1.90, 0.30, 0.15),
-    "gas": Law(0.15, 0.10),
-    "heart": Law(1.60, 0.12),
-    "myocardium": Law(3.60, 0.60, 0.25),
-    "blood": Law(1.60, 0.12),
-    "oesophagus": Law(1.60, 0.25, 0.15),
-    "air": Law(0.15, 0.10),
-}
 
 
 def draw_density(chest: Chest, random: Generator) -> Array:

@@ -19,7 +19,7 @@ from hakken.anatomy.scanners import labelled
 from hakken.anatomy.shapes import Array
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
-from hakken.phantoms import PhantomCase, options_of
+from hakken.phantoms import OneImage, PhantomCase, options_of
 from hakken.phantoms.chest_xray import Finding, Options
 from hakken.phantoms.chest_xray.masses import draw_masses, painted
 from hakken.study import Study
@@ -47,19 +47,6 @@ MACHINES = {
 
 
 @dataclass(frozen=True)
-class Film:
-    """A chest X-ray, int16, dense is bright; its findings on the same grid, n for finding n, and what is true."""
-
-    image: Volume
-    lesions: Volume
-    truth: dict[str, Any]
-
-    def images(self, study: Study) -> dict[str, Volume]:
-        """Return the image of the study's one channel."""
-        return {study.reference: self.image}
-
-
-@dataclass(frozen=True)
 class Found:
     """What an image shows: the attenuation, the share (rows, columns) of pixels of each finding, and their truths."""
 
@@ -68,7 +55,7 @@ class Found:
     truths: tuple[dict[str, Any], ...]
 
 
-def draw_case(case: PhantomCase, study: Study) -> Film:
+def draw_case(case: PhantomCase, study: Study) -> OneImage:
     """Draw one image. It depends on the study's seed and phantom and on the case alone; so does every byte."""
     phantom = options_of(study, Options)
     body = np.random.default_rng(derive_seed(study.seed, "phantom chest", case.body))
@@ -82,7 +69,7 @@ def draw_case(case: PhantomCase, study: Study) -> Film:
     found = _shown(case, phantom, View(chest, stance, detector), of_findings)
     geometry = Geometry((1, rows, columns), (detector.step, detector.step, 1.0))
     labels = labelled([share[None] for share in found.shares], geometry)
-    return Film(
+    return OneImage(
         image=Volume.on(geometry, _developed(found.attenuation, detector, machine, exposure, random)[None]),
         lesions=Volume.on(geometry, labels),
         truth={

@@ -21,7 +21,7 @@ from hakken.anatomy.scanners import Machine, Pose, draw_pose, labelled, lay_grid
 from hakken.anatomy.shapes import Array, ellipsoid, occupancy, paint_balls, smooth_field
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
-from hakken.phantoms import PhantomCase, options_of
+from hakken.phantoms import OneImage, PhantomCase, options_of
 from hakken.phantoms.head_ct import Options
 from hakken.phantoms.head_ct.pathologies import Pathology, draw_pathologies
 from hakken.study import Study
@@ -88,20 +88,7 @@ SCANNERS = {
 }
 
 
-@dataclass(frozen=True)
-class Tomogram:
-    """The image of one case, int16 HU, its lesions on the same grid, n for lesion n, and what is true (for JSON)."""
-
-    image: Volume
-    lesions: Volume
-    truth: dict[str, Any]
-
-    def images(self, study: Study) -> dict[str, Volume]:
-        """Return the image under the name of the study's only channel."""
-        return {study.reference: self.image}
-
-
-def draw_case(case: PhantomCase, study: Study) -> Tomogram:
+def draw_case(case: PhantomCase, study: Study) -> OneImage:
     """Draw one case. It depends on the study's seed and phantom and on the case alone; so does every byte.
 
     Both examinations of a patient show the same head; its calcifications are the same too.
@@ -120,7 +107,7 @@ def draw_case(case: PhantomCase, study: Study) -> Tomogram:
     labels = labelled([scan(lesion.share, anatomy.grid, geometry, pose) for lesion in lesions], geometry)
     exposed = _exposed(image, anatomy, scanner, random)
     stored = _noisy(scan(exposed - np.float32(AIR_HU), anatomy.grid, geometry, pose), scanner, geometry, random)
-    return Tomogram(
+    return OneImage(
         image=Volume.on(geometry, stored),
         lesions=Volume.on(geometry, labels),
         truth=_truth(case, lesions, labels, geometry, pose),

@@ -14,6 +14,7 @@ from numpy.random import Generator
 from hakken.anatomy.head import Anatomy
 from hakken.anatomy.shapes import Array, occupancy, smooth_field
 from hakken.phantoms import Levels
+from hakken.phantoms._laws import kind_at
 
 SMALLEST_MM3 = 150.0
 ATTEMPTS = 20
@@ -51,23 +52,13 @@ def draw_pathologies(anatomy: Anatomy, levels: Sequence[Levels], random: Generat
     taken = np.zeros(anatomy.grid.shape, np.float32)
     for level in levels:
         for _ in range(ATTEMPTS):
-            lesion = _KINDS[kind_at(level.kind)](anatomy, level, random)
+            lesion = _KINDS[kind_at(level.kind, SHARES)](anatomy, level, random)
             free = lesion.share * (1 - taken)
             if free.sum() * anatomy.grid.step**3 >= SMALLEST_MM3 and free.max() > 0.6:
                 found.append(Pathology(lesion.kind, free, lesion.hu, lesion.strength, lesion.oedema))
                 taken = np.maximum(taken, (lesion.share > 0).astype(np.float32))
                 break
     return tuple(found)
-
-
-def kind_at(level: float) -> str:
-    """Return the kind of lesion at ``level``, 0 to 1, of the distribution of kinds.
-
-    >>> kind_at(0.0), kind_at(0.99)
-    ('parenchymal haemorrhage', 'tumour')
-    """
-    index = int(np.searchsorted(np.cumsum(list(SHARES.values())), level, side="right"))
-    return list(SHARES)[min(index, len(SHARES) - 1)]
 
 
 def between(low: float, high: float, level: float) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -13,7 +12,7 @@ from scipy import ndimage
 from hakken.anatomy.shapes import Array, Grid, Points, occupancy, paint_balls, polyline, smooth_field
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
-from hakken.phantoms import Levels, PhantomCase, options_of
+from hakken.phantoms import Levels, OneImage, PhantomCase, options_of
 from hakken.phantoms.lesion_types import Options
 from hakken.study import Study
 
@@ -54,20 +53,7 @@ SCANNERS = {"A": (4.0, 0.6, 1.0), "B": (6.0, 0.9, 1.3), "C": (5.0, 0.7, 0.8)}
 """Of each scanner the SD of its noise, its blur in voxels, and the gain that its grey levels are multiplied by."""
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """The image of one case, its labels on the same grid, and what is true of it (plain values, for JSON)."""
-
-    image: Volume
-    lesions: Volume
-    truth: dict[str, Any]
-
-    def images(self, study: Study) -> dict[str, Volume]:
-        """Return the image of the study's only channel."""
-        return dict.fromkeys(study.channels, self.image)
-
-
-def draw_case(case: PhantomCase, study: Study) -> Drawing:
+def draw_case(case: PhantomCase, study: Study) -> OneImage:
     """Draw one case; it depends on the study's seed and phantom and on the case alone."""
     phantom = options_of(study, Options)
     random = np.random.default_rng(derive_seed(study.seed, "phantom lesion", case.origin))
@@ -87,7 +73,7 @@ def draw_case(case: PhantomCase, study: Study) -> Drawing:
     image = ndimage.gaussian_filter(image, blur) * np.float32(gain)
     image += random.normal(0, noise, grid.shape).astype(np.float32)
     geometry = _geometry(grid, random)
-    return Drawing(
+    return OneImage(
         image=Volume.on(geometry, np.clip(np.round(image), 0, 2000).astype(np.int16)),
         lesions=Volume.on(geometry, labels),
         truth={"case_id": case.case_id, "scanner": case.scanner, "kind": case.kind, "lesions": told},

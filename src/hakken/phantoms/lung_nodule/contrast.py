@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from hakken.anatomy.scanners import Machine, spoil
 from hakken.anatomy.shapes import Array, smooth_field
+from hakken.anatomy.tomographs import AIR_HU, DENSITY, Tomograph
 from hakken.core.volume import Geometry
-from hakken.phantoms.chest_pet_ct.uptake import AIR_HU, DENSITY
 from hakken.phantoms.lung_nodule.lungs import Lungs
 from hakken.phantoms.lung_nodule.nodules import Nodule
 
@@ -48,14 +47,6 @@ SIGNAL = {
     "air": 0.02,
 }
 MOVING = ("heart", "myocardium", "blood", "vessel")
-
-
-@dataclass(frozen=True)
-class Tomograph(Machine):
-    """A CT scanner. ``kernel_mm``: SD of the reconstruction kernel. ``grain``: SD of the noise in HU."""
-
-    kernel_mm: float
-    grain: float
 
 
 @dataclass(frozen=True)
@@ -112,15 +103,6 @@ def _paint(image: Array, lungs: Lungs, nodules: tuple[Nodule, ...], soft: tuple[
         value = np.float32(soft[0] + soft[1] * nodule.level)
         part = image[box]
         part += np.maximum(value - part, 0) * share * solid * lungs.lung[box]
-
-
-def through_ct(image: Array, scanner: Tomograph, geometry: Geometry, random: Generator) -> NDArray[np.int16]:
-    """Return ``image`` (z, y, x) on the scanner's grid, in HU above air, as it is stored: in HU, with grainy noise."""
-    sigma = [scanner.kernel_mm / spacing for spacing in geometry.spacing[::-1]]
-    grain = ndimage.gaussian_filter(random.standard_normal(image.shape).astype(np.float32), sigma)
-    grain *= np.float32(scanner.grain) / np.float32(grain.std())
-    shown = ndimage.gaussian_filter(image, sigma) + np.float32(AIR_HU) + grain
-    return np.asarray(np.round(np.clip(shown, -1024, 3071)), np.int16)
 
 
 def through_mr(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,10 @@ from scipy import ndimage
 
 from hakken.anatomy.scanners import Machine, Pose, draw_pose, lay_grid, scan
 from hakken.anatomy.shapes import Array, Grid
+from hakken.anatomy.tomographs import AIR_HU, scan_ct
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
-from hakken.phantoms import PhantomCase, options_of
-from hakken.phantoms.chest_pet_ct.uptake import AIR_HU
+from hakken.phantoms import OneImage, PhantomCase, options_of
 from hakken.phantoms.lung_nodule import Options
 from hakken.phantoms.lung_nodule.contrast import (
     MAGNETS,
@@ -24,26 +23,12 @@ from hakken.phantoms.lung_nodule.contrast import (
     ct_of,
     mr_of,
     sliced,
-    through_ct,
     through_mr,
 )
 from hakken.phantoms.lung_nodule.lidc import lidc_shapes
 from hakken.phantoms.lung_nodule.lungs import Lungs, draw_lungs
 from hakken.phantoms.lung_nodule.nodules import Nodule, Shapes, draw_nodules, drawn_shape
 from hakken.study import Study
-
-
-@dataclass(frozen=True)
-class Scan:
-    """One case: its image, CT in HU or MR, int16 labels of its nodules on the same grid, and what is true."""
-
-    image: Volume
-    lesions: Volume
-    truth: dict[str, Any]
-
-    def images(self, study: Study) -> Mapping[str, Volume]:
-        """Return the image of the study's one channel."""
-        return {study.reference: self.image}
 
 
 @dataclass(frozen=True)
@@ -66,7 +51,7 @@ class _Scene:
         return scan(image, self.lungs.chest.frame.grid, geometry, self.pose)
 
 
-def draw_case(case: PhantomCase, study: Study) -> Scan:
+def draw_case(case: PhantomCase, study: Study) -> OneImage:
     """Draw one case: the same case and study give the same bytes."""
     phantom = options_of(study, Options)
     body = np.random.default_rng(derive_seed(study.seed, "phantom chest", case.body))
@@ -77,7 +62,7 @@ def draw_case(case: PhantomCase, study: Study) -> Scan:
     scene = _Scene(lungs, nodules, draw_pose(6, 3, np.zeros(3), random), phantom)
     on_mr = study.channels[study.reference].modality == "mr"
     geometry, image = (_mr if on_mr else _ct)(scene, case.scanner, random)
-    return Scan(
+    return OneImage(
         image=Volume.on(geometry, image),
         lesions=Volume.on(geometry, _labels(scene, geometry)),
         truth=_truth(case, scene, geometry),
@@ -89,7 +74,7 @@ def _ct(scene: _Scene, name: str, random: Generator) -> tuple[Geometry, NDArray[
     scanner = TOMOGRAPHS[name]
     geometry = scene.grid(scanner)
     density = ct_of(scene.lungs, scene.nodules, random) - np.float32(AIR_HU)
-    return geometry, through_ct(scene.scan(density, geometry), scanner, geometry, random)
+    return geometry, scan_ct(scene.scan(density, geometry), scanner, geometry, random)
 
 
 def _mr(scene: _Scene, name: str, random: Generator) -> tuple[Geometry, NDArray[np.int16]]:

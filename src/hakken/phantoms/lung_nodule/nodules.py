@@ -14,6 +14,7 @@ from hakken.anatomy.blobs import draw_blob
 from hakken.anatomy.shapes import Array, Grid, Points
 from hakken.anatomy.tubes import Tubes
 from hakken.phantoms import Levels
+from hakken.phantoms._laws import kind_at
 from hakken.phantoms.lung_nodule.lungs import Lungs
 
 MEDIAN_MM, SPREAD = 6.5, 0.5
@@ -97,16 +98,6 @@ def size_at(level: float) -> float:
     return MEDIAN_MM * float(np.exp(SPREAD * ndtri(low + level * (high - low))))
 
 
-def attachment_at(level: float) -> str:
-    """Return what a nodule hangs on at a quantile of the law.
-
-    >>> attachment_at(0.2), attachment_at(0.6), attachment_at(0.99)
-    ('isolated', 'vessel', 'pleura')
-    """
-    names = list(ATTACHMENTS)
-    return names[min(int(np.searchsorted(np.cumsum(list(ATTACHMENTS.values())), level, side="right")), len(names) - 1)]
-
-
 def drawn_shape(diameter_mm: float, random: Generator) -> Shape:
     """Draw an irregular body of this diameter."""
     return draw_blob(np.zeros(3), diameter_mm / 2, float(random.uniform(0.06, 0.16)), random)
@@ -122,7 +113,7 @@ def draw_nodules(lungs: Lungs, levels: Sequence[Levels], shapes: Shapes, random:
     bearing = Tubes(vessels.ends[thick], vessels.radii[thick], vessels.strength[thick])
     found: list[Nodule] = []
     for level in sorted(levels, key=lambda each: each.size, reverse=True):
-        diameter, attachment = size_at(level.size), attachment_at(level.kind)
+        diameter, attachment = size_at(level.size), kind_at(level.kind, ATTACHMENTS)
         centre = _place(lungs, bearing, (diameter, attachment), found, random)
         part = level.look < PART_SOLID and diameter >= PART_SOLID_FROM_MM
         found.append(

@@ -7,7 +7,6 @@ steps at their borders. Scanners, their reconstructions and noise are those of `
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -16,12 +15,20 @@ from scipy import ndimage
 
 from hakken.anatomy.scanners import Pose, draw_pose, labelled, lay_grid, scan
 from hakken.anatomy.shapes import Array
+from hakken.anatomy.tomographs import AIR_HU, scan_ct
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
 from hakken.phantoms import PhantomCase, options_of
-from hakken.phantoms.chest_pet_ct.draw import BREATH_MM, FWHM_TO_SD, SCANNERS, SUV_STEP, Tomographs, scan_ct
-from hakken.phantoms.chest_pet_ct.foci import Focus
-from hakken.phantoms.chest_pet_ct.uptake import AIR_HU
+from hakken.phantoms._pet_ct import (
+    BREATH_MM,
+    FWHM_TO_SD,
+    SCANNERS,
+    PetCt,
+    Tomographs,
+    moved_along_z,
+    stored_pet,
+    truth_of,
+)
 from hakken.phantoms.whole_body_pet_ct import Options
 from hakken.phantoms.whole_body_pet_ct.body import APEX, CHIN, CREST, CROTCH, HALFWAY, Body, draw_body
 from hakken.phantoms.whole_body_pet_ct.facts import Facts, facts_of
@@ -45,25 +52,13 @@ ORGANS = {"kidneys": ("kidney", "urine"), "ureters": ("ureter",), "bladder": ("b
 
 
 @dataclass(frozen=True)
-class PetCt:
-    """The images of one case and what is true of it (plain values, for JSON).
+class WholeBody(PetCt):
+    """The same with ``regions``, uint8, n for the n-th of `REGIONS`, on the grid of the study's reference channel."""
 
-    ``ct`` int16 HU and ``pet`` float32 SUV lie on grids of their own; ``lesions`` int16 and ``regions`` uint8, n for
-    the n-th of `REGIONS`, on the grid of the study's reference channel.
-    """
-
-    ct: Volume
-    pet: Volume
-    lesions: Volume
     regions: Volume
-    truth: dict[str, Any]
-
-    def images(self, study: Study) -> dict[str, Volume]:
-        """Return the images of the study's channels by their modality: `ct` or `pet`."""
-        return {name: self.ct if channel.modality == "ct" else self.pet for name, channel in study.channels.items()}
 
 
-def draw_case(case: PhantomCase, study: Study) -> PetCt:
+def draw_case(case: PhantomCase, study: Study) -> WholeBody:
     """Draw one case. It depends on the study's seed and phantom and on the case alone; so does every byte.
 
     Both examinations of a patient show the same body, with another uptake and perhaps other arms.
@@ -97,12 +92,12 @@ def draw_case(case: PhantomCase, study: Study) -> PetCt:
     labels = labelled([scan(share, body.frame.grid, geometry, pose) for share in shares], geometry)
     known = {"uptake_suv": {name: round(suv, 4) for name, suv in levels.items()}, "breath_mm": breath}
     known |= {"filled_ml": filling, **facts.cells}
-    return PetCt(
+    return WholeBody(
         ct=Volume.on(fine, ct),
-        pet=Volume.on(coarse, _stored(scan(pet, body.frame.grid, coarse, pose))),
+        pet=Volume.on(coarse, stored_pet(scan(pet, body.frame.grid, coarse, pose))),
         lesions=Volume.on(geometry, labels),
         regions=Volume.on(geometry, _regions(body, geometry, pose)),
-        truth=_truth(case, foci, labels, geometry, pose) | known,
+        truth=truth_of(case, foci, labels, geometry, pose) | known,
     )
 
 
@@ -114,10 +109,7 @@ def breathe(image: Array, body: Body, breath_mm: float) -> Array:
     frame = body.frame
     t = frame.axes[2].ravel().astype(float)
     weight = np.interp(t, [frame.dome - 90, frame.dome, frame.dome + 60, frame.dome + 200], [0, 1, 1, 0])
-    source = np.clip(np.arange(len(t)) - breath_mm * weight / frame.grid.step, 0, len(t) - 1)
-    below = np.floor(source).astype(int)
-    above, part = np.minimum(below + 1, len(t) - 1), (source - below).astype(np.float32)[:, None, None]
-    return np.asarray(image[below] * (1 - part) + image[above] * part, np.float32)
+    return moved_along_z(image, np.arange(len(t)) - breath_mm * weight / frame.grid.step)
 
 
 def _blurred(uptake: Array, scanner: Tomographs, spacing_mm: float) -> Array:
@@ -139,10 +131,6 @@ def _pet(uptake: Array, body: Body, scanner: Tomographs, facts: Facts, random: G
     return np.asarray(uptake * np.float32(scanner.gain) + noise * bed_noise(body, random) * np.sqrt(uptake), np.float32)
 
 
-def _stored(pet: Array) -> NDArray[np.float32]:
-    return np.asarray(np.round(np.maximum(pet, 0) / SUV_STEP) * np.float32(SUV_STEP), np.float32)
-
-
 def _regions(body: Body, geometry: Geometry, pose: Pose) -> NDArray[np.uint8]:
     """Return the number (z, y, x) of the region of each voxel of the body, 0 outside."""
     frame = body.frame
@@ -155,24 +143,3 @@ def _regions(body: Body, geometry: Geometry, pose: Pose) -> NDArray[np.uint8]:
     for name, tissues in ORGANS.items():
         labels[scan(body.share(*tissues), frame.grid, geometry, pose) >= 0.5] = REGIONS.index(name) + 1
     return np.asarray(labels, np.uint8)
-
-
-def _truth(
-    case: PhantomCase, foci: tuple[Focus, ...], labels: NDArray[np.int16], geometry: Geometry, pose: Pose
-) -> dict[str, Any]:
-    """Return what is true of the case; centres of foci x, y, z in mm, LPS, in the space of the images."""
-    found = []
-    for number, focus in enumerate(foci, start=1):
-        voxels = np.argwhere(labels == number)
-        found.append(
-            {
-                "lesion": number,
-                "kind": focus.kind,
-                "centre": np.round(geometry.to_world(voxels).mean(0), 4).tolist(),
-                "volume_mm3": round(len(voxels) * geometry.voxel_mm3, 3),
-                "suv": round(focus.suv, 3),
-                "shown_on_ct": focus.strength > 0,
-            }
-        )
-    pose_matrix = np.round(pose.matrix, 9).tolist()
-    return {"case_id": case.case_id, "scanner": case.scanner, "lesions": found, "pose": pose_matrix}

@@ -11,7 +11,8 @@ from scipy.special import ndtri
 
 from hakken.anatomy.shapes import Array, occupancy, smooth_field
 from hakken.phantoms import Levels
-from hakken.phantoms.chest_pet_ct.foci import ATTEMPTS, BETWEEN, SMALLEST_MM3, Focus
+from hakken.phantoms._laws import kind_at
+from hakken.phantoms._pet_ct import BETWEEN, Focus, placed
 from hakken.phantoms.whole_body_pet_ct.body import Body
 
 
@@ -39,14 +40,7 @@ KINDS = {
 }
 
 
-def kind_at(level: float) -> str:
-    """Return the kind of focus at ``level``, 0 to 1, of the distribution of kinds.
-
-    >>> kind_at(0.0), kind_at(0.5), kind_at(0.99)
-    ('neck', 'liver', 'thigh')
-    """
-    borders = np.cumsum([kind.share for kind in KINDS.values()])
-    return list(KINDS)[min(int(np.searchsorted(borders, level, side="right")), len(KINDS) - 1)]
+SHARES = {name: kind.share for name, kind in KINDS.items()}
 
 
 def draw_foci(body: Body, levels: Sequence[Levels], random: Generator) -> tuple[Focus, ...]:
@@ -54,22 +48,12 @@ def draw_foci(body: Body, levels: Sequence[Levels], random: Generator) -> tuple[
 
     A focus for which no room is found is left out, but the first one always finds it.
     """
-    found: list[Focus] = []
-    free = np.ones(body.frame.grid.shape, np.float32)
-    for level in levels:
-        for _ in range(ATTEMPTS):
-            focus = _focus(body, level, random)
-            inside = focus.share * free
-            if inside.sum() * body.frame.grid.step**3 >= SMALLEST_MM3 and inside.sum() > 0.99 * focus.share.sum():
-                found.append(focus)
-                free[focus.share > 0] = 0
-                break
-    return tuple(found)
+    return placed(levels, lambda level: _focus(body, level, random), body.frame.grid.step)
 
 
 def _focus(body: Body, level: Levels, random: Generator) -> Focus:
     """Return an uneven ball at a random place of the tissues of its kind."""
-    frame, name = body.frame, kind_at(level.kind)
+    frame, name = body.frame, kind_at(level.kind, SHARES)
     kind = KINDS[name]
     low, high = np.log(kind.radii)
     radius = float(np.exp(low + level.size * (high - low)))

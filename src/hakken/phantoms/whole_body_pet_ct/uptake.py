@@ -12,7 +12,8 @@ import numpy as np
 from numpy.random import Generator
 
 from hakken.anatomy.shapes import Array, smooth_field
-from hakken.phantoms.chest_pet_ct.uptake import AIR_HU, DENSITY, STOUT, UPTAKE, Law
+from hakken.anatomy.tomographs import AIR_HU, DENSITY
+from hakken.phantoms._pet_ct import PATTERN_MM, STOUT, UPTAKE, Law
 from hakken.phantoms.whole_body_pet_ct.body import Body
 from hakken.phantoms.whole_body_pet_ct.facts import USUAL_AGE, USUAL_MINUTES, Facts
 
@@ -57,7 +58,6 @@ TIMED = {
 AGED = {"brain": -0.007, "white matter": -0.007}
 """The same by year of age."""
 OF_WOMEN = {"muscle": -0.18, "bowel": 0.10}
-PATTERN_MM = 45.0
 BROWN_FAT, EXERCISE, METFORMIN, FASTED = 0.12, 0.12, 0.12, 0.5
 """The shares of examinations with active brown fat, worked muscles, hot bowel, and a myocardium that burns fat."""
 

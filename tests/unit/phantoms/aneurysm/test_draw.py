@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hakken.cohort.phantom import PhantomCase, phantom_cases, spread_levels
-from hakken.phantoms.aneurysm.draw import Angiogram, draw_case
+from hakken.phantoms import OneImage
+from hakken.phantoms.aneurysm.draw import draw_case
 from hakken.study import Study
 
 KINDS = {"kissing vessel", "bright fat", "infundibulum", "vessel loop"}
@@ -21,12 +22,12 @@ def pick(study: Study, scanner: str, fewest: int = 1) -> PhantomCase:
 
 
 @pytest.fixture(scope="module", params=["A", "B", "C"])
-def angiogram(request: pytest.FixtureRequest, aneurysm_study: Study) -> Angiogram:
+def angiogram(request: pytest.FixtureRequest, aneurysm_study: Study) -> OneImage:
     levels = tuple(spread_levels(3, np.random.default_rng(0)))
     return draw_case(replace(pick(aneurysm_study, request.param), lesions=3, levels=levels), aneurysm_study)
 
 
-def test_labels_match_the_truth(angiogram: Angiogram) -> None:
+def test_labels_match_the_truth(angiogram: OneImage) -> None:
     labels = angiogram.lesions
     assert labels.matches(angiogram.image)
     assert labels.array.dtype == angiogram.image.array.dtype == np.int16
@@ -41,7 +42,7 @@ def test_labels_match_the_truth(angiogram: Angiogram) -> None:
         assert np.linalg.norm(points - truth["centre"], axis=-1).max() < reach
 
 
-def test_the_geometry_is_the_scanner_s(angiogram: Angiogram) -> None:
+def test_the_geometry_is_the_scanner_s(angiogram: OneImage) -> None:
     image, scanner = angiogram.image, angiogram.truth["scanner"]
     assert image.spacing == {"A": (1, 1, 1), "B": (1, 1, 1.2), "C": (1, 1, 1.4)}[scanner]
     direction = np.reshape(image.direction, (3, 3))
@@ -64,7 +65,7 @@ def test_lesions_are_bright_and_so_is_much_else(aneurysm_study: Study) -> None:
         assert bright.sum() > 10 * (bright & inside).sum()
 
 
-def test_mimics_are_no_lesions(angiogram: Angiogram) -> None:
+def test_mimics_are_no_lesions(angiogram: OneImage) -> None:
     mimics = angiogram.truth["mimics"]
     kinds = {mimic["kind"] for mimic in mimics}
     assert {"kissing vessel", "bright fat"} <= kinds <= KINDS

@@ -11,8 +11,9 @@ import pytest
 from hakken.anatomy.chest import Chest, draw_chest
 from hakken.cohort.phantom import PhantomCase, phantom_cases, spread_levels
 from hakken.imaging.masks import find_mask
+from hakken.phantoms._laws import kind_at
 from hakken.phantoms.chest_pet_ct.draw import PetCt, breathe, draw_case
-from hakken.phantoms.chest_pet_ct.foci import SHARES, draw_foci, kind_at
+from hakken.phantoms.chest_pet_ct.foci import SHARES, draw_foci
 from hakken.phantoms.chest_pet_ct.uptake import draw_uptake
 from hakken.study import Study
 
@@ -162,7 +163,7 @@ def test_foci_do_not_touch_and_lie_in_their_tissue(chest: Chest) -> None:
 
 def test_kinds_have_their_shares() -> None:
     levels = (np.arange(500) + 0.5) / 500
-    counts = Counter(kind_at(level) for level in levels)
+    counts = Counter(kind_at(level, SHARES) for level in levels)
     assert sum(SHARES.values()) == pytest.approx(1)
     for kind, share in SHARES.items():
         assert counts[kind] / 500 == pytest.approx(share, abs=0.01)

@@ -17,9 +17,9 @@ from hakken.core.seeds import derive_seed
 from hakken.evaluation.case_scores import CaseScores, area
 from hakken.evaluation.findings import Cases
 from hakken.imaging.lesions import measure_lesions
-from hakken.phantoms import Levels
+from hakken.phantoms import Levels, OneImage
 from hakken.phantoms.chest_xray import Finding
-from hakken.phantoms.chest_xray.draw import HIGHEST, Film, draw_case
+from hakken.phantoms.chest_xray.draw import HIGHEST, draw_case
 from hakken.phantoms.chest_xray.masses import BRIGHTEST, LARGEST_MM, PLACES, SMALLEST_MM, Mass, draw_masses, painted
 from hakken.study import Study
 
@@ -43,7 +43,7 @@ def study() -> Study:
 
 
 @pytest.fixture(scope="module")
-def films(study: Study) -> list[tuple[PhantomCase, Film]]:
+def films(study: Study) -> list[tuple[PhantomCase, OneImage]]:
     """Return the test cases."""
     return [(case, draw_case(case, study)) for case in phantom_cases(study) if case.part == "test"]
 
@@ -56,7 +56,7 @@ def test_half_of_the_images_are_normal_and_each_part_holds_masses_of_all_sizes(s
         assert np.allclose(sizes, (np.arange(len(sizes)) + 0.5) / len(sizes))
 
 
-def test_an_image_is_flat_and_its_masses_are_where_the_truth_says(films: list[tuple[PhantomCase, Film]]) -> None:
+def test_an_image_is_flat_and_its_masses_are_where_the_truth_says(films: list[tuple[PhantomCase, OneImage]]) -> None:
     for case, film in films:
         assert film.image.array.dtype == np.int16
         assert film.image.array.shape == (1, 60, 60)
@@ -72,7 +72,7 @@ def test_an_image_is_flat_and_its_masses_are_where_the_truth_says(films: list[tu
             assert truth["class"] == "mass"
 
 
-def test_masses_add_less_than_ribs(films: list[tuple[PhantomCase, Film]]) -> None:
+def test_masses_add_less_than_ribs(films: list[tuple[PhantomCase, OneImage]]) -> None:
     truths = [truth for _, film in films for truth in film.truth["lesions"]]
     assert max(truth["contrast"] for truth in truths) < BRIGHTEST * RIB_CONTRAST < RIB_CONTRAST
 
@@ -112,7 +112,7 @@ def test_a_round_mass_has_its_area_and_its_contrast_on_pixels_of_any_size(step: 
     assert detector.places(np.array([(rows, columns)]))[0] == pytest.approx(mass.middle, abs=0.1 * step)
 
 
-def test_exposure_varies_by_a_fifth_and_detectors_differ(films: list[tuple[PhantomCase, Film]]) -> None:
+def test_exposure_varies_by_a_fifth_and_detectors_differ(films: list[tuple[PhantomCase, OneImage]]) -> None:
     gains = [film.truth["exposure"]["gain"] for _, film in films]
     assert min(gains) > 0.8
     assert max(gains) < 1.2
@@ -135,14 +135,14 @@ def test_both_examinations_of_a_patient_show_one_chest_in_two_stances(study: Stu
 
 
 @pytest.fixture(scope="module")
-def normals(study: Study, films: list[tuple[PhantomCase, Film]]) -> list[np.ndarray]:
+def normals(study: Study, films: list[tuple[PhantomCase, OneImage]]) -> list[np.ndarray]:
     """Return the abnormal test cases without their findings."""
     return [draw_case(replace(case, lesions=0, levels=()), study).image.array for case, _ in films if case.lesions]
 
 
 @pytest.mark.parametrize("finding", get_args(Finding))
 def test_whole_images_do_not_give_findings_away(
-    finding: Finding, films: list[tuple[PhantomCase, Film]], normals: list[np.ndarray]
+    finding: Finding, films: list[tuple[PhantomCase, OneImage]], normals: list[np.ndarray]
 ) -> None:
     """The same chests in the same stance and exposure with and without a finding: chance is no part of it."""
     asked = study_of(findings=[finding])
@@ -157,7 +157,7 @@ def test_whole_images_do_not_give_findings_away(
 
 
 def test_without_its_masses_an_image_is_the_same_elsewhere(
-    films: list[tuple[PhantomCase, Film]], normals: list[np.ndarray]
+    films: list[tuple[PhantomCase, OneImage]], normals: list[np.ndarray]
 ) -> None:
     shown = [film for case, film in films if case.lesions]
     for film, normal in zip(shown, normals, strict=True):

@@ -13,8 +13,10 @@ from sklearn.metrics import roc_auc_score
 
 from hakken.cohort.phantom import PhantomCase, phantom_cases
 from hakken.imaging.masks import find_mask, without_rim
-from hakken.phantoms.head_ct.draw import Tomogram, draw_case
-from hakken.phantoms.head_ct.pathologies import SHARES, kind_at
+from hakken.phantoms import OneImage
+from hakken.phantoms._laws import kind_at
+from hakken.phantoms.head_ct.draw import draw_case
+from hakken.phantoms.head_ct.pathologies import SHARES
 from hakken.study import Study
 
 pytestmark = pytest.mark.xdist_group("head ct")  # Its fixtures are made once, on one worker.
@@ -40,13 +42,13 @@ def study() -> Study:
 
 
 @pytest.fixture(scope="module")
-def drawings(study: Study) -> list[tuple[PhantomCase, Tomogram]]:
+def drawings(study: Study) -> list[tuple[PhantomCase, OneImage]]:
     """Return the test cases."""
     return [(case, draw_case(case, study)) for case in phantom_cases(study) if case.part == "test"]
 
 
 @pytest.fixture(scope="module")
-def brains(drawings: list[tuple[PhantomCase, Tomogram]]) -> list[NDArray[np.bool_]]:
+def brains(drawings: list[tuple[PhantomCase, OneImage]]) -> list[NDArray[np.bool_]]:
     """What lies deep in each head and is no bone: brain."""
     images = [drawing.image for _, drawing in drawings]
     deep = [without_rim(find_mask(image, "body", "ct"), image.spacing, 9.0) for image in images]
@@ -59,7 +61,7 @@ def test_no_training_case_has_a_lesion_and_22_of_38_test_cases_have(study: Study
     assert abnormal == {"validation": 7, "test": 22}
 
 
-def test_labels_match_the_truth(drawings: list[tuple[PhantomCase, Tomogram]]) -> None:
+def test_labels_match_the_truth(drawings: list[tuple[PhantomCase, OneImage]]) -> None:
     for case, drawing in drawings:
         labels, truths = drawing.lesions, drawing.truth["lesions"]
         assert labels.matches(drawing.image)
@@ -72,7 +74,7 @@ def test_labels_match_the_truth(drawings: list[tuple[PhantomCase, Tomogram]]) ->
 
 
 def test_densities_are_hounsfield_units(
-    study: Study, drawings: list[tuple[PhantomCase, Tomogram]], brains: list[NDArray[np.bool_]]
+    study: Study, drawings: list[tuple[PhantomCase, OneImage]], brains: list[NDArray[np.bool_]]
 ) -> None:
     for (_, drawing), inside in zip(drawings[:6], brains, strict=False):
         assert list(drawing.images(study)) == ["CT"]
@@ -87,7 +89,7 @@ def test_densities_are_hounsfield_units(
 
 
 def test_blood_is_brighter_and_an_infarct_darker_than_the_brain(
-    drawings: list[tuple[PhantomCase, Tomogram]], brains: list[NDArray[np.bool_]]
+    drawings: list[tuple[PhantomCase, OneImage]], brains: list[NDArray[np.bool_]]
 ) -> None:
     inner: dict[str, list[float]] = {}
     for (_, drawing), mask in zip(drawings, brains, strict=True):
@@ -101,7 +103,7 @@ def test_blood_is_brighter_and_an_infarct_darker_than_the_brain(
 
 
 def test_neither_mean_nor_maximum_of_a_head_separates_the_classes(
-    drawings: list[tuple[PhantomCase, Tomogram]], brains: list[NDArray[np.bool_]]
+    drawings: list[tuple[PhantomCase, OneImage]], brains: list[NDArray[np.bool_]]
 ) -> None:
     abnormal = np.array([case.lesions > 0 for case, _ in drawings])
     inside = [drawing.image.array[mask] for (_, drawing), mask in zip(drawings, brains, strict=True)]
@@ -112,7 +114,7 @@ def test_neither_mean_nor_maximum_of_a_head_separates_the_classes(
 
 def test_kinds_have_their_shares() -> None:
     levels = (np.arange(500) + 0.5) / 500
-    counts = Counter(kind_at(level) for level in levels)
+    counts = Counter(kind_at(level, SHARES) for level in levels)
     assert sum(SHARES.values()) == pytest.approx(1)
     for kind, share in SHARES.items():
         assert counts[kind] / 500 == pytest.approx(share, abs=0.01)

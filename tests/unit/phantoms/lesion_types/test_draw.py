@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from hakken.cohort.phantom import phantom_cases
-from hakken.phantoms.lesion_types.draw import Drawing, draw_case
+from hakken.phantoms import OneImage
+from hakken.phantoms.lesion_types.draw import draw_case
 from hakken.study import Study
 
 PHANTOM: dict[str, Any] = {
@@ -25,19 +26,19 @@ def study_of(**phantom: Any) -> Study:
 
 
 @pytest.fixture(scope="module")
-def drawn() -> dict[str, list[Drawing]]:
+def drawn() -> dict[str, list[OneImage]]:
     study = study_of()
-    found: dict[str, list[Drawing]] = {}
+    found: dict[str, list[OneImage]] = {}
     for case in phantom_cases(study):
         found.setdefault(case.kind, []).append(draw_case(case, study))
     return found
 
 
-def test_each_kind_is_as_frequent(drawn: dict[str, list[Drawing]]) -> None:
+def test_each_kind_is_as_frequent(drawn: dict[str, list[OneImage]]) -> None:
     assert {kind: len(cases) for kind, cases in drawn.items()} == {"bright": 8, "dark": 8, "ring": 8}
 
 
-def test_a_lesion_has_the_volume_that_was_drawn(drawn: dict[str, list[Drawing]]) -> None:
+def test_a_lesion_has_the_volume_that_was_drawn(drawn: dict[str, list[OneImage]]) -> None:
     for case in (one for cases in drawn.values() for one in cases):
         (lesion,) = case.truth["lesions"]
         volume = (case.lesions.array == 1).sum() * case.lesions.geometry.voxel_mm3
@@ -45,7 +46,7 @@ def test_a_lesion_has_the_volume_that_was_drawn(drawn: dict[str, list[Drawing]])
         assert 0.14 * 56 - 1e-3 <= lesion["diameter_mm"] <= 0.42 * 56
 
 
-def contrast(case: Drawing, eroded: int) -> float:
+def contrast(case: OneImage, eroded: int) -> float:
     """Return by how much the lesion, without so many layers of voxels, is brighter than what is around it."""
     from scipy import ndimage
 
@@ -55,7 +56,7 @@ def contrast(case: Drawing, eroded: int) -> float:
     return float(np.median(image[core]) - np.median(image[around]))
 
 
-def test_kinds_stand_off_in_their_own_way(drawn: dict[str, list[Drawing]]) -> None:
+def test_kinds_stand_off_in_their_own_way(drawn: dict[str, list[OneImage]]) -> None:
     assert min(contrast(case, 0) for case in drawn["bright"]) > 5
     assert max(contrast(case, 0) for case in drawn["dark"]) < -5
     large = [case for case in drawn["ring"] if case.truth["lesions"][0]["diameter_mm"] > 16]

@@ -11,14 +11,14 @@ import pytest
 from hakken.cohort.phantom import PhantomCase, phantom_cases, spread_levels
 from hakken.core.volume import Geometry
 from hakken.imaging.lesions import measure_lesions
-from hakken.phantoms import Levels
+from hakken.phantoms import Levels, OneImage
+from hakken.phantoms._laws import kind_at
 from hakken.phantoms.lung_nodule import Options
 from hakken.phantoms.lung_nodule.contrast import MAGNETS, through_mr
-from hakken.phantoms.lung_nodule.draw import Scan, draw_case
+from hakken.phantoms.lung_nodule.draw import draw_case
 from hakken.phantoms.lung_nodule.lungs import Lungs, draw_lungs
 from hakken.phantoms.lung_nodule.nodules import (
     ATTACHMENTS,
-    attachment_at,
     draw_nodules,
     drawn_shape,
     size_at,
@@ -42,7 +42,7 @@ def a_study(modality: str, **phantom: Any) -> Study:
 
 
 @pytest.fixture(scope="module")
-def drawings() -> dict[str, list[tuple[PhantomCase, Scan]]]:
+def drawings() -> dict[str, list[tuple[PhantomCase, OneImage]]]:
     """Return the same cases on CT and on MR."""
     found = {}
     for modality in ("ct", "mr"):
@@ -67,11 +67,11 @@ def test_a_small_test_set_holds_forty_nodules_of_all_sizes() -> None:
     levels = [level for case in cases for level in case.levels]
     sizes = sorted(size_at(level.size) for level in levels)
     assert (sizes[0] < 3.5, sizes[-1] > 15) == (True, True)
-    kinds = Counter(attachment_at(level.kind) for level in levels)
+    kinds = Counter(kind_at(level.kind, ATTACHMENTS) for level in levels)
     assert all(abs(kinds[name] / len(levels) - share) < 0.06 for name, share in ATTACHMENTS.items()), kinds
 
 
-def test_the_same_patient_lies_on_ct_and_on_mr(drawings: dict[str, list[tuple[PhantomCase, Scan]]]) -> None:
+def test_the_same_patient_lies_on_ct_and_on_mr(drawings: dict[str, list[tuple[PhantomCase, OneImage]]]) -> None:
     for (case, ct), (other, mr) in zip(drawings["ct"], drawings["mr"], strict=True):
         assert case.case_id == other.case_id
         assert [one["centre"] for one in ct.truth["lesions"]] == [one["centre"] for one in mr.truth["lesions"]]
@@ -79,7 +79,7 @@ def test_the_same_patient_lies_on_ct_and_on_mr(drawings: dict[str, list[tuple[Ph
 
 
 def test_labels_have_the_place_and_the_volume_of_the_nodules(
-    drawings: dict[str, list[tuple[PhantomCase, Scan]]],
+    drawings: dict[str, list[tuple[PhantomCase, OneImage]]],
 ) -> None:
     for case, drawn in [pair for pairs in drawings.values() for pair in pairs]:
         found = measure_lesions(drawn.lesions.array, drawn.lesions.geometry)
@@ -94,7 +94,7 @@ def test_labels_have_the_place_and_the_volume_of_the_nodules(
 
 
 def test_nodules_stand_out_from_the_lung_as_ct_and_mr_show_them(
-    drawings: dict[str, list[tuple[PhantomCase, Scan]]],
+    drawings: dict[str, list[tuple[PhantomCase, OneImage]]],
 ) -> None:
     for modality, dark in (("ct", -750.0), ("mr", 0.2)):
         for case, drawn in drawings[modality]:
@@ -105,7 +105,7 @@ def test_nodules_stand_out_from_the_lung_as_ct_and_mr_show_them(
 
 
 def test_ct_is_in_hounsfield_units_and_the_lung_full_of_air(
-    drawings: dict[str, list[tuple[PhantomCase, Scan]]],
+    drawings: dict[str, list[tuple[PhantomCase, OneImage]]],
 ) -> None:
     for _, drawn in drawings["ct"]:
         values = drawn.image.array

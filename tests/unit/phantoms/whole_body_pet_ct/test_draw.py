@@ -11,10 +11,11 @@ import pytest
 
 from hakken.anatomy.scanners import draw_pose
 from hakken.cohort.phantom import PhantomCase, phantom_cases, spread_levels, table_of
+from hakken.phantoms._laws import kind_at
 from hakken.phantoms.whole_body_pet_ct.body import Body, draw_body
 from hakken.phantoms.whole_body_pet_ct.draw import REGIONS, PetCt, bed_noise, breathe, draw_case
 from hakken.phantoms.whole_body_pet_ct.facts import Facts, facts_of
-from hakken.phantoms.whole_body_pet_ct.foci import KINDS, draw_foci, kind_at
+from hakken.phantoms.whole_body_pet_ct.foci import KINDS, SHARES, draw_foci
 from hakken.phantoms.whole_body_pet_ct.uptake import LAWS, draw_density, draw_levels, draw_uptake
 from hakken.study import BODY_REGIONS, Study
 
@@ -50,7 +51,7 @@ def test_training_is_normal_and_foci_of_all_kinds_and_sizes_are_tested(study: St
     assert {case.lesions for case in cases if case.part == "train"} == {0}
     levels = [level for case in cases if case.part == "test" for level in case.levels]
     assert len(levels) >= 40
-    assert set(Counter(kind_at(level.kind) for level in levels)) == set(KINDS)
+    assert set(Counter(kind_at(level.kind, SHARES) for level in levels)) == set(KINDS)
     sizes = np.histogram([level.size for level in levels], 4, (0, 1))[0]
     assert np.ptp(sizes) <= 1
 

@@ -98,6 +98,7 @@ def save_case(
     label: str | None = None,
     mask: NDArray[Any] | None = None,
     optional: Mapping[str, bool] | None = None,
+    regions: NDArray[Any] | None = None,
 ) -> PreparedCase:
     """Write a prepared case into ``folder`` and return it; ``channels`` are all that ``image`` holds."""
     case = PreparedCase(
@@ -113,8 +114,10 @@ def save_case(
         lesions=tuple(lesions),
         label=label,
         optional=dict(optional or {}),
+        has_regions=regions is not None,
     )
-    return save_prepared(folder, case, image, np.ones(geometry.shape_zyx) if mask is None else mask, labels)
+    inside = np.ones(geometry.shape_zyx) if mask is None else mask
+    return save_prepared(folder, case, image, inside, labels, regions=regions)
 
 
 def publish_trial(run: Path, number: int, record: Mapping[str, Any]) -> Path:

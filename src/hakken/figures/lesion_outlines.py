@@ -8,7 +8,7 @@ import numpy as np
 
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._pictures import images_of
-from hakken.figures.segmentations import spread_over
+from hakken.figures.segmentations import cut, spread_over
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.clicks import VolumeOfInterest, between, exact_clicks
 from hakken.outcomes.masks import Runs, mask_of
@@ -63,15 +63,5 @@ def _outline(study: Study, case: PreparedCase, lesion: int, found: Mapping[int, 
     volume = VolumeOfInterest.around(exact_clicks(case)[lesion], EDGE, 2, case.geometry)
     truth = np.asarray(case.labels(mmap=True)[volume.box] == lesion)
     mask = mask_of(found[lesion], case.geometry.shape_zyx)[volume.box]
-    plane = int(np.argmax((truth.astype(int) + mask).sum((1, 2))))
     values = np.asarray(case.image()[case.channels.index(study.reference)][volume.box], np.float32)
-    (rows, columns), spacing = truth.shape[1:], case.geometry.spacing
-    return Outline(
-        picture=between(values)[plane],
-        width_mm=columns * spacing[0],
-        height_mm=rows * spacing[1],
-        truth=truth[plane],
-        largest=mask[plane],
-        smallest=None,
-        caption=caption,
-    )
+    return cut(between(values).__getitem__, case.geometry.spacing, truth, mask, caption)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._pictures import images_of, named
-from hakken.figures.segmentations import picture_of, spread_over
+from hakken.figures.segmentations import cut, dice_by_name, picture_of, spread_over
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes.regions import Labels, true_region
 from hakken.plots.segmentations import Outline, SegmentationsInput, draw_segmentations
-from hakken.runs.measurement import table_of
 from hakken.runs.predictions import part_of, read_predictions
 from hakken.study import Study
 
@@ -32,7 +32,7 @@ def draw(study: Study, files: Files) -> Drawing:
     cohort = {case.case_id: case for case in images_of(files.all("cases"))}
     part = part_of(study, "regions", tuple(cohort.values()))
     found: dict[str, Labels] = read_predictions(files.one("predictions"), "regions", part)
-    dice, regions = _dice(files), study.cohort.regions
+    dice, regions = dice_by_name(files, "regions", "region"), study.cohort.regions
     each = max(1, SHOWN // len(regions))
     chosen = [(name, case) for name in regions for case in spread_over(dice[name], each)]
     given = SegmentationsInput(
@@ -47,29 +47,10 @@ def draw(study: Study, files: Files) -> Drawing:
     return Drawing(draw_segmentations(given), Table(COLUMNS, cells(rows)), words)
 
 
-def _dice(files: Files) -> dict[str, dict[str, float]]:
-    table = table_of(files.one("test"), "regions", "cases", COLUMNS)
-    found: dict[str, dict[str, float]] = {}
-    values = table.numbers("dice", empty=True).tolist()
-    for case_id, name, value in zip(table.text("case_id"), table.cells["region"], values, strict=True):
-        found.setdefault(name, {})[case_id] = value
-    return found
-
-
 def _outline(study: Study, case: PreparedCase, labels: Labels, region: str, dice: float) -> Outline:
     """Cut the slice of one case that holds most of a region, true and found."""
     number = study.cohort.regions.index(region) + 1
     truth, found = true_region(case, number), labels == number
-    plane = int((truth.astype(int) + found).sum((1, 2)).argmax())
-    sx, sy, _ = case.geometry.spacing
-    rows, columns = truth.shape[1:]
     said = "neither there nor found" if math.isnan(dice) else f"{dice:.2f}"
-    return Outline(
-        picture=picture_of(study, case, plane),
-        width_mm=columns * sx,
-        height_mm=rows * sy,
-        truth=truth[plane],
-        largest=found[plane],
-        smallest=None,
-        caption=f"{named(case, 12)}  {region} {said}",
-    )
+    picture = partial(picture_of, study, case)
+    return cut(picture, case.geometry.spacing, truth, found, f"{named(case, 12)}  {region} {said}")

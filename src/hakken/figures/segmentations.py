@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def draw(study: Study, files: Files) -> Drawing:
     cohort = {case.case_id: case for case in images_of(files.all("cases"))}
     part = part_of(study, "masks", tuple(cohort.values()))
     masks: dict[str, dict[str, Mask]] = read_predictions(files.one("predictions"), "masks", part)
-    dice = _dice(files)
+    dice = dice_by_name(files, "masks", "mask")
     names = names_of(masks)
     first, last = names[0], names[-1]
     chosen = spread_over(dice[first], SHOWN)
@@ -66,11 +67,12 @@ def spread_over(values: Mapping[str, float], count: int) -> list[str]:
     return [ranked[place] for place in places]
 
 
-def _dice(files: Files) -> Dice:
-    table = table_of(files.one("test"), "masks", "cases", COLUMNS)
+def dice_by_name(files: Files, outcome: str, column: str) -> dict[str, dict[str, float]]:
+    """Return the Dice of the test cases, NaN where undefined: by the name in a ``column``, then by case id."""
+    table = table_of(files.one("test"), outcome, "cases", ("case_id", column, "dice"))
     found: dict[str, dict[str, float]] = {}
     values = table.numbers("dice", empty=True).tolist()
-    for case_id, name, value in zip(table.text("case_id"), table.cells["mask"], values, strict=True):
+    for case_id, name, value in zip(table.text("case_id"), table.cells[column], values, strict=True):
         found.setdefault(name, {})[case_id] = value
     return found
 
@@ -81,21 +83,42 @@ def _found(name: str) -> str:
 
 def _outline(study: Study, case: PreparedCase, masks: Mapping[str, Mask], dice: Dice) -> Outline:
     """Cut the slice of one case that holds most of truth and first mask."""
-    truth, names = truth_of(case), list(masks)
-    first, last = masks[names[0]], masks[names[-1]]
-    plane = int(np.argmax((truth.astype(int) + first).sum((1, 2))))
-    sx, sy, _ = case.geometry.spacing
-    rows, columns = truth.shape[1:]
+    names = list(masks)
     known = [dice[name][case.case_id] for name in dict.fromkeys((names[0], names[-1]))]
     words = "no lesion, none found" if np.isnan(known[0]) else f"Dice {_words(known)}"
+    return cut(
+        partial(picture_of, study, case),
+        case.geometry.spacing,
+        truth_of(case),
+        masks[names[0]],
+        f"{named(case)}  {words}",
+        smallest=masks[names[-1]] if len(names) > 1 else None,
+    )
+
+
+def cut(
+    picture: Callable[[int], NDArray[np.float32]],
+    spacing: Sequence[float],
+    truth: Mask,
+    largest: Mask,
+    caption: str,
+    *,
+    smallest: Mask | None = None,
+) -> Outline:
+    """Return the slice that holds most of ``truth`` and the ``largest`` mask (z, y, x), with their outlines.
+
+    ``picture`` gives a slice by its number; ``spacing`` is x, y, z in mm.
+    """
+    plane = int(np.argmax((truth.astype(int) + largest).sum((1, 2))))
+    rows, columns = truth.shape[1:]
     return Outline(
-        picture=picture_of(study, case, plane),
-        width_mm=columns * sx,
-        height_mm=rows * sy,
+        picture=picture(plane),
+        width_mm=columns * spacing[0],
+        height_mm=rows * spacing[1],
         truth=truth[plane],
-        largest=first[plane],
-        smallest=last[plane] if len(names) > 1 else None,
-        caption=f"{named(case)}  {words}",
+        largest=largest[plane],
+        smallest=None if smallest is None else smallest[plane],
+        caption=caption,
     )
 
 

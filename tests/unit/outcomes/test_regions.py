@@ -12,12 +12,12 @@ import pytest
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry
 from hakken.imaging.files import read_volume
-from hakken.imaging.prepared import PreparedCase, save_prepared
+from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes import Part, regions
 from hakken.runs.predictions import part_of
 from hakken.study.reading import parse_study
 
-from ..miniature import content_of
+from ..miniature import content_of, save_case
 
 SHAPE = (4, 10, 10)
 GRID = Geometry(SHAPE, (1.0, 2.0, 3.0))  # a voxel of 6 mm³
@@ -48,19 +48,7 @@ def part(tmp_path: Path) -> Part:
 
 
 def prepared(folder: Path, name: str, labels: Any) -> PreparedCase:
-    case = PreparedCase(
-        case_id=name,
-        patient=name,
-        channels=("A", "B"),
-        geometry=GRID,
-        source_geometry=GRID,
-        normalisation={},
-        pixel_digest=name,
-        has_truth=True,
-        has_regions=True,
-    )
-    none = np.zeros(SHAPE)
-    return save_prepared(folder, case, np.zeros((2, *SHAPE)), none + 1, none, regions=labels)
+    return save_case(folder, name, np.zeros((2, *SHAPE)), geometry=GRID, labels=np.zeros(SHAPE), regions=labels)
 
 
 def found(**changes: Any) -> dict[str, Any]:

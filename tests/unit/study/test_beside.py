@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,12 @@ IMAGES: dict[str, Any] = {
     "cohort": {"table": "cases.csv"},
     "channels": {"A": {"modality": "ct"}},
 }
+
+FOLDER = Path(plugins.__file__).parent / "baselines"
+SCORING = sorted(
+    path.stem for path in FOLDER.glob("*.py") if re.search(r'(?m)^OUTCOMES = .*"case_scores"', path.read_text())
+)
+"""The baselines whose text says that they score cases."""
 
 
 def test_a_study_that_names_none_has_those_of_its_outcome() -> None:
@@ -45,10 +53,8 @@ def test_a_reason_leaves_them_out() -> None:
     [
         (
             {"baselines": []},
-            "baselines: none is named, and the models are chosen by `case_scores`; name one of blobs_in_region, "
-            "brightest_components, brightness_peaks, hessian_blobs, high_pass_blobs, laplacian_blobs, liver_multiple, "
-            "pca_reconstruction, pixel_statistics, threshold_components, or say in `without_baseline` why there is "
-            "none",
+            "baselines: none is named, and the models are chosen by `case_scores`; name one of "
+            f"{', '.join(SCORING)}, or say in `without_baseline` why there is none",
         ),
         (
             {"baselines": ["mean_shape", "class_priors"]},
@@ -65,6 +71,7 @@ def test_a_study_that_lacks_one_is_told_which_there_are(change: dict[str, Any], 
     with pytest.raises(HakkenError) as stopped:
         parse_study(IMAGES | change)
     assert f"study: {said}" in str(stopped.value)
+    assert {"pixel_statistics", "pca_reconstruction", "brightness_peaks"} < set(SCORING)
 
 
 def test_a_misspelt_one_is_told_by_its_name_alone() -> None:

@@ -17,7 +17,7 @@ from hakken.cohort.checks import check_table
 from hakken.commands.predict import channel_images
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry
-from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
+from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.methods.dense import Inference, Parameters
 from hakken.methods.dense.learn import LESIONS, REGIONS, Learner
 from hakken.methods.dense.loss import class_loss, label_loss, near_region, over_levels
@@ -30,6 +30,8 @@ from hakken.study.reading import load_study, parse_study
 from hakken.training.method import Facts
 from hakken.training.sources import Samples
 from hakken.training.windows import Drawing, WindowSource, label_targets
+
+from ...miniature import save_case
 
 ROOT = Path(__file__).resolve().parents[4]
 CLASSES = ("cyst", "hcc", "metastasis")
@@ -51,21 +53,9 @@ def a_case(folder: Path, lesions: tuple[Lesion, ...] = (), labels: Any = None, n
     """A liver in the right half of a trunk, with a loose piece of it in a corner."""
     regions = np.zeros(GRID.shape_zyx, np.uint8)
     regions[2:18, 2:22, 2:26], regions[4:16, 4:20, 14:24], regions[2, 2, 2] = 1, 2, 2
-    case = PreparedCase(
-        case_id=name,
-        patient=name,
-        channels=("a",),
-        geometry=GRID,
-        source_geometry=GRID,
-        normalisation={},
-        pixel_digest=name,
-        has_truth=True,
-        lesions=lesions,
-        has_regions=True,
-    )
     marked = np.zeros(GRID.shape_zyx, np.int16) if labels is None else labels
-    image, mask = np.zeros((1, *GRID.shape_zyx)), np.ones(GRID.shape_zyx)
-    return save_prepared(folder, case, image, mask, marked, regions=regions)
+    image, known = np.zeros((1, *GRID.shape_zyx)), {"channels": ("a",), "geometry": GRID, "regions": regions}
+    return save_case(folder, name, image, labels=marked, lesions=lesions, **known)
 
 
 def test_the_defaults_build_the_network_and_the_loss_that_were() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hakken.core.volume import Geometry
 from hakken.evaluation.findings import Candidates, Cases, Findings, Lesions
 from hakken.evaluation.matching import Rules, match_findings
-from hakken.imaging.prepared import Lesion, PreparedCase, save_prepared
+from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.inference.sliding import whole_map
 from hakken.methods.dense import Inference, Parameters
 from hakken.methods.dense.learn import AMOUNTS, LESIONS, Learner
@@ -22,6 +22,8 @@ from hakken.networks.dense_resnet import DenseResNet, Head, Up
 from hakken.patches.augment import Augmentation
 from hakken.training.method import Facts
 from hakken.training.windows import Drawing, WindowSource, heat_targets
+
+from ...miniature import save_case
 
 FACTS = Facts(channels=("XR",), inputs=("XR",))
 EDGE = 96
@@ -38,18 +40,8 @@ def film(folder: Path, places: list[tuple[float, float]], diameter: float = 14.0
         labels[0, round(row), round(column)] = number
         x, y, z = geometry.to_world(np.array([[0.0, row, column]]))[0].tolist()
         lesions.append(Lesion(number, x, y, z, diameter, math.pi * diameter**2 / 4))
-    case = PreparedCase(
-        case_id="one",
-        patient="one",
-        channels=("XR",),
-        geometry=geometry,
-        source_geometry=geometry,
-        normalisation={},
-        pixel_digest="one",
-        has_truth=True,
-        lesions=tuple(lesions),
-    )
-    return save_prepared(folder, case, labels[None] > 0, np.ones(geometry.shape_zyx), labels)
+    known = {"channels": ("XR",), "geometry": geometry, "labels": labels, "lesions": lesions}
+    return save_case(folder, "one", labels[None] > 0, **known)
 
 
 PLACES = [(20.3, 30.9), (47.5, 60.5), (70.1, 15.6), (80.0, 85.0)]

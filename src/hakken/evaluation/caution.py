@@ -47,6 +47,8 @@ def _together(names: Sequence[str]) -> str:
     ('at 4 and 8 FP', 'CPM and AUC')
     >>> _together(["test, fold 0", "test, fold 1"]), _together(["test, fold 1", "test, default, fold 1"])
     ('test, fold 0 and 1', 'test, fold 1; test, default, fold 1')
+    >>> _together(["cyst: found at 4 FP", "scar: found at 4 FP"])
+    'cyst and scar: found at 4 FP'
     """
     words = [name.split() for name in dict.fromkeys(names)]
     if len(words) == 1:
@@ -56,7 +58,9 @@ def _together(names: Sequence[str]) -> str:
     middles = [" ".join(row[first : len(row) - last]) for row in words]
     if any("," in middle for middle in middles):
         return "; ".join(dict.fromkeys(names))
-    listed = f"{', '.join(middles[:-1])} and {middles[-1]}"
+    colon = ":" if all(middle.endswith(":") for middle in middles) else ""
+    *others, end = (middle.removesuffix(colon) for middle in middles)
+    listed = f"{', '.join(others)} and {end}{colon}"
     return " ".join([*words[0][:first], listed, *words[0][len(words[0]) - last :]])
 
 

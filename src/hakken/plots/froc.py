@@ -44,7 +44,9 @@ LINES: dict[str, Any] = {
 }
 
 VARIANTS = (PURPLE, VERMILLION, SKY, BLACK)
-"""Colours of the variants, one after the other."""
+"""Colours of the variants, one after the other; a further round of them is dash-dotted, and their names say so."""
+AGAIN = (0, (6, 1.5, 1, 1.5))
+ROUND = tuple({"color": colour, "linestyle": AGAIN} for colour in VARIANTS)
 BANDS: dict[str, float] = {"test": 0.18, "validation": 0.10, "variant": 0.10}
 """How dense the band of a curve is; the others have none."""
 
@@ -92,20 +94,22 @@ def draw_froc(given: FrocInput) -> Figure:
             _curve(axes, curve, look, given.maximum_fp)
         if given.ceiling is not None:
             axes.axhline(given.ceiling, color=BLUE, linewidth=0.9, linestyle=(0, (6, 2, 1, 2)), zorder=2)
-        _labels(axes, given, [look["color"] for look in seen])
+        _labels(axes, given, seen)
         _frame(axes, given.maximum_fp)
         write_numbers(figure, given.table, given.operating, given.notes)
     return figure
 
 
 def looks(roles: Sequence[Role]) -> list[dict[str, Any]]:
-    """Return how each curve is drawn: by its role, each variant in a colour of its own.
+    """Return how each curve is drawn: by its role, each variant in a colour or with dashes of its own.
 
     >>> [look["color"] for look in looks(["variant", "test", "variant"])]
     ['#CC79A7', '#0072B2', '#D55E00']
+    >>> [look.get("linestyle") for look in looks(["variant"] * 5)]
+    [None, None, None, None, (0, (6, 1.5, 1, 1.5))]
     """
-    colours = itertools.cycle(VARIANTS)
-    return [LINES[role] | ({"color": next(colours)} if role == "variant" else {}) for role in roles]
+    own = itertools.chain(({"color": one} for one in VARIANTS), *itertools.repeat(ROUND, len(roles)))
+    return [LINES[role] | (next(own) if role == "variant" else {}) for role in roles]
 
 
 def _curve(axes: Axes, curve: CurveInput, look: Mapping[str, Any], most: float) -> None:
@@ -130,13 +134,14 @@ def _curve(axes: Axes, curve: CurveInput, look: Mapping[str, Any], most: float) 
         axes.plot(*curve.point, "o", ms=5.5, mfc="white", mec=look["color"], mew=1.5, zorder=6, clip_on=False)
 
 
-def _labels(axes: Axes, given: FrocInput, colours: Sequence[str]) -> None:
+def _labels(axes: Axes, given: FrocInput, seen: Sequence[Mapping[str, Any]]) -> None:
     """Write each curve's name at its right end, moved apart where they meet."""
     ends = [float(np.interp(given.maximum_fp, curve.fp_per_case, curve.sensitivity)) for curve in given.curves]
-    labels = [textwrap.fill(curve.label, WRAP) for curve in given.curves]
+    dashed = [" (dash-dotted)" if look.get("linestyle") == AGAIN else "" for look in seen]
+    labels = [textwrap.fill(curve.label + said, WRAP) for curve, said in zip(given.curves, dashed, strict=True)]
     gap = 0.055 if not any("\n" in label for label in labels) else 0.09
     places = spread(ends, gap, 0.02, 1.0)
-    for curve, label, colour, y in zip(given.curves, labels, colours, places, strict=True):
+    for curve, label, look, y in zip(given.curves, labels, seen, places, strict=True):
         axes.annotate(
             label,
             (given.maximum_fp, y),
@@ -145,7 +150,7 @@ def _labels(axes: Axes, given: FrocInput, colours: Sequence[str]) -> None:
             va="center",
             fontsize=7,
             weight="bold" if curve.role == "test" else "normal",
-            color=DARK_ORANGE if curve.role == "default" else colour,
+            color=DARK_ORANGE if curve.role == "default" else look["color"],
             annotation_clip=False,
         )
 

@@ -22,8 +22,9 @@ from hakken.core.volume import Geometry, Triple, Volume
 from hakken.imaging.body_regions import label_regions
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
-from hakken.imaging.doubts import brain_doubt, lung_doubt
+from hakken.imaging.doubts import brain_doubt
 from hakken.imaging.lesions import Labels, draw_lesions, keep_each, lesions_of_mask, minimum_size, placed, with_minimum
+from hakken.imaging.lung import lung_doubt
 from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.region_labels import RegionLabels, moved_labels
@@ -75,7 +76,7 @@ def prepare_case(
     mask, a constant channel and a lesion mask on another grid.
     """
     reference = channels[study.reference]
-    found = _native_mask(channels, transforms, study, region)
+    found, doubt = _native_mask(channels, transforms, study, region)
     native = without_rim(found, reference.spacing, study.preparation.rim_mm)
     grid = common_grid(reference.geometry, native, study.preparation)
     mask = resample(Volume.on(reference.geometry, native.astype(np.uint8)), grid, sitk.Transform(), nearest=True)
@@ -101,7 +102,7 @@ def prepare_case(
         outside=outside,
         optional={name: name in channels for name in study.optional},
         scalars=dict(scalars),
-        doubt=_doubt(found, reference.geometry, study),
+        doubt=doubt,
         has_regions=regions is not None,
     )
     moved = None if regions is None else moved_labels(regions, reference.geometry, grid)
@@ -129,26 +130,31 @@ def _native_mask(
     transforms: Mapping[str, sitk.Transform],
     study: Study,
     region: NDArray[np.bool_] | None,
-) -> NDArray[np.bool_]:
-    """Return the mask (z, y, x) on the reference's grid: that of the case, or found on the channel named for it."""
+) -> tuple[NDArray[np.bool_], str]:
+    """Return the mask (z, y, x) on the reference's grid, that of the case or found on the channel named for it, and
+    what is doubtful about it.
+    """
     if region is not None:
-        return region
+        return region, _doubt(region, channels[study.reference], study, study.reference)
     name = study.preparation.mask_channel or study.reference
     found = find_mask(channels[name], study.preparation.mask, study.channels[name].modality)
+    doubt = _doubt(found, channels[name], study, name)
     if name == study.reference:
-        return found
+        return found, doubt
     own = Volume.on(channels[name].geometry, found.astype(np.uint8))
     moved = resample(own, channels[study.reference].geometry, transforms.get(name, sitk.Transform()), nearest=True)
     if not moved.array.any():
         raise HakkenError(f"the {study.preparation.mask} mask of channel {name} lies outside {study.reference}")
-    return np.asarray(moved.array > 0)
+    return np.asarray(moved.array > 0), doubt
 
 
-def _doubt(mask: NDArray[np.bool_], geometry: Geometry, study: Study) -> str:
-    """Return what is doubtful about the mask (z, y, x) that was found; a phantom's head or chest may be small."""
-    doubts = {"brain": brain_doubt, "lung": lung_doubt}
-    doubt = None if study.of_phantom else doubts.get(study.preparation.mask)
-    return doubt(mask, geometry) if doubt is not None else ""
+def _doubt(mask: NDArray[np.bool_], volume: Volume, study: Study, channel: str) -> str:
+    """Return what is doubtful about a mask (z, y, x) of ``volume``; a phantom's head or chest may be small."""
+    if study.of_phantom:
+        return ""
+    if study.preparation.mask == "lung":
+        return lung_doubt(mask, volume, "ct" if study.channels[channel].modality == "ct" else "mr")
+    return brain_doubt(mask, volume.geometry) if study.preparation.mask == "brain" else ""
 
 
 def common_grid(reference: Geometry, mask: NDArray[np.bool_], settings: Preparation) -> Geometry:

@@ -126,6 +126,22 @@ def test_two_detectors_are_compared_on_the_same_resamples(tables: Path, capsys: 
     assert same == {"value": 0, "low": 0, "high": 0, "p": 1}
 
 
+@pytest.mark.parametrize("folder", ["test", "a_detector_with_a_long_name"])
+def test_a_table_of_the_same_name_is_told_by_its_folder(
+    tables: Path, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    other = tables / folder / "candidates.csv"
+    other.parent.mkdir()
+    other.write_text("case_id,x,y,z,score\nA,90,0,0,0.9\nC,0,0,0,0.65\n")
+    assert measured("--compare", str(other), "--figure", "froc.svg")["comparison"]["candidates"] == str(other)
+    said = capsys.readouterr().out.splitlines()
+    if folder == "test":
+        assert f"{'less test/candidates.csv':<28}difference [95 %], p" in said
+    else:
+        at = said.index(f"less {folder}/candidates.csv")
+        assert said[at + 1] == f"{'':<28}difference [95 %], p"
+
+
 def test_overlaps_of_masks_come_from_a_table(tables: Path) -> None:
     (tables / "candidates.csv").write_text("case_id,candidate_id,x,y,z,score\nA,a,90,0,0,0.9\nB,b,90,0,0,0.8\n")
     (tables / "overlaps.csv").write_text("case_id,lesion_id,candidate_id,iou\nA,1,a,0.3\nB,1,b,0.05\n")

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry
 from hakken.figures import anomalies, expectations, overlays, registration, segmentations
-from hakken.figures._pictures import thresholds_of, voxel_at, window_of
+from hakken.figures._pictures import blacked, thresholds_of, voxel_at, window_of
 from hakken.imaging.prepared import Lesion
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured
@@ -289,6 +289,8 @@ def test_what_pictures_share() -> None:
     assert window_of(picture, mask) == pytest.approx(tuple(np.percentile(np.arange(1000), (1, 99.5))))
     assert window_of(picture, mask * 0) == (0.0, 1.0)
     assert window_of(np.ones((2, 2, 2)), np.ones((2, 2, 2))) == (1, 2)
+    grey = blacked(np.array([[-2.0, 0.0], [1.0, 0.0]]), np.array([[1, 0], [1, 1]]), (-1.5, 2.0))
+    assert grey.tolist() == [[-2.0, -1.5], [1.0, 0.0]], "0 is the mean grey, and outside of the mask it is black"
     assert voxel_at(GRID, GRID.to_world(np.array([[3, 4, 5]]))[0]) == (3, 4, 5)
     assert voxel_at(GRID, GRID.to_world(np.array([[-3, 4, 500]]))[0]) == (0, 4, 35)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hakken.evaluation.matching import Rules
     from hakken.evaluation.measure import Measurement, Settings
 
-WIDTH, LABEL = 28, 40
+WIDTH, LABEL = 28, 14
 """Letters of the first column on the screen, and of a name in the figure."""
 
 
@@ -247,7 +247,7 @@ def _table(result: dict[str, Any], compared: str) -> list[str]:
         lines += [f"{'' if len(less) >= WIDTH else less:<28}difference [95 %], p"]
         for name, entry in result["comparison"]["difference"].items():
             p = "" if entry["p"] is None else f", p = {entry['p']:.3f}"
-            lines.append(f"{name:<28}{_interval(entry)}{p}")
+            lines.append(f"{'CPM' if name == 'cpm' else name:<28}{_interval(entry)}{p}")
     return lines
 
 
@@ -309,10 +309,10 @@ def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | No
 
 
 def _label(path: Path, other: Path) -> str:
-    """Return what a figure calls a table of candidates."""
+    """Return what a figure calls a table of candidates: its name, or the folder that tells it from the other one."""
     from hakken.plots.letters import fitted
 
-    return fitted(told_apart(path.with_suffix(""), other.with_suffix("")), LABEL)
+    return fitted(Path(told_apart(path.with_suffix(""), other.with_suffix(""))).parts[0], LABEL)
 
 
 def _numbers(text: str) -> tuple[float, ...]:

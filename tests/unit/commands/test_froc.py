@@ -140,6 +140,7 @@ def test_a_table_of_the_same_name_is_told_by_its_folder(
     else:
         at = said.index(f"less {folder}/candidates.csv")
         assert said[at + 1] == f"{'':<28}difference [95 %], p"
+        assert "a_dete" in (drawn := (tables / "froc.svg").read_text()) and folder not in drawn
 
 
 def test_overlaps_of_masks_come_from_a_table(tables: Path) -> None:

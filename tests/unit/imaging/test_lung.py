@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hakken.imaging.doubts import lung_volume_doubt
 from hakken.imaging.files import read_volume
 from hakken.imaging.lung import find_lung, lung_doubt
 from hakken.imaging.masks import find_mask, without_rim
+from hakken.imaging.preparation import prepare_case
 from hakken.phantoms.lung_nodule.draw import draw_case
 from hakken.study import Study
 from hakken.study.reading import load_study
@@ -131,6 +133,22 @@ def test_a_mask_beside_the_body_or_of_nearly_all_of_it_is_doubted() -> None:
         "the lung mask holds 22,800 ml, both lungs 1,500 to 9,000 ml; it takes up 95% of the body in its slices, lungs "
         "at most 60%"
     )
+
+
+@pytest.mark.parametrize("mask_channel", [None, "B"])
+def test_a_doubtful_lung_mask_is_named_in_what_is_prepared(
+    make_study: Callable[..., Study], mask_channel: str | None
+) -> None:
+    """Whichever channel the lungs are looked for on: here the reference shows none."""
+    image = chest((30, 190, 200))
+    slope = Volume.on(image.geometry, np.indices(image.array.shape)[0].astype(np.float32))
+    channels = {"A": image} if mask_channel is None else {"A": slope, "B": image}
+    study = make_study(
+        channels={name: {"modality": "ct" if shown is image else "mr"} for name, shown in channels.items()},
+        preparation={"spacing_mm": [5, 5, 5], "mask": "lung", "mask_channel": mask_channel},
+    )
+    prepared = prepare_case(channels, {}, None, study, case_id="a")
+    assert prepared.case.doubt.endswith("100% of it lies on one side of the body, lungs lie on both")
 
 
 def test_what_is_dark_in_most_of_the_body_is_no_lung() -> None:

@@ -24,6 +24,7 @@ from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
 from hakken.imaging.doubts import brain_doubt
 from hakken.imaging.lesions import Labels, draw_lesions, keep_each, lesions_of_mask, minimum_size, placed, with_minimum
+from hakken.imaging.local_contrast import local_contrast
 from hakken.imaging.lung import lung_doubt
 from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
@@ -258,7 +259,18 @@ def _image(
             image[study.layers.index(presence_of(name))] = measured
         records[name] = {"method": channel.normalise, "zero": zero, "one": one, "limits": [low, high]}
         records[name] |= {} if channel.scale == "linear" else {"scale": channel.scale}
+        if channel.local_mm is not None:
+            sigma = _voxels(channel.local_mm, grid)
+            image[index] = np.clip(local_contrast(image[index], measured, sigma), *LIMITS["zscore"])
+            records[name] = {"method": "local", "local_mm": channel.local_mm}
     return image, records
+
+
+def _voxels(length: float, grid: Geometry) -> tuple[float, ...]:
+    """Return a length in the unit of a grid as voxels along z, y, x; none across a flat image's one slice."""
+    return tuple(
+        0.0 if count == 1 else length / size for count, size in zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
+    )
 
 
 def _truth(

@@ -40,6 +40,16 @@ class Channel(Section):
         json_schema_extra=only_with(normalise=("percentile", "window")),
     )
 
+    local_mm: float | None = Field(
+        default=None,
+        gt=0,
+        le=200,
+        description="Local normalisation of a radiograph: each pixel less the mean about it, divided by the standard "
+        "deviation about it, both weighted by a Gaussian of this SD in mm (px where pixels have no known size). What "
+        "was stored cannot be had back.",
+        json_schema_extra=only_with(modality="xray"),
+    )
+
     scale: Literal["linear", "log", "asinh"] = Field(
         default="linear",
         description="What becomes of intensities x before the window: nothing, log(1 + x) or asinh(x), for uptake that "
@@ -51,6 +61,12 @@ class Channel(Section):
     def _seen_in_every_case(self) -> Self:
         if self.optional and self.target:
             raise ValueError("a channel that is a `target` cannot be `optional`; remove one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _local_on_radiographs(self) -> Self:
+        if self.local_mm is not None and self.modality != "xray":
+            raise ValueError("`local_mm` takes away what intensities mean, which is for radiographs alone; remove it")
         return self
 
     @model_validator(mode="after")

@@ -272,6 +272,10 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
             "channels.T1: `normalise: window` needs `range: [low, high]`",
         ),
         (
+            {"channels": {"T1": {"modality": "ct", "local_mm": 12}}},
+            "channels.T1: `local_mm` takes away what intensities mean, which is for radiographs alone; remove it",
+        ),
+        (
             {"channels": {"T1": {"modality": "ct", "normalise": "window", "range": [5, 5]}}},
             "channels.T1: `range` must be [low, high] with low < high",
         ),

@@ -24,6 +24,14 @@ FIGURES = ("froc", "calibration", "expectations", "search", "learnt")
 class Parameters(Optimised, Patched, Convolutional):
     """What a search may vary: a U-Net of `poolings` + 1 levels of `convolutions` each."""
 
+    beta: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Each voxel's loss counts sigma^(2 beta) times (beta-NLL, Seitzer et al. 2022): 0 is the "
+        "likelihood itself, under which a wide deviation, once predicted, keeps the mean from being learnt; "
+        "0.5 is what they advise.",
+    )
     recalibrate: Literal["none", "regions", "deviation"] = Field(
         default="none",
         description="Whether z is made standard normal on the validation cases without lesions, frozen with the model: "
@@ -41,7 +49,17 @@ def problems(study: Study) -> Iterator[str]:
 class Inference(Section):
     """How what is expected is used on a case."""
 
-    threshold: float = Field(default=3.0, gt=0, le=100, description="Least z, in standard deviations, of a candidate.")
+    threshold: float = Field(
+        default=3.0, gt=0, le=100, description="Least z, in standard deviations, of a candidate; see `tolerance`."
+    )
+    tolerance: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="A standard deviation, in shares of the target's window, that candidates are allowed besides the "
+        "predicted one: they are scored and cut at `threshold` by (y - mean) / sqrt(sigma^2 + tolerance^2) instead of "
+        "z, so that what is much above in deviations and hardly in uptake stands back. Calibration is that of z.",
+    )
     samples: int = Field(
         default=8, ge=1, le=1000, description="Passes with dropout; their spread is the uncertainty of the network."
     )

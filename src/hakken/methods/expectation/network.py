@@ -93,13 +93,21 @@ class ExpectationUNet(nn.Module):
         return Expectation(means.mean(0), (own + means.var(0, unbiased=False)).sqrt())
 
 
-def negative_log_likelihood(expected: Expectation, target: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+def negative_log_likelihood(
+    expected: Expectation, target: torch.Tensor, inside: torch.Tensor, beta: float = 0.0
+) -> torch.Tensor:
     """Return the mean over voxels ``inside`` of -log p(y) = log sigma + z^2 / 2 + log(2 pi) / 2, as a scalar.
 
-    ``target`` (b, targets, ...) and ``inside`` of the same shape. Without any voxel the loss is 0.
+    ``target`` (b, targets, ...) and ``inside`` of the same shape. Without any voxel the loss is 0. With ``beta`` above
+    0 each voxel counts (sigma / UNIT)^(2 beta) times, a factor that nothing is learnt from. Of the likelihood itself
+    the gradient of mu is the error over sigma^2, so that where sigma has grown first, mu is learnt no longer; at a beta
+    of 1 it is the error (Seitzer et al., On the pitfalls of heteroscedastic uncertainty estimation with probabilistic
+    neural networks, ICLR 2022). Where the loss of a voxel is least does not depend on beta.
     """
     z = (target - expected.mean) / expected.sigma
     loss = expected.sigma.log() + 0.5 * z.square() + 0.5 * math.log(2 * math.pi)
+    if beta > 0:
+        loss = loss * (expected.sigma.detach() / UNIT) ** (2 * beta)
     weight = inside.to(loss.dtype)
     return (loss * weight).sum() / weight.sum().clamp_min(1)
 

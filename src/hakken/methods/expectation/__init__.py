@@ -8,7 +8,7 @@ too many standard deviations above the mean is a candidate. Cases with disease a
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hakken.methods import Needs
 from hakken.study import Section, Study
@@ -32,12 +32,25 @@ class Parameters(Optimised, Patched, Convolutional):
         "likelihood itself, under which a wide deviation, once predicted, keeps the mean from being learnt; "
         "0.5 is what they advise.",
     )
+    windows: tuple[tuple[float, float], ...] = Field(
+        default=(),
+        description="Further windows of the first channel that is seen, in shares of its own: each, [low, high], is a "
+        "channel more. Of CT from -1000 to 1000 HU, [0.425, 0.625] is that of soft tissue, -150 to 250 HU.",
+    )
     recalibrate: Literal["none", "regions", "deviation"] = Field(
         default="none",
         description="Whether z is made standard normal on the validation cases without lesions, frozen with the model: "
         "in each of the study's `body_regions`, or as a function of the predicted standard `deviation`. The "
         "uncorrected calibration is measured beside it.",
     )
+
+    @field_validator("windows")
+    @classmethod
+    def _low_and_high(cls, windows: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        for low, high in windows:
+            if not 0 <= low < high <= 1:
+                raise ValueError(f"[{low:g}, {high:g}] is no window; give [low, high] with 0 <= low < high <= 1")
+        return windows
 
 
 def problems(study: Study) -> Iterator[str]:

@@ -45,7 +45,7 @@ class Learner(Averaged, Method):
     def networks(self) -> dict[str, nn.Module]:
         """Return the untrained network."""
         seen, structure = len(self.facts.inputs), Structure.of(self.parameters)
-        return {NETWORK: ExpectationUNet(seen, 1, self.facts.axes, structure)}
+        return {NETWORK: ExpectationUNet(seen, 1, self.facts.axes, structure, self.parameters.windows)}
 
     def players(self, networks: Networks, data: Data, seed: int, device: torch.device) -> Sequence[Player]:
         """Return the one player, on patches that are all of one kind."""

@@ -14,6 +14,7 @@ for computer vision?, NIPS 2017).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -42,7 +43,9 @@ class Expectation(NamedTuple):
 class ExpectationUNet(nn.Module):
     """Images (b, channels, ...) to the mean and standard deviation of ``targets`` other images, voxel by voxel.
 
-    Built as `UNet` with two outputs a target; ``structure.dropout`` stands where its descent ends and remains in use
+    Built as `UNet` with two outputs a target. Each of the ``windows``, two shares of the first channel, gives a channel
+    more, in which they become 0 and 1 and what lies outside is cut: maps are normalised over body and air together, and
+    beside that step tissues hardly differ. ``structure.dropout`` stands where its descent ends and remains in use
     in `expect`. Raises InvalidArchitecture where `UNet` does.
 
     >>> network = ExpectationUNet(1, structure=Structure(poolings=2, base_features=4))
@@ -52,11 +55,16 @@ class ExpectationUNet(nn.Module):
     """
 
     def __init__(
-        self, channels: int, targets: int = 1, dimensions: int = 2, structure: Structure | None = None
+        self,
+        channels: int,
+        targets: int = 1,
+        dimensions: int = 2,
+        structure: Structure | None = None,
+        windows: Sequence[tuple[float, float]] = (),
     ) -> None:
         super().__init__()
-        self.unet = UNet(channels, 2 * targets, dimensions, structure)
-        self.targets, self.dimensions = targets, dimensions
+        self.unet = UNet(channels + len(windows), 2 * targets, dimensions, structure)
+        self.targets, self.dimensions, self.windows = targets, dimensions, tuple(windows)
 
     @property
     def structure(self) -> Structure:
@@ -71,7 +79,9 @@ class ExpectationUNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> Expectation:
         """Return mean and sigma of images (b, channels, ...), of one pass."""
-        mean, raw = self.unet(images).float().split(self.targets, 1)
+        first = images[:, :1]
+        further = [((first - low) / (high - low)).clamp(0, 1) for low, high in self.windows]
+        mean, raw = self.unet(torch.cat([images, *further], 1)).float().split(self.targets, 1)
         return Expectation(UNIT * mean, FLOOR + UNIT * functional.softplus(raw))
 
     def expect(self, images: torch.Tensor, samples: int = 1, seed: int = 0) -> Expectation:

@@ -79,6 +79,15 @@ def test_the_study_names_the_beta_of_the_loss() -> None:
     assert loss == pytest.approx(0.25 / UNIT * loss_of(maps), rel=1e-5)
 
 
+def test_the_study_names_further_windows_of_what_is_seen_first() -> None:
+    parameters = {"patch_size": 9, "poolings": 1, "base_features": 4, "convolutions": 2}
+    network = learner(parameters=parameters | {"windows": [[0.425, 0.625]]}).networks()["network"]
+    assert isinstance(network, ExpectationUNet)
+    assert (network.windows, network.unet.channels) == (((0.425, 0.625),), 2)
+    with pytest.raises(HakkenError, match=r"\[0\.7, 0\.6\] is no window; give \[low, high\] with 0 <= low < high <= 1"):
+        learner(parameters=parameters | {"windows": [[0.7, 0.6]]})
+
+
 def test_patches_without_a_target_are_refused() -> None:
     with pytest.raises(HakkenError, match="the patches hold no target channel; give one channel of the study `target"):
         loss_of(None)

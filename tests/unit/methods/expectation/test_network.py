@@ -42,6 +42,19 @@ def test_a_structure_that_is_none_is_refused() -> None:
         UNet(1, 2, 2, SMALL, widths=(3,))
 
 
+def test_windows_are_channels_of_the_first_one_cut_and_stretched() -> None:
+    torch.manual_seed(4)
+    network = ExpectationUNet(2, 1, 2, SMALL, windows=[(0.4, 0.6), (0.0, 0.5)]).eval()
+    assert network.unet.channels == 4
+    images = torch.rand(3, 2, 12, 16)
+    seen: list[torch.Tensor] = []
+    network.unet.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    network(images)
+    first = images[:, 0]
+    expected = [first, images[:, 1], ((first - 0.4) / 0.2).clamp(0, 1), (first / 0.5).clamp(0, 1)]
+    assert torch.allclose(seen[0], torch.stack(expected, 1), atol=1e-6)
+
+
 def test_sigma_never_falls_below_its_floor() -> None:
     network = ExpectationUNet(1, structure=SMALL)
     with torch.no_grad():

@@ -73,6 +73,12 @@ class Inference(Section):
         "predicted one: they are scored and cut at `threshold` by (y - mean) / sqrt(sigma^2 + tolerance^2) instead of "
         "z, so that what is much above in deviations and hardly in uptake stands back. Calibration is that of z.",
     )
+    frame: bool = Field(
+        default=False,
+        description="Whether a slice that is smaller than a patch is seen in an empty frame as large as one. Maps are "
+        "normalised over all that is seen, and the network has learnt from patches, which hold more emptiness around "
+        "a body than a slice that is cropped to it: without the frame the mean of z may be biased.",
+    )
     samples: int = Field(
         default=8, ge=1, le=1000, description="Passes with dropout; their spread is the uncertainty of the network."
     )

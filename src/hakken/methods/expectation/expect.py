@@ -41,14 +41,14 @@ def expected_of(
     """Return what ``network`` expects of a case: ``image`` (c, z, y, x), ``mask`` (z, y, x).
 
     A network of two axes sees every axial slice, as many at once as fit into ``memory_mb`` of the ``settings``, at
-    least one; one of three axes sees the whole image. What is smaller than a patch is seen in an empty frame as large
-    as one: the network normalises its maps over all that it sees, and has learnt from patches, which hold what lies
-    around a body too. Dropout is drawn ``samples`` times, the same for every case.
+    least one; one of three axes sees the whole image. With ``frame`` what is smaller than a patch is seen in an empty
+    frame as large as one: the network normalises its maps over all that it sees, and has learnt from patches, which
+    hold what lies around a body too. Dropout is drawn ``samples`` times, the same for every case.
     Raises FloatingPointError when what the network says is not finite.
     """
     names = list(facts.channels)
     whole = torch.from_numpy(np.array(image[[names.index(name) for name in facts.inputs]], np.float32))
-    seen, own = framed(whole, network.dimensions, network.structure.patch_size)
+    seen, own = framed(whole, network.dimensions, network.structure.patch_size if settings.frame else 0)
     batches = _slices(network, seen, settings.memory_mb) if network.dimensions == 2 else [seen[None]]
     device = next(network.parameters()).device
     means, sigmas = [], []

@@ -76,7 +76,8 @@ def test_what_is_smaller_than_a_patch_is_seen_in_an_empty_frame_as_large_as_one(
     structure = replace(PARAMETERS, dropout=0.0, batch_norm=True, patch_size=24)
     network = ExpectationUNet(1, structure=structure).eval()
     image = np.random.default_rng(1).uniform(0, 1, (2, *GRID.shape_zyx)).astype(np.float16)  # slices of 10 x 12
-    found = expected_of(network, image, np.ones(GRID.shape_zyx), FACTS, SETTINGS)
+    framing = Inference(samples=3, frame=True)
+    found = expected_of(network, image, np.ones(GRID.shape_zyx), FACTS, framing)
     patches = np.zeros((5, 1, 24, 24), np.float32)
     patches[:, 0, 7:17, 6:18] = image[1]
     with torch.inference_mode():
@@ -84,9 +85,12 @@ def test_what_is_smaller_than_a_patch_is_seen_in_an_empty_frame_as_large_as_one(
         alone = network(torch.from_numpy(image[1][:, None].astype(np.float32))).mean[:, 0].numpy()
     assert found.mean == pytest.approx(of_patches, abs=1e-6)
     assert np.abs(alone - of_patches).max() > 0.01
-    larger = replace(structure, patch_size=8)
-    as_it_is = expected_of(_with(network, larger), image, np.ones(GRID.shape_zyx), FACTS, SETTINGS)
-    assert as_it_is.mean == pytest.approx(alone, abs=1e-6), "what is larger than a patch has no frame"
+    without = expected_of(network, image, np.ones(GRID.shape_zyx), FACTS, SETTINGS)
+    larger = expected_of(
+        _with(network, replace(structure, patch_size=8)), image, np.ones(GRID.shape_zyx), FACTS, framing
+    )
+    for one in (without, larger):  # what is larger than a patch has no frame
+        assert one.mean == pytest.approx(alone, abs=1e-6)
 
 
 def _with(network: ExpectationUNet, structure: Structure) -> ExpectationUNet:

@@ -200,6 +200,22 @@ def test_expectations_show_lesions_from_the_best_found_to_the_missed(
     assert drawn.threshold == chosen.inference.threshold  # type: ignore[attr-defined]
 
 
+def test_expectations_show_the_excess_where_a_tolerance_is_scored(
+    tmp_path: Path, cases: Path, monkeypatch: Any
+) -> None:
+    chosen = uptake(inference={"tolerance": 0.75})
+    expected = {name: np.stack([np.full(GRID.shape_zyx, 0.25), np.ones(GRID.shape_zyx)]) for name in LESIONS}
+    said = predicted(tmp_path / "said", chosen, {"candidates": MARKS, "expectations": expected}, read_cases([cases]))
+    folder = measured(tmp_path / "selected", chosen, said, [cases])
+    given = files(test=folder, predictions=said, cases=cases)
+    drawn, _ = handed(monkeypatch, expectations, "draw_expectations", chosen, given)
+    assert drawn.titles[-1] == "Excess"
+    assert drawn.rows[0].caption == "a: excess 0.9, found"
+    case = next(case for case in read_cases([cases]) if case.case_id == "a")
+    target = np.asarray(case.image()[1][10], np.float32)  # type: ignore[union-attr]
+    np.testing.assert_allclose(drawn.rows[0].z, (target - 0.25) / 1.25, atol=1e-5)
+
+
 def polyps() -> Study:
     return study(
         without("parameters", "search", "patches", "channels"),

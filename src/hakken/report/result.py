@@ -23,7 +23,11 @@ from hakken.seal.openings import Opening
 from hakken.study import Study
 
 PARTS = ("validation", "test")
-SHARES = {"waited_share": "waited for data", "validation_share": "measured its objective"}
+SHARES = {
+    "waited_share": "waited for data",
+    "validation_share": "measured its objective",
+    "review_share": "looked for its own errors",
+}
 """What trainings did with their time beside learning, by the key of their records."""
 CHOOSE = "delete it, and the model beside it, to choose the model again"
 

@@ -34,6 +34,7 @@ from hakken.training.loop import CurvePoint, Interrupted, TrainingResult, Weight
 from hakken.training.method import Data, Fitted, Method
 from hakken.training.players import Model, Networks
 from hakken.training.reporter import Reporter
+from hakken.training.review import summed_up
 from hakken.training.stopping import Deadline, StopRequest, stop_requests
 from hakken.training.stopping_rule import median_rule
 from hakken.training.synchronised_norm import synchronised
@@ -134,9 +135,10 @@ def _fit_step_by_step(
     if validation.partial:
         log(f"{fitting.label}: watched on {len(validation.cases)} of {len(fitting.cases)} validation cases")
     with stop_requests(fitting.deadline) as stop, _saying_why(stop):
+        players = learner.players(networks, fitting.data, fitting.seed, device)
         result = train(
             networks,
-            learner.players(networks, fitting.data, fitting.seed, device),
+            players,
             learner.loss,
             learner.export,
             validation,
@@ -161,7 +163,8 @@ def _fit_step_by_step(
     log(f"{fitting.label}: {result.seconds:.1f} s of training; {_said_of(result)}")
     memory = {"peak_memory_mb": round(peak_memory_mb(device), 1)}
     numbers = {"precision": layout.precision, "channels_last": layout.channels_last}
-    record = {"parameter_count": count} | numbers | memory | _outcome(result) | _shares(result) | validation.watched
+    record: Record = {"parameter_count": count} | numbers | memory | _outcome(result) | _shares(result)
+    record |= validation.watched | summed_up(players, result.reviews)
     if result.stopped == "pruned" or not team.first:
         return record
     return record | _write_files(fitting, result.weights, model.values, found, record=record, mine=mine)
@@ -172,9 +175,11 @@ def _share(part: float, seconds: float) -> float:
 
 
 def _shares(result: TrainingResult) -> Record:
-    """Return which shares of its time a training waited for mini-batches, and measured the objective."""
+    """Return which shares of its time a training waited for mini-batches, measured the objective, and was reviewed."""
     waited, measuring = _share(result.waited, result.seconds), _share(result.measuring, result.seconds)
-    return {"waited_share": waited, "validation_share": measuring}
+    reviewing = sum(one.seconds for one in result.reviews.values())
+    shares = {"waited_share": waited, "validation_share": measuring}
+    return shares | ({"review_share": _share(reviewing, result.seconds)} if result.reviews else {})
 
 
 def _said_of(result: TrainingResult) -> str:

@@ -2,8 +2,8 @@
 
 The arrays of a case stay mapped from disk, so a window costs what its voxels cost. Window ``n`` of a training is a
 function of the seed and of n alone. A share of the windows holds a lesion near its middle; lesions are drawn in
-proportion to a power of their size. The others lie anywhere in the masks of the cases. Axes are (z, y, x), units are
-voxels.
+proportion to a power of their size. The others lie anywhere in the masks of the cases, or in part, once they are told,
+on places that the network takes for lesions and that are none. Axes are (z, y, x), units are voxels.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Drawing:
 
     ``lesion_power`` is the power of a lesion's size with which it is drawn: 0 draws all alike, 1 by the voxel; where
     it is ``balanced``, lesions of each class are drawn equally often. Of the windows without a lesion ``region_share``
-    lies on the ``region`` of this number, where the case has it; the others anywhere in the mask.
+    lies on the ``region`` of this number, where the case has it; the others anywhere in the mask. Before that
+    ``hard_share`` of them goes to the hard places that a source is told of (`WindowSource.tell`), once it is.
     """
 
     edge: int
@@ -54,6 +55,7 @@ class Drawing:
     balanced: bool = False
     region: int = 0
     region_share: float = 0.0
+    hard_share: float = 0.0
 
 
 Targets = Callable[[PreparedCase, tuple[slice, ...]], Floats]
@@ -97,6 +99,26 @@ class _Places:
         return found if len(found) else self.mask
 
 
+@dataclass(frozen=True, eq=False)
+class HardPlaces:
+    """Voxels that windows without a lesion are to be put on: ``voxels`` (n, 3), each drawn in proportion to its weight.
+
+    ``owners`` (n,) are the places of their cases among those of a source, ``weights`` (n,) are positive.
+    """
+
+    owners: NDArray[np.int64]
+    voxels: Voxels
+    weights: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.owners)
+
+    @cached_property
+    def chance(self) -> NDArray[np.float64]:
+        """How likely each is drawn."""
+        return np.asarray(self.weights / self.weights.sum())
+
+
 class WindowSource:
     """Mini-batches of augmented windows: ``images`` (b, c, p, ...) and ``targets`` (b, t, p, ...), float32.
 
@@ -129,8 +151,16 @@ class WindowSource:
         if not self._lesions:
             raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
         self._chance = self._chances()
+        self._hard: HardPlaces | None = None
         channels = self.cases[0].channels
         self._presence = [(channels.index(name), channels.index(presence_of(name))) for name in self.cases[0].optional]
+
+    def tell(self, places: HardPlaces) -> None:
+        """Put ``hard_share`` of the windows without a lesion on these places from now on; on none where there are none.
+
+        Mini-batches that are asked for after that are a function of these places too.
+        """
+        self._hard = places if len(places) else None
 
     def batch(self, number: int) -> Samples:
         """Return mini-batch ``number`` (0, 1, ...)."""
@@ -151,17 +181,25 @@ class WindowSource:
         """Return the case of window ``number`` and the voxel at its middle, which may lie beyond the case."""
         random = np.random.default_rng(derive_seed(self.seed, "window", number))
         if not self._holds_lesion(number):
+            if self._hard is not None and random.random() < self.drawing.hard_share:
+                hard = self._hard
+                chosen = int(random.choice(len(hard), p=hard.chance))
+                return self.cases[hard.owners[chosen]], _voxel(hard.voxels[chosen] + self._offset(random))
             places = self._places[int(random.integers(len(self.cases)))]
             share = self.drawing.region_share
             inside = places.region(self.drawing.region) if share and random.random() < share else places.mask
             return places.case, _voxel(inside[int(random.integers(len(inside)))])
         owner, lesion = self._lesions[int(random.choice(len(self._lesions), p=self._chance))]
         places = self._places[owner]
-        voxels = places.lesions[lesion.lesion]
+        voxels, offset = places.lesions[lesion.lesion], self._offset(random)
+        return places.case, _voxel(voxels[int(random.integers(len(voxels)))] + offset)
+
+    def _offset(self, random: np.random.Generator) -> Voxels:
+        """Return how far (z, y, x) the middle of a window lies from what it is to hold."""
         reach = int(self.drawing.edge * OFF_CENTRE)
         moved = random.integers(-reach, reach, size=3, endpoint=True)
         moved[: 3 - self.drawing.axes] = 0
-        return places.case, _voxel(voxels[int(random.integers(len(voxels)))] + moved)
+        return moved
 
     def _holds_lesion(self, number: int) -> bool:
         """Whether window ``number`` is one of those that hold a lesion: they are spread evenly."""

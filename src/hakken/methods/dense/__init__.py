@@ -119,6 +119,15 @@ class Parameters(Optimised):
         description="Share of the windows without a lesion that are put on the region of `within`; the others lie "
         "anywhere in the mask.",
     )
+    hard_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Hard mining: share of the windows without a lesion that, in the second half of the steps, are put "
+        "on false candidates of the network itself, each drawn in proportion to its score. They are looked for once, "
+        "half-way, in training cases that the seed draws, as many as cost about a tenth of the training at most. By "
+        "default none are.",
+    )
     average: float = Field(
         default=0.98,
         ge=0,
@@ -221,6 +230,11 @@ def problems(study: Study) -> Iterator[str]:
         yield (
             f"parameters.supervised {parameters.supervised}: a network of {parameters.levels} levels has "
             f"{parameters.levels - 1} on the way up"
+        )
+    if parameters.hard_share and parameters.lesion_share == 1 and "lesion_share" not in study.search.space:
+        yield (
+            f"parameters.hard_share {parameters.hard_share:g}: is a share of the windows without a lesion, and with "
+            "parameters.lesion_share 1 there are none; lower that, or leave it out"
         )
     yield from _problems_of_channels(study, parameters)
     yield from _problems_of_heads(study, parameters)

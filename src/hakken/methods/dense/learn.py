@@ -18,10 +18,11 @@ from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates, extract_candidates
 from hakken.inference.component_tree import branches, candidates_of_branches, classes_of_branches
-from hakken.inference.maps import ScoreMap
-from hakken.inference.sliding import whole_map
+from hakken.inference.maps import ScoreMap, Triple
+from hakken.inference.sliding import voxels_seen, whole_map
 from hakken.methods.dense import Inference, Parameters, window_at_use
 from hakken.methods.dense.loss import class_loss, heat_loss, label_loss, near_region, over_levels
+from hakken.methods.dense.mining import AFTER, mined, places_of, summary_of, within_budget
 from hakken.methods.dense.organs import organ_of, regions_of
 from hakken.methods.dense.targets import class_targets, numbered, with_regions
 from hakken.networks.dense_resnet import DenseResNet, Head, require_widths, widths_of
@@ -29,7 +30,7 @@ from hakken.patches.augment import Augmentation
 from hakken.study import Section
 from hakken.training.method import Averaged, Data, Method
 from hakken.training.patch_player import NETWORK
-from hakken.training.players import Loss, Model, Networks, Player
+from hakken.training.players import Found, Loss, Model, Networks, Player, Review
 from hakken.training.sources import Samples
 from hakken.training.windows import Drawing, Targets, WindowSource, heat_targets, label_targets
 
@@ -109,7 +110,34 @@ class Learner(Averaged, Method):
             device=device,
         )
         average = chosen.average or None
-        return [Player(NETWORK, (NETWORK,), source, chosen.optimisation, clip=CLIP, average=average)]
+        review = self._review(source, data.images(), seed) if chosen.hard_share else None
+        return [Player(NETWORK, (NETWORK,), source, chosen.optimisation, clip=CLIP, average=average, review=review)]
+
+    def _review(self, source: WindowSource, cases: Sequence[PreparedCase], seed: int) -> Review:
+        """Return the review that looks for false candidates in training cases, once, half-way."""
+
+        def find(model: Model, step: int) -> Found:
+            learnt = step * self.parameters.batch_size * self.parameters.patch_size**self.parameters.axes
+            asked = within_budget(cases, self._voxels_seen, learnt, seed)
+            return mined(asked, partial(self._candidates_of, model.networks[NETWORK]))
+
+        return Review(
+            "hard_mining",
+            AFTER,
+            find,
+            lambda found: source.tell(places_of(found, cases)),
+            lambda found: summary_of(found, cases),
+        )
+
+    def _voxels_seen(self, case: PreparedCase) -> int:
+        return voxels_seen(case.mask(), self._window, self.inference.overlap)
+
+    def _candidates_of(self, network: nn.Module, case: PreparedCase) -> Candidates:
+        """Return the candidates of a case as they are at use, but for flips, which cost four times as much."""
+        found: Candidates = self.conclude(self._said_of(network, case, flips=False), case, ("candidates",))[
+            "candidates"
+        ]
+        return found
 
     def _targets(self) -> Targets:
         """Return what gives the target channels: of lesions or their classes, of what does not count, of regions."""
@@ -129,6 +157,7 @@ class Learner(Averaged, Method):
             balanced=chosen.balanced,
             region=self._place(chosen.within),
             region_share=chosen.region_share,
+            hard_share=chosen.hard_share,
         )
 
     def _place(self, region: str) -> int:
@@ -166,7 +195,10 @@ class Learner(Averaged, Method):
 
     def answer(self, model: Model, case: PreparedCase) -> Mapping[str, NDArray[Any]]:
         """Return the probability of a lesion (z, y, x) at each voxel, or of each class (k, z, y, x); and of regions."""
-        found = self.probabilities(model.networks[NETWORK], case)
+        return self._said_of(model.networks[NETWORK], case, flips=self.inference.flips)
+
+    def _said_of(self, network: nn.Module, case: PreparedCase, *, flips: bool) -> Mapping[str, NDArray[Any]]:
+        found = self.probabilities(network, case, flips=flips)
         return found if self.parameters.classes else found | {LESIONS: found[LESIONS][0]}
 
     def conclude(
@@ -228,13 +260,21 @@ class Learner(Averaged, Method):
         named = tuple(self.facts.classes[int(one)] for one in classes[:, z, y, x].argmax(0))
         return replace(candidates, classes=named)
 
-    def probabilities(self, network: nn.Module, case: PreparedCase) -> dict[str, NDArray[np.float32]]:
+    @property
+    def _window(self) -> Triple:
+        """The shape (z, y, x) of a window at use."""
+        edge = window_at_use(self.parameters, self.inference)
+        return (1 if self.parameters.axes == 2 else edge, edge, edge)
+
+    def probabilities(
+        self, network: nn.Module, case: PreparedCase, *, flips: bool = False
+    ) -> dict[str, NDArray[np.float32]]:
         """Return the probabilities (k, z, y, x) of each head at each voxel of the mask of a case, 0 elsewhere.
 
-        Raises FloatingPointError where they are not finite.
+        With ``flips`` they are the mean over the case and its mirror images. Raises FloatingPointError where they are
+        not finite.
         """
-        chosen, edge = self.inference, window_at_use(self.parameters, self.inference)
-
+        chosen = self.inference
         heads = self._heads()
 
         def run(images: torch.Tensor) -> torch.Tensor:
@@ -245,10 +285,10 @@ class Learner(Averaged, Method):
             run,
             case.image(),
             case.mask(),
-            window=(1 if self.parameters.axes == 2 else edge, edge, edge),
+            window=self._window,
             overlap=chosen.overlap,
             batch=chosen.windows,
-            flips=chosen.flips,
+            flips=flips,
             device=next(network.parameters()).device,
         )
         if not np.isfinite(found).all():

@@ -62,7 +62,7 @@ Targets = Callable[[PreparedCase, tuple[slice, ...]], Floats]
 """The target channels (t, *window) of a case in a window that lies within it."""
 
 
-class _Places:
+class Places:
     """The voxels of a case that windows are put on, looked up when they are first wanted."""
 
     def __init__(self, case: PreparedCase) -> None:
@@ -141,7 +141,7 @@ class WindowSource:
         self.seed, self.device, self.augmentation = seed, torch.device(device), augmentation
         self.frame = Frame(drawing.edge, 2 * drawing.edge + 1, tuple(spacing)[::-1][-drawing.axes :])
         self.edge = limits(augmentation, self.frame).edge if augmentation.strength else drawing.edge
-        self._places = [_Places(case) for case in self.cases]
+        self._places = [Places(case) for case in self.cases]
         self._lesions = [
             (number, lesion)
             for number, case in enumerate(self.cases)
@@ -152,8 +152,7 @@ class WindowSource:
             raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
         self._chance = self._chances()
         self._hard: HardPlaces | None = None
-        channels = self.cases[0].channels
-        self._presence = [(channels.index(name), channels.index(presence_of(name))) for name in self.cases[0].optional]
+        self._presence = presence_in(self.cases[0])
 
     def tell(self, places: HardPlaces) -> None:
         """Put ``hard_share`` of the windows without a lesion on these places from now on; on none where there are none.
@@ -210,19 +209,7 @@ class WindowSource:
         """Return channels and targets (c + t, q, ...) of window ``number`` as they are stored."""
         case, middle = self.place(number)
         flat = self.drawing.axes == 2
-        edges = (1 if flat else self.edge, self.edge, self.edge)
-        shape = case.geometry.shape_zyx
-        starts = [place - edge // 2 for place, edge in zip(middle, edges, strict=True)]
-        spans = [
-            (max(start, 0), max(min(start + edge, size), 0))
-            for start, edge, size in zip(starts, edges, shape, strict=True)
-        ]
-        inside = tuple(slice(min(low, high), high) for low, high in spans)
-        image = np.asarray(case.image()[(slice(None), *inside)], np.float32)
-        targets = self.targets(case, inside)
-        window = np.zeros((len(image) + len(targets), *edges), np.float32)
-        place = tuple(slice(part.start - start, part.stop - start) for part, start in zip(inside, starts, strict=True))
-        window[(slice(None), *place)] = np.concatenate([image, targets])
+        window = cut(case, middle, (1 if flat else self.edge, self.edge, self.edge), self.targets)
         return window[:, 0] if flat else window
 
     def _chances(self) -> NDArray[np.float64]:
@@ -233,6 +220,31 @@ class WindowSource:
             _, member = np.unique(np.array(names), return_inverse=True)
             weight /= np.bincount(member, weight)[member]
         return np.asarray(weight / weight.sum())
+
+
+def presence_in(case: PreparedCase) -> list[tuple[int, int]]:
+    """Return the places of channels that a case may lack, and of those that say where they were measured."""
+    return [(case.channels.index(name), case.channels.index(presence_of(name))) for name in case.optional]
+
+
+def cut(case: PreparedCase, middle: Voxel, edges: Voxel, targets: Targets | None = None) -> Floats:
+    """Return the channels (c, *edges) of a case around a voxel, and behind them its ``targets``; zeros beyond the case.
+
+    The voxel is the one at half of each edge, rounded down; it may lie beyond the case.
+    """
+    starts = [place - edge // 2 for place, edge in zip(middle, edges, strict=True)]
+    spans = [
+        (max(start, 0), max(min(start + edge, size), 0))
+        for start, edge, size in zip(starts, edges, case.geometry.shape_zyx, strict=True)
+    ]
+    inside = tuple(slice(min(low, high), high) for low, high in spans)
+    parts = np.asarray(case.image()[(slice(None), *inside)], np.float32)
+    if targets is not None:
+        parts = np.concatenate([parts, targets(case, inside)])
+    window = np.zeros((len(parts), *edges), np.float32)
+    place = tuple(slice(part.start - start, part.stop - start) for part, start in zip(inside, starts, strict=True))
+    window[(slice(None), *place)] = parts
+    return window
 
 
 def label_targets(case: PreparedCase, window: tuple[slice, ...]) -> Floats:

@@ -15,6 +15,7 @@ from torch import nn
 from hakken.core.console import log
 from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
+from hakken.imaging.cases import Cases, image
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates, extract_candidates
 from hakken.inference.component_tree import branches, candidates_of_branches, classes_of_branches
@@ -24,11 +25,13 @@ from hakken.methods.dense import Inference, Parameters, window_at_use
 from hakken.methods.dense.loss import class_loss, heat_loss, label_loss, near_region, over_levels
 from hakken.methods.dense.mining import AFTER, mined, places_of, summary_of, within_budget
 from hakken.methods.dense.organs import organ_of, regions_of
+from hakken.methods.dense.second import SECOND, WEIGHT, SecondStage, changed, cropping_of, second_stage_on
 from hakken.methods.dense.targets import class_targets, numbered, with_regions
 from hakken.networks.dense_resnet import DenseResNet, Head, require_widths, widths_of
 from hakken.patches.augment import Augmentation
 from hakken.study import Section
-from hakken.training.method import Averaged, Data, Method
+from hakken.training.crops import CropSource
+from hakken.training.method import Averaged, Data, Method, Sequel
 from hakken.training.patch_player import NETWORK
 from hakken.training.players import Found, Loss, Model, Networks, Player, Review
 from hakken.training.sources import Samples
@@ -82,7 +85,13 @@ class Learner(Averaged, Method):
             dropout=chosen.dropout,
             phases=len(self._seen) if chosen.phases else 0,
         )
-        return {NETWORK: network}
+        if not chosen.second_stage:
+            return {NETWORK: network}
+        return {NETWORK: network, SECOND: self._second.network()}
+
+    @property
+    def _second(self) -> SecondStage:
+        return SecondStage(cropping_of(self.parameters.patch_size, self.parameters.axes), self._seen)
 
     @property
     def _seen(self) -> list[int]:
@@ -129,14 +138,46 @@ class Learner(Averaged, Method):
             lambda found: summary_of(found, cases),
         )
 
+    def sequel(self, model: Model, data: Data, seed: int, device: torch.device) -> Sequel | None:
+        """Return the second stage, which learns from the candidates of the network on its own training cases."""
+        if not self.parameters.second_stage:
+            return None
+
+        def look(model: Model, case: PreparedCase) -> Candidates:
+            return self._candidates_of(model.networks[NETWORK], case, shown=changed(case, amounts=amounts, seed=seed))
+
+        amounts = {name: self.parameters.augmentation * AMOUNTS[name] for name in ("gain", "shift", "noise")}
+        source = CropSource(
+            data.images(),
+            self._second.cropping,
+            spacing=self.facts.spacing_mm,
+            augmentation=Augmentation(self.parameters.augmentation, **AMOUNTS),
+            seed=derive_seed(seed, SECOND),
+            device=device,
+        )
+        return second_stage_on(source, look)
+
+    def calibrate(self, model: Model, cases: Cases) -> Mapping[str, Any]:
+        """Return the weight of the second stage, chosen on validation cases; nothing where there is none."""
+        if not self.parameters.second_stage:
+            return {}
+        look = partial(self._candidates_of, model.networks[NETWORK], flips=self.inference.flips)
+        every = [(case, look(case)) for case in map(image, cases)]
+        return {WEIGHT: self._second.weight(model.networks[SECOND], every)}
+
     def _voxels_seen(self, case: PreparedCase) -> int:
         return voxels_seen(case.mask(), self._window, self.inference.overlap)
 
-    def _candidates_of(self, network: nn.Module, case: PreparedCase) -> Candidates:
-        """Return the candidates of a case as they are at use, but for flips, which cost four times as much."""
-        found: Candidates = self.conclude(self._said_of(network, case, flips=False), case, ("candidates",))[
-            "candidates"
-        ]
+    def _candidates_of(
+        self, network: nn.Module, case: PreparedCase, *, flips: bool = False, shown: NDArray[np.float32] | None = None
+    ) -> Candidates:
+        """Return the candidates of a case as they are at use, with the scores of the network.
+
+        They are looked for without mirror images, which cost four times as much, unless ``flips``. Where channels (c,
+        z, y, x) are ``shown``, the network sees these in place of the case's own.
+        """
+        answer = self._said_of(network, case, flips=flips, shown=shown)
+        found: Candidates = self.conclude(answer, case, ("candidates",))["candidates"]
         return found
 
     def _targets(self) -> Targets:
@@ -169,6 +210,8 @@ class Learner(Averaged, Method):
 
         Beyond the region of ``parameters.within`` and the voxels around it, lesions have neither a loss nor a gradient.
         """
+        if player == SECOND:
+            return self._second.loss(networks[SECOND], batch)
         said, chosen = networks[NETWORK](batch["images"][:, self._seen]), self.parameters
         count = len(self.facts.classes) if chosen.classes else 1
         lesions, ignored, regions = batch["targets"].tensor_split((count, count + 1), dim=1)
@@ -197,8 +240,21 @@ class Learner(Averaged, Method):
         """Return the probability of a lesion (z, y, x) at each voxel, or of each class (k, z, y, x); and of regions."""
         return self._said_of(model.networks[NETWORK], case, flips=self.inference.flips)
 
-    def _said_of(self, network: nn.Module, case: PreparedCase, *, flips: bool) -> Mapping[str, NDArray[Any]]:
-        found = self.probabilities(network, case, flips=flips)
+    def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
+        """Return what a model says of a case; where it has a second stage, that has a say in the scores.
+
+        The mask and the regions are the network's own.
+        """
+        found = super().predict(model, case, wanted)
+        if not model.values.get(WEIGHT):
+            return found
+        again = self._second.scored(model.networks[SECOND], case, found["candidates"], model.values[WEIGHT])
+        return {**found, "candidates": again, "case_scores": again.highest}
+
+    def _said_of(
+        self, network: nn.Module, case: PreparedCase, *, flips: bool, shown: NDArray[np.float32] | None = None
+    ) -> Mapping[str, NDArray[Any]]:
+        found = self.probabilities(network, case, flips=flips, shown=shown)
         return found if self.parameters.classes else found | {LESIONS: found[LESIONS][0]}
 
     def conclude(
@@ -267,12 +323,17 @@ class Learner(Averaged, Method):
         return (1 if self.parameters.axes == 2 else edge, edge, edge)
 
     def probabilities(
-        self, network: nn.Module, case: PreparedCase, *, flips: bool = False
+        self,
+        network: nn.Module,
+        case: PreparedCase,
+        *,
+        flips: bool = False,
+        shown: NDArray[np.float32] | None = None,
     ) -> dict[str, NDArray[np.float32]]:
         """Return the probabilities (k, z, y, x) of each head at each voxel of the mask of a case, 0 elsewhere.
 
-        With ``flips`` they are the mean over the case and its mirror images. Raises FloatingPointError where they are
-        not finite.
+        With ``flips`` they are the mean over the case and its mirror images; where channels (c, z, y, x) are ``shown``,
+        the network sees these in place of the case's own. Raises FloatingPointError where they are not finite.
         """
         chosen = self.inference
         heads = self._heads()
@@ -283,7 +344,7 @@ class Learner(Averaged, Method):
 
         found = whole_map(
             run,
-            case.image(),
+            case.image() if shown is None else shown,
             case.mask(),
             window=self._window,
             overlap=chosen.overlap,

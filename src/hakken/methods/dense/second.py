@@ -119,7 +119,7 @@ def combined(scores: Floats, logits: Floats, weight: float) -> Floats:
     """Return the combined scores (n,) of candidates by their own scores and the logits of the classifier.
 
     >>> combined(np.array([0.5, 0.9]), np.array([2.0, 2.0]), 0.5).round(4).tolist()
-    [0.7311, 0.8909]
+    [0.7311, 0.8908]
     """
     edge = 1 / (1 + np.exp(CERTAIN))
     own = np.clip(scores, edge, 1 - edge)

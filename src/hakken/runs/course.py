@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from hakken.core.console import log
 from hakken.study import Training
 from hakken.training.checkpoint import SEQUEL, Checkpoints
 from hakken.training.device import loading_threads
@@ -77,7 +78,9 @@ class Course:
         """Train what a method learns after that. Nothing is measured but the loss, and the last weights are kept."""
         steps = max(round(sequel.share * self.training.steps), 1)
         short = self.training.model_copy(update={"steps": steps, "validate_every": steps, "keep": "last"})
-        return self._train(networks, sequel.players, lambda model: 0.0, short, self.folder / SEQUEL)
+        result = self._train(networks, sequel.players, lambda model: 0.0, short, self.folder / SEQUEL)
+        log(f"{sequel.name}: {steps} steps in {result.seconds:.1f} s")
+        return result
 
     def _train(
         self,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hakken.core.console import log
 from hakken.training.players import Found, Model, Player
 from hakken.training.team import Team
 
@@ -47,7 +48,9 @@ def made(player: Player, model: Callable[[], Model], step: int, team: Team) -> R
     asked = model()
     found = team.told(lambda: review.find(asked, step))
     review.tell(found)
-    return Reviewed(step, time.monotonic() - start, found)
+    seconds = time.monotonic() - start
+    log(f"{review.name}: found out after {step} steps, in {seconds:.1f} s")
+    return Reviewed(step, seconds, found)
 
 
 def summed_up(players: Sequence[Player], reviews: Mapping[str, Reviewed]) -> dict[str, dict[str, Any]]:

@@ -119,9 +119,9 @@ def test_a_network_is_asked_without_flips_and_as_at_use(case: PreparedCase) -> N
     asked: list[bool] = []
     real = learner.probabilities
 
-    def noted(*given: Any, flips: bool = False) -> Any:
+    def noted(*given: Any, flips: bool = False, **more: Any) -> Any:
         asked.append(flips)
-        return real(*given, flips=flips)
+        return real(*given, flips=flips, **more)
 
     learner.probabilities = noted  # type: ignore[method-assign]
     networks = {name: one.eval() for name, one in learner.networks().items()}

@@ -52,6 +52,22 @@ def test_the_largest_shares_of_time_that_trainings_did_not_learn(study: Study, r
     assert gather(study, results).shares == {"waited for data": 0.25, "measured its objective": 0.125}
 
 
+def test_what_a_model_learnt_from_its_own_errors_is_said(study: Study, results: Path) -> None:
+    assert gather(study, results).besides == ()
+    mining = {"cases": ["a", "b"], "training_cases": 9, "false_candidates": 31, "step": 50}
+    second = {"seconds": 12.4, "found": {"hits": 8, "false_candidates": 30}, "objective_before": 0.5}
+    told = {"hard_mining": mining, "second_stage": second, "second_stage_weight": 0.25, "review_share": 0.03}
+    write_record(results, "selected", BEST | told)
+    found = gather(study, results)
+    assert found.besides == (
+        "After 50 steps 31 false candidates were found in 2 of 9 training cases, and windows put on them "
+        "(hard mining).",
+        "A second stage learnt in 12 s from 8 hits and 30 false candidates; its weight in the scores, chosen on "
+        "validation, is 0.25. Before it the validation objective was 0.500.",
+    )
+    assert found.shares == {"looked for its own errors": 0.03}
+
+
 def test_variants_stand_in_a_table_of_their_own(study: Study, results: Path) -> None:
     factors = {"depth": {"key": "parameters.convolutions", "values": [2, 3]}}
     depths = study.model_copy(update={"variants": {"depth": VariantSet.model_validate({"factors": factors})}})

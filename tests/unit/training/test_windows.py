@@ -16,7 +16,7 @@ from hakken.core.volume import Geometry
 from hakken.imaging.lesions import measure_lesions
 from hakken.imaging.prepared import PreparedCase, save_prepared
 from hakken.patches.augment import Augmentation
-from hakken.training.windows import Drawing, WindowSource, heat_targets, label_targets
+from hakken.training.windows import Drawing, HardPlaces, WindowSource, heat_targets, label_targets
 
 STILL = Augmentation(0.0)
 
@@ -154,3 +154,43 @@ def test_without_a_lesion_there_is_nothing_to_learn(tmp_path: Path) -> None:
     normal = case_of(tmp_path, np.zeros((5, 5, 5), np.int16))
     with pytest.raises(HakkenError, match="no training case has a lesion that counts, so there is nothing to learn"):
         source([normal], Drawing(3, 3, 1))
+
+
+def hard(owners: Sequence[int], voxels: Sequence[tuple[int, int, int]], weights: Sequence[float]) -> HardPlaces:
+    return HardPlaces(np.array(owners, np.int64), np.array(voxels, np.int64).reshape(-1, 3), np.array(weights, float))
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_windows_without_a_lesion_lie_on_the_hard_places_a_source_is_told(tmp_path: Path, axes: int) -> None:
+    labels = balls((20, 20, 20), ((3, 3, 3), 1))
+    cases = [case_of(tmp_path / name, labels, name=name) for name in "ab"]
+    one = source(cases, Drawing(6, axes, 1, hard_share=1.0))
+    before = [one.place(number) for number in range(200)]
+    one.tell(hard([1, 0], [(15, 15, 15), (16, 5, 15)], [0.75, 0.25]))
+    after = [one.place(number) for number in range(200)]
+    assert before[1::2] == after[1::2], "windows with a lesion stay"
+    owners = [case.case_id for case, _ in after[::2]]
+    assert set(owners) == {"a", "b"}
+    assert owners.count("b") / 100 == pytest.approx(0.75, abs=0.12)
+    middles = {"a": (16, 5, 15), "b": (15, 15, 15)}
+    apart = np.array([np.subtract(place, middles[case.case_id]) for case, place in after[::2]])
+    assert np.abs(apart).max() == 2  # a third of the edge
+    assert not np.any(apart[:, : 3 - axes])
+
+
+def test_the_share_of_hard_windows_is_what_it_should_be(case: PreparedCase) -> None:
+    one = source([case], Drawing(3, 3, 1, hard_share=0.3))
+    before = [one.place(number)[1] for number in range(0, 1000, 2)]
+    one.tell(hard([0], [(8, 10, 2)], [0.5]))
+    after = [one.place(number)[1] for number in range(0, 1000, 2)]
+    near = np.abs(np.array(after) - (8, 10, 2)).max(1) <= 1
+    assert near.mean() == pytest.approx(0.3, abs=0.08)
+    assert before != after
+
+
+def test_without_a_hard_place_windows_are_those_that_they_were(case: PreparedCase) -> None:
+    one, other = (source([case], Drawing(5, 3, 2, hard_share=0.5)) for _ in range(2))
+    one.tell(hard([], [], []))
+    assert [one.place(number) for number in range(20)] == [other.place(number) for number in range(20)]
+    still = source([case], Drawing(5, 3, 2))
+    assert [still.place(number) for number in range(20)] == [other.place(number) for number in range(20)]

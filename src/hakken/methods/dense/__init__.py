@@ -119,6 +119,21 @@ class Parameters(Optimised):
         description="Share of the windows without a lesion that are put on the region of `within`; the others lie "
         "anywhere in the mask.",
     )
+    hard_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Hard mining: share of the windows without a lesion that, in the second half of the steps, are put "
+        "on false candidates of the network itself, each drawn in proportion to its score. They are looked for once, "
+        "half-way, in training cases that the seed draws, as many as cost about a tenth of the training at most. By "
+        "default none are.",
+    )
+    second_stage: bool = Field(
+        default=False,
+        description="Whether a classifier of crops learns, after the network, to tell its hits from its false "
+        "candidates on training cases (for half as many steps), and has a say in the scores of candidates, with a "
+        "weight that is chosen on validation cases.",
+    )
     average: float = Field(
         default=0.98,
         ge=0,
@@ -222,10 +237,34 @@ def problems(study: Study) -> Iterator[str]:
             f"parameters.supervised {parameters.supervised}: a network of {parameters.levels} levels has "
             f"{parameters.levels - 1} on the way up"
         )
+    if parameters.hard_share and parameters.lesion_share == 1 and "lesion_share" not in study.search.space:
+        yield (
+            f"parameters.hard_share {parameters.hard_share:g}: is a share of the windows without a lesion, and with "
+            "parameters.lesion_share 1 there are none; lower that, or leave it out"
+        )
+    yield from _problems_of_second_stage(study, parameters)
     yield from _problems_of_channels(study, parameters)
     yield from _problems_of_heads(study, parameters)
     if parameters.target == "heat" and "masks" in study.outcomes:
         yield "outcomes.masks: what learns `target: heat` knows no outlines; learn `labels`, or leave masks out"
+
+
+def _problems_of_second_stage(study: Study, parameters: Parameters) -> Iterator[str]:
+    """Yield what a second stage cannot be combined with."""
+    if "second_stage" in study.search.space:
+        yield (
+            "search.space.second_stage: its weight is chosen on validation cases, 0 among others, in every training; "
+            "set `parameters.second_stage`"
+        )
+    if not parameters.second_stage:
+        return
+    if study.search.ensemble > 1:
+        yield (
+            "parameters.second_stage: scores the candidates of one network, and an average of several has candidates "
+            "of its own; remove `search.ensemble`, or leave the second stage out"
+        )
+    if "candidates" not in study.outcomes and "case_scores" not in study.outcomes:
+        yield "parameters.second_stage: scores candidates, and the study has none among its outcomes; leave it out"
 
 
 def _problems_of_channels(study: Study, parameters: Parameters) -> Iterator[str]:

@@ -21,7 +21,7 @@ from hakken.inference.component_tree import branches, candidates_of_branches, cl
 from hakken.inference.maps import ScoreMap
 from hakken.inference.sliding import whole_map
 from hakken.methods.dense import Inference, Parameters, window_at_use
-from hakken.methods.dense.loss import class_loss, heat_loss, label_loss, near_region, over_levels
+from hakken.methods.dense.loss import apart_loss, class_loss, heat_loss, label_loss, near_region, over_levels
 from hakken.methods.dense.organs import organ_of, regions_of
 from hakken.methods.dense.targets import class_targets, numbered, with_regions
 from hakken.networks.dense_resnet import DenseResNet, Head, require_widths, widths_of
@@ -160,7 +160,8 @@ class Learner(Averaged, Method):
         if chosen.target == "heat":
             return over_levels(said, targets, weight, heat_loss)
         if chosen.classes:
-            loss = partial(class_loss, dice=chosen.dice, rare=chosen.class_balance)
+            of_classes = apart_loss if chosen.apart else class_loss
+            loss = partial(of_classes, dice=chosen.dice, rare=chosen.class_balance)
             return over_levels(said, numbered(targets).float(), weight, loss)
         return over_levels(said, (targets >= 0.5).float(), weight, partial(label_loss, dice=chosen.dice))
 

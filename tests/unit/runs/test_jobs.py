@@ -328,9 +328,9 @@ def test_the_machines_of_a_training(sweep: str, expected: tuple[Any, ...]) -> No
 def test_the_default_asks_in_the_search_that_tries_it_first() -> None:
     plan = holdout(search={"trials": 2})
     asked = plan.run("search").as_dict()
-    assert (jobs.run(plan, {"sweep": "default"}), jobs.begins_search(plan, {"sweep": "default"})) == (asked, True)
+    assert (jobs.run(plan, {"sweep": "default"}), jobs.takes_over(plan, {"sweep": "default"})) == (asked, True)
     assert jobs.planned_trials(plan, {"sweep": "default"}) == 2
-    assert jobs.begins_search(plan, {"sweep": "search"}) is None
+    assert jobs.takes_over(plan, {"sweep": "search"}) is None
     sweep = "results/balls/paper/sweeps/search"
     for name in ("search", "default"):
         assert jobs.sweep_ledger(plan, {"sweep": name}) == f"{sweep}/ledger"
@@ -349,7 +349,7 @@ def test_the_default_asks_in_the_search_that_tries_it_first() -> None:
 def test_where_the_search_does_not_try_it_the_default_asks_for_itself(changes: dict[str, Any]) -> None:
     plan = holdout(**changes)
     assert jobs.run(plan, {"sweep": "default"}) == plan.run("default").as_dict()
-    assert jobs.begins_search(plan, {"sweep": "default"}) is None
+    assert jobs.takes_over(plan, {"sweep": "default"}) is None
     assert jobs.sweep_ledger(plan, {"sweep": "default"}) == "results/balls/paper/sweeps/default/ledger"
     assert inputs.earlier(plan, {"sweep": "default"}) == []
 

@@ -64,6 +64,12 @@ class Parameters(Optimised):
         "beside the background.",
         json_schema_extra=only_with(target="labels"),
     )
+    apart: bool = Field(
+        default=False,
+        description="Whether the loss asks apart for lesions of any class and, in their voxels, for the class. "
+        "Otherwise for background and classes side by side, where few voxels of lesions say little of their classes.",
+        json_schema_extra=only_with(classes=True),
+    )
     class_balance: float = Field(
         default=0.5,
         ge=0,

@@ -22,7 +22,7 @@ from hakken.inference.component_tree import branches, candidates_of_branches, cl
 from hakken.inference.maps import ScoreMap, Triple
 from hakken.inference.sliding import voxels_seen, whole_map
 from hakken.methods.dense import Inference, Parameters, window_at_use
-from hakken.methods.dense.loss import class_loss, heat_loss, label_loss, near_region, over_levels
+from hakken.methods.dense.loss import apart_loss, class_loss, heat_loss, label_loss, near_region, over_levels
 from hakken.methods.dense.mining import AFTER, mined, places_of, summary_of, within_budget
 from hakken.methods.dense.organs import organ_of, regions_of
 from hakken.methods.dense.second import SECOND, WEIGHT, SecondStage, changed, cropping_of, second_stage_on
@@ -232,7 +232,8 @@ class Learner(Averaged, Method):
         if chosen.target == "heat":
             return over_levels(said, targets, weight, heat_loss)
         if chosen.classes:
-            loss = partial(class_loss, dice=chosen.dice, rare=chosen.class_balance)
+            of_classes = apart_loss if chosen.apart else class_loss
+            loss = partial(of_classes, dice=chosen.dice, rare=chosen.class_balance)
             return over_levels(said, numbered(targets).float(), weight, loss)
         return over_levels(said, (targets >= 0.5).float(), weight, partial(label_loss, dice=chosen.dice))
 

@@ -9,7 +9,7 @@ on places that the network takes for lesions and that are none. Axes are (z, y, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -177,7 +177,15 @@ class WindowSource:
         return iterated(self.batch, start, workers=workers, stride=stride)
 
     def place(self, number: int) -> tuple[PreparedCase, Voxel]:
-        """Return the case of window ``number`` and the voxel at its middle, which may lie beyond the case."""
+        """Return the case of window ``number`` and the voxel at its middle: within the case, as windows are at use."""
+        case, middle = self._drawn(number)
+        flat, edge = 3 - self.drawing.axes, self.drawing.edge
+        shape = case.geometry.shape_zyx
+        moved = [_within(at, size, edge) for at, size in zip(middle[flat:], shape[flat:], strict=True)]
+        return case, _voxel((*middle[:flat], *moved))
+
+    def _drawn(self, number: int) -> tuple[PreparedCase, Voxel]:
+        """Return the case of window ``number`` and the voxel that it is put on, which may lie beyond the case."""
         random = np.random.default_rng(derive_seed(self.seed, "window", number))
         if not self._holds_lesion(number):
             if self._hard is not None and random.random() < self.drawing.hard_share:
@@ -293,6 +301,17 @@ def _some(voxels: NDArray[np.integer[Any]], most: int, role: str) -> Voxels:
     return np.asarray(voxels, np.int64)
 
 
-def _voxel(values: Voxels) -> Voxel:
+def _within(middle: int, size: int, edge: int) -> int:
+    """Return the middle nearest to ``middle`` at which a window lies within ``size`` voxels, or over all of them.
+
+    >>> [_within(middle, 10, 4) for middle in (-1, 3, 9)], _within(0, 3, 6)
+    ([2, 3, 8], 2)
+    """
+    if size <= edge:
+        return edge // 2 - (edge - size) // 2
+    return min(max(middle, edge // 2), size - edge + edge // 2)
+
+
+def _voxel(values: Iterable[int]) -> Voxel:
     z, y, x = (int(value) for value in values)
     return (z, y, x)

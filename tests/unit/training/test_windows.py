@@ -84,6 +84,28 @@ def test_beyond_the_case_lie_zeros(tmp_path: Path) -> None:
     assert np.count_nonzero(batch["images"][0, 0]) == 8  # nine voxels, of which the first is number 0
 
 
+@pytest.mark.parametrize(("axes", "edge", "share"), [(3, 7, 1.0), (3, 8, 0.5), (2, 12, 1.0), (2, 5, 0.001)])
+def test_windows_lie_within_the_case_and_hold_the_lesion_all_the_same(
+    tmp_path: Path, axes: int, edge: int, share: float
+) -> None:
+    # At use windows lie within the image too: with zeros in half of them the maps would be normalised otherwise.
+    corner = case_of(tmp_path, balls((10, 12, 12), ((9, 0, 11), 1)))
+    drawn = source([corner], Drawing(edge, axes, 1, lesion_share=share))
+    for number in range(30):
+        batch = drawn.batch(number)
+        assert np.count_nonzero(batch["images"][0, 0] == 0) <= 1  # the first voxel of the case is number 0
+        assert share < 1 or batch["targets"][0, 0].any()
+
+
+def test_a_case_smaller_than_a_window_lies_in_its_middle(tmp_path: Path) -> None:
+    small = case_of(tmp_path, balls((10, 4, 12), ((5, 2, 6), 1)))
+    batch = source([small], Drawing(8, 3, 2)).batch(0)
+    assert all(
+        (window.numpy().any((0, 2)) == [False, False, True, True, True, True, False, False]).all()
+        for window in batch["images"][:, 0]
+    )
+
+
 def test_the_share_of_windows_with_a_lesion_is_what_it_should_be(case: PreparedCase) -> None:
     every = source([case], Drawing(5, 3, 2, lesion_share=0.25))
     assert [every._holds_lesion(number) for number in range(8)] == [False, False, False, True] * 2

@@ -49,7 +49,10 @@ def overridden(study: Study, overrides: Mapping[str, Any], name: str, whole: boo
     mine = {key.partition(".")[0] for key in overrides}
     written = {key: value for key, value in content.items() if key in mine or not (other or key in SHARED)}
     try:
-        found = parse_study(content, source, written) if whole else read_study(content, source)
+        found = read_study(content, source)
+        if whole:  # what changes keys is trained as it stands: the search of the study says nothing of it
+            alone, own = ({key: one[key] for key in one if key != "search"} for one in (content, written))
+            parse_study(alone, source, own)
     except HakkenError as error:
         raise HakkenError(f"{error}\ncorrect the variant's keys in `variants`") from None
     _require_same_patches(study, found, source)

@@ -16,6 +16,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.methods import Needs
 from hakken.study.beside import lacking_baselines
+from hakken.study.images import less_than_a_pixel
 from hakken.study.model import OF_IMAGES, Study
 from hakken.study.moved import PAGE, moved_keys
 from hakken.study.plugged import without_effect
@@ -144,6 +145,7 @@ def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     yield from _foreign_sections(study, module, content)
     yield from _without_effect(study, content)
     yield from _crossed(study)
+    yield from _flattened(study)
     for kind, chosen in study.named().items():
         for name in chosen:
             try:
@@ -244,6 +246,14 @@ def _crossed(study: Study) -> Iterator[str]:
                 f"{key}: trains on all cases that are not of the test set, and with `evaluation.design: "
                 "cross_validation` there are none; remove it, or copy the study to one with a holdout"
             )
+
+
+def _flattened(study: Study) -> Iterator[str]:
+    """Yield local normalisation over less than a pixel, which leaves nothing; with a matrix, pixels are not known."""
+    widest = max(study.preparation.spacing_mm[:2])
+    for name, channel in study.channels.items():
+        if channel.local_mm is not None and study.preparation.matrix is None and channel.local_mm < widest:
+            yield f"channels.{name}.local_mm {channel.local_mm:g}: {less_than_a_pixel(widest)}"
 
 
 def _written_sections(study: Study, content: Mapping[str, Any]) -> Iterator[tuple[str, Section]]:

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from hakken.methods import Needs
 from hakken.study import Section, Study
 from hakken.study.parameters import Convolutional, Optimised, Patched
+from hakken.study.section import OF_VALIDATION
 
 NEEDS = Needs(patches=True, learns_from="normal", targets=1)
 OUTCOMES = ("candidates", "expectations")
@@ -42,6 +43,7 @@ class Parameters(Optimised, Patched, Convolutional):
         description="Whether z is made standard normal on the validation cases without lesions, frozen with the model: "
         "in each of the study's `body_regions`, or as a function of the predicted standard `deviation`. The "
         "uncorrected calibration is measured beside it.",
+        json_schema_extra=OF_VALIDATION,
     )
 
     @field_validator("windows")

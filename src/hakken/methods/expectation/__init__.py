@@ -20,6 +20,8 @@ OUTCOMES = ("candidates", "expectations")
 FURTHER = ("case_scores",)
 AVERAGED = "the expected distribution of each voxel, as a mixture"
 FIGURES = ("froc", "calibration", "expectations", "search", "learnt")
+WITH_SHARES = ("window", "percentile")
+"""How a channel is normalised where 0 and 1 are the ends of a window."""
 
 
 class Parameters(Optimised, Patched, Convolutional):
@@ -59,6 +61,12 @@ def problems(study: Study) -> Iterator[str]:
     """Yield what does not fit in a study of this method."""
     if getattr(study.parameters, "recalibrate", "none") == "regions" and study.body_regions is None:
         yield "parameters.recalibrate is `regions`, and the study has no `body_regions`; name them, or use `deviation`"
+    first = next(iter(study.inputs), None)
+    if getattr(study.parameters, "windows", ()) and first and study.channels[first].normalise not in WITH_SHARES:
+        yield (
+            f"parameters.windows: are shares of the window of the channel {first}, which has none with `normalise: "
+            f"{study.channels[first].normalise}`; use `window` or `percentile` there, or leave them out"
+        )
 
 
 class Inference(Section):

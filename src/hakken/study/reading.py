@@ -146,6 +146,7 @@ def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     yield from _without_effect(study, content)
     yield from _crossed(study)
     yield from _flattened(study)
+    yield from _without_lungs(study)
     for kind, chosen in study.named().items():
         for name in chosen:
             try:
@@ -254,6 +255,17 @@ def _flattened(study: Study) -> Iterator[str]:
     for name, channel in study.channels.items():
         if channel.local_mm is not None and study.preparation.matrix is None and channel.local_mm < widest:
             yield f"channels.{name}.local_mm {channel.local_mm:g}: {less_than_a_pixel(widest)}"
+
+
+def _without_lungs(study: Study) -> Iterator[str]:
+    """Yield that lungs are sought on an image of another modality than those on which they are found."""
+    name = study.preparation.mask_channel or study.reference
+    channel = study.channels.get(name)
+    if study.preparation.mask == "lung" and channel is not None and channel.modality not in ("ct", "mr"):
+        yield (
+            f"preparation.mask is `lung`, which is found on CT or MR, and the channel {name} is of `modality: "
+            f"{channel.modality}`; name another one in `preparation.mask_channel`, or another mask"
+        )
 
 
 def _written_sections(study: Study, content: Mapping[str, Any]) -> Iterator[tuple[str, Section]]:

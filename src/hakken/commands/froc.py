@@ -300,7 +300,7 @@ def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | No
                     f"{counts.cases} cases, {counts.lesions} lesions; hit rule {options.hit}; "
                     f"95 % intervals from {options.bootstrap} resamples",
                 ),
-                origin=f"{options.candidates.name} against {(options.lesions or options.cases).name}",
+                origin=f"{_named(options.candidates).name} against {_named(options.lesions or options.cases).name}",
             )
         ),
         options.figure,
@@ -312,7 +312,15 @@ def _label(path: Path, other: Path) -> str:
     """Return what a figure calls a table of candidates: its name, or the folder that tells it from the other one."""
     from hakken.plots.letters import fitted
 
-    return fitted(Path(told_apart(path.with_suffix(""), other.with_suffix(""))).parts[0], LABEL)
+    named, beside = _named(path), _named(other)
+    short, shorter = (Path(str(one).removesuffix(".csv")) for one in (named, beside))
+    alike = short == shorter and named != beside
+    return fitted(Path(told_apart(named, beside) if alike else told_apart(short, shorter)).parts[0], LABEL)
+
+
+def _named(path: Path) -> Path:
+    """Return a path that has a name: `.` and `..` stand for folders that have one."""
+    return path if path.name not in ("", "..") else path.resolve()
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -32,6 +32,7 @@ from hakken.imaging.region_labels import RegionLabels, moved_labels
 from hakken.imaging.registration import resample
 from hakken.imaging.scales import in_units, shares_of
 from hakken.study import Channel, Preparation, Study, presence_of
+from hakken.study.images import less_than_a_pixel
 
 LIMITS = {"zscore": (-8.0, 8.0), "median": (-1.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
 PERCENTILES = (1.0, 99.0)
@@ -261,6 +262,8 @@ def _image(
         records[name] |= {} if channel.scale == "linear" else {"scale": channel.scale}
         if channel.local_mm is not None:
             sigma = _voxels(channel.local_mm, grid)
+            if any(0 < size < 1 for size in sigma[1:]):
+                raise HakkenError(f"channels.{name}.local_mm: {less_than_a_pixel(max(grid.spacing[:2]))}")
             image[index] = np.clip(local_contrast(image[index], measured, sigma), *LIMITS["zscore"])
             records[name] = {"method": "local", "local_mm": channel.local_mm}
     return image, records

@@ -160,17 +160,20 @@ def besides_of(trial: Mapping[str, Any]) -> list[str]:
     """
     found, mining, second = [], trial.get("hard_mining"), trial.get("second_stage")
     if mining:
+        many = mining["false_candidates"]
+        were = "was" if many <= 1 else "were"
+        said = f"{counted_words(many, 'false candidate') if many else 'no false candidate'} {were}"
+        done = f"windows put on {'it' if many == 1 else 'them'}" if many else "windows drawn as before"
         found.append(
-            f"After {mining['step']} steps {mining['false_candidates']} false candidates were found in "
-            f"{len(mining['cases'])} of {mining['training_cases']} training cases, and windows put on them "
-            "(hard mining)."
+            f"After {counted_words(mining['step'], 'step')} {said} found in {len(mining['cases'])} of "
+            f"{counted_words(mining['training_cases'], 'training case')}, and {done} (hard mining)."
         )
     if second:
         learnt = second["found"]
         found.append(
-            f"A second stage learnt in {second['seconds']:.0f} s from {learnt['hits']} hits and "
-            f"{learnt['false_candidates']} false candidates; its weight in the scores, chosen on validation, is "
-            f"{trial['second_stage_weight']:g}. Before it the validation objective was "
+            f"A second stage learnt in {second['seconds']:.0f} s from {counted_words(learnt['hits'], 'hit')} and "
+            f"{counted_words(learnt['false_candidates'], 'false candidate')}; its weight in the scores, chosen on "
+            f"validation, is {trial['second_stage_weight']:g}. Before it the validation objective was "
             f"{second['objective_before']:.3f}."
         )
     return found

@@ -82,6 +82,11 @@ class Channel(Section):
         return self
 
 
+def less_than_a_pixel(width: float) -> str:
+    """Return what is wrong with a `local_mm` that is less than the ``width`` of a pixel of the common grid."""
+    return f"is less than a pixel, {width:g} wide when prepared, and nothing of the image would be left; make it larger"
+
+
 def presence_of(channel: str) -> str:
     """Return the name of what stands beside an optional channel: a channel of 1 where it was measured, 0 elsewhere."""
     return f"{channel}_present"

@@ -18,7 +18,7 @@ from hakken.imaging.prepared import PreparedCase
 from hakken.patches.ahead import iterated
 from hakken.patches.augment import Augmentation, Frame, augment, limits, only_measured
 from hakken.training.sources import Samples
-from hakken.training.windows import HardPlaces, Places, cut, presence_in
+from hakken.training.windows import HardPlaces, Places, cut, kept_in, presence_in
 
 Floats = NDArray[np.float32]
 
@@ -68,7 +68,7 @@ class CropSource:
         if not self._lesions:
             raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
         self._told: dict[bool, HardPlaces] = {}
-        self._presence = presence_in(self.cases[0])
+        self._presence, self._kept = presence_in(self.cases[0]), kept_in(self.cases[0])
 
     def tell(self, hits: HardPlaces, false: HardPlaces) -> None:
         """Take crops around these places from now on, in proportion to their weights."""
@@ -89,7 +89,7 @@ class CropSource:
         numbers = range(number * size, (number + 1) * size)
         stored = torch.from_numpy(np.stack([self._crop(one) for one in numbers])).to(self.device)
         generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, "augmentation", number))
-        moved = augment(stored, self.augmentation, self.frame, generator, len(self._presence))
+        moved = augment(stored, self.augmentation, self.frame, generator, self._kept)
         targets = torch.tensor([int(is_hit(one)) for one in numbers], device=self.device)
         return Samples({"images": only_measured(moved, self._presence), "targets": targets})
 

@@ -152,7 +152,7 @@ class WindowSource:
             raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
         self._chance = self._chances()
         self._hard: HardPlaces | None = None
-        self._presence = presence_in(self.cases[0])
+        self._presence, self._kept = presence_in(self.cases[0]), kept_in(self.cases[0])
 
     def tell(self, places: HardPlaces) -> None:
         """Put ``hard_share`` of the windows without a lesion on these places from now on; on none where there are none.
@@ -167,7 +167,7 @@ class WindowSource:
         parts = [self._window(first + place) for place in range(self.drawing.batch_size)]
         stored = torch.from_numpy(np.stack(parts)).to(self.device)
         hidden = stored.shape[1] - len(self.cases[0].channels)
-        kept = hidden + len(self._presence)
+        kept = hidden + self._kept
         generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, "augmentation", number))
         moved = only_measured(augment(stored, self.augmentation, self.frame, generator, kept), self._presence)
         return Samples({"images": moved[:, :-hidden], "targets": moved[:, -hidden:]})
@@ -233,6 +233,11 @@ class WindowSource:
 def presence_in(case: PreparedCase) -> list[tuple[int, int]]:
     """Return the places of channels that a case may lack, and of those that say where they were measured."""
     return [(case.channels.index(name), case.channels.index(presence_of(name))) for name in case.optional]
+
+
+def kept_in(case: PreparedCase) -> int:
+    """Return how many of the last channels hold no intensities: where optional ones were measured, and scalars."""
+    return len(case.optional) + len(case.scalars)
 
 
 def cut(case: PreparedCase, middle: Voxel, edges: Voxel, targets: Targets | None = None) -> Floats:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hakken.cli import main
+from hakken.commands.froc import _label
 from hakken.core.files import sha256_file
 
 CASES = "case_id,patient,scanner\nA,p1,x\nB,p1,y\nC,p2,x\n"
@@ -141,6 +142,25 @@ def test_a_table_of_the_same_name_is_told_by_its_folder(
         at = said.index(f"less {folder}/candidates.csv")
         assert said[at + 1] == f"{'':<28}difference [95 %], p"
         assert "a_dete" in (drawn := (tables / "froc.svg").read_text()) and folder not in drawn
+
+
+@pytest.mark.parametrize(
+    ("path", "other", "labels"),
+    [
+        (".", "..", ("here", "above")),
+        ("runs/v1.2", "runs/v1.3", ("v1.2", "v1.3")),
+        ("old/marks.csv", "new/marks.csv", ("old", "new")),
+        ("marks.csv", "others.csv", ("marks", "others")),
+        ("x/marks", "x/marks.csv", ("marks", "marks.csv")),
+        ("marks.csv", "marks.csv", ("marks", "marks")),
+    ],
+)
+def test_a_figure_calls_folders_and_tables_by_what_tells_them_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, other: str, labels: tuple[str, str]
+) -> None:
+    (tmp_path / "above" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "above" / "here")
+    assert (_label(Path(path), Path(other)), _label(Path(other), Path(path))) == labels
 
 
 def test_overlaps_of_masks_come_from_a_table(tables: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hakken.core.errors import HakkenError
 from hakken.core.volume import Volume
 from hakken.imaging.local_contrast import FLAT, local_contrast
 from hakken.imaging.preparation import prepare_case
@@ -62,6 +63,23 @@ def test_what_lies_beyond_the_mask_changes_nothing_and_is_zero() -> None:
 
 def test_an_image_without_contrast_is_zero() -> None:
     assert not local_contrast(np.full((1, 9, 9), 7, np.float32), np.ones((1, 9, 9), bool), SIGMA).any()
+
+
+@pytest.mark.parametrize("local_mm", [1e-9, 1.0, 1.99])
+def test_a_neighbourhood_of_less_than_a_pixel_would_leave_nothing(
+    make_study: Callable[..., Study], local_mm: float
+) -> None:
+    channels = {"A": {"modality": "xray", "local_mm": local_mm}}
+    said = "is less than a pixel, 2 wide when prepared, and nothing of the image would be left; make it larger"
+    own = {"spacing_mm": [2, 2, 1], "mask": "none", "margin_mm": 0}
+    with pytest.raises(HakkenError) as caught:
+        make_study(channels=channels, preparation=own)
+    assert f"channels.A.local_mm {local_mm:g}: {said}" in str(caught.value)
+    fitted = make_study(channels=channels, preparation={"matrix": [32, 24], "mask": "none"})
+    with pytest.raises(HakkenError) as caught:  # what a pixel is wide, only the image tells
+        prepare_case({"A": Volume(film(), (2.0, 2.0, 1.0))}, {}, None, fitted, case_id="a")
+    assert str(caught.value) == f"channels.A.local_mm: {said.replace('2 wide', '4 wide')}"
+    make_study(channels={"A": {"modality": "xray", "local_mm": 2.0}}, preparation=own)
 
 
 def test_a_radiograph_is_prepared_alike_whatever_its_exposure(make_study: Callable[..., Study]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hakken.core.errors import HakkenError
 from hakken.outcomes import Measured, Row
 from hakken.report.result import (
+    besides_of,
     counted,
     gather,
     head_of,
@@ -66,6 +67,19 @@ def test_what_a_model_learnt_from_its_own_errors_is_said(study: Study, results: 
         "validation, is 0.25. Before it the validation objective was 0.500.",
     )
     assert found.shares == {"looked for its own errors": 0.03}
+
+
+def test_of_one_candidate_or_none_it_is_said_in_words() -> None:
+    mining = {"cases": ["a"], "training_cases": 1, "step": 1}
+    second = {"seconds": 1.0, "found": {"hits": 1, "false_candidates": 0}, "objective_before": 0.5}
+    assert besides_of({"hard_mining": mining | {"false_candidates": 1}}) == [
+        "After 1 step 1 false candidate was found in 1 of 1 training case, and windows put on it (hard mining)."
+    ]
+    assert besides_of({"hard_mining": mining | {"false_candidates": 0}}) == [
+        "After 1 step no false candidate was found in 1 of 1 training case, and windows drawn as before (hard mining)."
+    ]
+    (said,) = besides_of({"second_stage": second, "second_stage_weight": 0.5})
+    assert said.startswith("A second stage learnt in 1 s from 1 hit and 0 false candidates; its weight")
 
 
 def test_variants_stand_in_a_table_of_their_own(study: Study, results: Path) -> None:

@@ -508,6 +508,11 @@ def test_a_name_that_no_folder_has_answers_with_the_nearest(sections: Content, e
             "cohort.phantom: `ivim` has no quantity `K`, only D, D_star, f",
         ),
         (
+            {"preparation": {"mask": "lung"}, "channels": {"X": {"modality": "xray"}}, "reference": "X"},
+            "preparation.mask is `lung`, which is found on CT or MR, and the channel X is of `modality: xray`; name "
+            "another one in `preparation.mask_channel`, or another mask",
+        ),
+        (
             {"method": "projection_classifier", "patches": {"axes": 2}},
             "patches.axes: use 3, for the method `projection_classifier` projects cubes",
         ),

@@ -14,7 +14,7 @@ from hakken.patches.augment import Augmentation
 from hakken.training.crops import Cropping, CropSource
 from hakken.training.windows import HardPlaces
 
-from .test_windows import balls, case_of
+from .test_windows import assert_kept, balls, case_of, with_scalar
 
 NOWHERE = HardPlaces(np.empty(0, np.int64), np.empty((0, 3), np.int64), np.empty(0))
 
@@ -81,3 +81,8 @@ def test_the_same_seed_gives_the_same_crops(cases: list[PreparedCase]) -> None:
 def test_without_a_lesion_there_is_nothing_to_learn(tmp_path: Path) -> None:
     with pytest.raises(HakkenError, match="no training case has a lesion that counts"):
         source([case_of(tmp_path, np.zeros((4, 4, 4), np.int16))])
+
+
+def test_scalars_and_where_channels_were_measured_keep_their_values(tmp_path: Path) -> None:
+    image = told([with_scalar(tmp_path / name) for name in "ab"], strength=1.0).batch(0)["images"]
+    assert_kept(image)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
@@ -55,6 +57,29 @@ def balls(shape: tuple[int, int, int], *places: tuple[tuple[int, int, int], floa
         far = np.linalg.norm(np.stack(np.indices(shape), -1) - place, axis=-1)
         labels[far <= radius] = number
     return labels
+
+
+def with_scalar(folder: Path) -> PreparedCase:
+    """Return a case of an image, one that it might lack, where that was measured (1), and a scalar of 0.75."""
+    labels = balls((8, 12, 14), ((4, 5, 6), 2))
+    image = np.random.default_rng(3).normal(size=(4, *labels.shape)).astype(np.float32)
+    image[2:] = np.array([1, 0.75]).reshape(2, 1, 1, 1)
+    case = replace(
+        case_of(folder, labels),
+        channels=("A", "B", "B_present", "age"),
+        optional={"B": True},
+        scalars={"age": 0.75},
+    )
+    return save_prepared(folder, case, image, np.ones(labels.shape, np.uint8), labels)
+
+
+def assert_kept(images: torch.Tensor) -> None:
+    """Channels (b, c, ...) that hold no intensities have moved, and hold nothing but what they held."""
+    for channel, value in ((2, 1.0), (3, 0.75)):
+        found = images[:, channel]
+        assert found.min() >= 0  # beyond the case
+        assert found.max() == pytest.approx(value)
+    assert images[:, 0].max() > 1
 
 
 def source(cases: Sequence[PreparedCase], drawing: Drawing, *, strength: float = 0.0, seed: int = 5) -> WindowSource:
@@ -104,6 +129,10 @@ def test_a_case_smaller_than_a_window_lies_in_its_middle(tmp_path: Path) -> None
         (window.numpy().any((0, 2)) == [False, False, True, True, True, True, False, False]).all()
         for window in batch["images"][:, 0]
     )
+
+
+def test_scalars_and_where_channels_were_measured_keep_their_values(tmp_path: Path) -> None:
+    assert_kept(source([with_scalar(tmp_path)], Drawing(6, 3, 4), strength=1.0).batch(0)["images"])
 
 
 def test_the_share_of_windows_with_a_lesion_is_what_it_should_be(case: PreparedCase) -> None:

@@ -33,7 +33,7 @@ from hakken.training.crops import Cropping, CropSource, flattened
 from hakken.training.method import Sequel
 from hakken.training.players import Found, Loss, Model, Player, Review
 from hakken.training.sources import Samples
-from hakken.training.windows import HardPlaces, cut, presence_in
+from hakken.training.windows import HardPlaces, cut, kept_in, presence_in
 
 Floats = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ def changed(case: PreparedCase, *, amounts: Mapping[str, float], seed: int) -> N
     image = np.array(case.image(), np.float32)
     random = np.random.default_rng(derive_seed(seed, "changed case", case.pixel_digest))
     presence = presence_in(case)
-    for channel in sorted(set(range(len(image))) - {where for _, where in presence}):
+    for channel in range(len(image) - kept_in(case)):
         gain, shift, noise = random.uniform(-1, 1, 3) * [amounts["gain"], amounts["shift"], amounts["noise"]]
         drawn = random.standard_normal(image[channel].shape, np.float32)
         image[channel] = np.exp(gain) * image[channel] + shift + np.abs(noise) * drawn

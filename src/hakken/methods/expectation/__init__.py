@@ -13,12 +13,15 @@ from pydantic import Field, field_validator
 from hakken.methods import Needs
 from hakken.study import Section, Study
 from hakken.study.parameters import Convolutional, Optimised, Patched
+from hakken.study.section import OF_VALIDATION
 
 NEEDS = Needs(patches=True, learns_from="normal", targets=1)
 OUTCOMES = ("candidates", "expectations")
 FURTHER = ("case_scores",)
 AVERAGED = "the expected distribution of each voxel, as a mixture"
 FIGURES = ("froc", "calibration", "expectations", "search", "learnt")
+WITH_SHARES = ("window", "percentile")
+"""How a channel is normalised where 0 and 1 are the ends of a window."""
 
 
 class Parameters(Optimised, Patched, Convolutional):
@@ -42,6 +45,7 @@ class Parameters(Optimised, Patched, Convolutional):
         description="Whether z is made standard normal on the validation cases without lesions, frozen with the model: "
         "in each of the study's `body_regions`, or as a function of the predicted standard `deviation`. The "
         "uncorrected calibration is measured beside it.",
+        json_schema_extra=OF_VALIDATION,
     )
 
     @field_validator("windows")
@@ -57,6 +61,12 @@ def problems(study: Study) -> Iterator[str]:
     """Yield what does not fit in a study of this method."""
     if getattr(study.parameters, "recalibrate", "none") == "regions" and study.body_regions is None:
         yield "parameters.recalibrate is `regions`, and the study has no `body_regions`; name them, or use `deviation`"
+    first = next(iter(study.inputs), None)
+    if getattr(study.parameters, "windows", ()) and first and study.channels[first].normalise not in WITH_SHARES:
+        yield (
+            f"parameters.windows: are shares of the window of the channel {first}, which has none with `normalise: "
+            f"{study.channels[first].normalise}`; use `window` or `percentile` there, or leave them out"
+        )
 
 
 class Inference(Section):

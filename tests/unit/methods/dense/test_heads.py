@@ -382,6 +382,7 @@ def test_the_most_probable_region_is_taken_and_the_background_where_none_is() ->
     assert regions_of(p).ravel().tolist() == [1, 2, 0]
 
 
+SHARE = {"type": "real", "low": 0, "high": 1}
 STUDY: dict[str, Any] = {
     "name": "livers",
     "seed": 1,
@@ -410,6 +411,15 @@ STUDY: dict[str, Any] = {
             "parameters.within_voxel: has an effect only with `parameters.within`",
         ),
         ({"parameters": {"regions": True, "region_share": 0.5}}, "has an effect only with `parameters.within`"),
+        (
+            {"parameters": {}, "inference": {}, "search": {"space": {"region_share": SHARE}}},
+            "search.space.region_share: has an effect only with `parameters.within`; name the region",
+        ),
+        (
+            {"parameters": {"within": "liver", "region_share": 0.5, "lesion_share": 1}, "inference": {}},
+            "parameters.region_share 0.5: is a share of the windows without a lesion, and with parameters.lesion_share "
+            "1 there are none",
+        ),
         (
             {"search": {"space": {"regions": {"type": "categorical", "choices": [True, False]}}}},
             "search.space.regions: networks of other outputs",

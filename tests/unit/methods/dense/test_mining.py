@@ -212,3 +212,7 @@ def test_bad_values_are_named(parameters: dict[str, Any], message: str) -> None:
 def test_it_may_be_searched() -> None:
     space = {"hard_share": {"type": "real", "low": 0.0, "high": 1.0}}
     assert set(a_study(search={"space": space}).search.space) == {"hard_share"}
+    with pytest.raises(HakkenError, match=r"search\.space\.hard_share: is a share of the windows without a lesion"):
+        a_study(search={"space": space}, parameters={"lesion_share": 1})
+    space["lesion_share"] = {"type": "real", "low": 0.2, "high": 1.0}
+    a_study(search={"space": space}, parameters={"lesion_share": 1})

@@ -162,6 +162,13 @@ def test_cases_are_changed_in_intensity_alone_and_by_the_seed(case: PreparedCase
     assert np.allclose(still, case.image(), atol=1e-6)
 
 
+def test_scalars_are_not_changed(case: PreparedCase) -> None:
+    scalar = replace(case, channels=("A", "age"), scalars={"age": 0.5})
+    found = changed(scalar, amounts={"gain": 0.3, "shift": 0.3, "noise": 0.15}, seed=1)
+    assert np.array_equal(found[1], case.image()[1])
+    assert not np.allclose(found[0], case.image()[0])
+
+
 def test_the_mean_of_two_logits() -> None:
     assert combined(np.array([0.5, 0.9]), np.array([0.0, 0.0]), 0.5).tolist() == pytest.approx([0.5, 0.75])
     assert combined(np.array([1.0, 0.0]), np.array([100.0, -100.0]), 0.5).tolist() == pytest.approx(

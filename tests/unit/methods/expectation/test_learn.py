@@ -86,6 +86,12 @@ def test_the_study_names_further_windows_of_what_is_seen_first() -> None:
     assert (network.windows, network.unet.channels) == (((0.425, 0.625),), 2)
     with pytest.raises(HakkenError, match=r"\[0\.7, 0\.6\] is no window; give \[low, high\] with 0 <= low < high <= 1"):
         learner(parameters=parameters | {"windows": [[0.7, 0.6]]})
+    with pytest.raises(HakkenError) as caught:
+        learner(parameters=parameters | {"windows": [[0.6, 0.7]]}, channels={"A": {"modality": "ct"}, "B": TARGET})
+    assert (
+        "parameters.windows: are shares of the window of the channel A, which has none with `normalise: zscore`; use "
+        "`window` or `percentile` there, or leave them out"
+    ) in str(caught.value)
 
 
 def test_patches_without_a_target_are_refused() -> None:

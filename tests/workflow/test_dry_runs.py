@@ -159,7 +159,7 @@ def test_every_line_for_a_site_works_and_gpu_jobs_have_their_own(tmp_path: Path)
     assert run.returncode == 0, run.stdout[-3000:]
     blocks = dict(re.findall(r"^rule (\w+):\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE))
     on_gpus = {rule for rule, block in blocks.items() if "slurm_partition=gpu" in block}
-    assert on_gpus == {"trial", "predict", "unet_costs"}
+    assert on_gpus == {"trial", "shared", "predict", "unet_costs"}
     for rule, block in blocks.items():
         own = ("gpu_model=a100", "constraint=nvlink") if rule in on_gpus else ("partition=cpu", "skylake|icelake")
         assert all(word in block for word in ("account=my_account", "qos=normal", *own)), (rule, block)

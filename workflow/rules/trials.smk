@@ -111,6 +111,7 @@ rule select:
         runtime=10,
     params:
         stage="select",
+        study=of(jobs.used_study),
         confirm=of(jobs.confirm),
         code=code("select"),
     script:

@@ -223,31 +223,31 @@ def _table(result: dict[str, Any], compared: str) -> list[str]:
         f"{counts['false_positives']} false positives; ignored are {counts['ignored_duplicates']} duplicates "
         f"and {counts['ignored_excluded']} on excluded findings",
         "",
-        f"{'false positives per case':<28}sensitivity [95 %]",
+        f"{'false positives per case':<{WIDTH}}sensitivity [95 %]",
     ]
     for name, entry in result["sensitivity_at"].items():
         mark = "  (beyond the curve)" if entry["extrapolated"] else ""
-        lines.append(f"{name:<28}{_interval(entry)}{mark}")
-    lines += ["", f"{'sensitivity':<28}false positives per case [95 %]"]
-    lines += [f"{name:<28}{_interval(entry)}" for name, entry in result["fp_at_sensitivity"].items()]
-    lines += ["", f"{'CPM':<28}{_interval(result['cpm'])}"]
-    lines += [f"{'partial AUC to ' + format(area['max_fp'], 'g'):<28}{_interval(area)}"]
+        lines.append(f"{name:<{WIDTH}}{_interval(entry)}{mark}")
+    lines += ["", f"{'sensitivity':<{WIDTH}}false positives per case [95 %]"]
+    lines += [f"{name:<{WIDTH}}{_interval(entry)}" for name, entry in result["fp_at_sensitivity"].items()]
+    lines += ["", f"{'CPM':<{WIDTH}}{_interval(result['cpm'])}"]
+    lines += [f"{'partial AUC to ' + format(area['max_fp'], 'g'):<{WIDTH}}{_interval(area)}"]
     precision = result["average_precision"].items()
-    lines += [f"{f'AP ({name})':<28}{_interval(entry)}" for name, entry in precision]
-    lines += [f"{'AUC of the cases':<28}{_interval(result['case_auc'])}"]
-    lines += [f"{'PI-CAI score':<28}{_interval(result['picai_score'])}"]
+    lines += [f"{f'AP ({name})':<{WIDTH}}{_interval(entry)}" for name, entry in precision]
+    lines += [f"{'AUC of the cases':<{WIDTH}}{_interval(result['case_auc'])}"]
+    lines += [f"{'PI-CAI score':<{WIDTH}}{_interval(result['picai_score'])}"]
     lines += [f"{boot['resamples']} resamples by {boot['unit']}, {boot['skipped']} skipped, seed {boot['seed']}"]
     for column, strata in result.get("strata", {}).items():
-        lines += ["", f"{column:<28}{'lesions':>8}  partial AUC [95 %]"]
+        lines += ["", f"{column:<{WIDTH}}{'lesions':>8}  partial AUC [95 %]"]
         for name, block in strata.items():
-            lines.append(f"{name:<28}{block['counts']['lesions']:>8}  {_interval(block['partial_auc'])}")
+            lines.append(f"{name:<{WIDTH}}{block['counts']['lesions']:>8}  {_interval(block['partial_auc'])}")
     if "comparison" in result:
         less = f"less {compared}"
         lines += ["", less] if len(less) >= WIDTH else [""]
-        lines += [f"{'' if len(less) >= WIDTH else less:<28}difference [95 %], p"]
+        lines += [f"{'' if len(less) >= WIDTH else less:<{WIDTH}}difference [95 %], p"]
         for name, entry in result["comparison"]["difference"].items():
             p = "" if entry["p"] is None else f", p = {entry['p']:.3f}"
-            lines.append(f"{'CPM' if name == 'cpm' else name:<28}{_interval(entry)}{p}")
+            lines.append(f"{'CPM' if name == 'cpm' else name:<{WIDTH}}{_interval(entry)}{p}")
     return lines
 
 

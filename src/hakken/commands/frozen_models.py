@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def frozen_points(model: Path, study: Study) -> Mapping[str, Any]:
     """Return the operating points of a model by outcome, from the freeze of its study or from where it was exported.
 
-    A study without cases freezes nothing. Raises HakkenError where the model was not frozen, is not the one that was,
-    or is that of a variant that uses the study's own model otherwise than its file says.
+    A study without cases freezes nothing. Raises HakkenError where the model was not frozen, or is not the one that
+    was.
     """
     from hakken.core.files import sha256_file
     from hakken.seal.freeze import read_exported, read_freeze
@@ -29,9 +29,9 @@ def frozen_points(model: Path, study: Study) -> Mapping[str, Any]:
     freeze = model.resolve().parent.parent / "freeze.json"
     if freeze.is_file():
         content = read_freeze(freeze)
-        entries = {name: entry for name, entry in content["models"].items() if entry["sha256"] == digest}
+        entries = [entry for entry in content["models"].values() if entry["sha256"] == digest]
         if entries:
-            return _points_of(model, entries)
+            return dict(entries[0]["points"])
         if not content["models"]:
             return {}  # each fold has models of its own, the plan is frozen
     if study.cohort.kind == "none":
@@ -41,20 +41,6 @@ def frozen_points(model: Path, study: Study) -> Mapping[str, Any]:
         f"({freeze if freeze.is_file() else 'there is no freeze.json'}); "
         "take models/selected.pt of a study that has come to its freeze, or what `hakken export` made of it"
     )
-
-
-def _points_of(model: Path, entries: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the operating points of a model that was frozen under the names of ``entries``, all of them one model."""
-    from hakken.runs.table import DEFAULT, SELECTED
-
-    own = next((name for name in (model.stem, SELECTED, DEFAULT) if name in entries), next(iter(entries)))
-    study = next((name for name in (SELECTED, DEFAULT) if name in entries), own)
-    if entries[own]["points"] != entries[study]["points"] and own not in (SELECTED, DEFAULT):
-        raise HakkenError(
-            f"{model}: is the model `{study}`, which this variant uses with other settings of `inference`, and the "
-            f"file holds those of the study; take {study}.pt, or copy the study to a new name with these settings"
-        )
-    return dict(entries[own]["points"])
 
 
 def require_no_sealed_case(model: Path, study: Study, images: Mapping[str, Path]) -> None:

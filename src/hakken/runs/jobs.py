@@ -246,6 +246,13 @@ def takes_over(plan: Plan, wildcards: Wildcards) -> bool | None:
     return plan.asks_in(run) != run or None
 
 
+def used_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any] | None:
+    """Return how a variant uses a model that it takes over, where that is not how the study itself does; else None."""
+    run = plan.run(sweep_of(plan, wildcards))
+    otherwise = plan.asks_in(run) != run and plan.study_of(run) != plan.study
+    return study_part(plan, wildcards, "parameters", "inference", "outcomes") if otherwise else None
+
+
 def sweep_ledger(plan: Plan, wildcards: Wildcards) -> str:
     """Return the folder of the ledger that a training asks in."""
     return f"{plan.root}/sweeps/{plan.asks_in(plan.run(wildcards['sweep'])).name}/ledger"

@@ -32,6 +32,8 @@ EARLIER = ("hakken detector 1", "hakken model 2")
 DIGEST = "digest"
 MEMBERS, SOURCE = "members", "sha256"
 """What the file of an average holds: the content of each of its models' files, with the SHA-256 of that."""
+OF_USE = ("inference", "outcomes")
+"""Sections of its study that say how a model is used, and not what it has learnt."""
 ANEW = "copy it anew from where it was made, or train again"
 
 Answer = Mapping[str, NDArray[Any]]
@@ -71,7 +73,7 @@ class Trained:
 
     def used_as(self, study: Study) -> Trained:
         """Return the model with the settings of inference and the outcomes of another version of its study."""
-        changed = self.study.model_copy(update={"inference": study.inference, "outcomes": study.outcomes})
+        changed = self.study.model_copy(update={key: getattr(study, key) for key in OF_USE})
         return replace(
             self,
             study=changed,
@@ -147,6 +149,12 @@ def save_average(path: Path, members: Sequence[Path], metadata: Mapping[str, Any
     held = [_content(member, "cpu") | {SOURCE: sha256_file(member)} for member in members]
     content = {"format": FORMAT, "hakken": hakken.__version__, MEMBERS: held, "metadata": dict(metadata)}
     _write(path, content)
+
+
+def save_used_as(path: Path, source: Path, study: Study) -> None:
+    """Write the model in the file ``source`` to ``path``, used as another version of its study uses it."""
+    content, used = _content(source, "cpu"), study.model_dump(mode="json", include=set(OF_USE))
+    _write(path, content | {"study": content["study"] | used})
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

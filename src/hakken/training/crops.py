@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
 from hakken.imaging.prepared import PreparedCase
 from hakken.patches.ahead import iterated
 from hakken.patches.augment import Augmentation, Frame, augment, limits, only_measured
 from hakken.training.sources import Samples
-from hakken.training.windows import HardPlaces, Places, cut, kept_in, presence_in
+from hakken.training.windows import HardPlaces, Places, counting_lesions, cut, kept_in, presence_in
 
 Floats = NDArray[np.float32]
 
@@ -59,14 +58,7 @@ class CropSource:
         self.frame = Frame(cropping.edge, 2 * cropping.edge + 1, tuple(spacing)[::-1][-cropping.axes :])
         self.edge = limits(augmentation, self.frame).edge if augmentation.strength else cropping.edge
         self._places = [Places(case) for case in self.cases]
-        self._lesions = [
-            (number, lesion.lesion)
-            for number, case in enumerate(self.cases)
-            for lesion in case.lesions
-            if lesion.kind == "included"
-        ]
-        if not self._lesions:
-            raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
+        self._lesions = counting_lesions(self.cases)
         self._told: dict[bool, HardPlaces] = {}
         self._presence, self._kept = presence_in(self.cases[0]), kept_in(self.cases[0])
 
@@ -105,7 +97,7 @@ class CropSource:
             return int(told.owners[chosen]), told.voxels[chosen]
         if hit:
             owner, lesion = self._lesions[int(random.integers(len(self._lesions)))]
-            voxels = self._places[owner].lesions[lesion]
+            voxels = self._places[owner].lesions[lesion.lesion]
         else:
             owner = int(random.integers(len(self.cases)))
             voxels = self._places[owner].mask

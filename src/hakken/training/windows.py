@@ -142,14 +142,7 @@ class WindowSource:
         self.frame = Frame(drawing.edge, 2 * drawing.edge + 1, tuple(spacing)[::-1][-drawing.axes :])
         self.edge = limits(augmentation, self.frame).edge if augmentation.strength else drawing.edge
         self._places = [Places(case) for case in self.cases]
-        self._lesions = [
-            (number, lesion)
-            for number, case in enumerate(self.cases)
-            for lesion in case.lesions
-            if lesion.kind == "included"
-        ]
-        if not self._lesions:
-            raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
+        self._lesions = counting_lesions(self.cases)
         self._chance = self._chances()
         self._hard: HardPlaces | None = None
         self._presence, self._kept = presence_in(self.cases[0]), kept_in(self.cases[0])
@@ -228,6 +221,16 @@ class WindowSource:
             _, member = np.unique(np.array(names), return_inverse=True)
             weight /= np.bincount(member, weight)[member]
         return np.asarray(weight / weight.sum())
+
+
+def counting_lesions(cases: Sequence[PreparedCase]) -> list[tuple[int, Lesion]]:
+    """Return the lesions that count, each with the number of its case; raises HakkenError where there is none."""
+    found = [
+        (number, lesion) for number, case in enumerate(cases) for lesion in case.lesions if lesion.kind == "included"
+    ]
+    if not found:
+        raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
+    return found
 
 
 def presence_in(case: PreparedCase) -> list[tuple[int, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -197,25 +196,6 @@ def test_a_model_that_was_not_frozen_is_refused(
         assert f"hakken predict: {path}: was not frozen, or is not what was frozen (" in said
         assert "take models/selected.pt of a study that has come to its freeze" in said
     assert not (tmp_path / "out.csv").exists()
-
-
-def test_of_models_that_are_one_each_has_its_own_points_and_another_use_of_it_is_refused(model: Path) -> None:
-    points = [{"candidates": {"threshold": threshold, "chosen_for": 8.4}} for threshold in (0.5, 0.25)]
-    one = {name: {"sha256": sha256_file(model), "points": points[0]} for name in ("set-same", "selected", "default")}
-    other = {"set-flips": {"sha256": sha256_file(model), "points": points[1]}}
-    write_sealed(model.parents[1] / "freeze.json", {"models": other | one})
-    for name in ("selected", "default", "set-same", "my_copy"):
-        path = model.with_name(f"{name}.pt")
-        if path != model:
-            shutil.copy(model, path)
-        assert frozen_points(path, study_of()) == points[0]
-    path = shutil.copy(model, model.with_name("set-flips.pt"))
-    with pytest.raises(HakkenError) as caught:
-        frozen_points(path, study_of())
-    assert str(caught.value) == (
-        f"{path}: is the model `selected`, which this variant uses with other settings of `inference`, and the file "
-        "holds those of the study; take selected.pt, or copy the study to a new name with these settings"
-    )
 
 
 def test_an_edited_freeze_is_refused(model: Path, images: list[str], capsys: pytest.CaptureFixture[str]) -> None:

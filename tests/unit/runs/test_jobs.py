@@ -491,3 +491,14 @@ def test_what_is_not_there_is_not_printed(toys: Any) -> None:
 def test_studies_as_plain_values() -> None:
     (only,) = jobs.plain_studies(plans(holdout(title="Balls")))
     assert (only["name"], only["title"], only["training"]["steps"]) == ("balls", "Balls", 12)
+
+
+def test_a_variant_that_uses_a_model_otherwise_has_a_file_that_says_so() -> None:
+    use = {"lower": {"inference.suppression_mm": 9.0}, "itself": {}, "longer": {"training.steps": 7}}
+    plan = holdout(variants={"used": {"part": "test", "factors": {"use": use}}})
+    said = {name: jobs.used_study(plan, {"model": name}) for name in ("selected", "default", "used-itself")}
+    assert said == dict.fromkeys(said), "a copy of the model, to the byte"
+    assert jobs.used_study(plan, {"model": "used-longer"}) is None, "a training of its own"
+    lower = jobs.used_study(plan, {"model": "used-lower"})
+    assert lower is not None
+    assert lower["inference"]["suppression_mm"] == 9.0

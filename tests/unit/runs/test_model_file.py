@@ -23,6 +23,7 @@ from hakken.runs.model_file import (
     mean_of,
     save_average,
     save_model,
+    save_used_as,
 )
 from hakken.study import Study
 from hakken.training.players import Model
@@ -84,6 +85,17 @@ def test_how_a_model_is_used_is_for_the_study_of_now_to_say(trained: Trained, ca
     assert (used.study.inference, used.study.outcomes) == (changed.inference, changed.outcomes)
     assert used.study.parameters == study().parameters, "what was trained stays what it was"
     assert (used.model, used.metadata) == (trained.model, trained.metadata)
+
+
+def test_another_use_of_a_model_is_a_file_of_its_own(tmp_path: Path, trained: Trained, case: PreparedCase) -> None:
+    changed = study(inference={"maximum_candidates": 1}, parameters={"dropout": 0.5})
+    save_used_as(tmp_path / "other.pt", tmp_path / "model.pt", changed)
+    other = load_model(tmp_path / "other.pt")
+    assert other.study == trained.study.model_copy(update={"inference": changed.inference})
+    assert other.metadata == trained.metadata
+    ours, theirs = (one.model.networks["network"].state_dict() for one in (other, trained))
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert len(trained.predict(case, WANTED)["candidates"]) > len(other.predict(case, WANTED)["candidates"]) == 1
 
 
 def polyps() -> Study:

@@ -73,7 +73,7 @@ def select(
 def _keep(source: Path, model: Path, study: Study | None) -> None:
     """Copy a model, to the byte where no ``study`` uses it otherwise."""
     if study is not None:
-        from hakken.runs.model_file import save_used_as
+        from hakken.runs.model_content import save_used_as
 
         save_used_as(model, source, study)
         return

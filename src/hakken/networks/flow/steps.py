@@ -2,8 +2,8 @@
 
 Kingma and Dhariwal, Glow: generative flow with invertible 1x1 convolutions, NeurIPS 2018; real NVP: Dinh et al., ICLR
 2017. That the coupling's hidden layers are not normalised and that the bounds of its scales are as they are is ours.
-Determinants and the mixing of channels are computed at the precision of the images, whatever the autocast; only the
-convolutions within a coupling follow it, which change what is computed and not that it can be reversed.
+Determinants, densities and the mixing of channels are computed at the precision of the images, whatever the autocast;
+only the convolutions within a coupling follow it, which change what is computed and not that it can be reversed.
 """
 
 from __future__ import annotations
@@ -220,7 +220,8 @@ class Normal(nn.Module):
             assert self.fixed is not None
             mean, raw = (_wide(part, z) for part in self.fixed.chunk(2))
         else:
-            mean, raw = self.layer(given).to(z.dtype).chunk(2, 1)
+            with _exactly(z):
+                mean, raw = self.layer(given).chunk(2, 1)
         return mean, self.BOUND * torch.tanh(raw / self.BOUND)
 
 

@@ -158,6 +158,10 @@ def test_log_dets_keep_their_precision_under_autocast() -> None:
         mixed, stretched = step.mixing(x)
         y, whole = step(x)
         back = step.inverse(y)
+        normal = Normal(4, 4, 2)
+        torch.nn.init.ones_(next(normal.parameters()))
+        density = normal(x, x)[1]
+    assert torch.equal(density, normal(x, x)[1])
     assert torch.equal(mixed, plain)
     assert {stretched.dtype, whole.dtype, y.dtype} == {torch.float32}
     assert not torch.equal(y, step(x)[0])  # the convolutions do follow it

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from hakken.methods.glow.memory import kept_bytes
 from hakken.networks.flow import backward as module
 from hakken.networks.flow.backward import Backward, Chain
 from hakken.networks.flow.glow import Glow
@@ -95,22 +95,6 @@ def test_weights_that_stand_still_get_no_gradient() -> None:
     for one, other in zip(plain.parameters(), inverted.parameters(), strict=True):
         assert (one.grad is None) == (other.grad is None) == (not one.requires_grad)
         assert one.grad is None or other.grad is None or (one.grad - other.grad).norm() <= 1e-9 * one.grad.norm()
-
-
-def kept_bytes(run: Callable[[], Tensor]) -> int:
-    """Bytes that are kept for the backward pass, each memory counted once; weights, which are there anyway, are not."""
-    kept: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        if not isinstance(tensor, nn.Parameter) and not (tensor.is_leaf and tensor.requires_grad):
-            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        loss = run()
-        found = sum(kept.values())
-    del loss
-    return found
 
 
 @functools.cache

@@ -26,14 +26,15 @@ def perturbed(module: Module, seed: int = 0, sd: float = 0.05) -> Module:
     return module.double()
 
 
-def pictures(seed: int, count: int = 16, edge: int = 16, axes: int = 2) -> Tensor:
-    """Return grey levels (b, 1, ...) of smooth blobs of changing place and width, and some noise."""
+def pictures(seed: int, count: int = 16, edge: int = 16, axes: int = 2, smooth: int = 0) -> Tensor:
+    """Return grey levels (b, 1, ...) of blobs here and there, with noise; the first ``smooth`` have less of it."""
     random = torch.Generator().manual_seed(seed)
     grid = torch.stack(torch.meshgrid(*[torch.linspace(0, 1, edge)] * axes, indexing="ij"))
     places = torch.rand(count, axes, *[1] * axes, generator=random)
     width = 0.1 + 0.2 * torch.rand(count, *[1] * axes, generator=random)
     blobs = (-(grid - places).square().sum(1) / width**2).exp()
     noise = 0.03 * torch.randn(blobs.shape, generator=random)
+    noise[:smooth] /= 4
     return ((0.2 + 0.6 * blobs + noise).clamp(0, 0.999)[:, None] * 2**BITS).floor()
 
 

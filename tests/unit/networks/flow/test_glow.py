@@ -139,6 +139,24 @@ def test_a_normal_density_is_learnt_to_the_bit() -> None:
     assert -0.001 < float(lost) < 0.005
 
 
+def test_a_likelihood_prefers_what_is_smooth_and_two_flows_do_not() -> None:
+    """Abnormal pictures have less noise: the flow of normal ones takes them for more probable, as they are."""
+    normal, _ = learnt()
+    torch.manual_seed(2)
+    mixture = Glow(1, 2, levels=2, depth=4, width=16)
+    learn(mixture, 60, seed=1, smooth=8)
+    x = (pictures(5, count=64, smooth=32) + 0.5) / 32 - 0.5
+    with torch.no_grad():
+        alone = -normal(x)
+        both = alone + mixture(x)
+
+    def area(score: torch.Tensor) -> float:
+        return float((score[:32, None] > score[None, 32:]).double().mean())
+
+    assert area(alone) < 0.1
+    assert area(both) > 0.9
+
+
 def test_what_is_no_flow_is_said() -> None:
     with pytest.raises(InvalidArchitecture, match="1 channels, 0 levels of 2 steps and 4 maps: each must be 1 or more"):
         Glow(1, 2, levels=0, depth=2, width=4)

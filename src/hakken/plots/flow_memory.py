@@ -54,7 +54,7 @@ def draw_flow_memory(given: FlowMemoryInput) -> Figure:
             _panel(lower, own, [one.seconds for one in own], "Time of a step (s)")
             lower.set_xlabel("Steps on each level")
             if column == 0:
-                upper.legend(fontsize=6.5, frameon=False)
+                upper.legend(fontsize=6.5, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.05, 0.98))
         for number, line in enumerate(reversed(lines)):
             write(figure, 0.1, 0.25 + NOTE * number, line, fontsize=5.8, color=GREY)
     return figure

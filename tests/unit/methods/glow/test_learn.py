@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hakken.core.errors import HakkenError, InvalidArchitecture
+from hakken.imaging.prepared import save_prepared
 from hakken.methods.glow import learn
 from hakken.methods.glow.learn import CHOSEN, MEAN_OF_NORMAL, MIXTURE, NORMAL, Learner
 from hakken.networks.flow.glow import Glow
@@ -94,6 +95,29 @@ def trained(one: Learner, cases: Data, steps: int = 12) -> dict[str, torch.Tenso
         seed=0,
     )
     return {f"{name} {key}": value for name, weights in result.weights.items() for key, value in weights.items()}
+
+
+def test_a_training_never_needs_fewer_bits_than_there_are(tmp_path: Path) -> None:
+    """Black or white at random is one bit a pixel; without noise within the levels the loss would fall below nought."""
+    random = np.random.default_rng(0)
+    cases = []
+    for number in range(16):
+        case = prepare(tmp_path, f"n{number}")
+        cases.append(save_prepared(tmp_path, case, random.integers(0, 2, (1, 1, 8, 8)), case.mask(), case.labels()))
+    one = learner(bits=1, batch_size=16)
+    torch.manual_seed(0)
+    networks = one.networks()
+    result = train(
+        networks,
+        one.players(networks, Data(tuple(cases)), 0, CPU),
+        one.loss,
+        one.export,
+        lambda model: 0.0,
+        training=study().training.model_copy(update={"steps": 60, "validate_every": 10, "keep": "last"}),
+        seed=0,
+    )
+    assert len(result.curve) == 6
+    assert min(point.loss for point in result.curve) >= 1
 
 
 def test_the_ways_back_end_with_the_same_weights(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +15,7 @@ from hakken.plots.style import BLUE, GREEN, GREY, TWO_COLUMNS, VERMILLION, Origi
 
 LEFT, WIDE, HIGH, GAP = 0.7, 2.6, 1.35, 0.9
 NOTE, WRAP = 0.11, 150
+CLOSE: Any = {"handlelength": 1.3, "columnspacing": 0.9, "handletextpad": 0.4}
 LOOKS = {"plain": (VERMILLION, "o"), "checkpoint": (BLUE, "s"), "invert": (GREEN, "^")}
 
 
@@ -54,7 +56,9 @@ def draw_flow_memory(given: FlowMemoryInput) -> Figure:
             _panel(lower, own, [one.seconds for one in own], "Time of a step (s)")
             lower.set_xlabel("Steps on each level")
             if column == 0:
-                upper.legend(fontsize=6.5, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.05, 0.98))
+                upper.legend(
+                    fontsize=6.5, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.04, 0.98), **CLOSE
+                )
         for number, line in enumerate(reversed(lines)):
             write(figure, 0.1, 0.25 + NOTE * number, line, fontsize=5.8, color=GREY)
     return figure

@@ -149,7 +149,7 @@ def named_plugins(path: Path) -> Iterator[str]:
                 yield module
 
 
-SYSTEMS_OWN = {"hakken.stages.unet_costs"}
+SYSTEMS_OWN = {"hakken.stages.unet_costs", "hakken.stages.glow_memory"}
 """Stages of a system's own rules, which know their system."""
 
 

@@ -101,7 +101,7 @@ def test_no_forbidden_feature() -> None:
 
 def test_gpu_rules_ask_for_a_gpu_and_no_other_does() -> None:
     asking = {name for name, text in RULES.items() if re.search(r"\bgpu=", text)}
-    assert asking == {"trial", "average", "predict", "unet_costs"}
+    assert asking == {"trial", "average", "predict", "unet_costs", "glow_memory"}
     assert not any(re.search(r"\bgpus=|\btime=", text) for text in RULES.values())
 
 

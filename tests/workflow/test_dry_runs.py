@@ -68,7 +68,8 @@ def test_dry_run_of_every_study(scale: str, profile: str, tmp_path: Path) -> Non
 
 def gpu_rules(study: Study) -> set[str]:
     """The rules of a study that ask for a GPU."""
-    return {"trial", "predict"} | ({"unet_costs"} if study.method == "unet" else set())
+    own = {"unet": {"unet_costs"}, "glow": {"glow_memory"}}
+    return {"trial", "predict"} | own.get(str(study.method), set())
 
 
 def test_lint(tmp_path: Path) -> None:

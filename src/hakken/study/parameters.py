@@ -14,7 +14,8 @@ from hakken.study.section import Section, only_with
 class Optimisation:
     """How weights move: AdamW (``momentum`` is its beta 1, ``beta2``) or SGD with momentum, weight decay decoupled.
 
-    The learning rate falls from ``learning_rate`` to ``learning_rate * learning_rate_decay`` over the training.
+    The learning rate falls from ``learning_rate`` to ``learning_rate * learning_rate_decay`` over the training; over
+    the share ``warm_up`` of the steps it rises to that course.
     """
 
     learning_rate: float = 1e-3
@@ -23,6 +24,7 @@ class Optimisation:
     momentum: float = 0.9
     beta2: float = 0.999
     kind: Literal["adamw", "sgd"] = "adamw"
+    warm_up: float = 0.0
 
 
 class Optimised(Section):

@@ -72,17 +72,20 @@ def learning_rate(step: int, steps: int, settings: Optimisation, course: Literal
     """Return the learning rate of ``step`` (0, 1, ...) of ``steps``.
 
     It falls from ``learning_rate`` to ``learning_rate * learning_rate_decay``, along a half cosine or in two equal
-    ratios at one half and three quarters of the steps.
+    ratios at one half and three quarters of the steps. Over the share ``warm_up`` it rises evenly to that.
 
     >>> learning_rate(50, 100, Optimisation(learning_rate=1, learning_rate_decay=0.01), "step")
     0.1
+    >>> [learning_rate(step, 100, Optimisation(learning_rate=8, warm_up=0.04), "step") for step in (0, 1, 3, 4)]
+    [2.0, 4.0, 8.0, 8.0]
     """
     done, decay = step / steps, settings.learning_rate_decay
     if course == "cosine":
         share = decay + (1 - decay) * (1 + math.cos(math.pi * done)) / 2
     else:
         share = decay ** (sum(done >= drop for drop in DROPS) / len(DROPS))
-    return settings.learning_rate * share
+    risen = min((step + 1) / (settings.warm_up * steps), 1.0) if settings.warm_up else 1.0
+    return settings.learning_rate * share * risen
 
 
 def rate_factor(step: int, training: Training) -> float:

@@ -9,10 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import nn
+from torch import distributed, nn
 
+from hakken.methods.glow import Inference as FlowInference
+from hakken.methods.glow import Parameters as FlowParameters
+from hakken.methods.glow.learn import Learner as FlowLearner
 from hakken.methods.unet import Inference, Parameters, Sizes
 from hakken.methods.unet.learn import Learner
+from hakken.networks.flow.glow import Glow, Stage, through
 from hakken.patches.loader import Batch
 from hakken.study import Training
 from hakken.training.checkpoint import Checkpoints
@@ -153,6 +157,76 @@ def switched(team: Team, drawn: Literal["one", "sandwich"]) -> dict[str, Any]:
     return plain(result)
 
 
+class Pictures:
+    """Mini-batches of grey images that are functions of their number."""
+
+    def iterate(self, start: int, *, workers: int, stride: int) -> Iterator[Samples]:
+        while True:
+            yield picture_batch(start)
+            start += stride
+
+
+def picture_batch(number: int) -> Samples:
+    images = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(number))
+    return Samples({"images": images * torch.linspace(0.2, 1, 8), "bits": torch.full((4, 1, 1, 1), 5)})
+
+
+def a_flow() -> Glow:
+    torch.manual_seed(4)
+    return Glow(1, 2, levels=2, depth=2, width=4)
+
+
+def flowing(team: Team) -> dict[str, Any]:
+    """A flow that learns from two mini-batches an update; before that each process has shown it one of its own."""
+    flow = a_flow()
+    if team.size == 1:
+        flow.initialise(torch.cat([picture_batch(number)["images"] for number in range(2)]))
+    else:
+        flow.initialise(picture_batch(team.rank)["images"])
+    begun = {name: value.clone() for name, value in flow.state_dict().items()}
+    learner = FlowLearner(FlowParameters(width=4, depth=2, levels=2, patch_size=8), FlowInference(), Facts(("a",)))
+    training = Training(steps=6, validate_every=6, gpus_per_node=2, patience=99, keep="last")
+    result = train(
+        {"normal": flow},
+        [Player("normal", ("normal",), Pictures(), Optimisation(learning_rate=0.01), clip=50.0)],
+        learner.loss,
+        lambda networks: Model(dict(networks)),
+        lambda model: team.told(lambda: total(model)),
+        training=training,
+        seed=5,
+        team=team,
+    )
+    return {"begun": begun, **plain(result)}
+
+
+def cut(team: Team) -> dict[str, torch.Tensor]:
+    """The gradients of a flow whose second stage is in another process; an image and numbers of samples go across."""
+    flow = a_flow().double()
+    first, second = (stage for stage in flow.stages if isinstance(stage, Stage))
+    images = picture_batch(0)["images"].double() - 0.5
+    if team.size == 1:
+        density = flow(images)
+    elif team.first:
+        rest, mine = through([first], images)
+        assert rest is not None
+        distributed.send(rest.detach().contiguous(), 1)
+        back = torch.empty_like(rest)
+        distributed.recv(back, 1)
+        torch.autograd.backward([rest, mine], [back, -torch.ones_like(mine) / len(mine)])
+        density = mine
+    else:
+        rest = torch.empty(4, 2, 4, 4, dtype=torch.float64)
+        distributed.recv(rest, 0)
+        _, density = through([second], rest.requires_grad_())
+    if team.size == 1 or not team.first:
+        (-density.mean()).backward()  # type: ignore[no-untyped-call]
+    if team.size > 1 and not team.first:
+        assert rest.grad is not None
+        distributed.send(rest.grad.contiguous(), 0)
+    found = {name: weight.grad for name, weight in flow.named_parameters() if weight.grad is not None}
+    return {"density": density.detach(), **found}
+
+
 def plain(result: TrainingResult) -> dict[str, Any]:
     weights = {f"{name}.{key}": value for name, one in result.weights.items() for key, value in one.items()}
     return {"weights": weights, "curve": [(point.step, point.loss, point.objective) for point in result.curve]}
@@ -175,13 +249,15 @@ def all_of(team: Team, folder: Path) -> Mapping[str, Any]:
         "played": played(team),
         "one size": switched(team, "one"),
         "sandwich": switched(team, "sandwich"),
+        "flow": flowing(team),
+        "cut": cut(team),
         "trained": trained(team, folder / "anew"),
         "resumed": trained(team, folder / "begun by one"),
         "interrupted": interrupted(team, folder / "begun by two"),
     }
 
 
-__all__ = ["ALONE", "gradients", "played", "switched", "trained"]
+__all__ = ["ALONE", "cut", "flowing", "gradients", "played", "switched", "trained"]
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

@@ -188,6 +188,32 @@ def test_two_processes_play_what_one_does_with_a_penalty_on_gradients(two: Found
     assert [loss for _, loss, _ in first["curve"]] == pytest.approx([loss for _, loss, _ in expected["curve"]])
 
 
+def test_a_flow_begins_and_stays_the_same_in_two_processes(two: Found) -> None:
+    """Though each has begun with images of its own; the first weights are those of all images together."""
+    first, second = (process["flow"] for process in two)
+    expected = team_process.flowing(ALONE)
+    for when, tolerance in (("begun", 1e-6), ("weights", 1e-4)):
+        assert first[when].keys() == second[when].keys() == expected[when].keys()
+        for name, value in first[when].items():
+            assert torch.equal(value, second[when][name])
+            torch.testing.assert_close(value, expected[when][name], rtol=0, atol=tolerance)
+    scales = [name for name in first["begun"] if name.endswith("log_scale")]
+    assert all(not torch.equal(first["begun"][name], first["weights"][f"normal.{name}"]) for name in scales)
+
+
+def test_a_flow_may_be_cut_over_two_processes(two: Found) -> None:
+    """Each adds up its own log densities, and has the gradients of its own stage."""
+    expected = dict(team_process.cut(ALONE))
+    parts = [dict(process["cut"]) for process in two]
+    density = parts[0].pop("density") + parts[1].pop("density")
+    torch.testing.assert_close(density, expected.pop("density"), rtol=0, atol=1e-10)
+    assert not parts[0].keys() & parts[1].keys()
+    together = {**parts[0], **parts[1]}
+    assert together.keys() == expected.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(together[name], gradient, rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize(("name", "drawn"), [("one size", "one"), ("sandwich", "sandwich")])
 def test_two_processes_train_a_network_of_several_sizes_as_one_does(two: Found, name: str, drawn: str) -> None:
     """Though each of the two runs at sizes of its own, so that some weights take part in one process alone."""

@@ -27,6 +27,7 @@ from hakken.runs.table import (
     runs_of,
     runs_of_set,
 )
+from hakken.runs.trials import JOBS
 from hakken.runs.warm_start import tried_first
 from hakken.study import PARTS, Study
 from hakken.study.beside import takes_training
@@ -135,9 +136,10 @@ class Plan:
         return self.run(name_of(SEARCH, run.fold)) if tried else run
 
     def trials(self, sweep: str) -> list[str]:
-        """Return the trial files of a run."""
+        """Return the trial files of a run, or the files of its jobs where its trainings pause at rungs."""
         run = self.run(sweep)
-        return [f"{self.root}/sweeps/{sweep}/trials/{number:04d}.json" for number in range(run.trials)]
+        folder = f"{self.root}/sweeps/{sweep}/{JOBS if run.rungs else 'trials'}"
+        return [f"{folder}/{number:04d}.json" for number in range(run.trials)]
 
     def confirming(self, sweep: str) -> str | None:
         """Return the run that trains the best trials of a run again; None where there is none."""

@@ -61,7 +61,7 @@ class Progress:
     @property
     def finished(self) -> int:
         """How many trials have a result."""
-        return sum(self.states[state] for state in FINISHED)
+        return sum(self.states.get(state, 0) for state in FINISHED)
 
 
 def progress_of(
@@ -80,7 +80,8 @@ def progress_of(
     pending = [_running(entry, now) for entry in entries if entry.pending]
     running = tuple(trial for trial in pending if trial.number not in silent)
     lost = tuple(trial for trial in pending if trial.number in silent)
-    states: dict[str, int] = {state: sum(result["state"] == state for result in results) for state in FINISHED}
+    counted = Counter(str(result["state"]) for result in results)
+    states: dict[str, int] = {state: counted[state] for state in FINISHED if state != "paused" or counted[state]}
     reasons = Counter(str(result.get("reason")) for result in results if result["state"] == "failed")
     seconds = [took for took in map(duration, results) if took is not None]
     mean, planned = (fmean(seconds) if seconds else None), _planned(entries)

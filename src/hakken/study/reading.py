@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast, get_args
@@ -144,6 +145,7 @@ def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     yield from _foreign_sections(study, module, content)
     yield from _without_effect(study, content)
     yield from _crossed(study)
+    yield from _rungs(study, module.NEEDS)
     for kind, chosen in study.named().items():
         for name in chosen:
             try:
@@ -244,6 +246,18 @@ def _crossed(study: Study) -> Iterator[str]:
                 f"{key}: trains on all cases that are not of the test set, and with `evaluation.design: "
                 "cross_validation` there are none; remove it, or copy the study to one with a holdout"
             )
+
+
+def _rungs(study: Study, needs: Needs) -> Iterator[str]:
+    """Yield why trainings of a study cannot pause at its rungs."""
+    rungs, training = study.search.rungs, study.training
+    if rungs and not needs.gradient:
+        yield f"search.rungs: the method `{study.method}` is not trained step by step and cannot pause; remove it"
+    elif rungs and Fraction(rungs[0]) * training.steps < training.minibatches:
+        yield (
+            f"search.rungs: {rungs[0]} of {training.steps} steps (training.steps) is less than one update; choose "
+            "higher rungs, or train longer"
+        )
 
 
 def _written_sections(study: Study, content: Mapping[str, Any]) -> Iterator[tuple[str, Section]]:

@@ -89,6 +89,11 @@ class TrialRecord:
         return TimedTrial(self.number, self.state, self.objective, self.start, self.end)
 
     @property
+    def spans(self) -> tuple[TimedTrial, ...]:
+        """The trial on the clock; one that paused in its segments, by their places in the order of asking."""
+        return tuple(one.timed for one in self.segments) or (self.timed,)
+
+    @property
     def trial(self) -> Trial:
         """The trial as the search knows it."""
         return Trial(self.number, self.parameters, self.state, self.objective)

@@ -7,6 +7,7 @@ Together they are read as one record for each training: that of its last segment
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,10 @@ def _united(own: Sequence[Record]) -> Record:
     costs = {key: round(sum(float(one[key]) for one in own), 3) for key in ("seconds", "gpu_seconds")}
     each = [{key: one[key] for key in OF_SEGMENT if key in one} | one[SEGMENT] for one in own]
     kept = {key: value for key, value in last.items() if key != SEGMENT}
+    reached = max(objectives, key=Fraction, default=None)
     return {**kept, "number": number, "place": number, "start": own[0]["start"], **costs} | {
         BY_RUNG: objectives,
+        "rung": reached,
         SEGMENTS: each,
     }
 

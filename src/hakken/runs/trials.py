@@ -76,6 +76,24 @@ def trainings_of(records: Sequence[Record]) -> list[Record]:
     return [*(record for record in records if SEGMENT not in record), *united]
 
 
+def rungs_of(records: Sequence[Record]) -> Record | None:
+    """Return what the trainings of a search with rungs have cost and how these worked; None of any other.
+
+    That is how many full trainings were `spent`, how often one that paused was `promoted`, by how much each rung and
+    the end correlated (`agreement`, empty where too few trainings are complete), and whether rungs were `switched_off`.
+    """
+    every = (one for record in records for one in record.get(SEGMENTS, ()))
+    segments = sorted(every, key=lambda one: int(one["number"]))
+    if not segments:
+        return None
+    return {
+        "spent": float(sum(Fraction(one["until"]) - Fraction(one["since"]) for one in segments)),
+        "promoted": sum(one["since"] != "0" for one in segments),
+        "agreement": next((one["agreement"] for one in reversed(segments) if one["agreement"]), []),
+        "switched_off": any(one["whole"] for one in segments),
+    }
+
+
 def _united(own: Sequence[Record]) -> Record:
     """Return the record of a training by those of its segments, in their order; its number is its own."""
     last, number = own[-1], int(own[-1][SEGMENT]["training"])

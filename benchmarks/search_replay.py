@@ -51,7 +51,7 @@ SHARES = (0.25, 0.5, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Recorded trainings: of each its parameters and its curve (n, 3) of step, objective and seconds; empty: it failed."""
+    """Recorded trainings: of each its parameters and its curve (n, 3) of step, objective, seconds; empty: it failed."""
 
     study: str
     steps: int

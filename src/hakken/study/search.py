@@ -103,6 +103,7 @@ class Search(Section):
     rungs: tuple[str, ...] = Field(
         default=(),
         max_length=4,
+        exclude_if=lambda rungs: not rungs,  # so that models and studies on file are what they were without
         description="Shares of a training at which it pauses, `[1/9, 1/3]`, each a multiple of the lowest: a job then "
         "spends the steps of one full training on several, of which the best third at each rung go on. `trials` stays "
         "the budget in full trainings. `[]`: none.",

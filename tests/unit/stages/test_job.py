@@ -333,6 +333,32 @@ def test_select_and_the_table_read_trainings(finished: Path, tmp_path: Path) -> 
     ]
 
 
+def test_status_and_export_speak_of_trainings(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = read_trials(jobs_of(finished))
+    count = {state: sum(one["state"] == state for one in records) for state in ("complete", "paused")}
+    promoted = sum(len(one["segments"]) - 1 for one in records)
+    assert main(["search", "status", str(finished / "search")]) == 0
+    states = f"{count['complete']} complete, {count['paused']} paused, {promoted} promoted"
+    assert f"4.0 of 4 full trainings spent ({states})" in " ".join(capsys.readouterr().out.split())
+    main(["search", "export", str(finished / "search"), "--output", str(tmp_path / "trials.csv")])
+    exported = list(read_table(tmp_path / "trials.csv", ("number", "state", "rung", "segments")).records())
+    assert [(row["number"], row["state"], row["rung"], row["segments"]) for row in exported] == [
+        (str(one["number"]), one["state"], one["rung"], str(len(one["segments"]))) for one in records
+    ]
+
+
+def test_a_running_training_is_exported_as_such(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(data, tmp_path)
+    with pytest.raises(SystemExit):
+        run(data, tmp_path, 1, minutes=1e-9)
+    capsys.readouterr()
+    main(["search", "export", str(tmp_path / "search")])
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split(",")[:3] for row in rows[1:]] == [["0", "0", "complete"], ["1", "1", "running"]]
+
+
 def test_what_was_written_by_hand_is_refused(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "search", tmp_path / "search")
     path = jobs_of(tmp_path)[1]

@@ -42,7 +42,7 @@ from hakken.study import Study, Training
 from hakken.training.checkpoint import clear_checkpoints
 from hakken.training.device import choose_device, peak_memory_mb
 from hakken.training.failures import failure_reason
-from hakken.training.jobs import Job, begin_job, end_job, read_jobs, were_killed, without_progress
+from hakken.training.jobs import FINISHED, Job, begin_job, end_job, read_jobs, were_killed, without_progress
 from hakken.training.loop import Interrupted
 from hakken.training.stopping import REQUEUE, Deadline
 
@@ -223,7 +223,7 @@ def _outcome_of(task: Task, fitting: Fitting, lease: Lease) -> Record:
         if reason is None:
             raise
         return {"state": "failed", "objective": None, "reason": reason, "detail": str(error)}
-    _note_end(task, lease, "finished")
+    _note_end(task, lease, FINISHED)
     return outcome
 
 

@@ -158,6 +158,8 @@ class Search(Section):
 
     @model_validator(mode="after")
     def _ends_early_in_one_way(self) -> Self:
+        if self.rungs and self.trials < 2:
+            raise ValueError("`rungs` share the steps of several jobs, but `trials` is 1; raise it, or remove `rungs`")
         if self.rungs and self.stopping != "none":
             raise ValueError(
                 f"`stopping: {self.stopping}` and `rungs` exclude each other: what the rule ends could not be "

@@ -790,6 +790,10 @@ RUNG_SPACE = {"learning_rate": {"type": "real", "low": 0.001, "high": 0.1, "scal
             "its budget exactly; choose shares such as [1/9, 1/3] or [1/4, 1/2]",
         ),
         (
+            {"rungs": ["1/9", "1/3"], "trials": 1},
+            "search: `rungs` share the steps of several jobs, but `trials` is 1; raise it, or remove `rungs`",
+        ),
+        (
             {"rungs": ["1/9", "1/3"], "stopping": "median"},
             "search: `stopping: median` and `rungs` exclude each other: what the rule ends could not be promoted; "
             "remove one of them",

@@ -250,13 +250,13 @@ def _crossed(study: Study) -> Iterator[str]:
 
 def _rungs(study: Study, needs: Needs) -> Iterator[str]:
     """Yield why trainings of a study cannot pause at its rungs."""
-    rungs, training = study.search.rungs, study.training
+    rungs, steps = study.search.rungs, study.training.steps
     if rungs and not needs.gradient:
         yield f"search.rungs: the method `{study.method}` is not trained step by step and cannot pause; remove it"
-    elif rungs and Fraction(rungs[0]) * training.steps < training.minibatches:
+    elif rungs and Fraction(rungs[0]) * steps < 1:
         yield (
-            f"search.rungs: {rungs[0]} of {training.steps} steps (training.steps) is less than one update; choose "
-            "higher rungs, or train longer"
+            f"search.rungs: {rungs[0]} of {steps} steps (training.steps) is less than one step; choose higher rungs, "
+            "or train longer"
         )
 
 

@@ -96,6 +96,13 @@ def test_runs_learn_from_the_patches_of_training_cases_and_are_measured_on_valid
     assert below(plan.cut_from("train")) == ["prepared/train-000", "prepared/train-001"]
 
 
+def test_with_rungs_the_files_of_a_search_are_those_of_its_jobs() -> None:
+    plan = holdout(search={"trials": 2, "rungs": ["1/9", "1/3"]}, training={"steps": 18})
+    assert below(plan.trials("search")) == ["sweeps/search/jobs/0000.json", "sweeps/search/jobs/0001.json"]
+    assert below(plan.trials("default")) == ["sweeps/default/trials/0000.json"]
+    assert below(plan.earlier("default")) == ["sweeps/search/jobs/0000.json"], "its first training is the default"
+
+
 def test_runs_that_hold_out_folds_learn_from_all_development_cases() -> None:
     plan = holdout(variants={"grid": GRID | {"folds": 2}})
     run = plan.run("grid-one-f1")

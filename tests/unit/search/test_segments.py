@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from hakken.runs.ask import decide_segment, settings_of
+from hakken.runs.guard import science
+from hakken.runs.table import run_named
 from hakken.search.entry import Planned
 from hakken.search.ledger import Ledger
 from hakken.search.progress import RungProgress, progress_of
@@ -28,6 +31,7 @@ from hakken.search.segments import (
 from hakken.search.settings import Settings
 from hakken.search.trial import Value
 
+from ..miniature import study
 from .rung_search import numbered
 
 RUNGS = Rungs.of(["1/9", "1/3"])
@@ -221,6 +225,19 @@ def test_the_progress_counts_trainings_and_what_they_cost(tmp_path: Path) -> Non
     assert found.mean_seconds == pytest.approx(45 / (5 / 9)), "of a full training"
     assert found.remaining_seconds == pytest.approx(81 * (10 - 5 / 9) / 2)
     assert [running.number for running in found.running] == [3], "the training, not the segment"
+
+
+def test_a_search_with_rungs_knows_what_is_never_paused() -> None:
+    chosen = study(search={"rungs": ["1/9", "1/3"], "trials": 3}, training={"steps": 18})
+    found = settings_of(chosen, run_named(chosen, "search"))
+    assert found.rungs == {"shares": ["1/9", "1/3"], "unpaused": {"learning_rate": 0.02}}
+    assert settings_of(chosen, run_named(chosen, "default")).rungs == {}
+    first, parameters = decide_segment(found, (), 0, 3)
+    assert (first.until, parameters) == (3, {"learning_rate": 0.02})
+    later = study(search={"rungs": ["1/9", "1/3"], "trials": 3, "default_first": False}, training={"steps": 18})
+    assert settings_of(later, run_named(later, "search")).rungs["unpaused"] is None
+    assert science(chosen)["search"]["rungs"] == ["1/9", "1/3"]
+    assert "rungs" not in study().model_dump(mode="json")["search"], "what is written of others stays as it was"
 
 
 def test_without_rungs_nothing_of_them_is_written(tmp_path: Path) -> None:

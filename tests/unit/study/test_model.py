@@ -811,7 +811,7 @@ def test_rungs_without_effect_or_below_one_step_are_named() -> None:
     ]
     short = changed(search={"space": RUNG_SPACE, **rungs}, training={"steps": 8})
     assert complaints(short) == [
-        "study: search.rungs: 1/9 of 8 steps (training.steps) is less than one update; choose higher rungs, or train "
+        "study: search.rungs: 1/9 of 8 steps (training.steps) is less than one step; choose higher rungs, or train "
         "longer"
     ]
 

@@ -78,12 +78,12 @@ def _notes(sweeps: Sequence[TimedSweep], records: Sequence[TrialRecord]) -> Iter
     groups = groups_of(sweeps)
     repeats = _several([len(group.repeats) for group in groups], "repeat")
     trials = _several([round(sum(trial.cost for trial in sweep.trials)) for sweep in sweeps], "training")
-    paused = any(record.segments for record in records)
     yield (
         f"Lines: best so far, mean over {repeats} of {trials} where all have one; bands: lowest to highest repeat. "
         "Failed and pruned trainings count and take their time."
-        + (" Where trainings pause at rungs, what they cost counts in full trainings." if paused else "")
     )
+    if any(record.segments for record in records):
+        yield "Where trainings pause at rungs, their segments count by their shares of a full training."
     for group in groups:
         found = [trial.objective or 0.0 for sweep in group.repeats for trial in sweep.trials if trial.counts]
         if group.blind and found:

@@ -127,7 +127,7 @@ def test_compared_sweeps_count_full_trainings(tmp_path: Path, chosen: Study, mon
     drawn, drawing = handed(monkeypatch, comparison, "draw_comparison", chosen, given)
     assert table_text(drawing.table.columns, drawing.table.rows) == TABLE
     assert "of 2 trainings where all have one" in drawn.notes[0]
-    assert drawn.notes[0].endswith("Where trainings pause at rungs, what they cost counts in full trainings.")
+    assert drawn.notes[1] == "Where trainings pause at rungs, their segments count by their shares of a full training."
     (group,) = drawn.groups
     assert group.by_trials.at.tolist() == pytest.approx([1, 4 / 3, 2, 7 / 3])
     assert comparison.draw(chosen, given).table == drawing.table

@@ -53,9 +53,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def given(data: Path, results: Path, search: dict[str, Any]) -> dict[str, Any]:
+def given(data: Path, results: Path, search: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
     """The arguments that the jobs of a search and the untuned default share."""
-    chosen = study(search=search, training=TRAINING)
+    chosen = study(search=search, **more | {"training": TRAINING | more.get("training", {})})
     planned = run_named(chosen, "search")
     return {
         "study": study_slice(chosen, SCIENCE),
@@ -73,14 +73,15 @@ def given(data: Path, results: Path, search: dict[str, Any]) -> dict[str, Any]:
 
 def run(data: Path, results: Path, number: int = 0, **changes: Any) -> dict[str, Any]:
     """Run a job as the workflow does, with plain values, and return what its file says."""
-    options = {name: changes.pop(name) for name in ("minutes", "attempt") if name in changes}
+    options = {name: changes.pop(name) for name in ("minutes", "attempt", "threads") if name in changes}
+    sections = {name: changes.pop(name) for name in ("parameters", "training") if name in changes}
     output = results / "search" / "jobs" / f"{number:04d}.json"
     stage.job(
         number=f"{number:04d}",
         work=str(results / "search" / "trainings"),
         output=str(output),
         code_of_trial="c0de",
-        **given(data, results, {"trials": JOBS, **SEARCH} | changes),
+        **given(data, results, {"trials": JOBS, **SEARCH} | changes, **sections),
         **options,
     )
     found: dict[str, Any] = read_json(output)
@@ -160,7 +161,7 @@ def test_a_training_that_paused_ends_like_one_that_did_not(data: Path, finished:
     assert one["predictions"]["sha256"] == other["predictions"]["sha256"]
 
 
-def run_apart(data: Path, results: Path) -> list[dict[str, Any]]:
+def run_apart(data: Path, results: Path, **changes: Any) -> list[dict[str, Any]]:
     """Train the default in three segments, as if it were a training like any."""
     with pytest.MonkeyPatch.context() as patched:
         decided = iter([(0, 1), (1, 2), (2, 3)])
@@ -171,7 +172,7 @@ def run_apart(data: Path, results: Path) -> list[dict[str, Any]]:
             return segments.Segment(job, 0, since, until), own
 
         patched.setattr(segments, "decide_segment", in_order)
-        run(data, results)
+        run(data, results, **changes)
     return read_trials(jobs_of(results))
 
 
@@ -410,3 +411,15 @@ def test_the_model_proposes_by_the_last_rung_and_the_end(
     whole_search(data, tmp_path, range(2))
     assert [place for place, _ in asked] == list(range(len(asked)))
     assert asked[2][1] == {"complete", "running"}, "the default is whole, the one that pauses at 1/9 is not known"
+
+
+@pytest.mark.slow
+def test_two_processes_pause_and_go_on_together(data: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"batch_norm": False, "dropout": 0.0}
+    alone = run_apart(data, tmp_path / "1", threads=1, parameters=settings, training={"gpus_per_node": 2})[0]
+    together = run_apart(data, tmp_path / "2", threads=2, parameters=settings, training={"gpus_per_node": 2})[0]
+    assert (alone["processes"], together["processes"]) == (1, 2)
+    assert [one["state"] for one in together["segments"]] == ["paused", "paused", "complete"]
+    assert [point["step"] for point in together["curve"]] == [2, 6, 10, 18], "rungs, and every ninth step"
+    for one, other in zip(alone["curve"], together["curve"], strict=True):
+        assert other == pytest.approx(one, abs=1e-4)

@@ -52,8 +52,9 @@ def ask(book: Ledger, rungs: Rungs, job: int, decide: Decide, planned: Planned) 
 
 
 def segments_of(entries: Sequence[Entry], job: int | None = None) -> list[tuple[Segment, Entry]]:
-    """Return the segments in the order of asking with their entries, all or those of a ``job``."""
-    found = [(entry.proposal.segment, entry) for entry in entries if entry.proposal and entry.proposal.segment]
+    """Return the segments in the order of asking, or those of a ``job``, with their ``entries``, which come in any."""
+    order = sorted(entries, key=lambda entry: entry.number)
+    found = [(entry.proposal.segment, entry) for entry in order if entry.proposal and entry.proposal.segment]
     return [(segment, entry) for segment, entry in found if job is None or segment.job == job]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from hakken.core.console import progress
+from hakken.core.errors import HakkenError
 from hakken.core.files import write_json
 from hakken.core.names import counted
 from hakken.runs.attempt import Task, open_ledger
@@ -51,6 +52,11 @@ def job(
     of the same code are results of the same ledger. A job that is asked to stop, or comes near its time limit, saves
     its training and exits with status 75; started again it goes on with it.
     """
+    if not run.rungs:
+        raise HakkenError(
+            f"the trainings of `{run.name}` do not pause at rungs, and each is a trial: ask for "
+            f"sweeps/{run.name}/trials/{number:04d}.json"
+        )
     torch.set_num_threads(threads)
     chosen = run.study(study)
     task = Task(

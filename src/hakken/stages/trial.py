@@ -95,6 +95,11 @@ def trial(
 
 def _result(task: Task, ledger: Path, first: bool) -> Record:
     """Return the result of a job's trial, or of the ``first`` of its run."""
+    if task.run.rungs and not first:
+        raise HakkenError(
+            f"the trainings of `{task.run.name}` pause at rungs, and there are jobs in place of trials: ask for "
+            f"sweeps/{task.run.name}/jobs/{task.number:04d}.json"
+        )
     task.require_cases()
     book = open_ledger(task, ledger)
     if first:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of_test
+from hypothesis import strategies as st
 
 from hakken.runs.ask import decide_segment, settings_of
 from hakken.runs.guard import science
@@ -166,13 +171,50 @@ def test_what_was_known_is_what_the_file_says_whatever_has_come_since(tmp_path: 
     entries = book.log()
     proposal = entries[2].proposal
     assert proposal is not None
-    then = as_known_to(RUNGS, proposal, list(reversed(entries))[::-1])
+    then = as_known_to(RUNGS, proposal, entries[::-1])
     assert [(one.state, dict(one.objectives or {})) for one in then] == [("paused", {1: 0.5}), ("running", {})]
     assert [one.silent for one in then] == [False, False]
     silent = as_known_to(RUNGS, replace(proposal, pending=()), entries)
     assert [one.silent for one in silent] == [False, True]
     now = known_of(RUNGS, entries)
     assert [one.state for one in now] == ["paused"] * 3
+
+
+@settings_of_test(max_examples=5, deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_ledger_replays_in_whatever_order_its_files_are_read(seed: int) -> None:
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        book, running = Ledger(Path(folder)), list[int]()
+        for _ in range(40):
+            if running and chance.random() < 0.5:
+                publish_by_chance(book, running.pop(chance.randrange(len(running))), chance)
+            else:
+                job = chance.randrange(6)
+                before = len(book.log())
+                asked(book, job, Planned(6, 3))
+                running += range(before, len(book.log()))
+        entries = list(book.log())
+    for entry in list(entries):
+        chance.shuffle(entries)
+        proposal = entry.proposal
+        assert proposal is not None
+        assert proposal.segment is not None
+        known = as_known_to(RUNGS, proposal, entries)
+        again = decide(RUNGS, known, job=proposal.segment.job, budget=10, propose=numbered)
+        assert again == (proposal.segment, proposal.parameters)
+
+
+def publish_by_chance(book: Ledger, number: int, chance: random.Random) -> None:
+    proposal = book.stored_proposal(number)
+    assert proposal is not None
+    assert proposal.segment is not None
+    until = proposal.segment.until
+    names = ("r1", "r2", "end")[:until]
+    if chance.random() < 0.2:
+        publish(book, number, "failed")
+    else:
+        publish(book, number, "complete" if until == 3 else "paused", **{name: chance.random() for name in names})
 
 
 def test_a_decision_whose_files_are_gone_cannot_be_replayed(tmp_path: Path) -> None:

@@ -319,6 +319,24 @@ def test_the_untuned_default_is_the_first_training_of_the_search(data: Path, fin
     assert run(data, tmp_path)["segments"] == [asked]
 
 
+def test_a_trial_of_a_search_with_rungs_and_a_job_of_one_without_are_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = given(data, tmp_path, {"trials": JOBS, **SEARCH})
+    with pytest.raises(SystemExit):
+        stage_of_trial.trial(number="0003", work=str(tmp_path / "w"), output=str(tmp_path / "o"), code="c0de", **shared)
+    assert (
+        "the trainings of `search` pause at rungs, and there are jobs in place of trials: ask for "
+        "sweeps/search/jobs/0003.json"
+    ) in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(data, tmp_path, 3, rungs=[])
+    assert (
+        "the trainings of `search` do not pause at rungs, and each is a trial: ask for sweeps/search/trials/0003.json"
+    ) in capsys.readouterr().err
+    assert not (tmp_path / "search").exists(), "nothing has been asked for"
+
+
 def test_select_and_the_table_read_trainings(finished: Path, tmp_path: Path) -> None:
     records = read_trials(jobs_of(finished))
     select(trials=jobs_of(finished), model=tmp_path / "model.pt", record=tmp_path / "record.json")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from hakken.core.errors import HakkenError
 from hakken.search.entry import Entry, Planned, Proposal
 from hakken.search.ledger import Ledger
 from hakken.search.plain import plain
@@ -45,6 +46,7 @@ def ask(book: Ledger, rungs: Rungs, job: int, decide: Decide, planned: Planned) 
             finished, mine = _standing(entries, rungs, job)
             if finished or mine is not None:
                 return mine
+            _require_last(book, len(entries))
             proposal = _proposed(book, rungs, entries, decide, planned)
             if book.claim(proposal):
                 return proposal
@@ -90,6 +92,15 @@ def missing_for(proposal: Proposal, entries: Sequence[Entry]) -> list[int]:
 def by_rung(rungs: Rungs, objectives: Mapping[int, float | None]) -> dict[str, float | None]:
     """Return objectives by stop as a result holds them."""
     return {str(rungs.stops[stop]): value for stop, value in sorted(objectives.items())}
+
+
+def _require_last(book: Ledger, number: int) -> None:
+    """Raise HakkenError where a number is free and the next is taken: its file was lost, and must not be made anew."""
+    if book.stored_proposal(number + 1) is not None and book.stored_proposal(number) is None:
+        raise HakkenError(
+            f"{book.folder}: proposal-{number:04d}.json is missing or damaged, and later ones rest on it; restore it "
+            "from a copy, or move the folder away to begin anew"
+        )
 
 
 def _standing(entries: Sequence[Entry], rungs: Rungs, job: int) -> tuple[bool, Proposal | None]:

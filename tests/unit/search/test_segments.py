@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of_test
 from hypothesis import strategies as st
 
+from hakken.core.errors import HakkenError
 from hakken.runs.ask import decide_segment, settings_of
 from hakken.runs.guard import science
 from hakken.runs.table import run_named
@@ -158,6 +159,9 @@ def test_the_log_ends_where_nobody_has_asked(tmp_path: Path) -> None:
         asked(book, job)
     (tmp_path / "proposal-0001.json").unlink()
     assert [entry.number for entry in book.log()] == [0]
+    with pytest.raises(HakkenError, match=r"proposal-0001\.json is missing or damaged, and later ones rest on it"):
+        asked(book, 5)
+    assert not (tmp_path / "proposal-0001.json").exists()
 
 
 def test_what_was_known_is_what_the_file_says_whatever_has_come_since(tmp_path: Path) -> None:

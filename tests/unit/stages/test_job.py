@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from hakken.cli import main
 from hakken.core.files import read_json
 from hakken.core.tables import read_table
 from hakken.outcomes import candidates
+from hakken.runs import attempt as attempts
 from hakken.runs import fit, segments
 from hakken.runs.guard import SCIENCE
 from hakken.runs.table import run_named
@@ -220,6 +223,31 @@ def test_a_job_that_is_killed_goes_on_with_its_own_segment_and_changes_nothing(
     assert [one.proposal and one.proposal.segment for one in log] == [
         one.proposal and one.proposal.segment for one in before
     ]
+
+
+def test_a_living_twin_is_waited_for_and_its_result_taken(
+    data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, waits = ledger_of(finished), list[int]()
+
+    @contextmanager
+    def taken(self: Ledger, number: int) -> Iterator[SimpleNamespace]:
+        if number in waits:  # the twin publishes while this job waits
+            self.publish(number, known.result(number) or {})
+        waits.append(number)
+        yield SimpleNamespace(held=False)
+
+    monkeypatch.setattr(Ledger, "lease", taken)
+    monkeypatch.setattr(attempts, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(fit, "train", None)
+    whole_search(data, tmp_path, range(2))
+    count = len(ledger_of(tmp_path).log())
+    assert waits == [number for number in range(count) for _ in range(2)], "each was asked for once, and waited for"
+    assert [one["segments"] for one in map(read_json, jobs_of(tmp_path))] == [
+        one["segments"] for one in map(read_json, jobs_of(finished)[:2])
+    ]
+    assert not (tmp_path / "search" / "trainings").exists()
+    assert "01 to 1/9: another process trains it; waiting for its result" in (tmp_path / "log").read_text()
 
 
 def test_near_its_time_limit_a_job_saves_itself_and_the_next_goes_on(

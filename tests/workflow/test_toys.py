@@ -159,7 +159,7 @@ def test_jobs_spend_full_trainings_on_trainings_that_pause_at_rungs(toys: Projec
         each = [one["segment"] for one in job["segments"]]
         assert sum(Fraction(one["until"]) - Fraction(one["since"]) for one in each) == 1
         assert {one["job"] for one in each} == {job["job"]}
-    default = read(toys, f"{root}/sweeps/default/trials/0000.json")
+    default = read(toys, f"{root}/sweeps/default/shared/0000.json")
     assert (default["parameters"], default["number"], default["state"]) == ({"margin": 1.0}, 0, "complete")
     assert default in [one for job in jobs for one in job["segments"]]
     table = toys.path(f"{root}/sweeps/search/trials.csv").read_text().splitlines()

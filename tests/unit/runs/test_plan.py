@@ -99,8 +99,27 @@ def test_runs_learn_from_the_patches_of_training_cases_and_are_measured_on_valid
 def test_with_rungs_the_files_of_a_search_are_those_of_its_jobs() -> None:
     plan = holdout(search={"trials": 2, "rungs": ["1/9", "1/3"]}, training={"steps": 18})
     assert below(plan.trials("search")) == ["sweeps/search/jobs/0000.json", "sweeps/search/jobs/0001.json"]
-    assert below(plan.trials("default")) == ["sweeps/default/trials/0000.json"]
+    assert below(plan.trials("default")) == ["sweeps/default/shared/0000.json"]
     assert below(plan.earlier("default")) == ["sweeps/search/jobs/0000.json"], "its first training is the default"
+
+
+def test_with_rungs_a_variant_takes_over_what_never_pauses_and_what_confirms_is_trained_at_a_stretch() -> None:
+    plan = holdout(
+        search={"trials": 3, "rungs": ["1/9", "1/3"], "confirm": 1},
+        parameters={"convolutions": 2},
+        training={"steps": 18},
+        variants={"used": USED},
+    )
+    assert plan.asks_in(plan.run("used-lower")) == plan.run("search")
+    assert below(plan.trials("used-lower")) == ["sweeps/used-lower/shared/0000.json"]
+    assert below(plan.earlier("used-lower")) == ["sweeps/search/jobs/0000.json"]
+    own = [plan.run(name) for name in ("used-longer", "confirm")]
+    assert [run.rungs for run in own] == [(), ()]
+    assert [plan.study_of(run).search.rungs for run in own] == [(), ("1/9", "1/3")]
+    assert below(plan.trials("used-longer")) == ["sweeps/used-longer/trials/0000.json"]
+    assert below(plan.trials("confirm")) == ["sweeps/confirm/trials/0000.json", "sweeps/confirm/trials/0001.json"]
+    found = below(inputs.confirmed(plan, {"sweep": "confirm"}))
+    assert found == [f"sweeps/search/jobs/{number:04d}.json" for number in range(3)]
 
 
 def test_runs_that_hold_out_folds_learn_from_all_development_cases() -> None:
@@ -224,6 +243,46 @@ def test_variants_are_measured_on_validation_unless_they_ask_for_the_test() -> N
         "measurements/test/default",
         "measurements/validation/grid-one",
     ]
+
+
+USED = {
+    "factors": {
+        "use": {
+            "lower": {"inference.suppression_mm": 9.0},
+            "itself": {},
+            "written": {"parameters.convolutions": 2},
+            "smaller": {"parameters.convolutions": 1},
+            "longer": {"training.steps": 7},
+        }
+    }
+}
+"""Variants of which the first three are trained as the study is."""
+
+
+@pytest.mark.parametrize(
+    ("search", "whose"),
+    [({}, "search"), ({"space": {}}, "search"), ({"default_first": False}, "default")],
+    ids=["the search tries it first", "nothing is searched", "by itself"],
+)
+def test_a_variant_that_is_trained_as_the_study_is_takes_its_model(search: dict[str, Any], whose: str) -> None:
+    plan = holdout(parameters={"convolutions": 2}, search=search, variants={"used": USED})
+    own = {name: plan.asks_in(run).name for name, run in plan.runs.items() if run.set_name}
+    shared = ("used-lower", "used-itself", "used-written")
+    assert own == dict.fromkeys(shared, whose) | {name: name for name in ("used-smaller", "used-longer")}
+    for name in shared:
+        assert below(plan.trials(name)) == [f"sweeps/{name}/shared/0000.json"]
+        assert below(plan.earlier(name)) == below(plan.trials(whose))[:1]
+    assert below(plan.trials("used-longer")) == ["sweeps/used-longer/trials/0000.json"]
+
+
+def test_with_folds_of_its_own_each_variant_is_trained() -> None:
+    plan = holdout(variants={"used": USED | {"folds": 2}})
+    assert all(plan.asks_in(run) == run for run in plan.set_runs("used"))
+
+
+def test_crossed_a_variant_takes_the_model_of_its_fold(toys: Any) -> None:
+    plan = crossed_items(variants={"shrunk": {"factors": {"shrink": {"same": {}}}}})
+    assert [plan.asks_in(run).name for run in plan.set_runs("shrunk")] == ["search-f0", "search-f1", "search-f2"]
 
 
 def test_crossed_there_is_a_file_for_each_fold(toys: Any) -> None:

@@ -17,7 +17,7 @@ from hakken.core.files import read_json
 from hakken.core.tables import read_table
 from hakken.outcomes import candidates
 from hakken.runs import attempt as attempts
-from hakken.runs import fit, segments
+from hakken.runs import course, segments
 from hakken.runs.guard import SCIENCE
 from hakken.runs.table import run_named
 from hakken.runs.trials import read_trials
@@ -208,7 +208,7 @@ def kill_once(target: Any, name: str, at: int, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "moment", [(segments, "decide_segment", 3), (Ledger, "claim", 4), (fit, "train", 4), (Ledger, "publish", 5)]
+    "moment", [(segments, "decide_segment", 3), (Ledger, "claim", 4), (course, "train", 4), (Ledger, "publish", 5)]
 )
 def test_a_job_that_is_killed_goes_on_with_its_own_segment_and_changes_nothing(
     moment: tuple[Any, str, int], data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -239,7 +239,7 @@ def test_a_living_twin_is_waited_for_and_its_result_taken(
 
     monkeypatch.setattr(Ledger, "lease", taken)
     monkeypatch.setattr(attempts, "WAIT_SECONDS", 0)
-    monkeypatch.setattr(fit, "train", None)
+    monkeypatch.setattr(course, "train", None)
     whole_search(data, tmp_path, range(2))
     count = len(ledger_of(tmp_path).log())
     assert waits == [number for number in range(count) for _ in range(2)], "each was asked for once, and waited for"
@@ -285,7 +285,7 @@ def test_a_training_that_fails_leaves_its_job_the_rest_of_its_budget(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(data, tmp_path)
-    train, calls = fit.train, []
+    train, calls = course.train, []
 
     def fails_once(*arguments: Any, **options: Any) -> Any:
         calls.append(0)
@@ -293,7 +293,7 @@ def test_a_training_that_fails_leaves_its_job_the_rest_of_its_budget(
             raise FloatingPointError("the loss was nan at step 1")
         return train(*arguments, **options)
 
-    monkeypatch.setattr(fit, "train", fails_once)
+    monkeypatch.setattr(course, "train", fails_once)
     found = run(data, tmp_path, 1)
     first, *others = found["segments"]
     assert (first["state"], first["reason"], first["by_rung"]) == ("failed", "diverged", {})
@@ -313,7 +313,7 @@ def test_where_too_many_fail_in_a_row_no_segment_is_begun(
     def diverges(*arguments: Any, **options: Any) -> Any:
         raise FloatingPointError("the loss was nan at step 1")
 
-    monkeypatch.setattr(fit, "train", diverges)
+    monkeypatch.setattr(course, "train", diverges)
     with pytest.raises(SystemExit) as ended:
         run(data, tmp_path, 1, stop_after_failures=2)
     assert ended.value.code == 2
@@ -325,7 +325,7 @@ def test_where_too_many_fail_in_a_row_no_segment_is_begun(
 
 def test_the_untuned_default_is_the_first_training_of_the_search(data: Path, finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished, tmp_path / "results")
-    output = tmp_path / "default" / "trials" / "0000.json"
+    output = tmp_path / "default" / "shared" / "0000.json"
 
     def default(results: Path) -> dict[str, Any]:
         stage_of_trial.trial(
@@ -343,8 +343,41 @@ def test_the_untuned_default_is_the_first_training_of_the_search(data: Path, fin
     asked = default(tmp_path)
     assert (asked["segment"]["job"], asked["state"]) == (0, "complete"), "where nobody has asked, it does as job 0"
     (read,) = read_trials([output])
+    select(trials=[output], model=tmp_path / "default.pt", record=tmp_path / "default.json")
+    taken = read_json(tmp_path / "default.json")
+    assert (taken["trial"]["objective"], taken["trials"]) == (asked["objective"], {"complete": 1})
+    assert "rungs" not in taken, "what the search has spent is said of the model that comes from it"
     assert (read["sweep"], read["number"], read["parameters"]) == ("search", 0, asked["parameters"])
     assert run(data, tmp_path)["segments"] == [asked]
+
+
+def test_the_best_are_trained_again_at_a_stretch(data: Path, finished: Path, tmp_path: Path) -> None:
+    chosen = study(search={"trials": JOBS, **SEARCH, "confirm": 1}, training=TRAINING)
+    planned = run_named(chosen, "confirm")
+    outputs = [tmp_path / "confirm" / "trials" / f"{number:04d}.json" for number in range(planned.trials)]
+    for number, output in enumerate(outputs):
+        options = given(data, tmp_path, {"trials": JOBS, **SEARCH, "confirm": 1}) | {
+            "run": planned.as_dict(),
+            "trials": planned.trials,
+            "ledger": str(tmp_path / "confirm" / "ledger"),
+            "searched": list(map(str, jobs_of(finished))),
+        }
+        work = str(tmp_path / "confirm" / "trainings" / output.stem)
+        stage_of_trial.trial(number=f"{number:04d}", work=work, output=str(output), code="c0de", **options)
+    full = [one for one in read_trials(jobs_of(finished)) if one["state"] == "complete"]
+    best = max(full, key=lambda one: one["objective"])
+    again = read_trials(outputs)
+    assert [one["confirms"] for one in again] == [{"trial": best["number"], "seed": seed} for seed in (1, 2)]
+    assert len({one["seed"] for one in (best, *again)}) == 3
+    for one in again:
+        assert (one["state"], one["parameters"]) == ("complete", best["parameters"])
+        assert [point["step"] for point in one["curve"]] == [9, 18], "not measured at rungs, where it does not pause"
+        assert not {"segment", "segments", "by_rung"} & one.keys()
+    kept = {"model": tmp_path / "model.pt", "record": tmp_path / "record.json"}
+    select(trials=jobs_of(finished), confirmations=outputs, confirm=1, **kept)
+    record = read_json(tmp_path / "record.json")
+    assert record["confirmed"][0]["objectives"] == [one["objective"] for one in (best, *again)]
+    assert record["rungs"]["spent"] == JOBS
 
 
 def test_a_trial_of_a_search_with_rungs_and_a_job_of_one_without_are_refused(

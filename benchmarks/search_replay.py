@@ -1,13 +1,13 @@
 """What do rungs save? Recorded trainings of a study replayed, with and without rungs, at equal steps and on the clock.
 
-    python benchmarks/search_replay.py recorded.json --rungs 1/9 1/3 --jobs 25 --slots 8 --seeds 20
+    python benchmarks/search_replay.py recorded.json --rungs 1/9 1/3 --jobs 25 --against 50 --slots 8 --seeds 20
 
 A search proposes as ever, and gets the recorded training that is nearest to its proposal of those it has not had yet
 (squared distances of the coordinates on their searched scales, 1 for two choices). So both searches choose among the
 same trainings, whose objectives and seconds are real; what runs at once does not disturb each other, as it would on one
 machine. The decisions with rungs are those of the package (`hakken.search.rungs`).
 
-The file holds one JSON object:
+The file holds one JSON object, as `search_record.py` writes it:
 
     {"study": "brain_metastasis", "scale": "tiny",
      "steps": 600,                    steps of a full training
@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 from search_simulation import Event, rung_sweep
 
 from hakken.core.errors import HakkenError
@@ -47,6 +48,19 @@ from hakken.search.rungs import Rungs
 from hakken.search.trial import Value
 
 SHARES = (0.25, 0.5, 1.0)
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """A rank correlation (Spearman) with a 95 % interval: percentiles over resamples of the trainings."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,53 +157,84 @@ def reached(events: Sequence[Event], level: float) -> tuple[float, float] | None
     return None if first is None else (first.spent, first.seconds)
 
 
-def agreement(recording: Recording, rungs: Rungs) -> list[float]:
-    """Return the rank correlation between each rung and the end over all recorded trainings that did not fail."""
+def agreement(recording: Recording, rungs: Rungs, *, better_half: bool = False) -> list[Correlation]:
+    """Return the rank correlation between each rung and the end over the recorded trainings that did not fail.
+
+    Or over the ``better_half`` of them, by the end. One that was measured at a rung for the first time later has the
+    lowest objective there.
+    """
     full = [number for number, curve in enumerate(recording.curves) if len(curve)]
-    ends = [recording.objective(number, Fraction(1)) for number in full]
-    return [
-        float(spearmanr([recording.objective(number, share) for number in full], ends).statistic)
-        for share in rungs.shares
-    ]
+    ends = np.array([recording.objective(number, Fraction(1)) for number in full], float)
+    kept = np.flatnonzero(ends >= np.median(ends)) if better_half else np.arange(len(full))
+    found = []
+    for share in rungs.shares:
+        known = [recording.objective(full[place], share) for place in kept]
+        values = np.array([-np.inf if value is None else value for value in known])
+        found.append(_correlation(values, ends[kept]))
+    return found
 
 
-def report(recording: Recording, rungs: Rungs, *, jobs: int, slots: int, seeds: int, sampler: str) -> str:
-    """Return the comparison as Markdown."""
-    kinds = {"full trainings": Rungs(()), f"rungs {', '.join(map(str, rungs.shares))}": rungs}
+def _correlation(values: NDArray[np.float64], ends: NDArray[np.float64]) -> Correlation:
+    random = np.random.default_rng(0)
+    drawn = random.integers(len(ends), size=(RESAMPLES, len(ends)))
+    resampled = [one for rows in drawn if (one := _spearman(values[rows], ends[rows])) is not None]
+    low, high = np.percentile(resampled, [2.5, 97.5]) if resampled else (math.nan, math.nan)
+    value = _spearman(values, ends)
+    return Correlation(math.nan if value is None else value, float(low), float(high))
+
+
+def _spearman(values: NDArray[np.float64], ends: NDArray[np.float64]) -> float | None:
+    """Return the rank correlation; None where all values are one."""
+    if len(set(values)) < 2 or len(set(ends)) < 2:
+        return None
+    return float(np.corrcoef(rankdata(values), rankdata(ends))[0, 1])
+
+
+def report(
+    recording: Recording, rungs: Rungs, *, jobs: int, slots: int, seeds: int, sampler: str, against: int | None = None
+) -> str:
+    """Return the comparison of ``jobs`` with rungs and full trainings, ``against`` so many or as many, as Markdown."""
+    against = against or jobs
+    kinds = {
+        f"{against} full trainings": (Rungs(()), against),
+        f"{jobs} jobs with rungs at {', '.join(map(str, rungs.shares))}": (rungs, jobs),
+    }
     runs = {
-        name: [Replay(recording, sampler, seed).run(kind, jobs, slots) for seed in range(seeds)]
-        for name, kind in kinds.items()
+        name: [Replay(recording, sampler, seed).run(kind, count, slots) for seed in range(seeds)]
+        for name, (kind, count) in kinds.items()
     }
     full, paused = runs.values()
     lines = [
-        f"{recording.study}, replayed: {len(recording.curves)} recorded trainings, {jobs} jobs, {slots} at once, "
-        f"{seeds} seeds, `{sampler}`. Mean of the best objective so far, by share of the budget:",
+        f"{recording.study}, replayed: {len(recording.curves)} recorded trainings, {slots} jobs at once, {seeds} "
+        f"seeds, `{sampler}`. Mean of the best objective so far, by share of the budget:",
         "",
         f"| | {' | '.join(f'{100 * share:.0f} %' for share in SHARES)} |",
         f"| --- |{' --- |' * len(SHARES)}",
     ]
     for name, found in runs.items():
-        cells = [_mean([best_at(events, share * jobs) for events in found]) for share in SHARES]
+        cells = [_mean([best_at(events, share * kinds[name][1]) for events in found]) for share in SHARES]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     both = zip(full, paused, strict=True)
-    savings = [_saving(one, other, jobs) for one, other in both]
+    savings = [_saving(one, other, against) for one, other in both]
     known = [saving for saving in savings if saving is not None]
-    correlated = " and ".join(f"{value:.2f}" for value in agreement(recording, rungs))
-    lines += ["", f"Rungs and end correlate by {correlated} over all recorded trainings."]
+    for half, words in ((False, "over all recorded trainings"), (True, "over the better half of them")):
+        correlated = " and ".join(map(str, agreement(recording, rungs, better_half=half)))
+        lines += ["", f"Rungs and end correlate by {correlated} {words}."]
+    lines += ["", f"What the full trainings reach at last, the jobs with rungs reach in {len(known)} of {seeds} seeds"]
     if known:
         steps, seconds = (statistics.median(column) for column in zip(*known, strict=True))
-        lines.append(
-            f"What full trainings reach with all of their budget, rungs reach in {len(known)} of {seeds} seeds; in the "
-            f"median of these for {steps:.2f} of the steps and {seconds:.2f} of the time, start-ups counted."
+        lines[-1] += (
+            f"; in the median of these for {steps:.2f} of the steps and {seconds:.2f} of the time of all full "
+            "trainings, start-ups counted"
         )
-    return "\n".join(lines)
+    return "\n".join(lines) + "."
 
 
-def _saving(full: Sequence[Event], paused: Sequence[Event], jobs: int) -> tuple[float, float] | None:
+def _saving(full: Sequence[Event], paused: Sequence[Event], against: int) -> tuple[float, float] | None:
     """Return for which share of steps and time rungs reach what full trainings do at last; None where they do not."""
-    level = best_at(full, jobs)
+    level = best_at(full, against)
     found = None if level is None else reached(paused, level)
-    return None if found is None else (found[0] / jobs, found[1] / max(event.seconds for event in full))
+    return None if found is None else (found[0] / against, found[1] / max(event.seconds for event in full))
 
 
 def _mean(values: Sequence[float | None]) -> str:
@@ -217,6 +262,9 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("recording", type=Path, help="JSON file of recorded trainings")
     line.add_argument("--rungs", nargs="+", default=["1/9", "1/3"], metavar="SHARE")
     line.add_argument("--jobs", type=int, default=25, help="full trainings that each search may cost")
+    line.add_argument(
+        "--against", type=int, metavar="N", help="full trainings to compare them with; as many if left out"
+    )
     line.add_argument("--slots", type=int, default=8, metavar="N", help="jobs at once")
     line.add_argument("--seeds", type=int, default=20)
     line.add_argument("--sampler", default="bayesian")
@@ -227,9 +275,8 @@ def main() -> None:
     """Print the comparison."""
     options = parser().parse_args()
     recording, rungs = read_recording(options.recording), Rungs.of(options.rungs)
-    print(
-        report(recording, rungs, jobs=options.jobs, slots=options.slots, seeds=options.seeds, sampler=options.sampler)
-    )
+    settings = {key: getattr(options, key) for key in ("jobs", "against", "slots", "seeds", "sampler")}
+    print(report(recording, rungs, **settings))
 
 
 if __name__ == "__main__":

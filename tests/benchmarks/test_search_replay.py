@@ -88,11 +88,29 @@ def test_a_curve_that_does_not_come_to_its_end_is_named(benchmark: Any, tmp_path
         benchmark("search_replay").read_recording(path)
 
 
+def test_the_rank_correlation_by_hand_and_its_interval(benchmark: Any, tmp_path: Path) -> None:
+    """Ranks at the first rung 1 2 4 3, at the end 1 2 3 4: 1 - 6 * 2 / (4 * 15) = 0.8; the first misses the second."""
+    replay = benchmark("search_replay")
+    curves = [[[3, 1, 1], [9, 1, 9]]] + [
+        [[1, first, 1], [3, first, 3], [9, end, 9]] for first, end in ((2, 2), (4, 3), (3, 4))
+    ]
+    trainings = [{"parameters": {"x": number / 4}, "curve": curve} for number, curve in enumerate(curves)]
+    recording = replay.read_recording(recorded(tmp_path / "recorded.json", trainings=trainings))
+    rungs = Rungs.of(["1/9", "1/3"])
+    for found in replay.agreement(recording, rungs):
+        assert found.value == pytest.approx(0.8)
+        assert -1 <= found.low < found.value < found.high <= 1
+    for found in replay.agreement(recording, rungs, better_half=True):
+        assert found.value == pytest.approx(-1)
+
+
 def test_the_report_says_what_rungs_save(tmp_path: Path) -> None:
     path = recorded(tmp_path / "recorded.json")
-    options = ["--jobs", "6", "--slots", "2", "--seeds", "2", "--sampler", "random"]
+    options = ["--jobs", "6", "--against", "12", "--slots", "2", "--seeds", "2", "--sampler", "random"]
     command = [sys.executable, str(BENCHMARKS / "search_replay.py"), str(path), *options]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "made_up, replayed: 60 recorded trainings, 6 jobs, 2 at once, 2 seeds, `random`." in shown
-    assert "| rungs 1/9, 1/3 |" in shown
-    assert "Rungs and end correlate by 1.00 and 1.00 over all recorded trainings." in shown
+    assert "made_up, replayed: 60 recorded trainings, 2 jobs at once, 2 seeds, `random`." in shown
+    assert "| 12 full trainings |" in shown
+    assert "| 6 jobs with rungs at 1/9, 1/3 |" in shown
+    assert "Rungs and end correlate by 1.00 [1.00, 1.00] and 1.00 [1.00, 1.00] over all recorded trainings." in shown
+    assert "What the full trainings reach at last, the jobs with rungs reach in" in shown

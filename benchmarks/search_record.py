@@ -7,7 +7,8 @@ What is recorded of a training are its parameters, and at each rung and at the e
 far and the seconds since its first step: CPU seconds, those of the whole training shared out by its clock, so that
 other work on the machine does not count. A training that fails by its own parameters is recorded without a curve. The
 first one is the untuned default; the others are drawn at random. ``--wide`` names parameters that are drawn from the
-range that the study searches at its scale `paper`, where the scale has narrowed it.
+range that the study searches at its scale `paper`, where the scale has narrowed it; ``--fixed`` sets parameters that
+are not drawn, such as a smaller network where trainings have to be cheap.
 
 The cases are those that a run of the study has prepared below ``--results`` (`prepared/`, and `patches/train` where the
 method takes patches); they are only read. Each finished training is in the file at once, and the same command goes on
@@ -18,6 +19,7 @@ has been recorded at other settings is not mixed with it.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import tempfile
@@ -37,11 +39,13 @@ from hakken.core.seeds import derive_seed
 from hakken.runs.ask import complete, propose_trial
 from hakken.runs.attempt import rung_steps
 from hakken.runs.fit import Fitting, Record, fit
+from hakken.runs.overrides import overridden
 from hakken.runs.required import needs_of
 from hakken.runs.warm_start import own_point, space_keys
 from hakken.search import Space
 from hakken.search.rungs import Rungs, objectives_at
 from hakken.search.settings import Settings
+from hakken.search.trial import Value
 from hakken.study import Study
 from hakken.study.reading import load_study
 from hakken.training.failures import failure_reason
@@ -50,8 +54,14 @@ ROLE = "recorded"
 PAPER = "paper"
 
 
-def begun(study: Study, rungs: Rungs, wide: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a file says before any training; ``wide`` are parameters in place of those of the study."""
+def begun(
+    study: Study, rungs: Rungs, wide: Mapping[str, Any], fixed: Mapping[str, Value] | None = None
+) -> dict[str, Any]:
+    """Return what a file says before any training.
+
+    ``wide`` are parameters in place of those that the study searches, ``fixed`` those that stand in it and are not.
+    """
+    space = {name: one for name, one in {**space_keys(study), **wide}.items() if name not in (fixed or {})}
     return {
         "study": study.name,
         "scale": study.scale,
@@ -59,7 +69,8 @@ def begun(study: Study, rungs: Rungs, wide: Mapping[str, Any]) -> dict[str, Any]
         "steps": study.training.steps,
         "rungs": [str(share) for share in rungs.shares],
         "start_seconds": 0.0,
-        "space": {**space_keys(study), **wide},
+        **({"fixed": dict(fixed)} if fixed else {}),
+        "space": space,
         "trainings": [],
     }
 
@@ -74,6 +85,12 @@ def widened(path: Path, scale: str, names: Sequence[str]) -> dict[str, Any]:
         if name not in known:
             raise HakkenError(f"--wide {name}: the study does not search it at the scale `{PAPER}`; leave it out")
     return {name: known[name] for name in names if scale != PAPER}
+
+
+def assigned(text: str) -> tuple[str, Value]:
+    """Return the name and the value of `name=value`."""
+    name, _, value = text.partition("=")
+    return name, json.loads(value)
 
 
 def drawn(study: Study, space: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -167,6 +184,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--count", type=int, default=50, metavar="N", help="trainings in all")
     line.add_argument("--rungs", nargs="+", default=["1/9", "1/3"], metavar="SHARE")
     line.add_argument("--wide", nargs="+", default=[], metavar="PARAMETER")
+    line.add_argument("--fixed", nargs="+", default=[], type=assigned, metavar="PARAMETER=VALUE")
     line.add_argument("--seconds", type=float, default=math.inf, help="of this call, on the clock")
     return line
 
@@ -178,8 +196,10 @@ def main() -> None:
     """Record trainings."""
     options = parser().parse_args()
     torch.set_num_threads(1)
-    study, rungs = load_study(options.study, options.scale), Rungs.of(options.rungs)
-    content = begun(study, rungs, widened(options.study, options.scale, options.wide))
+    fixed, rungs = dict(options.fixed), Rungs.of(options.rungs)
+    own = load_study(options.study, options.scale)
+    study = overridden(own, {f"parameters.{name}": value for name, value in fixed.items()}, ROLE)
+    content = begun(study, rungs, widened(options.study, options.scale, options.wide), fixed)
     record_all(study, content, rungs, options.results, options.output, count=options.count, seconds=options.seconds)
 
 

@@ -87,6 +87,16 @@ def test_a_training_that_ended_early_is_at_its_end_from_then_on(benchmark: Any) 
     assert record._curve(early | {"objective": 0.25}, (2, 6, 9), "last", spent=4.0)[1] == [6, 0.25, 3.0]
 
 
+def test_what_is_fixed_is_not_drawn(benchmark: Any) -> None:
+    record = benchmark("search_record")
+    assert [record.assigned(text) for text in ("depth=3", 'norm="group"')] == [("depth", 3), ("norm", "group")]
+    dropout = {"dropout": {"type": "real", "low": 0.0, "high": 0.5}}
+    chosen = a_study()
+    content = record.begun(chosen, RUNGS, dropout, {"learning_rate": 0.01})
+    assert (content["space"], content["fixed"]) == (dropout, {"learning_rate": 0.01})
+    assert "fixed" not in record.begun(chosen, RUNGS, {})
+
+
 def test_parameters_are_widened_to_what_is_searched_on_paper(benchmark: Any) -> None:
     record = benchmark("search_record")
     path = Path(__file__).parents[2] / "config" / "studies" / "brain_metastasis.yaml"

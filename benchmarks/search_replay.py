@@ -76,7 +76,7 @@ class Recording:
 
     def objective(self, number: int, share: Fraction) -> float | None:
         """Return what a training had after a share of its steps, None where it failed."""
-        until = self.curves[number][self.curves[number][:, 0] <= float(share) * self.steps + 0.5]
+        until = self.curves[number][self.curves[number][:, 0] <= math.ceil(share * self.steps)]
         return float(until[-1, 1]) if len(until) else None
 
     def seconds(self, number: int, since: Fraction, until: Fraction) -> float:

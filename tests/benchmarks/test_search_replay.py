@@ -33,6 +33,12 @@ def test_objective_and_seconds_of_a_recorded_training(benchmark: Any, tmp_path: 
     recording = benchmark("search_replay").read_recording(recorded(tmp_path / "recorded.json"))
     third, ninth = Fraction(1, 3), Fraction(1, 9)
     assert [recording.objective(4, share) for share in (ninth, third, Fraction(1, 2), Fraction(1))] == [2, 4, 4, 8]
+    odd = benchmark("search_replay").read_recording(
+        recorded(
+            tmp_path / "odd.json", trainings=[{"parameters": {"x": 0}, "curve": [[2, 1, 1], [10, 3, 9]]}], steps=10
+        )
+    )
+    assert odd.objective(0, ninth) == 1, "a rung is the first step at or behind its share of them"
     assert recording.seconds(4, Fraction(0), ninth) == 1.5
     assert recording.seconds(4, third, Fraction(1)) == pytest.approx(6.5)
     assert recording.seconds(4, ninth, Fraction(2, 9)) == pytest.approx(1.5), "interpolated, and a start-up"

@@ -7,8 +7,9 @@ import heapq
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from functools import cache, partial
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from search_peers import PEERS
 
 from hakken.core.seeds import derive_seed
 from hakken.search import Trial, cube
-from hakken.search.trial import Value
+from hakken.search.rungs import Known, Rungs, Segment, decide
+from hakken.search.trial import State, Value
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,72 @@ def sweep(
     while running:
         finish()
     return replace(course, busy=occupied / (slots * course.times[-1])), list(trials.values())
+
+
+@dataclass(frozen=True)
+class Event:
+    """A finished segment of a sweep with rungs: what it was, when it ended, what all until then have cost.
+
+    ``seconds`` are virtual, ``spent`` full trainings; ``objective`` is what the training had, None where it failed.
+    """
+
+    segment: Segment
+    seconds: float
+    spent: float
+    objective: float | None
+    complete: bool
+
+
+def rung_sweep(
+    rungs: Rungs,
+    *,
+    jobs: int,
+    slots: int,
+    propose: Callable[[tuple[Trial, ...], int], Mapping[str, Value]],
+    measure: Callable[[Mapping[str, Value], Fraction], float | None],
+    duration: Callable[[Mapping[str, Value], Fraction, Fraction], float],
+    maximise: bool = True,
+) -> list[Event]:
+    """Run so many ``jobs``, each of the steps of a full training, by the decisions of the search itself.
+
+    ``measure`` is the objective of a training after a share of its steps, None where it fails before; ``duration`` the
+    seconds from one share to another, start-up included. Without rungs each job is a full training.
+    """
+    known: list[Known] = []
+    running: list[tuple[float, int]] = []
+    events: list[Event] = []
+    stops = rungs.stops
+
+    def ask(job: int, now: float) -> None:
+        segment, parameters = decide(rungs, known, job=job, budget=jobs, propose=propose, maximise=maximise)
+        since, until = stops[segment.since], stops[segment.until]
+        heapq.heappush(running, (now + duration(parameters, since, until), len(known)))
+        known.append(Known(segment, parameters))
+
+    def finish() -> tuple[int, float]:
+        now, place = heapq.heappop(running)
+        one = known[place]
+        told = {stop: measure(one.parameters, stops[stop]) for stop in range(1, one.segment.until + 1)}
+        complete = one.segment.until == rungs.end
+        failed = any(value is None for value in told.values())
+        state: State = "failed" if failed else "complete" if complete else "paused"
+        known[place] = replace(one, state=state, objectives={} if failed else told)
+        done = [other.segment for other in known if other.state != "running"]
+        value = None if failed else told[one.segment.until]
+        events.append(Event(one.segment, now, float(rungs.spent(done)), value, complete))
+        return one.segment.job, now
+
+    begun = min(slots, jobs)
+    for job in range(begun):
+        ask(job, 0.0)
+    while running:
+        job, now = finish()
+        if rungs.spent([one.segment for one in known], job) < 1:
+            ask(job, now)
+        elif begun < jobs:
+            ask(begun, now)
+            begun += 1
+    return events
 
 
 def _regret(problem: Problem, trials: dict[int, Trial]) -> float:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RULE_FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 STAGE_FILES = [path for path in RULE_FILES if path.stem != "common"]
 OF_ALL_STUDIES = {"overview"}
-WILDCARDS = {"study", "scale", "part", "batch", "sweep", "trial", "model", "scope", "data", "set", "figure"}
+WILDCARDS = {"study", "scale", "part", "batch", "sweep", "trial", "job", "model", "scope", "data", "set", "figure"}
 SCRIPT = '''\
 """Adapter of every rule: `params.stage` names the stage, which gets the job's named files and parameters."""
 
@@ -101,7 +101,7 @@ def test_no_forbidden_feature() -> None:
 
 def test_gpu_rules_ask_for_a_gpu_and_no_other_does() -> None:
     asking = {name for name, text in RULES.items() if re.search(r"\bgpu=", text)}
-    assert asking == {"trial", "average", "predict", "unet_costs", "glow_memory"}
+    assert asking == {"trial", "job", "average", "predict", "unet_costs", "glow_memory"}
     assert not any(re.search(r"\bgpus=|\btime=", text) for text in RULES.values())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from workflow_project import ROOT, Project, new_project
 
 TOYS = ROOT / "tests" / "contracts" / "toys"
-NAMES = ("toy_loss", "toy_players", "toy_crossed", "toy_records")
+NAMES = ("toy_loss", "toy_players", "toy_crossed", "toy_records", "toy_rungs")
 
 
 def with_toys() -> dict[str, str]:
@@ -147,3 +148,30 @@ def test_crossed_the_best_of_each_fold_is_trained_again(toys: Project) -> None:
         record = read(toys, f"{root}/models/selected-f{fold}.json")
         assert [len(one["objectives"]) for one in record["confirmed"]] == [3]
     assert read(toys, f"{root}/freeze.json")["plan"]["choice"] == {"confirm": 1}
+
+
+@pytest.mark.xdist_group("toys")
+def test_jobs_spend_full_trainings_on_trainings_that_pause_at_rungs(toys: Project) -> None:
+    root = "results/toy_rungs/tiny"
+    jobs = [read(toys, f"{root}/sweeps/search/jobs/{number:04d}.json") for number in range(4)]
+    assert not toys.path(f"{root}/sweeps/search/trials").exists()
+    for job in jobs:
+        each = [one["segment"] for one in job["segments"]]
+        assert sum(Fraction(one["until"]) - Fraction(one["since"]) for one in each) == 1
+        assert {one["job"] for one in each} == {job["job"]}
+    default = read(toys, f"{root}/sweeps/default/shared/0000.json")
+    assert (default["parameters"], default["number"], default["state"]) == ({"margin": 1.0}, 0, "complete")
+    assert default in [one for job in jobs for one in job["segments"]]
+    table = toys.path(f"{root}/sweeps/search/trials.csv").read_text().splitlines()
+    record = read(toys, f"{root}/models/selected.json")
+    assert len(table) == 1 + sum(record["trials"].values())
+    assert record["trials"]["paused"] > 0
+    assert record["rungs"]["spent"] == 4
+    optimism = read(toys, f"{root}/optimism.json")
+    assert optimism["models"] == record["trials"]["complete"], "those that pause are no choice"
+    assert "4 full trainings spent on" in toys.path(f"{root}/summary.txt").read_text()
+    assert "paused at 1/9 and 1/3 of their steps" in toys.path(f"{root}/report.html").read_text()
+    shown = toys.path(f"{root}/figures/search.csv").read_text().splitlines()
+    assert shown[0].endswith(",job,since,until")
+    assert sum(line.startswith("search,") for line in shown) == sum(len(job["segments"]) for job in jobs)
+    assert read(toys, f"{root}/figures/search.json")["cost"]["seconds"] > 0

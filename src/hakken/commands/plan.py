@@ -80,6 +80,11 @@ def describe_search(study: Study) -> Iterator[str]:
         begin = f"begins with {' and '.join(begins)}; " if begins else ""
         early = ", ends trainings below the median of the others" if search.stopping == "median" else ""
         yield f"search: {search.trials} trials, {search.slots} trainings at once, proposed by `{search.sampler}`"
+        if search.rungs:
+            yield (
+                f"  {search.trials} jobs of {study.training.steps} steps each, the budget of {search.trials} full "
+                f"trainings; trainings pause at {' and '.join(search.rungs)}, and the best third goes on"
+            )
         yield f"  {begin}stops after {search.stop_after_failures} failures in a row{early}"
     if search.confirm:
         further = counted(search.confirm * FURTHER_SEEDS, "training")
@@ -107,7 +112,7 @@ def _table(plan: Plan, profile: str | None, seconds: int) -> Iterator[str]:
     from hakken.cluster.requests import ask, largest
     from hakken.cluster.site import Site, read_site
     from hakken.commands.profile import find_profile
-    from hakken.report.cost import TRIAL
+    from hakken.report.cost import TRAININGS
     from hakken.report.earlier import longest_training
 
     study = plan.study
@@ -119,7 +124,7 @@ def _table(plan: Plan, profile: str | None, seconds: int) -> Iterator[str]:
     if profile:
         yield f"with {site.path}"
         yield from _by_queue(rows, site)
-        training = largest([request for request in requests if request.stage == TRIAL])
+        training = largest([request for request in requests if request.stage in TRAININGS])
         yield describe_chain(training, site, longest_training(folder) if folder else None)
     else:
         yield from _by_stage(rows)
@@ -140,19 +145,20 @@ def _timings(plan: Plan, requests: Mapping[Request, int], seconds: int) -> _Timi
     """Return the timings of a run of this study at this scale and, of what that does not know, those of a rehearsal."""
     from hakken.commands.rehearsal import costs_of, rehearse
     from hakken.core.console import progress
-    from hakken.report.cost import TRIAL
+    from hakken.report.cost import TRAININGS
     from hakken.report.earlier import earlier_costs, earlier_run
 
     folder = earlier_run(Path("results"), plan.study.name, plan.study.scale)
     costs, gpu_seconds = earlier_costs(folder) if folder else ((), None)
     source = [f"timings of {folder}"] if folder else []
     known = {cost.stage for cost in costs}
-    if TRIAL in known or not seconds:
+    trained = {request.stage for request in requests if request.stage in TRAININGS}
+    if (trained or {"trial"}) <= known or not seconds:
         return _Timings(costs, gpu_seconds, folder, tuple(source or [UNTIMED]))
     jobs: dict[str, int] = {}
     for request, count in requests.items():
         jobs[request.stage] = jobs.get(request.stage, 0) + count
-    threads = max((request.threads for request in requests if request.stage == TRIAL), default=1)
+    threads = max((request.threads for request in requests if request.stage in TRAININGS), default=1)
     progress(f"{plan.study.name} at scale {plan.study.scale}: timing some cases and steps, at most {seconds} s")
     found = rehearse(plan, threads, seconds)
     more = [cost for cost in costs_of(plan, jobs, found) if cost.stage not in known]

@@ -120,13 +120,14 @@ def costs_of(plan: Plan, jobs: Mapping[str, int], found: Rehearsal) -> tuple[Sta
 
 def _of_stage(plan: Plan, stage: str, jobs: int, found: Rehearsal) -> Spent | None:
     """Return the seconds of CPU and on the clock of a job of a stage, None where they are not known."""
+    from hakken.report.cost import TRAININGS
     from hakken.runs.table import SHARED
 
     start = found.spent.get(START)
     if stage in BY_CASE:
         cases = _cases(plan, stage)
         return _sum(start, _times(found.spent.get(stage), cases / jobs))
-    if stage == "trial":
+    if stage in TRAININGS:
         steps = _times(found.spent.get(STEP), plan.study.training.steps)
         objective = _times(found.spent.get(OBJECTIVE), _measured(plan))
         return _sum(found.spent.get(WITH_TORCH), _sum(steps, objective))

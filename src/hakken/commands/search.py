@@ -60,9 +60,11 @@ def run_status(options: argparse.Namespace) -> None:
     entries, settings = book.entries(), book.settings()
     later = {entry.number: book.later_results(entry.number) for entry in entries}
     maximise = settings is None or settings.maximise
-    found = progress_of(entries, book.silent(entries), later, now=book.now(), maximise=maximise)
+    silent, rungs = book.silent(entries), settings.stops if settings else None
+    found = progress_of(entries, silent, later, now=book.now(), maximise=maximise, rungs=rungs)
     if options.json:
-        print(json.dumps({"ledger": str(book.folder), **asdict(found)}, indent=2))
+        numbers = {key: value for key, value in asdict(found).items() if key != "rungs" or value is not None}
+        print(json.dumps({"ledger": str(book.folder), **numbers}, indent=2))
         return
     print(options.sweep)
     for heading, line in _status(book, ledgers[1:], found):
@@ -72,7 +74,6 @@ def run_status(options: argparse.Namespace) -> None:
 def run_replay(options: argparse.Namespace) -> int:
     """Print every proposal that differs or cannot be recomputed; 1 where there is one."""
     from hakken.runs.table import CONFIRM
-    from hakken.search.entry import known_to, missing_for
     from hakken.search.settings import versions
 
     book = find_ledgers(options.sweep)[0]
@@ -84,13 +85,14 @@ def run_replay(options: argparse.Namespace) -> int:
         return 0
     entries = {entry.number: entry for entry in book.entries()}
     counts = {"same": 0, "differ": 0, "missing": 0}
+    what = "trial" if settings.stops is None else "segment"
     for proposal in (entry.proposal for entry in entries.values() if entry.proposal is not None):
-        known = known_to(proposal, entries)
-        gone = missing_for(proposal, entries)
+        gone, changes = _replayed(settings, proposal, entries)
         if gone:
-            print(f"trial {proposal.number}: cannot be replayed, files of trial {_listed(gone)} are missing")
-        verdict = "missing" if gone else _replayed(settings, proposal, known)
-        counts[verdict] += 1
+            print(f"{what} {proposal.number}: cannot be replayed, files of {what} {_listed(gone)} are missing")
+        if changes:
+            print(f"{what} {proposal.number}, proposed on {proposal.host}: {', '.join(changes)}")
+        counts["missing" if gone else "differ" if changes else "same"] += 1
     print(f"{counts['same']} of {sum(counts.values())} proposals are the same when recomputed", end="")
     print(f", {counts['differ']} differ, {counts['missing']} cannot be replayed")
     if counts["differ"]:
@@ -101,15 +103,17 @@ def run_replay(options: argparse.Namespace) -> int:
 def run_export(options: argparse.Namespace) -> None:
     """Write the table of a sweep to a file, or print it."""
     from hakken.core.tables import table_text, write_table
-    from hakken.search.table import sweep_table
+    from hakken.search.table import AT_RUNGS, sweep_table
 
     book = find_ledgers(options.sweep)[0]
     entries, settings = book.entries(), book.settings()
     silent = book.silent(entries)
     records = [_record(entry, entry.number in silent, len(book.later_results(entry.number))) for entry in entries]
+    rungs = settings is not None and settings.stops is not None
+    records = _by_training(entries, records) if rungs else records
     names = dict.fromkeys(settings.space if settings else ())
     names |= dict.fromkeys(name for record in records for name in record["parameters"])
-    columns, rows = sweep_table(records, list(names))
+    columns, rows = sweep_table(records, list(names), AT_RUNGS if rungs else ())
     if options.output is None:
         print(table_text(columns, rows), end="")
     else:
@@ -153,6 +157,9 @@ def _status(book: Ledger, older: Sequence[Ledger], found: Progress) -> Iterator[
         yield "ledger", f"{book.folder.name}, the newest; others, of other code or data: {names}"
     yield "trials", _counts(found)
     yield from _lines("failed", (f"{count} {reason}" for reason, count in found.reasons.items()))
+    if found.rungs is not None and found.rungs.agreement:
+        values = " and ".join(f"{value:.2f}" for value in found.rungs.agreement)
+        yield "rungs", f"correlate with the end by {values}" + ("; switched off" if found.rungs.switched_off else "")
     if found.best is not None:
         parameters = ", ".join(f"{name} {_value(value)}" for name, value in found.best.parameters.items())
         yield "best", f"{found.best.objective:.4f}, trial {found.best.number}: {parameters}"
@@ -168,6 +175,12 @@ def _status(book: Ledger, older: Sequence[Ledger], found: Progress) -> Iterator[
 
 def _counts(found: Progress) -> str:
     states = found.states
+    if found.rungs is not None:
+        parts = [f"{count} {state}" for state, count in states.items() if count and state not in ("running", "silent")]
+        parts += [f"{found.rungs.promoted} promoted"] if found.rungs.promoted else []
+        spent = f"{found.rungs.spent:.1f} of {found.trials} full trainings spent"
+        spent += f" ({', '.join(parts)})" if parts else ""
+        return ", ".join([spent, *(f"{states[state]} {state}" for state in ("running", "silent") if states[state])])
     planned = f" of {found.trials}" if found.trials is not None else ""
     parts = [f"{states[state]} {state}" for state in ("complete", "pruned", "failed") if states[state]]
     unfinished = [f"{states[state]} {state}" for state in ("running", "silent") if states[state]]
@@ -189,15 +202,26 @@ def _running(trial: Running) -> str:
     return f"trial {trial.number} on {trial.host} for {in_words(trial.seconds)}{last}"
 
 
-def _replayed(settings: Settings, proposal: Proposal, known: Sequence[Any]) -> str:
-    """Recompute a proposal, print what differs, and return `same` or `differ`."""
-    from hakken.runs.ask import propose_trial
+def _replayed(settings: Settings, proposal: Proposal, entries: Mapping[int, Entry]) -> tuple[list[int], list[str]]:
+    """Recompute a proposal; return the numbers whose files are missing for it, and what differs."""
+    from hakken.runs.ask import decide_segment, propose_trial
+    from hakken.search import segments
+    from hakken.search.entry import known_to, missing_for
     from hakken.search.plain import differences, plain
 
-    changes = differences(proposal.parameters, plain(propose_trial(settings, known, proposal.place)))
-    if changes:
-        print(f"trial {proposal.number}, proposed on {proposal.host}: {', '.join(changes)}")
-    return "differ" if changes else "same"
+    rungs, segment = settings.stops, proposal.segment
+    if rungs is None or segment is None:
+        if gone := missing_for(proposal, entries):
+            return gone, []
+        found = propose_trial(settings, known_to(proposal, entries), proposal.place)
+        return [], differences(proposal.parameters, plain(found))
+    every = list(entries.values())
+    if gone := segments.missing_for(proposal, every):
+        return gone, []
+    known = segments.as_known_to(rungs, proposal, every)
+    again, found = decide_segment(settings, known, segment.job, proposal.trials or 1)
+    then = {**asdict(segment), **proposal.parameters}
+    return [], differences(plain(then), plain({**asdict(again), **found}))
 
 
 def _versions(recorded: Mapping[str, str], here: Mapping[str, str]) -> str:
@@ -221,6 +245,18 @@ def _record(entry: Entry, silent: bool, later: int) -> dict[str, Any]:
         "parameters": entry.parameters or {},
         "later_results": later,
     }
+
+
+def _by_training(entries: Sequence[Entry], records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of the trainings of which ``entries`` are segments: each by its last one, finished or not."""
+    from hakken.runs.trials import trainings_of
+
+    found = {one["number"]: one for one in trainings_of([one for one in records if "segment" in one])}
+    for entry, record in zip(entries, records, strict=True):
+        if entry.pending and entry.proposal is not None and entry.proposal.segment is not None:
+            number = entry.proposal.segment.training
+            found[number] = found.get(number, {}) | record | {"number": number, "place": number}
+    return list(found.values())
 
 
 def _value(value: Any) -> str:

@@ -17,6 +17,10 @@ COURSE = (
 )
 """Columns of `course_rows`; ``start`` and ``seconds``, the end, count from ``began``, the start of the sweep."""
 
+OF_SEGMENTS = ("job", "since", "until")
+"""Where trainings pause at rungs a row is one segment of a training, and these follow: its job, and from which share of
+the steps to which."""
+
 Records = Sequence[TrialRecord]
 
 
@@ -35,24 +39,29 @@ def numbers_of(sweeps: dict[str, Records]) -> list[int] | dict[str, list[int]]:
 
 
 def timed(records: Records) -> tuple[TimedTrial, ...]:
-    """Return the trials of a sweep with seconds since its first one started."""
+    """Return the trials of a sweep, or the segments of those that paused, with seconds since the first one started."""
     began = min(record.start for record in records)
     return tuple(
-        replace(record.timed, start=round(record.start - began, 3), end=round(record.end - began, 3))
+        replace(one, start=round(one.start - began, 3), end=round(one.end - began, 3))
         for record in records
+        for one in record.spans
     )
 
 
 def course_rows(records: Records) -> Iterator[tuple[Any, ...]]:
     """Yield a row of `COURSE` for each trial of a sweep, in the order in which they finished."""
-    machines = {record.number: record.machine for record in records}
+    machines = {record.number: record.machine for record in records if not record.segments}
+    machines |= {one.place: one.machine for record in records for one in record.segments}
+    segments = {one.place: (record.number, one) for record in records for one in record.segments}
     began = datetime.fromtimestamp(min(record.start for record in records), UTC).isoformat(timespec="milliseconds")
     order = finishing_order(timed(records))
     for finished, (trial, best) in enumerate(zip(order, best_so_far(order), strict=True), start=1):
         machine = machines[trial.number]
+        number, segment = segments.get(trial.number, (trial.number, None))
         yield (
-            *(finished, trial.end, best, trial.number, trial.state, trial.objective, trial.start, began),
+            *(finished, trial.end, best, number, trial.state, trial.objective, trial.start, began),
             *(machine.host, machine.device, machine.threads),
+            *(() if segment is None else (segment.job, segment.since, segment.until)),
         )
 
 

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._courses import COURSE, Records, course_rows, default_rows, numbers_of, sweeps_of, timed
+from hakken.figures._courses import (
+    COURSE,
+    OF_SEGMENTS,
+    Records,
+    course_rows,
+    default_rows,
+    numbers_of,
+    sweeps_of,
+    timed,
+)
 from hakken.figures._models import untuned
 from hakken.outcomes import words_of
 from hakken.plots.comparison import ComparisonInput, draw_comparison
@@ -40,7 +49,9 @@ def draw(study: Study, files: Files) -> Drawing:
     rows = [row for sweep in sweeps for row in _rows(sweep, found[sweep.name])]
     rows += default_rows(given.default, COLUMNS)
     words = _reading(given.groups)
-    return Drawing(draw_comparison(given), Table(COLUMNS, cells(rows)), words, numbers_of(found), cost(records))
+    columns = (*COLUMNS, *OF_SEGMENTS) if any(record.segments for record in records) else COLUMNS
+    table = Table(columns, cells([(*row, *[None] * (len(columns) - len(row))) for row in rows]))
+    return Drawing(draw_comparison(given), table, words, numbers_of(found), cost(records))
 
 
 def _sweep(study: Study, name: str, records: Records) -> TimedSweep:
@@ -66,11 +77,13 @@ def _notes(sweeps: Sequence[TimedSweep], records: Sequence[TrialRecord]) -> Iter
     """Yield what a reader must know: how lines were averaged, and on what the trainings ran."""
     groups = groups_of(sweeps)
     repeats = _several([len(group.repeats) for group in groups], "repeat")
-    trials = _several([len(sweep.trials) for sweep in sweeps], "training")
+    trials = _several([round(sum(trial.cost for trial in sweep.trials)) for sweep in sweeps], "training")
     yield (
         f"Lines: best so far, mean over {repeats} of {trials} where all have one; bands: lowest to highest repeat. "
         "Failed and pruned trainings count and take their time."
     )
+    if any(record.segments for record in records):
+        yield "Where trainings pause at rungs, their segments count by their shares of a full training."
     for group in groups:
         found = [trial.objective or 0.0 for sweep in group.repeats for trial in sweep.trials if trial.counts]
         if group.blind and found:

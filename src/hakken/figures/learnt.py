@@ -13,7 +13,7 @@ from hakken.figures._courses import numbers_of, sweeps_of
 from hakken.figures._words import spoken
 from hakken.plots.learnt import TILES, DependenceInput, LearntInput, ParameterInput, draw_learnt
 from hakken.report.figure import cost
-from hakken.report.learnt import Learnt, border, learn, reading
+from hakken.report.learnt import Learnt, border, comparable, learn, reading
 from hakken.search import Dimension, Space, Trial
 from hakken.search.effects import Curve
 from hakken.search.trial import Value
@@ -24,6 +24,7 @@ CAPTION = (
     "How much each searched parameter matters, and the validation objective against the most important ones. Best "
     "values at the border of their range are marked."
 )
+MOVED = "paused at the last rung, moved by the median step from there to the end"
 COLUMNS = ("parameter", "what", "value", "objective", "low", "high")
 
 
@@ -31,7 +32,8 @@ def draw(study: Study, files: Files) -> Drawing:
     """Draw the importance of every searched parameter and the objective of the trials against the first of them."""
     sweeps = sweeps_of(files.all("trials"))
     records = [record for sweep in sweeps.values() for record in sweep]
-    space, finished = Space.from_mapping(study.search.space), [record.trial for record in records]
+    space = Space.from_mapping(study.search.space)
+    finished = [trial for sweep in sweeps.values() for trial in comparable(study.search.rungs, sweep)]
     measured = [trial for trial in finished if trial.measured]
     learnt = learn(space, finished, curves=TILES, seed=derive_seed(study.seed, "learnt"))
     best = _best(measured)
@@ -44,6 +46,7 @@ def draw(study: Study, files: Files) -> Drawing:
         best=None if best is None else best.value,
         objective="Validation objective",
         origin=files.origin,
+        **({"hollow": MOVED} if any(trial.state == "paused" for trial in measured) else {}),
     )
     ends = [parameter.words for parameter in drawn if parameter.border]
     words = f"best value at the border of: {', '.join(ends)}" if ends else "best values inside their ranges"

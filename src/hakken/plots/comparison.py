@@ -123,9 +123,10 @@ def _courses(figure: Figure, given: ComparisonInput, colours: Sequence[str], bot
             axes.axhline(given.default, color=ORANGE, linewidth=1, linestyle=DASHED, zorder=2)
     if level is not None:
         right.axhline(level, color=INK, linewidth=1, linestyle=DOTTED, zorder=2)
-    left.set_xlim(0, max([2, *(len(sweep.trials) for sweep in given.sweeps)]))
+    left.set_xlim(0, max([2, *(round(sum(trial.cost for trial in sweep.trials)) for sweep in given.sweeps)]))
     left.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    left.set_xlabel("Finished trainings")
+    whole = all(trial.cost == 1 for sweep in given.sweeps for trial in sweep.trials)
+    left.set_xlabel("Finished trainings" if whole else "Full trainings spent")
     left.set_ylabel(given.objective)
     right.tick_params(axis="y", labelleft=False)
     _time_axis(right, groups)
@@ -213,7 +214,9 @@ def _swatch(figure: Figure, y: float, colour: str, dashes: Dashes) -> None:
 def _strips(figure: Figure, groups: Sequence[Group], colours: Sequence[str], top: float) -> None:
     """Draw the slots of every sweep, the repeats of a group side by side on one clock."""
     write(figure, LEFT, top + 0.12, "(c) slots over time", fontsize=7.5, weight="bold")
-    words = "a bar is a training; dark: the best of its sweep, red: failed, hollow: pruned, grey: idle"
+    paused = any(trial.state == "paused" for group in groups for sweep in group.repeats for trial in sweep.trials)
+    bar, hollow = ("a segment of a training", "pruned or paused") if paused else ("a training", "pruned")
+    words = f"a bar is {bar}; dark: the best of its sweep, red: failed, hollow: {hollow}, grey: idle"
     write(figure, LEFT + 1.3, top + 0.12, words, fontsize=6, color=GREY)
     for group, colour in zip(groups, colours, strict=True):
         middle = top - CAPTION - _strip(group) / 2

@@ -85,13 +85,17 @@ class ParameterInput:
 
 @dataclass(frozen=True)
 class LearntInput:
-    """Parameters in the order to draw them; a sentence about the model; the best objective and what it is called."""
+    """Parameters in the order to draw them; a sentence about the model; the best objective and what it is called.
+
+    ``hollow`` says what points are that are not of complete trainings.
+    """
 
     parameters: tuple[ParameterInput, ...]
     reading: str
     best: float | None
     objective: str
     origin: Origin
+    hollow: str = "pruned"
 
 
 def draw_learnt(given: LearntInput) -> Figure:
@@ -132,7 +136,7 @@ def _words(given: LearntInput) -> list[str]:
             "(dark) and with others (pale).",
             "Lines: the model averaged over all other parameters; bands: one deviation of that average.",
         ]
-    hollow = "; hollow: pruned" if not all(all(parameter.complete) for parameter in given.parameters) else ""
+    hollow = f"; hollow: {given.hollow}" if not all(all(parameter.complete) for parameter in given.parameters) else ""
     sentences.append(f"Points: trainings; large: the best{hollow}.")
     if any(parameter.border for parameter in given.parameters):
         sentences.append(

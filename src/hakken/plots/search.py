@@ -24,10 +24,21 @@ from hakken.plots.style import (
     spread,
     style,
 )
-from hakken.search.course import TimedTrial, average, by_trials, duration, finishing_order, utilisation
+from hakken.search.course import TimedTrial, average, by_trials, duration, finishing_order, spent, utilisation
 
 DARK = "#333333"
 BESIDE = 0.18  # of the distance of two trials
+FINISHED = "in the order in which they finished"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of a search with rungs: its trainings, those that ended ``paused``, promotions, and full trainings ``spent``."""
+
+    trainings: int
+    paused: int
+    promoted: int
+    spent: float
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,8 @@ class SearchInput:
     """Trials with ``slots`` at once; the untuned default's objective; what the objective is called.
 
     ``folds`` (n,) says which fold each trial is of where there is a search for each; the trials have distinct numbers.
-    ``confirmed`` holds, by its number, the objectives of all trainings of a trial that was trained again.
+    ``confirmed`` holds, by its number, the objectives of all trainings of a trial that was trained again. Where
+    trainings pause at rungs the trials are segments, and ``trainings`` (n,) says of which training each is.
     """
 
     trials: tuple[TimedTrial, ...]
@@ -45,6 +57,15 @@ class SearchInput:
     origin: Origin
     folds: tuple[int, ...] = ()
     confirmed: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    trainings: tuple[int, ...] = ()
+
+    @property
+    def counts(self) -> Counts:
+        """How many trainings there were, how many ended paused, how often one went on, and what all cost."""
+        last = dict(zip(self.trainings, self.trials, strict=True))  # segments of a training come in their order
+        spent = round(sum(trial.cost for trial in self.trials), 1)
+        paused = sum(trial.state == "paused" for trial in last.values())
+        return Counts(len(last), paused, len(self.trials) - len(last), spent)
 
     @property
     def sweeps(self) -> list[list[TimedTrial]]:
@@ -75,24 +96,29 @@ def _course(axes: Axes, given: SearchInput) -> None:
     known += [value for values in given.confirmed.values() for value in values]
     low, high = _range([*known, *([] if given.default is None else [given.default])])
     for sweep in sweeps:
+        _promotions(axes, sweep, given)
         _points(axes, sweep, low)
         _means(axes, sweep, given.confirmed)
     if given.default is not None:
         axes.axhline(given.default, color=ORANGE, linewidth=1, linestyle=(0, (4, 2)), zorder=2)
-    axes.set_xlim(0.4, max((len(sweep) for sweep in sweeps), default=0) + 0.6)
+    ends = max((float(spent(sweep)[-1]) for sweep in sweeps if sweep), default=0)
+    axes.set_xlim(0.0 if given.trainings else 0.4, ends + (0.02 * ends if given.trainings else 0.6))
     axes.set_ylim(low, high)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.6)
-    axes.set_xlabel("Trials" + (" of a fold" if len(sweeps) > 1 else "") + ", in the order in which they finished")
+    fold = " of a fold" if len(sweeps) > 1 else ""
+    axes.set_xlabel(
+        f"Budget{fold} spent, in full trainings" if given.trainings else f"Trials{fold}, {FINISHED}",
+    )
     axes.set_ylabel(given.objective)
     _course_labels(axes, given, float(best.mean[-1]) if len(best.mean) else None)
 
 
 def _points(axes: Axes, order: Sequence[TimedTrial], low: float) -> None:
-    """Draw completed trials as dots, pruned ones as rings, and those without an objective as crosses at ``low``."""
-    places = {trial.number: place for place, trial in enumerate(order, start=1)}
+    """Draw completed trials as dots, pruned and paused ones as rings, those without an objective as crosses below."""
+    places = _places(order)
     complete = [trial for trial in order if trial.counts]
-    pruned = [trial for trial in order if trial.state == "pruned" and trial.objective is not None]
+    pruned = [trial for trial in order if trial.state in ("pruned", "paused") and trial.objective is not None]
     bare = [places[trial.number] for trial in order if trial.objective is None]
     for trials, look in ((complete, {"mfc": SKY, "mec": "white", "mew": 0.6}), (pruned, {"mfc": "white", "mec": SKY})):
         x, y = [places[trial.number] for trial in trials], [trial.objective for trial in trials]
@@ -100,9 +126,26 @@ def _points(axes: Axes, order: Sequence[TimedTrial], low: float) -> None:
     axes.plot(bare, [low] * len(bare), "x", color=VERMILLION, ms=4.5, mew=1.2, zorder=4, clip_on=False)
 
 
+def _places(order: Sequence[TimedTrial]) -> dict[int, float]:
+    """Return where each trial stands on the axis: its place, or what all until it have cost in full trainings."""
+    return dict(zip((trial.number for trial in order), spent(order).tolist(), strict=True))
+
+
+def _promotions(axes: Axes, order: Sequence[TimedTrial], given: SearchInput) -> None:
+    """Join what a training had at a rung to what it had at the next."""
+    places, before = _places(order), dict[int, TimedTrial]()
+    training = dict(zip((trial.number for trial in given.trials), given.trainings, strict=False))
+    for trial in order if given.trainings else ():
+        first = before.get(training[trial.number])
+        if first is not None and first.objective is not None and trial.objective is not None:
+            x = [places[first.number], places[trial.number]]
+            axes.plot(x, [first.objective, trial.objective], color=SKY, linewidth=0.6, alpha=0.7, zorder=2)
+        before[training[trial.number]] = trial
+
+
 def _means(axes: Axes, order: Sequence[TimedTrial], confirmed: Mapping[int, tuple[float, ...]]) -> None:
     """Draw the mean over seeds of the trials that were trained again, and their range, beside their points."""
-    for at, trial in enumerate(order, start=1):
+    for at, trial in zip(spent(order), order, strict=True):
         if values := confirmed.get(trial.number):
             axes.plot([at + BESIDE] * 2, [min(values), max(values)], color=DARK, linewidth=1, zorder=4)
             axes.plot(at + BESIDE, sum(values) / len(values), "D", ms=3.5, mfc="white", mec=DARK, mew=0.9, zorder=5)
@@ -115,7 +158,7 @@ def _course_labels(axes: Axes, given: SearchInput, best: float | None) -> None:
     if best is not None:
         names.append((best, f"best {best:.3f}" + (f"\nmean of {len(sweeps)} folds" if len(sweeps) > 1 else ""), BLUE))
     if best is not None and len(sweeps) == 1:
-        _winner(axes, sweeps[0], best)
+        _winner(axes, sweeps[0], best, given.trainings)
     if given.default is not None:
         names.append((given.default, f"untuned\ndefault {given.default:.3f}", DARK_ORANGE))
     if given.confirmed:
@@ -123,6 +166,10 @@ def _course_labels(axes: Axes, given: SearchInput, best: float | None) -> None:
         names.append((mean, f"best mean over\nseeds {mean:.3f}", DARK))
     pruned, failed = (sum(trial.state == state for trial in given.trials) for state in ("pruned", "failed"))
     names += [(low + 0.12 * (high - low), f"{pruned} pruned\n(hollow)", GREY)] if pruned else []
+    if given.trainings:
+        found = given.counts
+        words = f"{found.paused} paused\n(hollow),\n{found.promoted} promoted"
+        names.append((low + 0.2 * (high - low), words, GREY))
     names += [(low, f"{failed} failed", VERMILLION)] if failed else []
     places = spread([value for value, _, _ in names], 0.14 * (high - low), low, high)
     for y, (_, text, color) in zip(places, names, strict=True):
@@ -139,14 +186,13 @@ def _course_labels(axes: Axes, given: SearchInput, best: float | None) -> None:
         )
 
 
-def _winner(axes: Axes, order: Sequence[TimedTrial], best: float) -> None:
+def _winner(axes: Axes, order: Sequence[TimedTrial], best: float, trainings: Sequence[int]) -> None:
     """Mark the first trial that reached the best objective."""
-    place, trial = next(
-        (place, trial) for place, trial in enumerate(order, start=1) if trial.counts and trial.objective == best
-    )
+    trial = next(trial for trial in order if trial.counts and trial.objective == best)
+    place = _places(order)[trial.number]
     axes.plot(place, best, "o", ms=6.5, mfc=BLUE, mec="white", mew=0.8, zorder=5)
     axes.annotate(
-        f"trial {trial.number}",
+        f"trial {trainings[trial.number] if trainings else trial.number}",
         (place, best),
         xytext=(0, 6),
         textcoords="offset points",
@@ -161,13 +207,17 @@ def _slots(axes: Axes, given: SearchInput) -> None:
     span = duration(given.trials) or 1.0
     rows = rows_of(given.trials, given.slots)
     seconds, unit = unit_of(span)
-    draw_slots(axes, given.trials, given.slots, span, unit=seconds, numbered=len(given.sweeps) == 1)
+    numbered = len(given.sweeps) == 1 and not given.trainings
+    draw_slots(axes, given.trials, given.slots, span, unit=seconds, numbered=numbered)
     axes.set_yticks([0, rows - 1] if rows > 1 else [0], ["1", str(rows)] if rows > 1 else ["1"])
     axes.tick_params(axis="y", length=0)
     axes.set_ylabel("Slot")
     axes.set_xlabel(f"Time since the first trial started ({unit})")
     busy = utilisation(given.trials, given.slots)
-    lines = [f"{len(given.trials)} trials", f"{given.slots} at once" if given.slots > 1 else "one at a time"]
+    lines = [f"{len(given.trials)} trials"]
+    if given.trainings:
+        lines = [f"{given.counts.trainings} trainings,", f"{given.counts.spent:g} full spent"]
+    lines.append(f"{given.slots} at once" if given.slots > 1 else "one at a time")
     lines += [] if busy is None else [f"slots {100 * busy:.0f} % busy"]
     axes.annotate(
         "\n".join(lines),

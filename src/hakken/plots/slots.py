@@ -1,6 +1,6 @@
 """A strip of slots over time: a row for each slot, a bar for each training, grey where the slot was idle.
 
-The best training of the sweep is dark, failed ones are red, pruned ones hollow.
+The best training of the sweep is dark, failed ones are red, pruned and paused ones hollow.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def draw_slots(
 
 def _look(trial: TimedTrial, best: float | None) -> tuple[str, str, str]:
     """Return the colours of a bar, its edge and its number."""
-    if trial.state == "pruned":
+    if trial.state in ("pruned", "paused"):
         return "white", SKY, INK
     if not trial.counts:
         return VERMILLION, "white", "white"

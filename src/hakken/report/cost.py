@@ -11,7 +11,8 @@ from typing import Any
 from hakken.core.files import read_json
 
 COST = ".cost.json"
-TRIAL = "trial"
+TRAININGS = {"trial": "trials", "job": "jobs"}
+"""Stages that train, and the folder of a run in which each of their jobs has a file."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,8 @@ def _job(stage: str, path: Path, results: Path) -> JobCost:
     earlier = said.get("unfinished", [])
     gpu_seconds = _sum([said, *earlier], "gpu_seconds")
     sweep, _, number = name.rpartition("-")
-    record = results / "sweeps" / sweep / "trials" / f"{number}.json"
-    if stage == TRIAL and record.is_file():
+    record = results / "sweeps" / sweep / TRAININGS.get(stage, "") / f"{number}.json"
+    if stage in TRAININGS and record.is_file():
         gpu_seconds = max(gpu_seconds, float(read_json(record).get("gpu_seconds", 0.0)))
     return JobCost(
         stage,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hakken.core.files import read_json
-from hakken.report.cost import StageCost, read_costs
+from hakken.report.cost import TRAININGS, StageCost, read_costs
 
 
 def earlier_run(results: Path, study: str, scale: str) -> Path | None:
@@ -15,13 +16,21 @@ def earlier_run(results: Path, study: str, scale: str) -> Path | None:
 
 
 def earlier_costs(folder: Path) -> tuple[tuple[StageCost, ...], float | None]:
-    """Return the costs of an earlier run and the mean GPU-seconds of its trainings, None where it used no GPU."""
-    trials = [read_json(path) for path in sorted(folder.glob("sweeps/*/trials/*.json"))]
+    """Return the costs of an earlier run and the mean GPU-seconds of its trainings, None where it used no GPU.
+
+    A job of a search with rungs counts as one: it has the steps of a full training.
+    """
+    trials = _trainings(folder)
     seconds = [float(trial["gpu_seconds"]) for trial in trials]
     return read_costs(folder / "logs"), sum(seconds) / len(seconds) if any(seconds) else None
 
 
 def longest_training(folder: Path) -> float | None:
     """Return the seconds of the longest training of an earlier run, None where it has none."""
-    trials = (read_json(path) for path in sorted(folder.glob("sweeps/*/trials/*.json")))
-    return max((float(trial["seconds"]) for trial in trials if "seconds" in trial), default=None)
+    return max((float(trial["seconds"]) for trial in _trainings(folder) if "seconds" in trial), default=None)
+
+
+def _trainings(folder: Path) -> list[dict[str, Any]]:
+    """Return the files of all trials, and of all jobs of searches with rungs."""
+    paths = sorted(path for name in TRAININGS.values() for path in folder.glob(f"sweeps/*/{name}/*.json"))
+    return [read_json(path) for path in paths]

@@ -6,13 +6,15 @@ All of it is read off the model that the search itself used, fitted once more to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hakken.core.seeds import derive_seed
+from hakken.report.figure import TrialRecord
 from hakken.search import Dimension, Space, Trial, cube
 from hakken.search.effects import Curve, Shares, partial_dependence, variance_shares
+from hakken.search.rungs import Rungs, Training, learnt
 from hakken.search.surrogate import surrogate
 from hakken.search.trial import Value
 
@@ -63,6 +65,31 @@ def learn(space: Space, trials: Sequence[Trial], *, curves: int, seed: int) -> L
     chosen = shares.ranking[:curves]
     drawn = {name: partial_dependence(space, name, model.average, derive_seed(seed, "curves")) for name in chosen}
     return Learnt(shares, drawn, cross_validated(space, measured))
+
+
+def comparable(shares: Sequence[str], records: Sequence[TrialRecord]) -> list[Trial]:
+    """Return the trials of a sweep with objectives that can be compared.
+
+    Where trainings pause at rungs, the ``shares``, these are what the search itself has learnt from: those at the end,
+    and those at the last rung moved by the median step from there to the end, which are `paused`.
+    """
+    if not any(record.segments for record in records):
+        return [record.trial for record in records]
+    rungs = Rungs.of(shares)
+    names = {str(stop): place for place, stop in enumerate(rungs.stops)}
+    trainings = [
+        Training(
+            record.number,
+            record.parameters,
+            record.state,
+            max((names[stop] for stop in record.by_rung), default=0),
+            {names[stop]: value for stop, value in record.by_rung.items()},
+        )
+        for record in records
+    ]
+    states = {record.number: record.state for record in records}
+    known = (trial for trial in learnt(rungs, trainings) if not trial.pending)
+    return [replace(trial, state=states[trial.number]) for trial in known]
 
 
 def cross_validated(space: Space, trials: Sequence[Trial]) -> float:

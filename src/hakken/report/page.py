@@ -23,6 +23,7 @@ from hakken.report.result import (
     measured_table,
     objective_of,
     plain,
+    rung_words,
     variants_table,
     with_interval,
 )
@@ -53,6 +54,7 @@ def render(result: StudyResult, figures: list[Path], rates: Rates | None = None)
     environment.filters["confirmed"] = confirmed_words
     environment.filters["chosen"] = chosen_words
     environment.filters["averaged"] = averaged_words
+    environment.filters["rungs"] = rung_words
     environment.filters["is_average"] = is_average
     template = environment.get_template("page.html.j2")
     rates = rates or Rates()

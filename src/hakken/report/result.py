@@ -193,6 +193,28 @@ def confirmed_words(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def rung_words(record: Mapping[str, Any]) -> list[str]:
+    """Return what a search with rungs has spent, and how well its rungs told the end; nothing of any other.
+
+    >>> rungs = {"spent": 25.0, "promoted": 31, "agreement": [0.41, 0.78], "switched_off": False}
+    >>> print(*rung_words({"rungs": rungs, "trials": {"complete": 14, "paused": 40}}), sep="; ")
+    25 full trainings spent on 54, of which 40 stay paused; 31 promotions; rungs and end correlate by 0.41 and 0.78
+    """
+    if "rungs" not in record:
+        return []
+    rungs, trials = record["rungs"], record["trials"]
+    began, paused = sum(trials.values()), trials.get("paused", 0)
+    said = [
+        f"{rungs['spent']:.4g} full trainings spent on {began}, of which {paused} stay paused; "
+        f"{counted_words(rungs['promoted'], 'promotion')}"
+    ]
+    if rungs["agreement"]:
+        values = " and ".join(f"{value:.2f}" for value in rungs["agreement"])
+        off = ", too little: no training paused any more" if rungs["switched_off"] else ""
+        said.append(f"rungs and end correlate by {values}{off}")
+    return said
+
+
 def is_average(record: Mapping[str, Any]) -> bool:
     """Whether a model is the average of several trials."""
     return len(record.get("ensemble", {}).get("members", ())) > 1

@@ -13,6 +13,7 @@ from hakken.report.result import (
     is_average,
     measured_table,
     plain,
+    rung_words,
     variants_table,
     with_interval,
 )
@@ -103,7 +104,7 @@ def _selection(result: StudyResult) -> list[str]:
         states = ", ".join(f"{count} {state}" for state, count in trials.items())
         fold = f" in fold {best['fold']}" if "fold" in best else ""
         lines.append(f"selected{fold}: {chosen_words(record)} ({states})")
-        lines += [f"  {line}" for line in averaged_words(record)]
+        lines += [f"  {line}" for line in (*rung_words(record), *averaged_words(record))]
         if again := confirmed_words(record):
             kept = f"that of seed {record['seed']} is kept" if record["seed"] else "that of the search is kept"
             lines += [f"  trained again with other seeds, chosen by the mean; of its models {kept}:"]

@@ -19,6 +19,7 @@ from hakken.runs.learner import require
 from hakken.runs.table import CONFIRM, DEFAULT, RANDOM, Run
 from hakken.runs.warm_start import SourceTrial, best_points, prior_trials, space_keys, tried_first
 from hakken.search import Space
+from hakken.search.rungs import Known, Segment, decide
 from hakken.search.settings import Settings
 from hakken.search.trial import Trial, Value
 from hakken.study import Section, Study
@@ -48,7 +49,8 @@ def settings_of(study: Study, run: Run, source: Sequence[SourceTrial] = ()) -> S
     if start is not None and start.mode == "first":
         first += [point for point in best_points(source, space, defaults, start.top) if point != own_first]
     prior = prior_trials(source, space, defaults) if start is not None and start.mode == "prior" else []
-    return replace(settings, first=tuple(first), prior=tuple(prior))
+    rungs = {"shares": list(run.rungs), "unpaused": own_first} if run.rungs else {}
+    return replace(settings, first=tuple(first), prior=tuple(prior), rungs=rungs)
 
 
 def propose_trial(settings: Settings, trials: Iterable[Trial], place: int) -> dict[str, Value]:
@@ -65,6 +67,24 @@ def propose_trial(settings: Settings, trials: Iterable[Trial], place: int) -> di
         known.append(Trial(FIRST_NUMBER + attempt, proposal, "failed"))
         proposal = settings.propose(known, place)
     return proposal
+
+
+def decide_segment(
+    settings: Settings, known: Sequence[Known], job: int, budget: int
+) -> tuple[Segment, dict[str, Value]]:
+    """Return the next segment of a ``job`` of a search with rungs, and its training's parameters.
+
+    ``known`` are all segments in the order of asking, ``budget`` is how many jobs there are.
+    """
+    assert settings.stops is not None
+    return decide(
+        settings.stops,
+        known,
+        job=job,
+        budget=budget,
+        propose=lambda trials, number: propose_trial(settings, trials, number),
+        maximise=settings.maximise,
+    )
 
 
 def describes_network(proposal: Mapping[str, Value], defaults: Mapping[str, object], method: str) -> bool:

@@ -67,8 +67,15 @@ def shortlist(records: Sequence[Record], count: int) -> list[Record]:
     if not complete:
         reasons = sorted({str(one.get("reason")) for one in records})
         what = f"none of the {len(records)} trials finished" if len(records) > 1 else f"{records[0]['sweep']} failed"
-        raise HakkenError(f"{what}: {'; '.join(reasons)}; see logs/trial/, or choose other `parameters` in the study")
+        raise HakkenError(
+            f"{what}: {'; '.join(reasons)}; see logs/{logs_of(records)}/, or choose other `parameters` in the study"
+        )
     return sorted(complete, key=lambda one: -float(one["objective"]))[:count]
+
+
+def logs_of(records: Sequence[Record]) -> str:
+    """Return the folder of the logs of a run: by its trials, or by its jobs where trainings pause at rungs."""
+    return "job" if "segments" in records[0] else "trial"
 
 
 def confirmed_by(records: Sequence[Record], count: int, job: int) -> tuple[Record, int]:

@@ -29,7 +29,7 @@ from hakken.runs.watched import watched_of
 from hakken.search.ledger import Ledger
 from hakken.study import Study
 from hakken.training.device import choose_layout, peak_memory_mb
-from hakken.training.layout import arrange
+from hakken.training.layout import Layout, arrange
 from hakken.training.loop import CurvePoint, Interrupted, TrainingResult, Weights
 from hakken.training.method import Data, Fitted, Method
 from hakken.training.players import Model, Networks
@@ -53,7 +53,8 @@ class Fitting:
     None where the method takes none. ``others`` is the ledger of the trainings that this one may be stopped early for,
     None where it may not. ``label`` names it in the log, ``identity`` is a digest of all that its result depends on,
     ``metadata`` goes into the model's file. Each mini-batch goes through the network in so many ``parts``. Past
-    ``deadline`` it has to have saved itself.
+    ``deadline`` it has to have saved itself. The objective is measured at the steps ``rungs``, and the training pauses
+    at the step ``until``; None: it does not.
     """
 
     study: Study
@@ -69,6 +70,8 @@ class Fitting:
     others: Path | None = None
     deadline: Deadline | None = None
     parts: int = 1
+    rungs: tuple[int, ...] = ()
+    until: int | None = None
 
     @cached_property
     def data(self) -> Data:
@@ -95,7 +98,8 @@ def fit(
     """Train one model, write its files, and return what a record says of them; in all processes of a ``team``.
 
     ``mine`` tells whether the folder is this training's to write in. A training that is worse than the median of the
-    ``others`` is `pruned` and leaves no files. Raises what a training raises, `InvalidArchitecture` among it.
+    ``others`` is `pruned` and leaves no files, one that is `paused` nothing but its checkpoints. Raises what a training
+    raises, `InvalidArchitecture` among it.
     """
     learner = learner_of(fitting.study)
     if isinstance(learner, Fitted):
@@ -154,19 +158,28 @@ def _fit_step_by_step(
             validation,
             report=Reporter(fitting.label, training.steps, words_of(fitting.study)) if team.first else lambda run: None,
             hopeless=lambda curve: _hopeless(fitting.others, curve),
+            rungs=fitting.rungs,
+            until=fitting.until,
         )
+        if result.stopped == "paused":
+            log(f"{fitting.label}: {result.seconds:.1f} s of training; {_said_of(result)}")
+            return _record(result, count, layout, device)
         done = course.finish(networks, players, result, fitting.data)
     further = learner.calibrate(done.model.eval(), fitting.cases) if done.whole else {}  # type: ignore[arg-type]
     model = Model(done.model.networks, {**done.model.values, **further})
     found, result = validation.of_the_best(model, done.result, changed=bool(further))
     log(f"{fitting.label}: {result.seconds:.1f} s of training; {_said_of(result)}")
-    memory = {"peak_memory_mb": round(peak_memory_mb(device), 1)}
-    numbers = {"precision": layout.precision, "channels_last": layout.channels_last}
-    record: Record = {"parameter_count": count} | numbers | memory | _outcome(result) | _shares(result)
-    record |= validation.watched | done.told | numbers_of(further)
+    record = _record(result, count, layout, device) | validation.watched | done.told | numbers_of(further)
     if result.stopped == "pruned" or not team.first:
         return record
     return record | _write_files(fitting, result.weights, model.values, found, record=record, mine=mine)
+
+
+def _record(result: TrainingResult, count: int, layout: Layout, device: torch.device) -> Record:
+    """Return what is recorded of a training of ``count`` weights."""
+    memory = {"peak_memory_mb": round(peak_memory_mb(device), 1)}
+    numbers = {"precision": layout.precision, "channels_last": layout.channels_last}
+    return {"parameter_count": count} | numbers | memory | _outcome(result) | _shares(result)
 
 
 def _share(part: float, seconds: float) -> float:
@@ -296,7 +309,7 @@ class _Validation:
 def _outcome(result: TrainingResult) -> Record:
     pruned = result.stopped == "pruned"
     return {
-        "state": "pruned" if pruned else "complete",
+        "state": result.stopped if result.stopped in ("pruned", "paused") else "complete",
         "objective": result.objective,
         "reason": MEDIAN_RULE if pruned else None,
         **({"detail": result.hopeless} if pruned else {}),

@@ -26,6 +26,7 @@ SCIENCE = (
     "search.sampler",
     "search.default_first",
     "search.stopping",
+    "search.rungs",
     "search.warm_start",
     "training",
     "inference",

@@ -29,10 +29,10 @@ Wildcards = Mapping[str, str]
 Plans = Mapping[str, Plan]
 Value = TypeVar("Value")
 
-CHAIN = ("common", "cohort", "images", "samples", "trials", "seal", "predict", "measure", "figures", "report")
+CHAIN = ("common", "cohort", "images", "samples", "trials", "rungs", "seal", "predict", "measure", "figures", "report")
 """Files of rules that the Snakefile includes by name, in the order of the chain."""
 
-OF_OBJECTIVE = ("trial", "average", "optimism", "variants")
+OF_OBJECTIVE = ("trial", "job", "average", "optimism", "variants")
 """Stages that ask of the outcomes for the one that is maximised alone."""
 
 OF_BASELINES = ("baseline", "predict")
@@ -61,9 +61,8 @@ def constraints(plans: Plans) -> dict[str, str]:
         "study": _any_of(plans),
         "scale": _any_of(study.scale for study in studies),
         "part": _any_of(part for plan in plans.values() for part in (*plan.parts, *plan.measured)),
-        "batch": r"\d+",
+        **dict.fromkeys(("batch", "trial", "job"), r"\d+"),
         "sweep": r"[A-Za-z0-9][\w.-]*",  # an unknown one is answered with the nearest name
-        "trial": r"\d+",
         "model": "|".join((models(plans), baselines(plans))),
         "scope": "development|test",
         "data": "train|development|all",
@@ -181,7 +180,8 @@ def code(plans: Plans, wildcards: Wildcards, stage: str) -> str:
 
 def frozen_codes(plan: Plan, wildcards: Wildcards) -> dict[str, str]:
     """Return the digests of the code that leads from images to measurements."""
-    return {stage: code_digest(stage, _named(plan, {}, stage)) for stage in FROZEN}
+    stages = (*FROZEN, *(("job",) if plan.study.search.rungs else ()))
+    return {stage: code_digest(stage, _named(plan, {}, stage)) for stage in stages}
 
 
 def _named(plan: Plan, wildcards: Wildcards, stage: str) -> dict[plugins.Kind, tuple[str, ...]]:

@@ -46,6 +46,7 @@ def overridden(study: Study, overrides: Mapping[str, Any], name: str, whole: boo
             )
         _set(content, key, value)
     content.pop("variants", None)
+    content.get("search", {}).pop("rungs", None)  # trainings of a search alone pause
     mine = {key.partition(".")[0] for key in overrides}
     written = {key: value for key, value in content.items() if key in mine or not (other or key in SHARED)}
     try:

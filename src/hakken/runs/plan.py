@@ -29,6 +29,7 @@ from hakken.runs.table import (
     runs_of,
     runs_of_set,
 )
+from hakken.runs.trials import JOBS
 from hakken.runs.warm_start import tried_first
 from hakken.study import PARTS, Study
 from hakken.study.beside import takes_training
@@ -154,9 +155,9 @@ class Plan:
         return {}
 
     def trials(self, sweep: str) -> list[str]:
-        """Return the files of the trainings of a run: its trials, or the one that it takes over from another run."""
+        """Return the files of the trainings of a run: trials, jobs where those pause at rungs, or one taken over."""
         run = self.run(sweep)
-        folder = "trials" if self.asks_in(run) == run else SHARED
+        folder = SHARED if self.asks_in(run) != run else JOBS if run.rungs else "trials"
         return [f"{self.root}/sweeps/{sweep}/{folder}/{number:04d}.json" for number in range(run.trials)]
 
     def confirming(self, sweep: str) -> str | None:

@@ -35,9 +35,9 @@ def require_progress(sweep: str, allowed: int, records: Sequence[Record], logs: 
         return
     reasons: dict[str, list[int]] = {}
     for record in streak:
-        reasons.setdefault(str(record.get("reason")), []).append(record["number"])
+        reasons.setdefault(str(record.get("reason")), []).append(_of_segment(record, "training"))
     lines = [_line(reason, numbers) for reason, numbers in reasons.items()]
-    last = f"{logs}/{sweep}-{streak[-1]['number']:04d}.log"
+    last = f"{logs}/{sweep}-{_of_segment(streak[-1], 'job'):04d}.log"
     raise HakkenError(
         f"the last {len(streak)} trials of the sweep `{sweep}` failed, so no other is started:\n"
         + "\n".join(lines)
@@ -45,6 +45,11 @@ def require_progress(sweep: str, allowed: int, records: Sequence[Record], logs: 
         f"Nothing is lost. Mend the cause, then raise search.stop_after_failures (now {allowed}) and "
         "start again: the sweep goes on.\nOr copy the study to a new name and change its space there."
     )
+
+
+def _of_segment(record: Record, key: str) -> int:
+    """Return the number of the training or the job of a segment; of a trial, which is both, its own."""
+    return int(record["segment"][key] if "segment" in record else record["number"])
 
 
 def _line(reason: str, numbers: Sequence[int]) -> str:

@@ -40,6 +40,10 @@ PLANNED = ("trials", "slots", "stop_after_failures", "slots_of")
 """What a run is planned with and its trainings do not depend on."""
 
 
+SELDOM = ("confirms", "rungs")
+"""What is no part of the identity of a run that does not have it: earlier versions did not know of it."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run: how many trials it has, how many at once, who proposes, and what differs from the study.
@@ -48,7 +52,8 @@ class Run:
     (dotted keys). ``stream`` is what its random numbers derive from. ``fold`` is held out: one of so many ``folds`` of
     the development cases, or of the whole cohort, where that is ``crossed``. ``levels`` are those of the variant, by
     factor; ``set_name`` is the set that it is of. ``confirms`` names the run whose best trials it trains again.
-    ``slots_of`` names the runs that share its slots.
+    ``slots_of`` names the runs that share its slots. ``rungs`` are the shares of a training at which it pauses; the
+    trials are then jobs, each of one full training's worth of steps.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Run:
     slots_of: str = SEARCH
     begins_with_default: bool = False
     confirms: str = ""
+    rungs: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -75,7 +81,7 @@ class Run:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what its trainings depend on as plain values: not how many there are, nor how many run at once."""
-        left_out = PLANNED if self.confirms else (*PLANNED, "confirms")
+        left_out = (*PLANNED, *(key for key in SELDOM if not getattr(self, key)))
         return {key: value for key, value in asdict(self).items() if key not in left_out}
 
     def study(self, study: Study, whole: bool = False) -> Study:
@@ -148,6 +154,7 @@ def _main(study: Study, fold: int | None) -> Iterator[Run]:
         space=bool(search.space),
         stream=name_of(SEARCH, fold) if search.space else name_of(DEFAULT, fold),
         begins_with_default=search.default_first,
+        rungs=search.rungs if search.space else (),
         **shared,  # type: ignore[arg-type]
     )
     if search.space:  # without one the search trains the default itself
@@ -275,6 +282,7 @@ def comparison_runs(study: Study) -> tuple[Run, ...]:
             stop_after_failures=study.search.stop_after_failures,
             stream=f"r{repeat}",
             slots_of=f"{name}-r{repeat}",
+            rungs=() if sampler == RANDOM else study.search.rungs,
         )
         for name, slots, sampler in kinds
         for repeat in range(wanted.repeats)

@@ -17,7 +17,7 @@ from hakken.core.console import log
 from hakken.core.errors import HakkenError
 from hakken.core.tables import read_table
 from hakken.search import Dimension, Space, Trial
-from hakken.search.table import COLUMNS, CONFIRMED
+from hakken.search.table import AT_RUNGS, COLUMNS, CONFIRMED
 from hakken.search.trial import FINISHED, State, Value
 from hakken.study import Study
 
@@ -89,8 +89,8 @@ def best_points(source: Sequence[SourceTrial], space: Space, defaults: Mapping[s
 
 
 def prior_trials(source: Sequence[SourceTrial], space: Space, defaults: Mapping[str, Value]) -> list[Trial]:
-    """Return the finished trials of a related study as trials at points of ``space``."""
-    fitted = [(trial, _fitted(trial, space, defaults)) for trial in source]
+    """Return the finished trials of a related study as trials at points of ``space``; those that pause are none."""
+    fitted = [(trial, _fitted(trial, space, defaults)) for trial in source if trial.state != "paused"]
     return [Trial(trial.number, point, trial.state, trial.objective) for trial, point in fitted if point is not None]
 
 
@@ -129,7 +129,8 @@ def _source_trial(row: Mapping[str, str]) -> SourceTrial:
     objective = float(row["objective"]) if row["objective"] else None
     if objective is not None and not math.isfinite(objective):
         raise ValueError(objective)
-    parameters = {name: _value(text) for name, text in row.items() if name not in (*COLUMNS, *CONFIRMED) and text != ""}
+    known = (*COLUMNS, *AT_RUNGS, *CONFIRMED)
+    parameters = {name: _value(text) for name, text in row.items() if name not in known and text != ""}
     return SourceTrial(int(row.get("place") or row["number"]), state, objective, parameters)
 
 

@@ -60,6 +60,8 @@ class Order:
             "metadata": dict(fitting.metadata),
             "deadline": None if fitting.deadline is None else asdict(fitting.deadline),
             "parts": fitting.parts,
+            "rungs": list(fitting.rungs),
+            "until": fitting.until,
         }
         paths = {
             "lease": str(self.lease),
@@ -81,6 +83,7 @@ class Order:
             validation=tuple(map(Path, plain.pop("validation"))),
             folder=Path(plain.pop("folder")),
             held_out=tuple(plain.pop("held_out")),
+            rungs=tuple(plain.pop("rungs")),
             others=None if others is None else Path(others),
             deadline=None if deadline is None else Deadline(**deadline),
             **plain,

@@ -14,17 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+DIGITS = 9
 
 
 @dataclass(frozen=True)
 class TimedTrial:
-    """A finished trial: its number, state, what was measured, and start and end in seconds of one clock."""
+    """A finished trial: its number, state, what was measured, and start and end in seconds of one clock.
+
+    ``cost`` is that of full trainings; where trainings pause at rungs a trial is a segment of one, and costs less.
+    """
 
     number: int
     state: str
     objective: float | None
     start: float
     end: float
+    cost: float = 1.0
 
     @property
     def counts(self) -> bool:
@@ -73,8 +78,14 @@ def best_so_far(trials: Sequence[TimedTrial]) -> list[float]:
 
 
 def by_trials(trials: Sequence[TimedTrial]) -> Steps:
-    """Return the best objective so far against the number of finished trials."""
-    return Steps(np.arange(1.0, len(trials) + 1), np.array(best_so_far(finishing_order(trials)), float))
+    """Return the best objective so far against the number of finished trials, or what they cost in full trainings."""
+    order = finishing_order(trials)
+    return Steps(spent(order), np.array(best_so_far(order), float))
+
+
+def spent(order: Sequence[TimedTrial]) -> Floats:
+    """Return how many full trainings the first 1, 2, ... of trials have cost; without rungs 1, 2, ..."""
+    return np.round(np.cumsum([trial.cost for trial in order]), DIGITS) if order else np.empty(0)
 
 
 def by_time(trials: Sequence[TimedTrial]) -> Steps:

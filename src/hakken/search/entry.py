@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
+from hakken.search.rungs import Segment
 from hakken.search.trial import Trial, Value
 
 
@@ -22,7 +23,8 @@ class Planned:
 class Proposal:
     """What one trial trains, and what was known when that was decided.
 
-    ``place`` is its place in the order of asking: 0 for the trial that asked first, whatever its number.
+    ``place`` is its place in the order of asking: 0 for the trial that asked first, whatever its number. Where
+    trainings pause at rungs it is about a ``segment`` of one, and its number is its place.
     """
 
     number: int
@@ -34,6 +36,20 @@ class Proposal:
     host: str
     trials: int | None = None  # what the sweep was planned with at that time
     slots: int | None = None
+    segment: Segment | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the proposal as its file holds it."""
+        return {key: value for key, value in asdict(self).items() if key != "segment" or value is not None}
+
+    @classmethod
+    def from_json(cls, number: int, content: Mapping[str, Any]) -> Proposal:
+        """Return the proposal of a file; keys that it does not know are passed over."""
+        kept = {field.name: content[field.name] for field in fields(cls) if field.name in content}
+        kept |= {name: tuple(kept[name]) for name in ("known", "pending")}
+        if segment := kept.get("segment"):
+            kept["segment"] = Segment(**{**segment, "agreement": tuple(segment["agreement"])})
+        return cls(**{"place": number, **kept})  # before 0.3 the number was what counted
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,20 @@
     trial-0007.second-1.json a later result of a twin, kept and not counted
     trial-0007.lease         held by the process that trains it; propose.lease while one proposes
 
-A trial with a proposal and no result is pending as long as it shows signs of life. Temporary files begin with a dot and
-are never read. See `hakken.core.publish` for why a kill at any instant loses nothing that was published.
+A trial with a proposal and no result is pending as long as it shows signs of life. Where trainings pause at rungs a
+number stands for a segment of one, in the order of asking (`hakken.search.segments`). Temporary files begin with a dot
+and are never read. See `hakken.core.publish` for why a kill at any instant loses nothing that was published.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -123,24 +125,36 @@ class Ledger:
         stored = self.stored_proposal(number)
         if stored is not None:
             return stored
-        with lease(self.folder / "propose.lease", self.stale_after, patience=self.patience):
+        with self.asking():
             return self.stored_proposal(number) or self._propose(number, propose, planned)
 
     def stored_proposal(self, number: int) -> Proposal | None:
         """Return the published proposal of trial ``number``, or None."""
         content = publish.read(self._path("proposal", number))
-        if content is None:
-            return None
-        kept = {field.name: content[field.name] for field in fields(Proposal) if field.name in content}
-        lists = {name: tuple(kept[name]) for name in ("known", "pending")}
-        return Proposal(**{"place": number, **kept, **lists})  # before 0.3 the number was what counted
+        return None if content is None else Proposal.from_json(number, content)
+
+    def claim(self, proposal: Proposal) -> bool:
+        """Publish a proposal under its number; tell whether it stands there and not that of another."""
+        return publish.create(self._path("proposal", proposal.number), proposal.to_json())
+
+    def log(self) -> tuple[Entry, ...]:
+        """Return the entries 0, 1, 2, ... up to the first number that nobody has asked for.
+
+        They are looked up by name: a network file system may list a new file late.
+        """
+        known = itertools.takewhile(lambda entry: entry.proposal is not None, map(self._entry, itertools.count()))
+        return tuple(known)
+
+    def asking(self) -> AbstractContextManager[Lease]:
+        """Wait for those who are proposing, each for the ledger's patience at most, and keep others waiting."""
+        return lease(self.folder / "propose.lease", self.stale_after, patience=self.patience)
 
     def publish(self, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
         """Publish the result of trial ``number`` and return the one that counts: the first.
 
-        ``record`` holds `state` (complete, failed or pruned), `objective` and whatever else is worth keeping; numpy
-        scalars become plain ones, numbers that are not finite become null, and a complete trial without a finite
-        objective becomes a failed one.
+        ``record`` holds `state` (complete, failed, pruned or paused), `objective` and whatever else is worth keeping;
+        numpy scalars become plain ones, numbers that are not finite become null, and a complete or paused trial
+        without a finite objective becomes a failed one.
         """
         mine = _finite(number, plain({**record, "number": number}))
         path = self._path("trial", number)
@@ -185,7 +199,7 @@ class Ledger:
             trials=planned.trials if planned else None,
             slots=planned.slots if planned else None,
         )
-        publish.create(self._path("proposal", number), asdict(mine))
+        self.claim(mine)
         return self.stored_proposal(number) or mine
 
     def _entry(self, number: int) -> Entry:
@@ -250,10 +264,10 @@ def generations(sweep: Path) -> tuple[Ledger, ...]:
 
 
 def _finite(number: int, record: dict[str, Any]) -> dict[str, Any]:
-    """Check the state of a result; a complete one without an objective becomes a failed one."""
+    """Check the state of a result; a complete or paused one without an objective becomes a failed one."""
     state = record.get("state")
     if state not in FINISHED:
         raise HakkenError(f"trial {number}: a result cannot have the state `{state}`; known: {', '.join(FINISHED)}")
-    if state == "complete" and not isinstance(record.get("objective"), int | float):
+    if state in ("complete", "paused") and not isinstance(record.get("objective"), int | float):
         return {**record, "state": "failed", "objective": None, "reason": "diverged: the objective is not finite"}
     return record

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from hakken.search.proposer import propose
+from hakken.search.rungs import Rungs
 from hakken.search.space import Space
 from hakken.search.trial import Trial, Value
 
@@ -23,6 +24,8 @@ class Settings:
     ``space`` is the mapping of a study file, ``first`` are points to try before anything else, in this order, ``prior``
     the finished trials of a related study, as points of this space. ``defaults`` are the values of hyper-parameters
     that are not searched; with the name of the ``method`` they decide whether a proposal describes a network.
+    ``rungs`` is empty where trainings do not pause; else it holds the `shares` of a training at which they do, and the
+    parameters that are `unpaused`.
     """
 
     space: Mapping[str, Any]
@@ -34,6 +37,7 @@ class Settings:
     prior: tuple[Trial, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
     method: str = "patch_classifier"
+    rungs: Mapping[str, Any] = field(default_factory=dict)
 
     def propose(self, trials: Iterable[Trial], number: int) -> dict[str, Value]:
         """Return the parameters of trial ``number`` given all other ``trials``, finished and pending.
@@ -54,9 +58,15 @@ class Settings:
             prior=self.prior,
         )
 
+    @property
+    def stops(self) -> Rungs | None:
+        """Where trainings pause; None where they do not."""
+        return Rungs.of(self.rungs["shares"], self.rungs.get("unpaused")) if self.rungs else None
+
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON keeps them; raises TypeError or ValueError for what JSON does not know."""
-        content: dict[str, Any] = json.loads(json.dumps(vars(self), default=_trial_fields, allow_nan=False))
+        known = {key: value for key, value in vars(self).items() if key != "rungs" or value}
+        content: dict[str, Any] = json.loads(json.dumps(known, default=_trial_fields, allow_nan=False))
         return content
 
     @classmethod

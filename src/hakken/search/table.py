@@ -30,6 +30,10 @@ CONFIRMED = ("trainings", "mean", "lowest", "highest")
 """Columns of a sweep whose best trials were trained again: over all trainings of a trial that were complete."""
 
 
+AT_RUNGS = ("rung", "segments")
+"""Columns of a sweep whose trainings pause: the highest rung that one has come to (1: its end), in how many steps."""
+
+
 def sweep_table(
     records: Sequence[Mapping[str, Any]], parameters: Sequence[str], further: Sequence[str] = ()
 ) -> tuple[list[str], list[list[Cell]]]:

@@ -11,17 +11,17 @@ from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 
 Value = bool | int | float | str
-State = Literal["complete", "running", "failed", "pruned"]
+State = Literal["complete", "running", "failed", "pruned", "paused"]
 STATES: tuple[State, ...] = get_args(State)
-FINISHED: tuple[State, ...] = ("complete", "failed", "pruned")
+FINISHED: tuple[State, ...] = ("complete", "failed", "pruned", "paused")
 
 
 @dataclass(frozen=True)
 class Trial:
     """One training: its number in the sweep, its parameters, its state and its objective.
 
-    ``value`` counts only where it is finite and the state `complete` or `pruned`; a trial whose objective is missing or
-    not finite is treated as failed. Raises HakkenError for an unknown state.
+    ``value`` counts only where it is finite and the state `complete`, `pruned` or `paused` (at a rung); a trial whose
+    objective is missing or not finite is treated as failed. Raises HakkenError for an unknown state.
     """
 
     number: int
@@ -42,5 +42,5 @@ class Trial:
     @property
     def measured(self) -> bool:
         """Whether there is a finite objective to learn from."""
-        finished = self.state in ("complete", "pruned")
+        finished = self.state in ("complete", "pruned", "paused")
         return finished and self.value is not None and math.isfinite(self.value)

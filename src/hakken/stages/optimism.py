@@ -17,7 +17,7 @@ from hakken.evaluation.optimism import optimism as of_choice
 from hakken.outcomes import in_order, words_of
 from hakken.runs.averages import read_averages
 from hakken.runs.cases import read_cases
-from hakken.runs.choice import Candidate, candidates, eligible
+from hakken.runs.choice import Candidate, candidates, eligible, logs_of
 from hakken.runs.choice import chosen as best_trial
 from hakken.runs.predictions import MANIFEST, part_of, read_predictions
 from hakken.runs.trials import read_trials
@@ -40,8 +40,9 @@ def optimism(
 ) -> None:
     """Write the naive objective of the selected trial, its optimism, and the corrected objective.
 
-    From the validation predictions that every complete trial has stored, on the resamples of all measurements, so that
-    the naive objective has the same interval here as there. Where the ``confirm`` best were trained again, both steps
+    From the validation predictions that every complete trial has stored (those that pause at a rung have none and are
+    no choice), on the resamples of all measurements, so that the naive objective has the same interval here as there.
+    Where the ``confirm`` best were trained again, both steps
     of the choice are repeated: which are the best few by the seed of the search, and which of them is best by the mean
     over seeds. One that is among the best few of a resample alone has the one seed that it was trained with. The
     ``averages`` are chosen among as well, but always those of the trials that are best on the whole cohort. Raises
@@ -51,7 +52,7 @@ def optimism(
     outcome, part = plugins.load("outcomes", name), part_of(study, name, in_order(read_cases(cases)))
     records = read_trials(trials)
     if not any(record["state"] == "complete" for record in records):
-        raise HakkenError(f"none of the {len(trials)} trials finished; see logs/trial/")
+        raise HakkenError(f"none of the {len(trials)} trials finished; see logs/{logs_of(records)}/")
     known, averaged = candidates(records, read_trials(confirmations), confirm), read_averages(averages).averages
     stored = [training["predictions"] for one in known for training in one.trainings]
     stored += [one.predictions for one in averaged]
@@ -75,6 +76,8 @@ def optimism(
     write_sealed(output, asdict(chosen) | {"chosen": int(best.trial["number"]), "objective": words} | more)
     again = f", of the best {confirm} by the mean over seeds" if confirm else ""
     again += f", and {len(averaged)} averages" if averaged else ""
+    paused = sum(record["state"] == "paused" for record in records)
+    again += f" ({paused} that pause at rungs are no choice)" if paused else ""
     progress(
         f"best of {len(known)} trials on validation{again}: {words} {chosen.naive.value:.3f}, "
         f"corrected for the choice {chosen.corrected.value:.3f}; "

@@ -10,7 +10,7 @@ from hakken.core.console import progress
 from hakken.core.files import replacing, require_same, sha256_file
 from hakken.runs.averages import Average, Averages, read_averages
 from hakken.runs.choice import CONFIRMS, Candidate, candidates, chosen, seed_of
-from hakken.runs.trials import read_trials
+from hakken.runs.trials import read_trials, rungs_of
 from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
 from hakken.study import Study
@@ -50,6 +50,7 @@ def select(
     source = require_same(Path(taken["path"]), taken["sha256"], REDO)
     _keep(source, model, study)
     states = [one["state"] for one in records]
+    rungs = rungs_of(_of_own(trials, records))
     write_sealed(
         record,
         {
@@ -57,6 +58,7 @@ def select(
             "trials": {state: states.count(state) for state in sorted(set(states))},
             "gpu_seconds": sum(one["gpu_seconds"] for one in _of_own(trials, _each_once(records, further))),
             "sha256": sha256_file(model),
+            **({"rungs": rungs} if rungs else {}),
             **(_confirmed(best, found) if confirm else {}),
             **(_averaged(best, known, average) if known.averages else {}),
         },

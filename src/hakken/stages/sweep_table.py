@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hakken.core.tables import write_table
 from hakken.runs.choice import candidates
-from hakken.runs.trials import read_trials
+from hakken.runs.trials import SEGMENTS, read_trials
 from hakken.search import table
 from hakken.stages import stage
 
@@ -25,8 +25,9 @@ def sweep_table(
     Where the ``confirm`` best were trained again (``confirmations``), further columns say what came of it.
     """
     records = read_trials(trials)
+    rungs = table.AT_RUNGS if any(SEGMENTS in one for one in records) else ()
     if not confirm:
-        write_table(output, *table.sweep_table(records, parameters))
+        write_table(output, *table.sweep_table(records, parameters, rungs))
         return
     again = {
         one.trial["number"]: dict(
@@ -36,4 +37,4 @@ def sweep_table(
         if one.again
     }
     rows = [record | again.get(record["number"], {}) for record in records]
-    write_table(output, *table.sweep_table(rows, parameters, table.CONFIRMED))
+    write_table(output, *table.sweep_table(rows, parameters, (*rungs, *table.CONFIRMED)))

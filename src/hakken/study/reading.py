@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast, get_args
@@ -145,6 +146,7 @@ def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     yield from _foreign_sections(study, module, content)
     yield from _without_effect(study, content)
     yield from _crossed(study)
+    yield from _rungs(study, module.NEEDS)
     yield from _flattened(study)
     yield from _without_lungs(study)
     for kind, chosen in study.named().items():
@@ -247,6 +249,18 @@ def _crossed(study: Study) -> Iterator[str]:
                 f"{key}: trains on all cases that are not of the test set, and with `evaluation.design: "
                 "cross_validation` there are none; remove it, or copy the study to one with a holdout"
             )
+
+
+def _rungs(study: Study, needs: Needs) -> Iterator[str]:
+    """Yield why trainings of a study cannot pause at its rungs."""
+    rungs, steps = study.search.rungs, study.training.steps
+    if rungs and not needs.gradient:
+        yield f"search.rungs: the method `{study.method}` is not trained step by step and cannot pause; remove it"
+    elif rungs and Fraction(rungs[0]) * steps < 1:
+        yield (
+            f"search.rungs: {rungs[0]} of {steps} steps (training.steps) is less than one step; choose higher rungs, "
+            "or train longer"
+        )
 
 
 def _flattened(study: Study) -> Iterator[str]:

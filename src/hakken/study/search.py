@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+import re
+from fractions import Fraction
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -12,6 +14,8 @@ from hakken.study.section import Distinct, Name, Section, Value
 
 Sampler = Literal["bayesian", "skopt", "random", "sobol", "optuna-tpe", "optuna-gp"]
 Slots = Annotated[int, Field(ge=1, le=1024)]
+SHARE = re.compile(r"[1-9]\d*/[1-9]\d*")
+AS_IN = "write rising shares of a training, as in [1/9, 1/3]"
 
 
 class Parameter(Section):
@@ -96,6 +100,14 @@ class Search(Section):
         description="`median`: a training whose best objective so far is below the median of the others' running "
         "averages up to that step stops early (Golovin et al. 2017).",
     )
+    rungs: tuple[str, ...] = Field(
+        default=(),
+        max_length=4,
+        exclude_if=lambda rungs: not rungs,  # so that models and studies on file are what they were without
+        description="Shares of a training at which it pauses, `[1/9, 1/3]`, each a multiple of the lowest: a job then "
+        "spends the steps of one full training on several, of which the best third at each rung go on. `trials` stays "
+        "the budget in full trainings. `[]`: none.",
+    )
     confirm: int = Field(
         default=0,
         ge=0,
@@ -122,6 +134,37 @@ class Search(Section):
         for key, count in (("confirm", self.confirm), ("ensemble", self.ensemble)):
             if count > self.trials:
                 raise ValueError(f"`{key}` is {count}, but the sweep has {self.trials} trials; lower it")
+        return self
+
+    @field_validator("rungs", mode="before")
+    @classmethod
+    def _shares(cls, rungs: Any) -> Any:
+        if not isinstance(rungs, list | tuple):
+            return rungs
+        for rung in rungs:
+            if not (isinstance(rung, str) and SHARE.fullmatch(rung)) or Fraction(rung) >= 1:
+                raise ValueError(f"`{rung}` is no share of a training; {AS_IN}")
+        shares = [Fraction(rung) for rung in rungs]
+        if shares != sorted(set(shares)):
+            raise ValueError(f"{', '.join(rungs)} do not rise; {AS_IN}")
+        for share in (*shares[1:], Fraction(1)) if shares else ():
+            if (share / shares[0]).denominator != 1:
+                what = "the whole training" if share == 1 else str(share)
+                raise ValueError(
+                    f"{what} is no multiple of the lowest rung, {shares[0]}, so that a job could not spend its budget "
+                    "exactly; choose shares such as [1/9, 1/3] or [1/4, 1/2]"
+                )
+        return tuple(map(str, shares))
+
+    @model_validator(mode="after")
+    def _ends_early_in_one_way(self) -> Self:
+        if self.rungs and self.trials < 2:
+            raise ValueError("`rungs` share the steps of several jobs, but `trials` is 1; raise it, or remove `rungs`")
+        if self.rungs and self.stopping != "none":
+            raise ValueError(
+                f"`stopping: {self.stopping}` and `rungs` exclude each other: what the rule ends could not be "
+                "promoted; remove one of them"
+            )
         return self
 
     @field_validator("space")

@@ -19,6 +19,7 @@ from hakken.training.checkpoint import checkpoints_of
 NUMBERS = ("SLURM_JOB_ID", "PBS_JOBID", "PJM_JOBID")
 JOURNAL = "jobs.json"
 LOST = "ended without a word"
+FINISHED = "finished"
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,13 @@ def read_jobs(folder: Path) -> tuple[Job, ...]:
 
 
 def without_progress(jobs: Sequence[Job]) -> str:
-    """Return why the last of ``jobs`` need not try: the two before it, of the same run, saved nothing; '' otherwise."""
+    """Return why the last of ``jobs`` need not try: the two before it, of the same run, saved nothing; '' otherwise.
+
+    One that has finished, with a segment of a training that goes on for instance, had nothing left to save.
+    """
     last = jobs[-3:]
+    if any(job.ended == FINISHED for job in last[:-1]):
+        return ""
     attempts = [job.attempt for job in last]
     if len(last) < 3 or attempts != list(range(attempts[0], attempts[0] + 3)):
         return ""

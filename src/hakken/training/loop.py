@@ -31,7 +31,7 @@ from hakken.training.team import ALONE, Team
 from hakken.training.update import Turn, learnt
 
 Weights = dict[str, dict[str, torch.Tensor]]
-Ended = Literal["steps", "patience", "pruned"]
+Ended = Literal["steps", "patience", "pruned", "paused"]
 CHECK_EVERY = 10  # updates between two looks at the loss, which make a GPU wait
 
 
@@ -201,6 +201,8 @@ def train(
     team: Team = ALONE,
     parts: int = 1,
     workers: int = 0,
+    rungs: Sequence[int] = (),
+    until: int | None = None,
 ) -> TrainingResult:
     """Train ``networks`` in place and return the weights of what is exported that were best by the objective.
 
@@ -209,8 +211,9 @@ def train(
     the objective, which is to be high and the same in all processes of the ``team``; ``report`` is called after each
     round; ``hopeless`` is asked after each measurement, and the training ends there as `pruned` when it says why. Each
     mini-batch goes through the networks in so many ``parts``; so many ``workers`` make them ahead, which changes
-    nothing but the time. Resumes from ``checkpoints``. Raises Diverged when a loss stops being finite, and Interrupted,
-    after saving, when ``stop()`` says so, to any process, between two rounds.
+    nothing but the time. The objective is measured at the steps ``rungs`` as well, and the training ends as `paused` at
+    the step ``until``, saved so that it can go on from there. Resumes from ``checkpoints``. Raises Diverged when a loss
+    stops being finite, and Interrupted, after saving, when ``stop()`` says so, to any process, between two rounds.
     """
     learning = Learning.begun(networks, players, team)
     run = _resume(checkpoints, learning, training.keep)
@@ -223,13 +226,14 @@ def train(
         tell_again(turn.player, run.reviews)
         turn.begin(run.step, workers)
 
-    while (ended := _ended(run, training)) is None:
+    while (ended := _ended(run, training, until)) is None:
         for turn in turns:
             if is_due(turn.player, run.reviews, run.step, training.steps):
                 run.reviews[turn.player.name] = made(turn.player, lambda: learning.kept(export), run.step, team)
                 turn.begin(run.step, workers)  # mini-batches that were made ahead are not those that are wanted now
         _round(run, turns, learning, training)
         measured = run.step % training.validate_every < training.minibatches or run.step >= training.steps
+        measured = measured or run.step in rungs
         if measured or run.step // training.minibatches % CHECK_EVERY == 0:
             means = run.mean_losses(team)
         if measured:
@@ -279,13 +283,15 @@ def _measure(
     run.record(objective, losses, model.networks)
 
 
-def _ended(run: Run, training: Training) -> Ended | None:
-    """Return what ended a training, None where it goes on; one that has come to its end is not pruned."""
+def _ended(run: Run, training: Training, until: int | None = None) -> Ended | None:
+    """Return what ended a training, None where it goes on; at its end it is neither pruned nor paused."""
     if run.step >= training.steps:
         return "steps"
     if run.misses >= training.patience:
         return "patience"
-    return "pruned" if run.hopeless else None
+    if run.hopeless:
+        return "pruned"
+    return "paused" if until is not None and run.step >= until else None
 
 
 def _cloned(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -215,6 +215,13 @@ def searched(**search: Any) -> list[str]:
     return list(describe_search(study(search={"trials": 4} | search)))
 
 
+def test_with_rungs_the_jobs_and_their_steps_are_said() -> None:
+    assert searched(rungs=["1/9", "1/3"])[1] == (
+        "  4 jobs of 12 steps each, the budget of 4 full trainings; trainings pause at 1/9 and 1/3, and the best third "
+        "goes on"
+    )
+
+
 def test_how_the_search_goes() -> None:
     assert searched() == [
         "search: 4 trials, 8 trainings at once, proposed by `bayesian`",

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from hakken.plots.search import SearchInput, draw_search
+from hakken.plots.search import Counts, SearchInput, draw_search
 from hakken.plots.style import BLUE, SKY, VERMILLION
 from hakken.search.course import TimedTrial
 
@@ -53,6 +53,24 @@ def test_every_state_has_a_look_and_a_count_of_its_own() -> None:
     _, *bars = (patch for patch in figure.axes[1].patches if isinstance(patch, Rectangle))
     assert [to_hex(one.get_facecolor()) for one in bars] == [SKY.lower(), "#ffffff", VERMILLION.lower(), BLUE.lower()]
     assert {"1 pruned\n(hollow)", "1 failed", "best 0.600", "trial 3"} <= words(figure)
+
+
+def test_with_rungs_it_shows_what_paused_what_went_on_and_what_was_spent() -> None:
+    segments = (
+        TimedTrial(0, "complete", 0.5, 0, 9, 1.0),
+        TimedTrial(1, "paused", 0.2, 9, 10, 1 / 9),
+        TimedTrial(2, "paused", 0.3, 10, 12, 2 / 9),
+        TimedTrial(3, "complete", 0.6, 12, 18, 2 / 3),
+        TimedTrial(4, "paused", 0.1, 12, 13, 1 / 9),
+    )
+    given = SearchInput(segments, 2, None, "Objective", ORIGIN, trainings=(0, 1, 1, 1, 2))
+    assert given.counts == Counts(trainings=3, paused=1, promoted=2, spent=2.1)
+    figure = draw_search(given)
+    assert figure.axes[0].get_xlabel() == "Budget spent, in full trainings"
+    assert {"1 paused\n(hollow),\n2 promoted", "best 0.600", "trial 1"} <= words(figure)
+    assert "3 trainings,\n2.1 full spent\n2 at once\nslots 53 % busy" in words(figure)
+    joined = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 0.6]  # type: ignore[arg-type]
+    assert [list(line.get_ydata()) for line in joined] == [[0.2, 0.3], [0.3, 0.6]]  # type: ignore[arg-type]
 
 
 def test_the_strip_says_how_many_ran_at_once_and_how_busy_they_were() -> None:

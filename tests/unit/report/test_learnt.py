@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 
 import numpy as np
 import pytest
 
-from hakken.report.learnt import Learnt, border, cross_validated, learn, reading
+from hakken.report.figure import Machine, SegmentRecord, TrialRecord
+from hakken.report.learnt import Learnt, border, comparable, cross_validated, learn, reading
 from hakken.search import Space, Trial
 from hakken.search.effects import Shares
-from hakken.search.trial import Value
+from hakken.search.trial import State, Value
 
 FIT = "Left-out trainings predicted from the others: R² ="
 SPACE = Space.from_mapping(
@@ -127,3 +129,33 @@ def test_few_or_equal_trials_are_not_modelled() -> None:
 def test_the_reading_says_how_far_to_trust_the_model(measured: int, r2: float | None, words: str) -> None:
     learnt = None if r2 is None else Learnt(Shares({}, {}), {}, r2)
     assert reading(measured, 4, learnt) == words
+
+
+def record(number: int, state: State, **by_rung: float) -> TrialRecord:
+    """A training that pauses, with its objectives at `r1`, `r2` and `end`."""
+    names = {"r1": "1/9", "r2": "1/3", "end": "1"}
+    told = {names[name]: value for name, value in by_rung.items()}
+    machine, value = Machine("node", "cpu", 1), list(told.values())[-1] if told else None
+    first = SegmentRecord(number, 0, Fraction(0), Fraction(1, 9), state, value, 0.0, 1.0, machine)
+    return TrialRecord(
+        "search", number, {"x": number}, state, value, 0.0, 1.0, 0.0, machine, segments=(first,), by_rung=told
+    )
+
+
+def test_what_paused_below_the_last_rung_cannot_be_compared() -> None:
+    records = [
+        record(0, "complete", r1=0.1, r2=0.4, end=0.6),
+        record(1, "complete", r1=0.1, r2=0.5, end=0.6),
+        record(2, "paused", r1=0.2, r2=0.3),
+        record(3, "paused", r1=0.3),
+        record(4, "failed"),
+    ]
+    found = comparable(["1/9", "1/3"], records)
+    assert found == [
+        Trial(0, {"x": 0}, "complete", 0.6),
+        Trial(1, {"x": 1}, "complete", 0.6),
+        Trial(2, {"x": 2}, "paused", pytest.approx(0.3 + 0.15)),
+        Trial(4, {"x": 4}, "failed"),
+    ]
+    whole = replace(records[0], segments=(), by_rung={})
+    assert comparable([], [whole]) == [whole.trial]

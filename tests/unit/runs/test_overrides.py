@@ -40,6 +40,12 @@ def test_the_study_is_not_changed() -> None:
     assert chosen == study()
 
 
+def test_a_variant_is_trained_at_a_stretch_however_the_search_pauses() -> None:
+    chosen = study(search={"rungs": ["1/9", "1/3"]}, training={"steps": 18})
+    found = changed({"training.steps": 4}, chosen, whole=True)
+    assert (found.search.rungs, found.training.steps) == ((), 4)
+
+
 def test_a_variant_has_no_variants() -> None:
     chosen = study(variants={"grid": {"factors": {"rate": {"key": "parameters.dropout", "values": [0.1]}}}})
     assert changed({"parameters.dropout": 0.1}, chosen) == study(parameters={"dropout": 0.1})

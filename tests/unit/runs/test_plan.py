@@ -96,6 +96,32 @@ def test_runs_learn_from_the_patches_of_training_cases_and_are_measured_on_valid
     assert below(plan.cut_from("train")) == ["prepared/train-000", "prepared/train-001"]
 
 
+def test_with_rungs_the_files_of_a_search_are_those_of_its_jobs() -> None:
+    plan = holdout(search={"trials": 2, "rungs": ["1/9", "1/3"]}, training={"steps": 18})
+    assert below(plan.trials("search")) == ["sweeps/search/jobs/0000.json", "sweeps/search/jobs/0001.json"]
+    assert below(plan.trials("default")) == ["sweeps/default/shared/0000.json"]
+    assert below(plan.earlier("default")) == ["sweeps/search/jobs/0000.json"], "its first training is the default"
+
+
+def test_with_rungs_a_variant_takes_over_what_never_pauses_and_what_confirms_is_trained_at_a_stretch() -> None:
+    plan = holdout(
+        search={"trials": 3, "rungs": ["1/9", "1/3"], "confirm": 1},
+        parameters={"convolutions": 2},
+        training={"steps": 18},
+        variants={"used": USED},
+    )
+    assert plan.asks_in(plan.run("used-lower")) == plan.run("search")
+    assert below(plan.trials("used-lower")) == ["sweeps/used-lower/shared/0000.json"]
+    assert below(plan.earlier("used-lower")) == ["sweeps/search/jobs/0000.json"]
+    own = [plan.run(name) for name in ("used-longer", "confirm")]
+    assert [run.rungs for run in own] == [(), ()]
+    assert [plan.study_of(run).search.rungs for run in own] == [(), ("1/9", "1/3")]
+    assert below(plan.trials("used-longer")) == ["sweeps/used-longer/trials/0000.json"]
+    assert below(plan.trials("confirm")) == ["sweeps/confirm/trials/0000.json", "sweeps/confirm/trials/0001.json"]
+    found = below(inputs.confirmed(plan, {"sweep": "confirm"}))
+    assert found == [f"sweeps/search/jobs/{number:04d}.json" for number in range(3)]
+
+
 def test_runs_that_hold_out_folds_learn_from_all_development_cases() -> None:
     plan = holdout(variants={"grid": GRID | {"folds": 2}})
     run = plan.run("grid-one-f1")

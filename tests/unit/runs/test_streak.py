@@ -29,6 +29,12 @@ def test_a_pruned_trial_is_no_failure() -> None:
     assert failing_streak([record(0, 1, "diverged"), pruned]) == []
 
 
+def test_of_segments_the_trainings_and_the_log_of_the_job_are_named() -> None:
+    failed = record(7, 1, "diverged") | {"segment": {"training": 4, "job": 2}}
+    with pytest.raises(HakkenError, match=r"1 diverged \(trial 4\).*\n.*logs/search-0002\.log"):
+        require_progress("search", 1, [failed], Path("logs"))
+
+
 def test_below_the_limit_the_sweep_goes_on() -> None:
     records = [record(number, number, "diverged") for number in range(3)]
     require_progress("search", 4, records, Path("logs"))

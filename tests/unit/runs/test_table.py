@@ -85,6 +85,19 @@ def test_the_sweeps_of_a_comparison() -> None:
     assert comparison_runs(searching()) == ()
 
 
+def test_trainings_pause_in_searches_that_learn_and_in_no_other_run() -> None:
+    chosen = searching(rungs=["1/9", "1/3"], confirm=2, comparison=COMPARISON | {"repeats": 1})
+    pausing = {run.name: run.rungs for run in runs_of(chosen)}
+    assert {name for name, rungs in pausing.items() if rungs} == {"search", "n1-r0", "n4-r0"}
+    assert pausing["search"] == ("1/9", "1/3")
+    assert {"default", "confirm", "random-r0"} <= pausing.keys()
+    search, default, _ = main_runs(chosen)
+    assert search.as_dict()["rungs"] == ("1/9", "1/3")
+    assert search.as_dict().keys() - main_runs(searching())[0].as_dict().keys() == {"rungs"}
+    assert "rungs" not in default.as_dict()
+    assert Run(**search.as_dict()).rungs == search.rungs
+
+
 def test_an_unknown_sweep_is_named_with_those_that_there_are() -> None:
     chosen = searching(comparison=COMPARISON | {"repeats": 1})
     assert run_named(chosen, "n4-r0").slots == 4

@@ -12,7 +12,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.tables import write_table
 from hakken.runs.warm_start import SourceTrial, best_points, own_point, prior_trials, read_source
 from hakken.search import Space, Trial
-from hakken.search.table import sweep_table
+from hakken.search.table import AT_RUNGS, sweep_table
 
 SPACE = Space.from_mapping(
     {
@@ -78,6 +78,18 @@ def test_a_line_that_is_no_trial_is_named(text: str, tmp_path: Path) -> None:
     table.write_text(text)
     with pytest.raises(HakkenError, match=r"trials\.csv: line 2 is no trial; delete the table to have it made again"):
         read_source(table)
+
+
+def test_what_pauses_at_a_rung_is_no_result_to_begin_with(tmp_path: Path) -> None:
+    records = [
+        {"number": 0, "state": "complete", "objective": 0.5, "parameters": POINT, "rung": "1", "segments": [{}, {}]},
+        {"number": 1, "state": "paused", "objective": 0.9, "parameters": POINT, "rung": "1/9", "segments": [{}]},
+    ]
+    write_table(tmp_path / "trials.csv", *sweep_table(records, list(POINT), AT_RUNGS))
+    read = read_source(tmp_path / "trials.csv")
+    assert [(trial.state, trial.parameters) for trial in read] == [("complete", POINT), ("paused", POINT)]
+    assert [trial.number for trial in prior_trials(read, SPACE, DEFAULTS)] == [0]
+    assert len(best_points(read, SPACE, DEFAULTS, top=2)) == 1
 
 
 def test_a_table_without_a_column_is_told(tmp_path: Path) -> None:

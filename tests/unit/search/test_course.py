@@ -34,6 +34,13 @@ FIRST = (  # finishes as 1, 0, 2, 3
 SECOND = (trial(0, 50, 51, 0.1), trial(1, 51, 55, 0.5), trial(2, 55, 56, 0.9, "pruned"), trial(3, 56, 64, 0.7))
 
 
+def test_what_costs_less_than_a_full_training_counts_so_much() -> None:
+    segments = [TimedTrial(number, "paused", 0.1, 0, number + 1, 1 / 9) for number in range(3)]
+    last = TimedTrial(3, "complete", 0.7, 3, 9, 2 / 3)
+    assert by_trials([*segments, last]).at.tolist() == pytest.approx([1 / 9, 2 / 9, 1 / 3, 1])
+    assert by_trials(FIRST).at.tolist() == [1, 2, 3, 4]
+
+
 def test_the_best_so_far_never_falls_and_skips_failed_and_pruned_trials() -> None:
     assert best_so_far(finishing_order(FIRST)) == pytest.approx([np.nan, 0.3, 0.3, 0.6], nan_ok=True)
     assert best_so_far(finishing_order(SECOND)) == [0.1, 0.5, 0.5, 0.7]

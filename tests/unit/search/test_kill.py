@@ -12,7 +12,10 @@ import os
 import random
 import signal
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -21,9 +24,12 @@ import pytest
 
 from hakken.cli import main
 from hakken.core import publish
-from hakken.runs.ask import propose_trial
+from hakken.runs.ask import decide_segment, propose_trial
 from hakken.search import Trial
-from hakken.search.ledger import Ledger, Planned
+from hakken.search.ledger import Ledger, Planned, Proposal
+from hakken.search.rungs import Rungs
+from hakken.search.segments import BY_RUNG, by_rung, segments_of
+from hakken.search.segments import ask as ask_segment
 from hakken.search.settings import Settings
 from hakken.search.trial import Value
 
@@ -83,6 +89,7 @@ class Supervisor:
     writers: int
     trials: int
     chance: random.Random
+    work: Callable[[Ledger, list[int], Any, int], None] = write
     kills: int = 0
     seen: dict[int, Trial] = field(default_factory=dict)
     running: dict[int, BaseProcess] = field(default_factory=dict)
@@ -94,7 +101,7 @@ class Supervisor:
         """Start a writer; two at a time train the same share of the trials."""
         shares = self.writers // 2
         share = list(range(writer % shares, self.trials, shares))
-        self.running[writer] = FORK.Process(target=write, args=(self.ledger, share, self.released, self.trials))
+        self.running[writer] = FORK.Process(target=self.work, args=(self.ledger, share, self.released, self.trials))
         self.running[writer].start()
 
     def kill_one(self) -> None:
@@ -128,6 +135,17 @@ class Supervisor:
         self.look()
 
 
+def check_told(ledger: Ledger) -> None:
+    """Whoever was told a result was told the one that counts, and every file is whole."""
+    for path in ledger.folder.glob("[!.]*.json"):
+        assert json.loads(path.read_text()), path
+    for line in (ledger.folder.parent / "told.txt").read_text().splitlines():
+        number, _, writer = line.partition(" ")
+        counted = ledger.result(int(number))
+        assert counted is not None
+        assert counted["writer"] == writer
+
+
 def check(supervisor: Supervisor, capsys: pytest.CaptureFixture[str]) -> None:
     ledger, trials = supervisor.ledger, supervisor.trials
     entries = ledger.entries()
@@ -139,13 +157,7 @@ def check(supervisor: Supervisor, capsys: pytest.CaptureFixture[str]) -> None:
         assert entry.result["parameters"] == entry.proposal.parameters
         points.add(tuple(entry.proposal.parameters.items()))
     assert len(points) == trials
-    for path in ledger.folder.glob("[!.]*.json"):
-        assert json.loads(path.read_text()), path
-    for line in (ledger.folder.parent / "told.txt").read_text().splitlines():
-        number, _, writer = line.partition(" ")
-        counted = ledger.result(int(number))
-        assert counted is not None
-        assert counted["writer"] == writer
+    check_told(ledger)
     assert main(["search", "replay", str(ledger.folder)]) == 0
     everything = f"{trials} of {trials} proposals are the same when recomputed, 0 differ, 0 cannot be replayed\n"
     assert capsys.readouterr().out == everything
@@ -163,6 +175,97 @@ def test_kills_at_any_instant_lose_and_double_nothing(tmp_path: Path, capsys: py
     supervisor = run(tmp_path, writers=4, trials=20, kills=30, seed=1)
     assert supervisor.kills == 30
     check(supervisor, capsys)
+
+
+RUNGS = Rungs.of(["1/9", "1/3"])
+
+
+def settings_with_rungs() -> Settings:
+    """Return a search of random points whose trainings pause."""
+    space = {"batch_size": {"type": "integer", "low": 1, "high": 4000}}
+    return Settings(space, 3, "random", rungs={"shares": ["1/9", "1/3"], "unpaused": None})
+
+
+def train_segment(ledger: Ledger, proposal: Proposal, chance: random.Random) -> None:
+    """Train a segment some milliseconds, publish; one in ten fails."""
+    segment = proposal.segment
+    assert segment is not None
+    seconds = chance.uniform(0.001, 0.02)
+    time.sleep(seconds)
+    state = "failed" if chance.random() < 0.1 else "complete" if segment.until == RUNGS.end else "paused"
+    found = {stop: chance.random() for stop in range(1, segment.until + 1)} if state != "failed" else {}
+    outcome = {"state": state, "objective": found.get(segment.until), "reason": None, "seconds": seconds}
+    outcome |= {BY_RUNG: by_rung(RUNGS, found), "segment": asdict(segment)}
+    mine = outcome | {"parameters": proposal.parameters, "writer": f"{os.getpid()} {time.time_ns()}"}
+    told = ledger.publish(proposal.number, mine)
+    with (ledger.folder.parent / "told.txt").open("a") as stream:
+        stream.write(f"{proposal.number} {told['writer']}\n")
+
+
+def write_segments(ledger: Ledger, share: list[int], released: Any, jobs: int) -> None:
+    """Work off a share of the jobs as a scheduler that retries them; every other segment without its lease."""
+    chance, waiting = random.Random(os.getpid()), list(share)
+    while waiting:
+        job = waiting[0]
+        if job >= released.value:
+            time.sleep(0.002)
+            continue
+        decide = partial(decide_segment, settings_with_rungs(), job=job, budget=jobs)
+        proposal = ask_segment(ledger, RUNGS, job, decide, Planned(jobs, 4))
+        if proposal is None:
+            waiting.pop(0)
+        elif chance.random() < 0.5:
+            train_segment(ledger, proposal, chance)
+        else:
+            with ledger.lease(proposal.number) as lease:
+                if lease.held and ledger.result(proposal.number) is None:
+                    train_segment(ledger, proposal, chance)
+
+
+def run_with_rungs(folder: Path, writers: int, jobs: int, kills: int, seed: int) -> Supervisor:
+    ledger = Ledger(folder / "sweep" / "ledger", stale_after=STALE)
+    ledger.join("kill", {}, settings_with_rungs())
+    supervisor = Supervisor(ledger, writers, jobs, random.Random(seed), write_segments)
+    supervisor.sweep(kills)
+    return supervisor
+
+
+def check_segments(supervisor: Supervisor, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every job has spent its budget exactly, nothing is trained twice, and every decision is replayed."""
+    ledger, jobs = supervisor.ledger, supervisor.trials
+    log = ledger.log()
+    segments = [segment for segment, _ in segments_of(log)]
+    assert [entry.number for entry in ledger.entries()] == list(range(len(log))) == list(range(len(segments)))
+    assert [RUNGS.spent(segments, job) for job in range(jobs)] == [1] * jobs
+    claims = Counter((one.training, stop) for one in segments for stop in range(one.since, one.until))
+    assert set(claims.values()) == {1}
+    assert not any(entry.pending for entry in log)
+    check_told(ledger)
+    assert main(["search", "replay", str(ledger.folder)]) == 0
+    same = f"{len(log)} of {len(log)} proposals are the same when recomputed, 0 differ, 0 cannot be replayed\n"
+    assert capsys.readouterr().out == same
+
+
+def test_kills_at_any_instant_lose_and_double_no_segment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    supervisor = run_with_rungs(tmp_path, writers=4, jobs=12, kills=25, seed=1)
+    assert supervisor.kills == 25
+    check_segments(supervisor, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_two_hundred_kills_of_jobs_with_rungs(
+    links: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EOPNOTSUPP, "no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+        monkeypatch.setattr(publish, "TORN_SECONDS", 1.0)
+    supervisor = run_with_rungs(tmp_path, writers=8, jobs=24, kills=200, seed=2)
+    check_segments(supervisor, capsys)
+    assert supervisor.kills == 200
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from hakken.imaging.prepared import load_prepared, save_prepared
 from hakken.methods.patch_classifier import learn
 from hakken.outcomes import candidates
 from hakken.outcomes._candidate_findings import lesions_of
+from hakken.runs import attempt as attempts
 from hakken.runs import course, fit
 from hakken.runs.cases import read_cases
 from hakken.runs.guard import SCIENCE
@@ -565,7 +566,7 @@ def test_a_twin_leaves_everything_alone_and_takes_the_result(
         yield SimpleNamespace(held=False)
 
     monkeypatch.setattr(Ledger, "lease", taken)
-    monkeypatch.setattr(stage, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(attempts, "WAIT_SECONDS", 0)
     assert run(data, tmp_path) == expected
     assert waits == [0, 0]
     assert not (tmp_path / "search" / "work").exists()

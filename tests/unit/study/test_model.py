@@ -761,6 +761,86 @@ def test_what_must_hold_in_the_search_space(space: Content, expected: str) -> No
     assert complaints(BASE | {"search": {"space": space}}) == [f"study: {expected}"]
 
 
+RUNG_SPACE = {"learning_rate": {"type": "real", "low": 0.001, "high": 0.1, "scale": "log"}}
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [
+        ({"rungs": "1/9"}, "search.rungs: must be a list: [ ... ] (found '1/9')"),
+        (
+            {"rungs": ["1/9", 0.33]},
+            "search.rungs: `0.33` is no share of a training; write rising shares of a training, as in [1/9, 1/3]",
+        ),
+        (
+            {"rungs": ["1/9", "3/3"]},
+            "search.rungs: `3/3` is no share of a training; write rising shares of a training, as in [1/9, 1/3]",
+        ),
+        (
+            {"rungs": ["0/9"]},
+            "search.rungs: `0/9` is no share of a training; write rising shares of a training, as in [1/9, 1/3]",
+        ),
+        (
+            {"rungs": ["1/3", "1/9"]},
+            "search.rungs: 1/3, 1/9 do not rise; write rising shares of a training, as in [1/9, 1/3]",
+        ),
+        (
+            {"rungs": ["1/3", "2/6"]},
+            "search.rungs: 1/3, 2/6 do not rise; write rising shares of a training, as in [1/9, 1/3]",
+        ),
+        (
+            {"rungs": ["1/4", "1/3"]},
+            "search.rungs: 1/3 is no multiple of the lowest rung, 1/4, so that a job could not spend its budget "
+            "exactly; choose shares such as [1/9, 1/3] or [1/4, 1/2]",
+        ),
+        (
+            {"rungs": ["2/5"]},
+            "search.rungs: the whole training is no multiple of the lowest rung, 2/5, so that a job could not spend "
+            "its budget exactly; choose shares such as [1/9, 1/3] or [1/4, 1/2]",
+        ),
+        (
+            {"rungs": ["1/9", "1/3"], "trials": 1},
+            "search: `rungs` share the steps of several jobs, but `trials` is 1; raise it, or remove `rungs`",
+        ),
+        (
+            {"rungs": ["1/9", "1/3"], "stopping": "median"},
+            "search: `stopping: median` and `rungs` exclude each other: what the rule ends could not be promoted; "
+            "remove one of them",
+        ),
+    ],
+)
+def test_rungs_are_shares_that_a_job_can_spend(search: Content, expected: str) -> None:
+    assert complaints(changed(search={"space": RUNG_SPACE, **search})) == [f"study: {expected}"]
+
+
+def test_rungs_without_effect_or_below_one_step_are_named() -> None:
+    rungs: Content = {"rungs": ["1/9", "1/3"]}
+    assert complaints(changed(search=rungs)) == [
+        "study: search.rungs: no effect without parameters to search; name some in search.space, or remove it"
+    ]
+    short = changed(search={"space": RUNG_SPACE, **rungs}, training={"steps": 8})
+    assert complaints(short) == [
+        "study: search.rungs: 1/9 of 8 steps (training.steps) is less than one step; choose higher rungs, or train "
+        "longer"
+    ]
+
+
+def test_rungs_are_written_in_their_lowest_terms_and_no_rungs_are_nothing() -> None:
+    assert parse_study(changed(search={"space": RUNG_SPACE, "rungs": ["2/18", "3/9"]})).search.rungs == ("1/9", "1/3")
+    assert parse_study(changed(search={"space": RUNG_SPACE, "rungs": []})) == parse_study(
+        changed(search={"space": RUNG_SPACE})
+    )
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_method_that_is_fitted_at_once_cannot_pause() -> None:
+    content: Content = {"name": "records", "seed": 1, "method": "toy_integral", "cohort": {"kind": "none"}}
+    space = {"points": {"type": "integer", "low": 5, "high": 50}}
+    assert complaints(content | {"search": {"space": space, "rungs": ["1/3"]}}) == [
+        "study: search.rungs: the method `toy_integral` is not trained step by step and cannot pause; remove it"
+    ]
+
+
 def test_only_what_a_method_has_can_be_searched() -> None:
     space = {"convolutions": {"type": "integer", "low": 1, "high": 3}}
     assert complaints(ITEMS | {"search": {"space": space}}) == [

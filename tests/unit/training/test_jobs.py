@@ -60,6 +60,7 @@ def test_an_error_is_told_from_a_kill() -> None:
         [job(1, 0), job(2, 40), job(3, 40)],
         [job(1, 0), job(2, 0), job(1, 0)],  # the workflow was started anew
         [job(1, 0), job(1, 0), job(2, 0)],
+        [job(1, 2, "finished"), job(2, 2), job(3, 2, "")],
     ],
 )
 def test_progress_and_new_beginnings_are_no_reason_to_give_up(jobs: list[Job]) -> None:

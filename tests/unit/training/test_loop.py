@@ -239,6 +239,28 @@ def test_what_it_waited_and_measured_is_added_up_over_all_jobs(tmp_path: Path) -
     assert result.waited + result.measuring < result.seconds
 
 
+def test_a_training_that_pauses_at_rungs_ends_with_the_same_bits(tmp_path: Path) -> None:
+    """Rungs are measured beside the interval; between the pauses each part goes on where the one before ended."""
+    rungs = (4, 13)
+    expected = train_plane(rungs=rungs)
+    assert [point.step for point in expected.curve] == [4, 10, 13, 20, 30]
+    for until in rungs:
+        paused = train_plane(rungs=rungs, until=until, checkpoints=Checkpoints(tmp_path, "a", 1000))
+        assert (paused.stopped, paused.curve[-1].step) == ("paused", until)
+        again = train_plane(rungs=rungs, until=until, checkpoints=Checkpoints(tmp_path, "a", 1000))
+        assert equal(again, paused), "a job that was killed before it published the pause finds it"
+    result = train_plane(rungs=rungs, checkpoints=Checkpoints(tmp_path, "a", 1000))
+    assert equal(result, expected)
+    assert result.stopped == "steps"
+
+
+def test_what_ends_for_another_reason_does_not_pause() -> None:
+    objectives = iter([0.5, 0.4, 0.3])
+    result = train_plane(validate=lambda model: next(objectives), settings={"patience": 1}, rungs=(4, 8), until=8)
+    assert result.stopped == "patience"
+    assert train_plane(rungs=(4,), until=30).stopped == "steps"
+
+
 def test_a_finished_training_is_not_trained_again(tmp_path: Path) -> None:
     first = train_plane(checkpoints=Checkpoints(tmp_path, "a", 1000))
     batches = PlaneBatches()

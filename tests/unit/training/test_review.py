@@ -127,6 +127,22 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path, killed: int, agai
     assert torch.equal(one.found["weights"], other.found["weights"])
 
 
+@pytest.mark.parametrize(("until", "before", "after"), [(12, [], [15]), (15, [], [15]), (20, [15], [])])
+def test_a_training_that_pauses_goes_on_bit_for_bit(
+    tmp_path: Path, until: int, before: list[int], after: list[int]
+) -> None:
+    """It pauses before its review, where that is due, after it: each time the review is made once, at its step."""
+    uninterrupted = Reviewing().run(rungs=(until,))
+    first, second = Reviewing(), Reviewing()
+    paused = first.run(checkpoints=Checkpoints(tmp_path, "a", 1000), rungs=(until,), until=until)
+    result = second.run(checkpoints=Checkpoints(tmp_path, "a", 1000), rungs=(until,))
+    assert (paused.stopped, paused.curve[-1].step) == ("paused", until)
+    assert (first.found, second.found) == (before, after)
+    assert torch.equal(weights(result), weights(uninterrupted))
+    assert result.curve == uninterrupted.curve
+    assert [one.step for one in result.reviews.values()] == [15]
+
+
 def test_what_was_found_is_in_the_checkpoint_of_a_stopped_training(tmp_path: Path) -> None:
     calls = iter(range(1, 100))
     checkpoints = Checkpoints(tmp_path, "a", 1000)

@@ -139,15 +139,26 @@ class Killed(BaseException):
     pass
 
 
-def trained(folder: Path, monkeypatch: pytest.MonkeyPatch | None = None, dies: int = -1, **changes: Any) -> Record:
-    """Train on two cases; the job dies in the loss of its mini-batch ``dies`` (0 is the first that it takes)."""
+def trained(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch | None = None,
+    dies: int = -1,
+    rungs: tuple[int, ...] = (),
+    until: int | None = None,
+    **changes: Any,
+) -> Record:
+    """Train on two cases, to the step ``until``; the job dies in the loss of its mini-batch ``dies`` (0 is the first).
+
+    The objective is measured at the steps ``rungs`` too.
+    """
     for part in ("train", "validation"):
         if not (folder / part).exists():
             for number in range(2):
                 prepare_case(folder / part, f"{part}{number}", BALLS)
     study = a_study(**changes)
     places = {"train": (folder / "train",), "validation": (folder / "validation",)}
-    fitting = Fitting(study, 3, None, **places, folder=folder / "model", label="x", identity="x", metadata={})
+    places = places | {"folder": folder / "model"}
+    fitting = Fitting(study, 3, None, **places, label="x", identity="x", metadata={}, rungs=rungs, until=until)
     if monkeypatch is not None:
         loss, calls = Learner.loss, iter(range(1000))
 

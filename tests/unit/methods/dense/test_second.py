@@ -218,6 +218,24 @@ def test_a_killed_training_goes_on_in_its_second_stage(
     assert not (folder / SEQUEL).exists()
 
 
+def test_a_training_that_pauses_is_mined_at_half_time_and_has_its_second_stage_after_its_end(tmp_path: Path) -> None:
+    """In four segments, one of which ends where the mining is due, as at a stretch."""
+    rungs = (2, 4, 6)
+    chosen = {"parameters": {**SECOND_STAGE, "hard_share": 0.8}, "inference": {"threshold": 0.001}}
+    whole, folder = trained(tmp_path / "whole", rungs=rungs, **chosen), tmp_path / "parts" / "model"
+    for until in rungs:
+        paused = trained(tmp_path / "parts", rungs=rungs, until=until, **chosen)
+        assert (paused["state"], paused["curve"][-1]["step"]) == ("paused", until)
+        assert not {SECOND, WEIGHT, "model"} & paused.keys()
+        assert not (folder / SEQUEL).exists()
+    resumed = trained(tmp_path / "parts", rungs=rungs, **chosen)
+    assert sha256_file(folder / "model.pt") == sha256_file(tmp_path / "whole" / "model" / "model.pt")
+    for key in ("state", "curve", "objective", WEIGHT):
+        assert resumed[key] == whole[key], key
+    assert {**resumed["hard_mining"], "seconds": 0} == {**whole["hard_mining"], "seconds": 0}
+    assert (resumed["hard_mining"]["step"], resumed[SECOND]["steps"]) == (4, 4)
+
+
 def test_the_network_is_that_of_a_training_without_it_and_the_model_holds_both(tmp_path: Path) -> None:
     without, second = trained(tmp_path / "a"), trained(tmp_path / "b", parameters=SECOND_STAGE)
     assert [point["loss"] for point in without["curve"]] == [point["loss"] for point in second["curve"]]

@@ -45,7 +45,9 @@ def cluster_project(folder: Path, prelude: str = "", **search: Any) -> Project:
 
 
 def put_before_trial(project: Project, prelude: str) -> None:
-    """Let the project's jobs of the rule `trial` run a script of their own, which begins with ``prelude``."""
-    scripts, rules = project.path("workflow/scripts"), project.path("workflow/rules/trials.smk")
+    """Let jobs of the rules `trial` and `job` run a script of their own, which begins with ``prelude``."""
+    scripts = project.path("workflow/scripts")
     (scripts / "trial.py").write_text(prelude + (scripts / "stage.py").read_text())
-    rules.write_text(rules.read_text().replace("scripts/stage.py", "scripts/trial.py", 1))  # `trial` is the first rule
+    for name in ("trials", "rungs"):
+        rules = project.path(f"workflow/rules/{name}.smk")
+        rules.write_text(rules.read_text().replace("scripts/stage.py", "scripts/trial.py", 1))  # each is the first rule

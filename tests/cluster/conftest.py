@@ -13,6 +13,7 @@ ORDER = (
     "test_it_begins",
     "test_cancel.py",
     "test_two_nodes.py",
+    "test_rungs.py",
     "test_undisturbed",
     "test_main_job.py",
     "test_faults.py",

@@ -130,8 +130,8 @@ class Running:
     started: float
 
 
-def running(slurm: Slurm, folder: Path) -> list[Running]:
-    """Return the trials that run now and were submitted from ``folder``; none while Slurm does not answer."""
+def running(slurm: Slurm, folder: Path, rule: str = "trial") -> list[Running]:
+    """Return the jobs of a rule that run now and were submitted from ``folder``; none while Slurm does not answer."""
     found = []
     for line in slurm.command("scontrol", "--oneliner", "show", "job", check=False).splitlines():
         fields = dict(FIELD.findall(line))
@@ -139,7 +139,7 @@ def running(slurm: Slurm, folder: Path) -> list[Running]:
         if (
             fields.get("WorkDir") == str(folder)
             and fields["JobState"] == "RUNNING"
-            and comment.startswith("rule_trial_")
+            and comment.startswith(f"rule_{rule}_")
         ):
             name = "_".join(comment.split("_")[-2:])
             started = datetime.fromisoformat(fields["StartTime"]).timestamp()

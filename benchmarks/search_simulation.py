@@ -59,7 +59,7 @@ class Run(Course):
 @cache
 def warm_up(sampler: str) -> None:
     """Let a sampler import and compile what it needs, so that this is not counted as the time of a proposal."""
-    simulate(Case("camel", sampler, slots=2, seed=0, trials=14))
+    simulate(Case("ellipsoid5-log", sampler, slots=2, seed=0, trials=14))
 
 
 def simulate(case: Case) -> Run:

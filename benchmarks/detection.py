@@ -6,18 +6,18 @@
 Five detectors on the same prepared images, one thread each:
 
 - `brightness`: the peaks of a smoothed channel, chosen on validation; nothing is learnt.
-- `patches`: hakken's patch classifier at the untuned default of its study, at its own cost.
+- `patches`: hakken's patch classifier at the untuned default of its study.
 - `dense`: hakken's dense network at the untuned defaults of its method.
 - `monai`: MONAI's U-Net on the windows that `dense` learns from (`detection_monai.py`).
 - `nnunet`: nnU-Net v2, its own planner, preprocessor, trainer and predictor (`detection_nnunet.py`).
 
-The last three get the same budget of CPU-seconds: user and system time of the process and its children, from the
+All but the first get the same budget of CPU-seconds: user and system time of the process and its children, from the
 first step to the last, with loading, augmentation and validation; without imports, without the few steps that tell how
-many the budget holds, and without planning and preprocessing of nnU-Net. Maps of probabilities
-are read by hakken's component tree with the settings of `dense`; brightness and the patch classifier give candidates
-themselves. All are measured by hakken's evaluation: partial AUC of the FROC with a bootstrap interval, sensitivities,
-strata of size, and `dense` less each other one on the same resamples. A set with one test patient is resampled over
-lesions and false positives within this patient, which says nothing about others.
+many the budget holds, and without the cutting of patches and the planning and preprocessing of nnU-Net. Maps of
+probabilities are read by hakken's component tree with the settings of `dense`; brightness and the patch classifier give
+candidates themselves. All are measured by hakken's evaluation: partial AUC of the FROC with a bootstrap interval,
+sensitivities, strata of size, and `dense` less each other one on the same resamples. A set with one test patient is
+resampled over lesions and false positives within this patient, which says nothing about others.
 
 Every training and every map is kept in the work folder, so a run that was stopped goes on where it was. A set whose
 images are not there, and a detector whose packages are not there, is left out with a line that says so.
@@ -38,9 +38,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
-from detection_run import DETECTORS, Run
+from detection_run import AT_OWN_COST, DETECTORS, Run
 from detection_sets import Images, Rotation, all_sets, prepared
-from detection_table import COLUMNS, Worth, markdown, means_of, rows_of
+from detection_table import COLUMNS, Worth, markdown, means_of, rows_of, seeds_of
 
 from hakken.core.errors import HakkenError
 
@@ -66,7 +66,8 @@ def _of_rotation(rotation: Rotation, images: Images, options: argparse.Namespace
         if method in NEEDS and find_spec(NEEDS[method]) is None:
             _say(f"{method}: left out: {NEEDS[method]} is not installed")
         elif method != "patches" or images.classifier is not None:
-            yield Run(rotation, method, options.budget or images.budget, options.work, options.seed)
+            for seed in options.seeds[:1] if method in AT_OWN_COST else options.seeds:
+                yield Run(rotation, method, options.budget or images.budget, options.work, seed)
 
 
 def _go(run: Run, options: argparse.Namespace) -> None:
@@ -74,9 +75,9 @@ def _go(run: Run, options: argparse.Namespace) -> None:
     for step, done in (("train", run.trained), ("predict", run.predicted)):
         if done.exists():
             continue
-        _say(f"{run.rotation.images.name} {run.rotation.name} {run.method}: {step}")
+        _say(f"{run.rotation.images.name} {run.rotation.name} {run.method} {run.seed}: {step}")
         chosen = ["--sets", run.rotation.images.name, "--rotations", run.rotation.name, "--methods", run.method]
-        chosen += ["--budget", f"{run.budget:g}", "--seed", str(run.seed), "--step", step]
+        chosen += ["--budget", f"{run.budget:g}", "--seeds", str(run.seed), "--step", step]
         places = ["--data", str(options.data), "--work", str(options.work)]
         subprocess.run([sys.executable, __file__, *places, *chosen], check=True, stdout=sys.stderr)
 
@@ -109,7 +110,7 @@ def _options() -> argparse.Namespace:
     line.add_argument("--rotations", nargs="+", help="of a set that has several, such as 07/26/19")
     line.add_argument("--methods", nargs="+", choices=list(DETECTORS), default=list(DETECTORS))
     line.add_argument("--budget", type=float, help="CPU-seconds of a training; else that of each set")
-    line.add_argument("--seed", type=int, default=0)
+    line.add_argument("--seeds", type=int, nargs="+", default=[0], help="one training of each detector for each")
     line.add_argument("--only-table", action="store_true", help="of what is done; train nothing")
     line.add_argument("--output", type=Path, help="Markdown file, and a CSV file beside it; else it is printed")
     line.add_argument("--step", choices=("train", "predict"), help=argparse.SUPPRESS)
@@ -130,7 +131,7 @@ def main() -> None:
             _go(run, options)
     worth = [Worth.of(run) for run in runs if run.predicted.exists()]
     rows = rows_of(worth)
-    text = "\n".join([markdown(rows), "", *means_of(worth), "", versions()])
+    text = "\n".join([markdown(rows), "", *means_of(worth), *seeds_of(worth), "", versions()])
     if not options.output:
         print(text)
         return

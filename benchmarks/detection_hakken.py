@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +53,22 @@ class Brightness:
 
 
 class Patches:
-    """The classifier of patches at the untuned default of its study, however long that takes."""
+    """The classifier of patches at the untuned default of its study, but for the steps, as many as the budget holds."""
 
     def train(self, rotation: Rotation, budget: float, folder: Path, seed: int) -> Info:
-        """Cut patches, learn from them."""
-        del budget
-        study = rotation.images.classifier
+        """Cut patches and find out what a step costs, which is told apart, then learn from them."""
+        begun, study = cpu_seconds(), rotation.images.classifier
         assert study is not None, "only sets that have one are run"
-        patches(study=study, prepared=list(rotation.places["train"]), output=folder / "train")
-        record = fit(_fitting(study, rotation, folder / "model", seed, folder / "train"), torch.device("cpu"))
-        return {"steps": study.training.steps, "best_step": record["best_step"], "validation": record["objective"]}
+        cut = folder / "train"
+        patches(study=study, prepared=list(rotation.places["train"]), output=cut)
+
+        def learnt(steps: int, place: Path, measured: int = 1) -> Any:
+            training = study.training.model_copy(update=_times(steps, measured))
+            own = study.model_copy(update={"training": training})
+            return fit(_fitting(own, rotation, place, seed, cut), torch.device("cpu"))
+
+        steps, beforehand = _within(budget, learnt, folder), cpu_seconds() - begun
+        return _said(steps, beforehand, learnt(steps, folder / "model", MEASURED))
 
     def predict(self, rotation: Rotation, folder: Path, case: PreparedCase) -> Candidates:
         """Return the candidates that the method itself reads out of its coarser map."""
@@ -78,17 +84,14 @@ class Dense:
     def train(self, rotation: Rotation, budget: float, folder: Path, seed: int) -> Info:
         """Learn for as many steps as the budget holds; what finding that out costs is told apart."""
         begun = cpu_seconds()
-        steps, beforehand = _within(rotation, budget, folder, seed), cpu_seconds() - begun
-        study = dense_study(rotation.images, steps, -(-steps // MEASURED))
-        record = fit(_fitting(study, rotation, folder / "model", seed), torch.device("cpu"))
-        return {
-            "steps": steps,
-            "beforehand": round(beforehand, 1),
-            "best_step": record["best_step"],
-            "validation": record["objective"],
-            "weights": record["parameter_count"],
-            "parameters": study.parameters.model_dump(mode="json"),
-        }
+
+        def learnt(steps: int, place: Path, measured: int = 1) -> Any:
+            study = dense_study(rotation.images, steps, measured)
+            return fit(_fitting(study, rotation, place, seed), torch.device("cpu"))
+
+        steps, beforehand = _within(budget, learnt, folder), cpu_seconds() - begun
+        parameters = dense_study(rotation.images, steps).parameters.model_dump(mode="json")
+        return _said(steps, beforehand, learnt(steps, folder / "model", MEASURED)) | {"parameters": parameters}
 
     def predict(self, rotation: Rotation, folder: Path, case: PreparedCase) -> NDArray[np.float32]:
         """Return the probability of a lesion at each voxel."""
@@ -98,20 +101,27 @@ class Dense:
         return found
 
 
-def dense_study(images: Images, steps: int, validate_every: int) -> Study:
-    """Return the study of a set with a dense network that learns for so many steps."""
+def dense_study(images: Images, steps: int = 1, measured: int = 1) -> Study:
+    """Return the study of a set with a dense network that learns for so many steps and is measured so often."""
     edge = {"patch_size": images.edge, "batch_size": images.batch} | ({"axes": 2} if images.axes == 2 else {})
-    training = {"steps": steps, "validate_every": validate_every, "checkpoint_seconds": 100_000}
-    return images.study(parameters=edge, training=training)
+    return images.study(parameters=edge, training=_times(steps, measured))
 
 
-def _within(rotation: Rotation, budget: float, folder: Path, seed: int) -> int:
+def _times(steps: int, measured: int) -> dict[str, Any]:
+    return {"steps": steps, "validate_every": -(-steps // measured), "checkpoint_seconds": 100_000.0}
+
+
+def _said(steps: int, beforehand: float, record: Mapping[str, Any]) -> Info:
+    told = {"best_step": "best_step", "validation": "objective", "weights": "parameter_count"}
+    return {"steps": steps, "beforehand": round(beforehand, 1)} | {one: record[name] for one, name in told.items()}
+
+
+def _within(budget: float, learnt: Callable[[int, Path], Any], folder: Path) -> int:
     """Return how many steps a budget of CPU-seconds holds, by short trainings; the first is slower than all later."""
 
     def cost(steps: int) -> float:
         start = cpu_seconds()
-        place = folder / f"trial{next(numbers)}"
-        fit(_fitting(dense_study(rotation.images, steps, steps), rotation, place, seed), torch.device("cpu"))
+        learnt(steps, folder / f"trial{next(numbers)}")
         return cpu_seconds() - start
 
     numbers = itertools.count()

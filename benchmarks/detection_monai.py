@@ -40,7 +40,7 @@ class Monai:
         from monai.losses import DiceCELoss
 
         begun = cpu_seconds()
-        study = dense_study(rotation.images, 1, 1)
+        study = dense_study(rotation.images)
         own = derive_seed(study.seed, "benchmark", seed)
         torch.manual_seed(own)
         network = _network(rotation)
@@ -107,7 +107,7 @@ def _laid(images: torch.Tensor) -> torch.Tensor:
 
 def _source(rotation: Rotation, seed: int) -> Any:
     """Return the source of windows of a dense network of hakken on the same set."""
-    study = dense_study(rotation.images, 1, 1)
+    study = dense_study(rotation.images)
     learner: Any = learner_of(study)
     data = Data(tuple(rotation.cases("train")))
     return learner.players(learner.networks(), data, seed, torch.device("cpu"))[0].source

@@ -22,8 +22,8 @@ from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.inference.component_tree import branches, candidates_of_branches
 
-AT_OWN_COST = ("brightness", "patches")
-"""Detectors that no budget is set for."""
+AT_OWN_COST = ("brightness",)
+"""Detectors that no budget is set for, and that no seed changes."""
 
 
 class Detector(Protocol):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -22,14 +22,14 @@ from hakken.runs.predictions import part_of
 OWN = "dense"
 RESAMPLES = 2000
 COLUMNS = (
-    *("set", "rotation", "method", "budget", "cpu_seconds", "steps", "partial_auc", "low", "high", "max_fp"),
+    *("set", "rotation", "method", "seed", "budget", "cpu_seconds", "steps", "partial_auc", "low", "high", "max_fp"),
     *("sensitivities", "sizes", "less", "less_low", "less_high", "memory_mb", "seconds_per_case"),
 )
 HEADING = (
-    *("set", "rotation", "detector", "CPU-s", "steps", "partial AUC", "sensitivity at FP per case"),
+    *("set", "rotation", "detector", "seed", "CPU-s", "steps", "partial AUC", "sensitivity at FP per case"),
     *("partial AUC by size", "dense less it", "MB", "CPU-s per case"),
 )
-ALIGNED = ("---",) * 3 + ("---:",) * 2 + ("---",) * 4 + ("---:",) * 2
+ALIGNED = ("---",) * 3 + ("---:",) * 3 + ("---",) * 4 + ("---:",) * 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +49,9 @@ class Worth:
 
 
 def rows_of(worth: Sequence[Worth]) -> list[dict[str, Any]]:
-    """Return a row for each run, compared with the dense network of its rotation."""
-    own = {one.run.rotation.key: one.found for one in worth if one.run.method == OWN}
-    return [_row(one, own.get(one.run.rotation.key)) for one in worth]
+    """Return a row for each run, compared with the dense network of its rotation and seed."""
+    own = {(one.run.rotation.key, one.run.seed): one.found for one in worth if one.run.method == OWN}
+    return [_row(one, own.get((one.run.rotation.key, one.run.seed))) for one in worth]
 
 
 def _row(worth: Worth, own: Measurement | None) -> dict[str, Any]:
@@ -63,6 +63,7 @@ def _row(worth: Worth, own: Measurement | None) -> dict[str, Any]:
         "set": run.rotation.images.name,
         "rotation": run.rotation.name,
         "method": run.method,
+        "seed": run.seed,
         "budget": "" if run.method in AT_OWN_COST else f"{run.budget:g}",
         "cpu_seconds": trained["cpu_seconds"],
         "steps": trained["steps"],
@@ -99,7 +100,7 @@ def _measure(run: Run, findings: Findings) -> Measurement:
 
 
 def means_of(worth: Sequence[Worth]) -> Iterator[str]:
-    """Yield for each set with several rotations the mean of each detector over those that all of them have run.
+    """Yield for each set with several rotations the mean of each detector over those that all of them have run once.
 
     The interval of a mean difference is that of the means of the resampled differences, rotation by rotation.
     """
@@ -107,7 +108,7 @@ def means_of(worth: Sequence[Worth]) -> Iterator[str]:
         turned: dict[str, dict[str, Measurement]] = {}
         for one in worth:
             if one.run.rotation.images.name == name:
-                turned.setdefault(one.run.method, {})[one.run.rotation.name] = one.found
+                turned.setdefault(one.run.method, {}).setdefault(one.run.rotation.name, one.found)
         common = [each for each in next(iter(turned.values())) if all(each in found for found in turned.values())]
         if len(common) > 1:
             yield f"{name}, mean of {', '.join(common)}:"
@@ -118,6 +119,33 @@ def means_of(worth: Sequence[Worth]) -> Iterator[str]:
                 value = mean(found[each].partial_auc.value or 0.0 for each in common)
                 told = "" if less.value is None or method == OWN else f"; dense less it {interval(less)}"
                 yield f"- {method}: {value:.3f}{told}"
+
+
+def seeds_of(worth: Sequence[Worth]) -> Iterator[str]:
+    """Yield for each rotation with several seeds what each detector is worth over them, and how much they differ.
+
+    The interval of a mean difference is that of the mean over the seeds on the same resamples: of cases, not of seeds.
+    """
+    for key in dict.fromkeys(one.run.rotation.key for one in worth):
+        by_seed: dict[str, dict[int, Measurement]] = {}
+        for one in worth:
+            if one.run.rotation.key == key:
+                by_seed.setdefault(one.run.method, {})[one.run.seed] = one.found
+        if max(map(len, by_seed.values())) > 1:
+            yield f"{key}, over seeds:"
+            for method, found in by_seed.items():
+                yield f"- {method}: {_over_seeds(found, {} if method == OWN else by_seed.get(OWN, {}))}"
+
+
+def _over_seeds(found: Mapping[int, Measurement], own: Mapping[int, Measurement]) -> str:
+    """Return mean, worst and SD of the seeds of a detector, and the mean difference; one run stands beside each own."""
+    values = [one.partial_auc.value or 0.0 for one in found.values()]
+    told = f"mean {mean(values):.3f} of {len(values)}"
+    told += f", worst {min(values):.3f}, SD {stdev(values):.3f}" if len(values) > 1 else ""
+    only = next(iter(found.values())) if len(found) == 1 else None
+    pairs = [(own[seed], other) for seed in own if (other := only or found.get(seed)) is not None]
+    less = mean_difference([one for one, _ in pairs], [other for _, other in pairs])
+    return told + (f"; dense less it {interval(less)}" if less.value is not None else "")
 
 
 def mean_difference(own: Sequence[Measurement | None], other: Sequence[Measurement]) -> Estimate:
@@ -136,15 +164,15 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
 
     >>> line = dict.fromkeys(COLUMNS, "") | {"set": "a", "method": "dense", "partial_auc": 0.5, "low": 0.4, "high": 0.6}
     >>> print(markdown([line | {"less": None}]).splitlines()[2])
-    | a |  | dense |  |  | 0.500 [0.400, 0.600] |  |  |  |  |  |
+    | a |  | dense |  |  |  | 0.500 [0.400, 0.600] |  |  |  |  |  |
     """
     lines = [HEADING, ALIGNED]
     for one in rows:
         ends = Estimate(one["partial_auc"], one["low"], one["high"])
         less = Estimate(one["less"], one["less_low"], one["less_high"])
-        told = (one["set"], one["rotation"], one["method"], one["cpu_seconds"], one["steps"], interval(ends))
+        told = [one[name] for name in ("set", "rotation", "method", "seed", "cpu_seconds", "steps")]
         more = (one["sensitivities"], one["sizes"], interval(less), one["memory_mb"], one["seconds_per_case"])
-        lines.append((*told, *more))
+        lines.append((*told, interval(ends), *more))
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from pathlib import Path
 
@@ -114,6 +115,8 @@ def test_the_script_is_one_call_that_never_changes() -> None:
 @pytest.mark.parametrize("profile", sorted((ROOT / "profiles").iterdir()), ids=lambda path: path.name)
 def test_profiles_name_rules_that_exist(profile: Path) -> None:
     content = yaml.safe_load((profile / "profile.v9+.yaml").read_text())
-    assert set(content.get("set-resources", {})) <= set(RULES)
-    assert set(content.get("set-threads", {})) <= set(RULES)
-    assert set(content.get("preemptible-rules") or ()) <= set(RULES)
+    derived = (re.findall(r"^use rule \w+ as (\w+) with:", path.read_text(), re.MULTILINE) for path in RULE_FILES)
+    known = {*RULES, *itertools.chain.from_iterable(derived)}
+    assert set(content.get("set-resources", {})) <= known
+    assert set(content.get("set-threads", {})) <= known
+    assert set(content.get("preemptible-rules") or ()) <= known

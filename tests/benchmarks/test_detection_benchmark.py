@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -135,27 +136,54 @@ def test_a_map_is_read_by_the_component_tree(benchmark: Any) -> None:
     np.testing.assert_array_equal(read.voxel, [[0, 1, 1], [0, 6, 5]])
 
 
-def test_mean_differences_are_those_of_the_pairs(benchmark: Any, rotation: Any, tmp_path: Path) -> None:
+def made(benchmark: Any, rotation: Any, folder: Path, told: tuple[str, int, int]) -> Any:
+    """Return a run of a method and seed without a training: it finds the lesions of so many test cases and no more."""
     runs, table = benchmark("detection_run"), benchmark("detection_table")
-    found = {}
-    for name, hits in (("dense", True), ("monai", False)):
-        run = runs.Run(rotation, name, 1.0, tmp_path, 0)
-        for case in rotation.cases("test"):
-            place = np.array([case.lesions[0].centre]) + (0 if hits else 1000)
-            marks = Candidates(place, np.ones(1), np.ones(1), case.geometry.to_voxel(place))
-            runs._save(run.folder / "test" / f"{case.case_id}.npz", marks, 0.1)
-        write_json(run.trained, {"cpu_seconds": 1.0, "memory_mb": 1, "steps": 1})
-        write_json(run.predicted, {"seconds_per_case": 0.1, "memory_mb": 1})
-        found[name] = table.Worth.of(run)
-    own, other = found["dense"].found, found["monai"].found
+    method, seed, hits = told
+    run = runs.Run(rotation, method, 1.0, folder, seed)
+    for number, case in enumerate(rotation.cases("test")):
+        place = np.array([case.lesions[0].centre]) + (0 if number < hits else 1000)
+        marks = Candidates(place, np.ones(1), np.ones(1), case.geometry.to_voxel(place))
+        runs._save(run.folder / "test" / f"{case.case_id}.npz", marks, 0.1)
+    write_json(run.trained, {"cpu_seconds": 1.0, "memory_mb": 1, "steps": 1})
+    write_json(run.predicted, {"seconds_per_case": 0.1, "memory_mb": 1})
+    return table.Worth.of(run)
+
+
+def test_mean_differences_are_those_of_the_pairs(benchmark: Any, rotation: Any, tmp_path: Path) -> None:
+    table = benchmark("detection_table")
+    found = [made(benchmark, rotation, tmp_path, told) for told in (("dense", 0, 4), ("monai", 0, 0))]
+    own, other = (one.found for one in found)
     assert (own.partial_auc.value, other.partial_auc.value) == (1, 0)
     assert table.mean_difference([own, own], [other, other]) == Estimate(1.0, 1.0, 1.0)
     assert table.mean_difference([own, None], [other, other]) == Estimate(None)
     half = table.mean_difference([own, own], [other, own])
     assert half == Estimate(0.5, 0.5, 0.5)
     assert len(own.replicates[PARTIAL]) == table.RESAMPLES
-    rows = table.rows_of(list(found.values()))
+    rows = table.rows_of(found)
     assert [row["less"] for row in rows] == [None, 1.0]
+    assert list(table.seeds_of(found)) == []
+
+
+def test_several_seeds_are_told_by_mean_worst_and_spread(benchmark: Any, rotation: Any, tmp_path: Path) -> None:
+    table = benchmark("detection_table")
+    runs = [("dense", 0, 4), ("dense", 1, 4), ("monai", 0, 4), ("monai", 1, 0), ("nnunet", 0, 0)]
+    heading, *lines = table.seeds_of([made(benchmark, rotation, tmp_path, run) for run in runs])
+    assert heading == "sts_fdgpet all, over seeds:"
+    assert lines == [
+        "- dense: mean 1.000 of 2, worst 1.000, SD 0.000",
+        "- monai: mean 0.500 of 2, worst 0.000, SD 0.707; dense less it 0.500 [0.500, 0.500]",
+        "- nnunet: mean 0.000 of 1; dense less it 1.000 [1.000, 1.000]",
+    ]
+
+
+@pytest.mark.parametrize(("methods", "seeds"), [(["brightness"], [3]), (["dense"], [3, 5])])
+def test_brightness_has_no_seed(
+    benchmark: Any, rotation: Any, tmp_path: Path, methods: list[str], seeds: list[int]
+) -> None:
+    detection = benchmark("detection")
+    options = Namespace(methods=methods, seeds=[3, 5], budget=1.0, work=tmp_path)
+    assert [run.seed for run in detection._of_rotation(rotation, rotation.images, options)] == seeds
 
 
 def test_what_is_not_there_is_left_out_with_a_line(tmp_path: Path) -> None:
@@ -165,4 +193,4 @@ def test_what_is_not_there_is_left_out_with_a_line(tmp_path: Path) -> None:
     assert "open_ms: left out: " in run.stderr
     assert "msd_lung_patches: left out: " in run.stderr
     assert (tmp_path / "t.md").read_text().startswith("| set | rotation | detector |")
-    assert (tmp_path / "t.csv").read_text().startswith("set,rotation,method,budget,")
+    assert (tmp_path / "t.csv").read_text().startswith("set,rotation,method,seed,budget,")

@@ -14,7 +14,7 @@ from loopback_slurm import Slurm
 from slurm_records import Job, Step, jobs_of, most_at_once, steps_of, utilisation
 from workflow_project import Project
 
-GPU_RULES = {"trial", "predict"}  # of this study
+GPU_RULES = {"trial", "shared", "predict"}  # of this study
 LIMIT = 840.0  # seconds
 
 

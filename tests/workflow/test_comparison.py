@@ -18,7 +18,7 @@ def planned(project: Project, *targets: str) -> tuple[set[str], set[str]]:
 def test_the_comparison_trains_its_sweeps_and_the_default_and_nothing_else(project: Project) -> None:
     _, outputs = planned(project, "comparison")
     sweeps = "results/smoke/tiny/sweeps/"
-    trials = {path.removeprefix(sweeps) for path in outputs if "/trials/" in path}
+    trials = {path.removeprefix(sweeps) for path in outputs if "/sweeps/" in path and path.endswith(".json")}
     assert trials == {
         "n1-r0/trials/0000.json",
         "n1-r0/trials/0001.json",
@@ -27,7 +27,7 @@ def test_the_comparison_trains_its_sweeps_and_the_default_and_nothing_else(proje
         "random-r0/trials/0000.json",
         "random-r0/trials/0001.json",
         "search/trials/0000.json",  # the untuned default, where that job asks first
-        "default/trials/0000.json",
+        "default/shared/0000.json",
     }
     figures = {path.rpartition("/")[2] for path in outputs if "/figures/" in path}
     assert figures == {f"comparison.{ending}" for ending in ("pdf", "svg", "png", "csv", "json")}
@@ -44,7 +44,7 @@ def test_a_whole_run_compares_nothing(project: Project) -> None:
     rules, outputs = planned(project)
     assert {"unseal", "trial", "figure"} <= rules
     assert not any("/figures/comparison" in path for path in outputs)
-    assert {path.split("/")[4] for path in outputs if "/trials/" in path} == {"search", "default"}
+    assert {path.split("/")[4] for path in outputs if "/trials/" in path} == {"search"}
 
 
 def test_a_study_that_compares_nothing_is_told_which_section_to_write(project: Project) -> None:

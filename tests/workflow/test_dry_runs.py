@@ -10,6 +10,7 @@ import pytest
 import yaml
 from workflow_project import ROOT, Project, new_project
 
+from hakken.runs.plan import Plan
 from hakken.runs.table import main_runs, variant_runs
 from hakken.study import Study
 from hakken.study.reading import load_study
@@ -57,10 +58,12 @@ def test_dry_run_of_every_study(scale: str, profile: str, tmp_path: Path) -> Non
     for name in names:
         chosen = load_study(ROOT / "config" / "studies" / f"{name}.yaml", scale)
         jobs = [(rule, text) for rule, text in blocks if f" results/{name}/{scale}/" in text]
-        trials = sum(rule == "trial" for rule, _ in jobs)
-        assert trials == sum(run.trials for run in (*main_runs(chosen), *variant_runs(chosen))), name
+        plan, runs = Plan(chosen, None), (*main_runs(chosen), *variant_runs(chosen))
+        own = [run for run in runs if plan.asks_in(run) == run]
+        assert sum(rule == "trial" for rule, _ in jobs) == sum(run.trials for run in own), name
+        assert sum(rule == "shared" for rule, _ in jobs) == len(runs) - len(own), name
         with_gpu = {rule for rule, text in jobs if re.search(r"\bgpu=[1-9]", text)}
-        assert with_gpu == gpu_rules(chosen), name
+        assert with_gpu == gpu_rules(chosen) | ({"shared"} if len(own) < len(runs) else set()), name
 
 
 def gpu_rules(study: Study) -> set[str]:
@@ -156,7 +159,7 @@ def test_every_line_for_a_site_works_and_gpu_jobs_have_their_own(tmp_path: Path)
     assert run.returncode == 0, run.stdout[-3000:]
     blocks = dict(re.findall(r"^rule (\w+):\n((?: +.*\n)+)", run.stdout, flags=re.MULTILINE))
     on_gpus = {rule for rule, block in blocks.items() if "slurm_partition=gpu" in block}
-    assert on_gpus == {"trial", "predict", "unet_costs"}
+    assert on_gpus == {"trial", "shared", "predict", "unet_costs"}
     for rule, block in blocks.items():
         own = ("gpu_model=a100", "constraint=nvlink") if rule in on_gpus else ("partition=cpu", "skylake|icelake")
         assert all(word in block for word in ("account=my_account", "qos=normal", *own)), (rule, block)

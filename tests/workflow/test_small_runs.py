@@ -16,6 +16,7 @@ import SimpleITK as sitk
 from workflow_project import ROOT, STUDIES, Project, new_project
 
 from hakken import plugins
+from hakken.runs.model_file import load_model
 from hakken.stages import OF_THE_ENGINE, OFFERED, load
 from hakken.study.reading import load_study
 
@@ -145,6 +146,9 @@ def test_classes_and_regions_are_measured_and_an_oracle_is_named_where_it_is_use
     assert not any("an oracle" in line for line in outcomes["candidates"]["warnings"])
     said = [line for line in read(project, f"{root}/variants/region.json")["warnings"] if "an oracle" in line]
     assert [line.partition(":")[0] for line in said] == ["known"]
+    used = {name: load_model(project.path(f"{root}/models/{name}.pt")) for name in ("default", "region-known")}
+    assert {name: one.study.inference.oracle for name, one in used.items()} == {"default": False, "region-known": True}
+    assert used["default"].metadata == used["region-known"].metadata, "one training, another use"
 
 
 def test_flat_pictures_whose_truth_is_a_label(small_runs: tuple[Project, list[Job]]) -> None:

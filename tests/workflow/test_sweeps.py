@@ -31,7 +31,8 @@ def edit(project: Project, study: str, *changes: tuple[str, str]) -> None:
 
 
 def records(project: Project, sweep: str) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted(project.path(str(SWEEPS / sweep / "trials")).iterdir())]
+    folder = project.path(str(SWEEPS / sweep / ("shared" if sweep == "default" else "trials")))
+    return [json.loads(path.read_text()) for path in sorted(folder.iterdir())]
 
 
 def most_at_once(trials: list[dict[str, Any]]) -> int:
@@ -114,8 +115,9 @@ def test_a_search_that_starts_from_a_study_of_the_same_run_waits_for_its_table(p
     assert jobs(run.stdout)["sweep_table"] == 1
     (block,) = re.findall(r"^rule trial:\n    input: (.+)\n    output: results/smoke/", run.stdout, flags=re.MULTILINE)
     assert block.endswith("results/small/tiny/sweeps/search/trials.csv")
-    untuned = project.snakemake("--dry-run", str(SWEEPS / "default/trials/0000.json"))
-    assert jobs(untuned.stdout)["trial"] == 2 + 5, "the default is the first of this search"
+    untuned = project.snakemake("--dry-run", str(SWEEPS / "default/shared/0000.json"))
+    planned = jobs(untuned.stdout)
+    assert (planned["trial"], planned["shared"]) == (1 + 5, 1), "the default is the first of this search"
 
 
 def test_a_search_that_starts_from_an_earlier_run_leaves_that_alone(project: Project) -> None:
@@ -132,7 +134,7 @@ def test_a_search_that_starts_from_an_earlier_run_leaves_that_alone(project: Pro
     table.write_text("number,state,objective\n")
     run = project.snakemake("--dry-run")
     assert run.returncode == 0, run.stdout[-3000:]
-    assert jobs(run.stdout)["trial"] == 5 + 1
+    assert (jobs(run.stdout)["trial"], jobs(run.stdout)["shared"]) == (5, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 # The trainings: independent trials of all runs (search, default, variants, comparison, scaling), each of which asks for its
-# parameters when it starts; those that confirm a search train its best again. Needs patches/ or cases, as the method wants. Makes sweeps/<run>/trials/ and models/; the ledger,
-# the checkpoints and the trials' own models stand beside them in sweeps/<run>/ledger and sweeps/<run>/trainings, outside the
-# declared outputs, because Snakemake deletes those when a job fails.
+# parameters when it starts; those that confirm a search train its best again; what two runs would train alike, one of them
+# takes over. Needs patches/ or cases, as the method wants. Makes sweeps/<run>/trials/ or sweeps/<run>/shared/, and models/;
+# the ledger, the checkpoints and the trials' own models stand beside them in sweeps/<run>/ledger and sweeps/<run>/trainings,
+# outside the declared outputs, because Snakemake deletes those when a job fails.
 
 
 rule trial:
@@ -45,7 +46,7 @@ rule trial:
         attempt=which_attempt,
         across=across,
         number="{trial}",
-        first=of(jobs.begins_search),
+        first=of(jobs.takes_over),
         source=of(jobs.source),
         logs="results/{study}/{scale}/logs/trial",
         ledger=of(jobs.sweep_ledger),
@@ -53,6 +54,16 @@ rule trial:
         code=code("trial"),
     script:
         "../scripts/stage.py"
+
+
+# Take a training over from another run. It trains only where no job of that run is at it any more.
+use rule trial as shared with:
+    output:
+        output="results/{study}/{scale}/sweeps/{sweep}/shared/{trial}.json",
+    log:
+        "results/{study}/{scale}/logs/shared/{sweep}-{trial}.log",
+    benchmark:
+        "results/{study}/{scale}/benchmarks/shared/{sweep}-{trial}.tsv"
 
 
 rule sweep_table:
@@ -100,6 +111,7 @@ rule select:
         runtime=10,
     params:
         stage="select",
+        study=of(jobs.used_study),
         confirm=of(jobs.confirm),
         code=code("select"),
     script:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -144,6 +145,15 @@ def labelled(shares: Sequence[Array], geometry: Geometry) -> NDArray[np.int16]:
         free = np.where(labels == 0, share, 0)
         labels[(free >= 0.5) | ((free == free.max()) & (free > 0))] = number
     return labels
+
+
+def whereabouts(labels: NDArray[np.int16], number: int, geometry: Geometry) -> dict[str, Any]:
+    """Return what is true of where a label lies: its `centre` x, y, z in mm, LPS, and its `volume_mm3`."""
+    voxels = np.argwhere(labels == number)
+    return {
+        "centre": np.round(geometry.to_world(voxels).mean(0), 4).tolist(),
+        "volume_mm3": round(len(voxels) * geometry.voxel_mm3, 3),
+    }
 
 
 def spoil(image: Array, scanner: Machine, geometry: Geometry, random: Generator) -> NDArray[np.int16]:

@@ -43,14 +43,16 @@ def balls(channel: _peaks.Floats, scale: float, size: tuple[float, ...]) -> _pea
     """Return the answer of the filter for balls at ``scale`` mm, without a unit; 0 where a direction is not curved."""
     sigma = _peaks.sigmas(scale, size)
     axes = [axis for axis in range(channel.ndim) if channel.shape[axis] > 1]
-    hessian = np.empty((*channel.shape, len(axes), len(axes)), np.float32)
+    parts = {}
     for row, one in enumerate(axes):
         for column, other in enumerate(axes[: row + 1]):
             order = tuple((place == one) + (place == other) for place in range(channel.ndim))
-            part = sigma[one] * sigma[other] * ndimage.gaussian_filter(channel, sigma, order=order)
-            hessian[..., row, column] = hessian[..., column, row] = part
-    bright = (np.diagonal(hessian, axis1=-2, axis2=-1) < 0).all(-1)  # a ball answers nowhere else
-    values = -np.linalg.eigvalsh(hessian[bright])  # descending: the strongest curvature of a bright place first
+            parts[row, column] = sigma[one] * sigma[other] * ndimage.gaussian_filter(channel, sigma, order=order)
+    bright = np.logical_and.reduce([parts[axis, axis] < 0 for axis in range(len(axes))])  # a ball answers nowhere else
+    hessian = np.empty((np.count_nonzero(bright), len(axes), len(axes)), np.float32)
+    for (row, column), part in parts.items():
+        hessian[:, row, column] = hessian[:, column, row] = part[bright]
+    values = -np.linalg.eigvalsh(hessian)  # descending: the strongest curvature of a bright place first
     weakest, strongest = values[..., -1], values[..., 0]
     answer = np.zeros(channel.shape, np.float32)
     answer[bright] = np.where(weakest > 0, weakest**2 / np.maximum(strongest, 1e-12), 0)

@@ -10,6 +10,7 @@ from hakken.cluster.requests import Request
 from hakken.cluster.site import Site
 from hakken.report.cost import TRIAL, StageCost
 from hakken.report.tokens import Rates
+from hakken.runs.table import SHARED
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _forecast(
         gpu_hours: float | None = 0.0
         node_hours = jobs * nodes * cost.typical_seconds / 3600 if cost else None
     else:
-        each = gpu_seconds if stage == TRIAL else _typical_gpu_seconds(cost)
+        each = gpu_seconds if stage == TRIAL else 0.0 if stage == SHARED else _typical_gpu_seconds(cost)
         gpu_hours, node_hours = None if each is None else jobs * each / 3600, 0.0
     told = gpu_hours is not None and node_hours is not None and rates.counted
     return Forecast(

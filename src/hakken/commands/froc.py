@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from hakken.evaluation.matching import Rules
     from hakken.evaluation.measure import Measurement, Settings
 
+WIDTH, LABEL = 28, 14
+"""Letters of the first column on the screen, and of a name in the figure."""
+
 
 def add(commands: Subparsers) -> None:
     """Add the command."""
@@ -126,15 +129,27 @@ def run(options: argparse.Namespace) -> None:
         write_json(options.output, record("froc", files, result, result["warnings"]))
     if options.figure is not None:
         _draw(options, own, other, result["warnings"])
-    say(_table(result), (options.output, options.figure), [*result["warnings"], *_of_parts(result)])
+    name = "" if options.compare is None else told_apart(options.compare, options.candidates)
+    say(_table(result, name), (options.output, options.figure), [*result["warnings"], *_of_parts(result, name)])
 
 
-def _of_parts(result: dict[str, Any]) -> list[str]:
+def told_apart(path: Path, other: Path) -> str:
+    """Return as much of the end of a path as tells it from another one: its name, with folders where both are alike.
+
+    >>> told_apart(Path("old/run/marks.csv"), Path("new/run/marks.csv")), told_apart(Path("a/b.csv"), Path("a/c.csv"))
+    ('old/run/marks.csv', 'b.csv')
+    """
+    parts, others = path.parts, other.parts
+    count = next((n for n in range(1, len(parts) + 1) if parts[-n:] != others[-n:]), 1)
+    return str(Path(*parts[-count:]))
+
+
+def _of_parts(result: dict[str, Any], compared: str) -> list[str]:
     """Return what warns of strata and of the other detector and not of the whole, each line with all that it is of."""
     strata = result.get("strata", {})
     parts = {f"{column} {name}": block for column, blocks in strata.items() for name, block in blocks.items()}
     if "comparison" in result:
-        parts[result["comparison"]["candidates"]] = result["comparison"]["other"]
+        parts[compared] = result["comparison"]["other"]
     return lines(
         Caution(name, line)
         for name, block in parts.items()
@@ -198,8 +213,8 @@ def _compared(own: Measurement, other: Measurement, path: Path, unit: str) -> di
     return {"candidates": str(path), "other": _block(other, unit), "difference": found}
 
 
-def _table(result: dict[str, Any]) -> list[str]:
-    """Return the lines for the screen."""
+def _table(result: dict[str, Any], compared: str) -> list[str]:
+    """Return the lines for the screen; ``compared`` is what the other detector is called, if there is one."""
     counts, boot, area = result["counts"], result["bootstrap"], result["partial_auc"]
     lines = [
         f"{counts['cases']} cases, {counts['lesions']} lesions, {counts['candidates']} candidates; "
@@ -208,29 +223,31 @@ def _table(result: dict[str, Any]) -> list[str]:
         f"{counts['false_positives']} false positives; ignored are {counts['ignored_duplicates']} duplicates "
         f"and {counts['ignored_excluded']} on excluded findings",
         "",
-        f"{'false positives per case':<28}sensitivity [95 %]",
+        f"{'false positives per case':<{WIDTH}}sensitivity [95 %]",
     ]
     for name, entry in result["sensitivity_at"].items():
         mark = "  (beyond the curve)" if entry["extrapolated"] else ""
-        lines.append(f"{name:<28}{_interval(entry)}{mark}")
-    lines += ["", f"{'sensitivity':<28}false positives per case [95 %]"]
-    lines += [f"{name:<28}{_interval(entry)}" for name, entry in result["fp_at_sensitivity"].items()]
-    lines += ["", f"{'CPM':<28}{_interval(result['cpm'])}"]
-    lines += [f"{'partial AUC to ' + format(area['max_fp'], 'g'):<28}{_interval(area)}"]
+        lines.append(f"{name:<{WIDTH}}{_interval(entry)}{mark}")
+    lines += ["", f"{'sensitivity':<{WIDTH}}false positives per case [95 %]"]
+    lines += [f"{name:<{WIDTH}}{_interval(entry)}" for name, entry in result["fp_at_sensitivity"].items()]
+    lines += ["", f"{'CPM':<{WIDTH}}{_interval(result['cpm'])}"]
+    lines += [f"{'partial AUC to ' + format(area['max_fp'], 'g'):<{WIDTH}}{_interval(area)}"]
     precision = result["average_precision"].items()
-    lines += [f"{f'AP ({name})':<28}{_interval(entry)}" for name, entry in precision]
-    lines += [f"{'AUC of the cases':<28}{_interval(result['case_auc'])}"]
-    lines += [f"{'PI-CAI score':<28}{_interval(result['picai_score'])}"]
+    lines += [f"{f'AP ({name})':<{WIDTH}}{_interval(entry)}" for name, entry in precision]
+    lines += [f"{'AUC of the cases':<{WIDTH}}{_interval(result['case_auc'])}"]
+    lines += [f"{'PI-CAI score':<{WIDTH}}{_interval(result['picai_score'])}"]
     lines += [f"{boot['resamples']} resamples by {boot['unit']}, {boot['skipped']} skipped, seed {boot['seed']}"]
     for column, strata in result.get("strata", {}).items():
-        lines += ["", f"{column:<28}{'lesions':>8}  partial AUC [95 %]"]
+        lines += ["", f"{column:<{WIDTH}}{'lesions':>8}  partial AUC [95 %]"]
         for name, block in strata.items():
-            lines.append(f"{name:<28}{block['counts']['lesions']:>8}  {_interval(block['partial_auc'])}")
+            lines.append(f"{name:<{WIDTH}}{block['counts']['lesions']:>8}  {_interval(block['partial_auc'])}")
     if "comparison" in result:
-        lines += ["", f"{'less ' + result['comparison']['candidates']:<28}difference [95 %], p"]
+        less = f"less {compared}"
+        lines += ["", less] if len(less) >= WIDTH else [""]
+        lines += [f"{'' if len(less) >= WIDTH else less:<{WIDTH}}difference [95 %], p"]
         for name, entry in result["comparison"]["difference"].items():
             p = "" if entry["p"] is None else f", p = {entry['p']:.3f}"
-            lines.append(f"{name:<28}{_interval(entry)}{p}")
+            lines.append(f"{'CPM' if name == 'cpm' else name:<{WIDTH}}{_interval(entry)}{p}")
     return lines
 
 
@@ -254,20 +271,21 @@ def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | No
     from hakken.plots.publish import save_warned
     from hakken.plots.style import interval_text
 
-    named: list[tuple[Any, Path, Measurement | None]] = [
-        ("test", options.candidates, own),
-        ("default", options.compare, other),
+    compared = options.compare or options.candidates
+    named: list[tuple[Any, str, Measurement | None]] = [
+        ("test", _label(options.candidates, compared), own),
+        ("default", _label(compared, options.candidates), other),
     ]
     curves: list[CurveInput] = []
     table: list[tuple[str, ...]] = [("", "partial AUC", "CPM")]
-    for role, path, found in named:
+    for role, name, found in named:
         if found is None or found.curve.reason is not None:
             continue
         low, high = curve_band(found)
-        curves.append(CurveInput(role, path.stem, found.curve.fp_per_case, found.curve.sensitivity, low, high))
+        curves.append(CurveInput(role, name, found.curve.fp_per_case, found.curve.sensitivity, low, high))
         area, mean = found.partial_auc, found.cpm
         ends = [interval_text(one.value, one.low, one.high).replace(" [", "\n[") + _star(one) for one in (area, mean)]
-        table.append((path.stem, *ends))
+        table.append((name, *ends))
     if not curves:
         raise HakkenError(f"{options.figure}: nothing to draw, {own.curve.reason}")
     counts = own.matching.counts
@@ -282,12 +300,27 @@ def _draw(options: argparse.Namespace, own: Measurement, other: Measurement | No
                     f"{counts.cases} cases, {counts.lesions} lesions; hit rule {options.hit}; "
                     f"95 % intervals from {options.bootstrap} resamples",
                 ),
-                origin=f"{options.candidates.name} against {(options.lesions or options.cases).name}",
+                origin=f"{_named(options.candidates).name} against {_named(options.lesions or options.cases).name}",
             )
         ),
         options.figure,
         said,
     )
+
+
+def _label(path: Path, other: Path) -> str:
+    """Return what a figure calls a table of candidates: its name, or the folder that tells it from the other one."""
+    from hakken.plots.letters import fitted
+
+    named, beside = _named(path), _named(other)
+    short, shorter = (Path(str(one).removesuffix(".csv")) for one in (named, beside))
+    alike = short == shorter and named != beside
+    return fitted(Path(told_apart(named, beside) if alike else told_apart(short, shorter)).parts[0], LABEL)
+
+
+def _named(path: Path) -> Path:
+    """Return a path that has a name: `.` and `..` stand for folders that have one."""
+    return path if path.name not in ("", "..") else path.resolve()
 
 
 def _numbers(text: str) -> tuple[float, ...]:

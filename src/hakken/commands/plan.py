@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
 def describe_search(study: Study) -> Iterator[str]:
     """Yield lines that say who proposes, what the search begins with, when it stops, and what else is trained."""
     from hakken.runs.choice import FURTHER_SEEDS
+    from hakken.runs.plan import Plan
     from hakken.runs.table import comparison_runs, variant_runs
     from hakken.runs.warm_start import tried_first
 
@@ -91,7 +92,10 @@ def describe_search(study: Study) -> Iterator[str]:
         each = f"{study.evaluation.folds} folds" if left is None else f"{len(left.values)} kinds that are left out"
         yield f"cross-validation: all of it in each of {each}"
     if variants := variant_runs(study):
-        yield f"variants: {counted(len(variants), 'training')} in {counted(len(study.variants), 'set')}"
+        plan = Plan(study, None)
+        own = sum(plan.asks_in(run) == run for run in variants)
+        shared = f"; {len(variants) - own} more with the model of the study itself" if own < len(variants) else ""
+        yield f"variants: {counted(own, 'training')} in {counted(len(study.variants), 'set')}{shared}"
     if runs := comparison_runs(study):
         total = sum(run.trials for run in runs)
         yield f"target `comparison`, not counted here: {total} trials in {len(runs)} sweeps"

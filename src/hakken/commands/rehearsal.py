@@ -120,6 +120,8 @@ def costs_of(plan: Plan, jobs: Mapping[str, int], found: Rehearsal) -> tuple[Sta
 
 def _of_stage(plan: Plan, stage: str, jobs: int, found: Rehearsal) -> Spent | None:
     """Return the seconds of CPU and on the clock of a job of a stage, None where they are not known."""
+    from hakken.runs.table import SHARED
+
     start = found.spent.get(START)
     if stage in BY_CASE:
         cases = _cases(plan, stage)
@@ -128,6 +130,8 @@ def _of_stage(plan: Plan, stage: str, jobs: int, found: Rehearsal) -> Spent | No
         steps = _times(found.spent.get(STEP), plan.study.training.steps)
         objective = _times(found.spent.get(OBJECTIVE), _measured(plan))
         return _sum(found.spent.get(WITH_TORCH), _sum(steps, objective))
+    if stage == SHARED:
+        return found.spent.get(WITH_TORCH)
     if stage == "average":
         each = plan.study.search.ensemble * _cases(plan, "validation")
         return _sum(found.spent.get(WITH_TORCH), _times(found.spent.get(OBJECTIVE), each))

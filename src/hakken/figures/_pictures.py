@@ -38,6 +38,14 @@ def window_of(picture: NDArray[Any], mask: NDArray[Any]) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1)
 
 
+def blacked(pixels: NDArray[Any], mask: NDArray[Any], window: tuple[float, float]) -> NDArray[np.float32]:
+    """Return the pixels of a slice with what lies outside of the ``mask`` black.
+
+    Prepared images are 0 there, which is the mean grey of an image whose mean was made 0.
+    """
+    return np.where(mask > 0, pixels, np.float32(window[0])).astype(np.float32)
+
+
 def voxel_at(geometry: Geometry, xyz: NDArray[np.float64]) -> tuple[int, int, int]:
     """Return the voxel z, y, x nearest to a place x, y, z in mm, on the grid."""
     nearest = np.rint(geometry.to_voxel(xyz[None])[0]).astype(int)

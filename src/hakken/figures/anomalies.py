@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hakken.core.files import read_json
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._pictures import images_of, named, slices_named, voxel_at, window_of
+from hakken.figures._pictures import blacked, images_of, named, slices_named, voxel_at, window_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured, chosen_words
@@ -141,7 +141,7 @@ def _case(shown: _Shown, study: Study, edge: int | None) -> CaseInput:
     case, (plane, row, column) = shown.case, shown.highest
     mask = case.mask() > 0
     image = case.image()[case.channels.index(study.reference)]
-    box = _box(mask)
+    box, greys = _box(mask), window_of(image, mask)
     labels = case.labels(mmap=True)[plane][box] > 0 if case.has_truth else np.zeros((1, 1), bool)
     sx, sy, _ = case.geometry.spacing
     rows, columns = image[plane][box].shape
@@ -149,12 +149,12 @@ def _case(shown: _Shown, study: Study, edge: int | None) -> CaseInput:
     left, top = column - half - box[1].start, row - half - box[0].start
     return CaseInput(
         abnormal=shown.abnormal,
-        image=image[plane][box].astype(np.float32),
+        image=blacked(image[plane][box], mask[plane][box], greys),
         scores=np.asarray(shown.scores[plane][box]),
         lesions=np.asarray(labels),
         width_mm=columns * sx,
         height_mm=rows * sy,
-        window=window_of(image, mask),
+        window=greys,
         patch=None if edge is None else (left * sx, top * sy, edge * sx, edge * sy),
         caption=(named(case), f"score {shown.score:.3g}, {shown.verdict}"),
     )

@@ -28,7 +28,7 @@ INPUTS = {
 }
 CAPTION = (
     "Test lesions from the highest score to the lowest: input, target channel, its predicted mean and standard "
-    "deviation, and z, with the candidates at the operating point."
+    "deviation, and z (or what candidates are scored by), with the candidates at the operating point."
 )
 COLUMNS = ("case_id", "lesion", "x", "y", "z", "score", "found")
 
@@ -67,7 +67,7 @@ class _Said:
 
 
 def draw(study: Study, files: Files) -> Drawing:
-    """Draw the slices of some test lesions: input, target, mean, sigma and z, with lesions and candidates."""
+    """Draw the slices of some test lesions: input, target, mean, sigma and score, with lesions and candidates."""
     places = _chosen(files)
     cohort = {case.case_id: case for case in images_of(files.all("cases"))}
     said = _said(study, files, tuple(cohort.values()))
@@ -112,19 +112,29 @@ def _row(study: Study, case: PreparedCase, place: _Place, said: _Said) -> Row:
     sx, sy, sz = case.geometry.spacing
     voxels = case.geometry.to_voxel(said.marks)
     near = np.abs(voxels[:, 0] - plane) * sz <= max(sz, NEAR_MM)
-    score = f"z {place.score:.1f}" if np.isfinite(place.score) else "no hit"
+    score = f"{_scored(study).casefold()} {place.score:.1f}" if np.isfinite(place.score) else "no hit"
     return Row(
         seen=np.asarray(case.image()[case.channels.index(_shown(study))][plane], np.float32),
         target=units(target),
         mean=np.where(inside, units(mean), units(np.zeros_like(mean))),
         sigma=np.where(inside, (units(mean + sigma) - units(mean - sigma)) / 2, 0),
-        z=np.divide(target - mean, sigma, out=np.zeros_like(target), where=inside),
+        z=np.divide(target - mean, np.hypot(sigma, _tolerance(study)), out=np.zeros_like(target), where=inside),
         lesions=case.labels(mmap=True)[plane] > 0,
         width_mm=target.shape[1] * sx,
         height_mm=target.shape[0] * sy,
         candidates=tuple((float((x + 0.5) * sx), float((y + 0.5) * sy)) for _, y, x in voxels[near].tolist()),
         caption=f"{named(case)}: {score}, {'found' if place.found else 'missed'}",
     )
+
+
+def _tolerance(study: Study) -> np.float32:
+    """Return the deviation that candidates are allowed besides the predicted one, in shares of the window."""
+    return np.float32(getattr(study.inference, "tolerance", 0.0))
+
+
+def _scored(study: Study) -> str:
+    """Return what candidates are scored by: z, or the excess over what is also tolerated."""
+    return "Excess" if _tolerance(study) > 0 else "z"
 
 
 def _shown(study: Study) -> str:
@@ -147,7 +157,7 @@ def _input(study: Study, files: Files, rows: tuple[Row, ...], shown_as: str) -> 
     level = (read_measurement(files.one("test")).outcomes["candidates"].point or {}).get("threshold")
     return ExpectationsInput(
         rows=rows,
-        titles=(_shown(study), target, f"Predicted mean of {target}", "Standard deviation", "z"),
+        titles=(_shown(study), target, f"Predicted mean of {target}", "Standard deviation", _scored(study)),
         highest=float(np.percentile(shown, TARGET_PERCENTILE)),
         highest_sigma=float(np.percentile(deviation, SIGMA_PERCENTILE)),
         threshold=threshold,
@@ -155,7 +165,7 @@ def _input(study: Study, files: Files, rows: tuple[Row, ...], shown_as: str) -> 
         reading=(
             f"{titled(shown_as)} through {len(rows)} test lesions (magenta), at even steps of their ranking from the "
             "highest score to the lowest.",
-            "Crosses: candidates near the slice whose highest z reaches the operating point"
+            "Crosses: candidates near the slice whose score reaches the operating point"
             f"{'' if level is None else f', {level:.2f}'}. {target}: dark is high.",
         ),
         origin=files.origin,

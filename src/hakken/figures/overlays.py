@@ -14,7 +14,7 @@ from hakken.evaluation.findings import Flags, Ints
 from hakken.evaluation.matching import Matching, match_findings
 from hakken.evaluation.operating import false_at, found_at, levelled
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._pictures import images_of, named, thresholds_of, voxel_at, window_of
+from hakken.figures._pictures import blacked, images_of, named, thresholds_of, voxel_at, window_of
 from hakken.imaging.prepared import PreparedCase
 from hakken.outcomes.candidates import findings_of, matched, rules_of
 from hakken.plots.overlays import Kind, Mark, OverlaysInput, Tile, draw_overlays
@@ -140,10 +140,11 @@ def _tile(result: _Result, kind: Kind, row: int, channel: str) -> Tile:
     findings = matching.candidates if kind == "false" else matching.lesions
     number = int(findings.case[row])
     case = result.cohort[number]
-    image = case.image()[case.channels.index(channel)]
+    image, mask = case.image()[case.channels.index(channel)], case.mask()
     plane, *middle = voxel_at(case.geometry, findings.xyz[row])
     window = _window_around(middle, case.geometry, result.field)
-    crop = _crop(image[plane].astype(np.float32), window, float(image[plane].min()))
+    greys = window_of(image, mask)
+    crop = _crop(blacked(image[plane], mask[plane], greys), window, greys[0])
     sx, sy, _ = case.geometry.spacing
     marks = (*_lesion_marks(result, number, plane, window), *_false_marks(result, number, plane, window))
     return Tile(
@@ -151,7 +152,7 @@ def _tile(result: _Result, kind: Kind, row: int, channel: str) -> Tile:
         image=crop,
         width_mm=crop.shape[1] * sx,
         height_mm=crop.shape[0] * sy,
-        window=window_of(image, case.mask()),
+        window=greys,
         marks=marks,
         caption=(named(case, 20), _caption(matching, kind, row, result.unit)),
     )

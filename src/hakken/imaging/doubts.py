@@ -29,19 +29,20 @@ def brain_doubt(mask: Mask, geometry: Geometry) -> str:
     return _doubt(mask, geometry, USUAL_ML, ("brain", "brains", "head"))
 
 
-def lung_doubt(mask: Mask, geometry: Geometry) -> str:
+def lung_volume_doubt(mask: Mask, geometry: Geometry, may_be_partial: bool = True) -> str:
     """Return what makes a mask (z, y, x) of both lungs doubtful, nothing where its volume is that of lungs."""
-    return _doubt(mask, geometry, LUNGS_ML, ("lung", "both lungs", "chest"))
+    return _doubt(mask, geometry, LUNGS_ML, ("lung", "both lungs", "chest" if may_be_partial else ""))
 
 
 def _doubt(mask: Mask, geometry: Geometry, usual: tuple[float, float], words: tuple[str, str, str]) -> str:
-    """Return the doubt in ``words``: of the mask, of those that it is compared with, of what is cut off."""
+    """Return the doubt in ``words``: of the mask, of those that it is compared with, of what may be cut off."""
     name, those, whole = words
     millilitres = int(np.count_nonzero(mask)) * geometry.voxel_mm3 / 1000
     if usual[0] <= millilitres <= usual[1]:
         return ""
     faces = (mask.take(index, axis) for axis in range(3) for index in (0, -1))
-    partial = f": it reaches the border of the image, so the {whole} is partial" if any(map(np.any, faces)) else ""
+    cut = bool(whole) and any(map(np.any, faces))
+    partial = f": it reaches the border of the image, so the {whole} is partial" if cut else ""
     return f"the {name} mask holds {millilitres:,.0f} ml, {those} {usual[0]:,.0f} to {usual[1]:,.0f} ml{partial}"
 
 

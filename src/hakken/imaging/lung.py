@@ -14,10 +14,13 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hakken.core.errors import HakkenError
 from hakken.core.volume import Volume
 from hakken.imaging.body import find_body
 from hakken.imaging.brain import coarser, redrawn
+from hakken.imaging.doubts import REMEDY, lung_volume_doubt
 from hakken.imaging.pieces import Mask, closed, filled
+from hakken.imaging.registration import resample
 
 AIR_HU = -400.0
 GAS_HU = -960.0
@@ -40,11 +43,21 @@ THIN_MM = 4.0
 
 SKIN_MM = 8.0
 
+LARGEST_SHARE = 0.6
+"""Of the body in the slices that hold them: 0.3 in whole chests, 0.7 to 0.8 where brain or liver was taken for them."""
+
+WAIST = 0.2
+"""The most that lungs are joined in the middle, as a share of where they are widest: 0.1 in whole chests on CT, 0.3 to
+0.9 in what was taken for lungs."""
+
+SMALLER_SIDE, OUTSIDE = 0.1, 0.05
+
 
 def find_lung(volume: Volume, modality: Literal["mr", "ct"]) -> Mask:
     """Return both lungs (z, y, x) of a chest, on CT in HU; empty where there is none.
 
-    An image may hold a part of the lungs alone, such as their bases on a CT of the abdomen.
+    An image may hold a part of the lungs alone, such as their bases on a CT of the abdomen. Raises HakkenError where
+    what is dark on MR is more of the body than lungs are; the density of lungs on CT is hardly that of anything else.
     """
     coarse = coarser(volume)
     spacing = coarse.spacing[::-1]
@@ -53,7 +66,74 @@ def find_lung(volume: Volume, modality: Literal["mr", "ct"]) -> Mask:
     if not found.any():
         return np.zeros(volume.array.shape, bool)
     sides = [filled(closed(side, spacing, CLOSED_MM, RIM_MM)) for side in _sides(found, coarse)]
-    return redrawn(Volume.on(coarse.geometry, np.logical_or.reduce(sides)), volume.geometry)
+    lungs = np.logical_or.reduce(sides)
+    share = _share(lungs, body, _axis(coarse, 2))
+    if modality == "mr" and share > LARGEST_SHARE:
+        raise HakkenError(
+            f"the lungs were not found: what is dark inside the body takes up {share:.0%} of it, lungs at most "
+            f"{LARGEST_SHARE:.0%}, so the image shows no chest; {REMEDY}"
+        )
+    return redrawn(Volume.on(coarse.geometry, lungs), volume.geometry)
+
+
+def lung_doubt(mask: Mask, volume: Volume, modality: Literal["mr", "ct"]) -> str:
+    """Return what makes a mask (z, y, x) of both lungs on ``volume`` doubtful, nothing where it is as lungs are.
+
+    Lungs lie on both sides of the body's middle, parted by heart and spine, and inside the body.
+    """
+    coarse = coarser(volume)
+    body = find_body(coarse, modality)
+    drawn = resample(Volume.on(volume.geometry, mask.astype(np.uint8)), coarse.geometry, sitk.Transform(), nearest=True)
+    lungs = np.asarray(drawn.array > 0)
+    signs = _signs(lungs, body, coarse) if lungs.any() and body.any() else []
+    amount = lung_volume_doubt(mask, volume.geometry, may_be_partial=not signs)
+    return "; ".join([amount or "the lung mask is not as lungs are", *signs]) if amount or signs else ""
+
+
+def _signs(lungs: Mask, body: Mask, coarse: Volume) -> list[str]:
+    """Return what is unlike lungs: joined across the middle, on one side of it, beside the body, or most of it."""
+    signs, across = [], _axis(coarse, 0)
+    joined = _waist(lungs, across)[1]
+    middle = float(np.median(np.nonzero(body)[across]))
+    left = float((np.nonzero(lungs)[across] < middle).mean())
+    outside = float((~body)[lungs].mean())
+    if max(left, 1 - left) > 1 - SMALLER_SIDE:
+        signs.append(f"{max(left, 1 - left):.0%} of it lies on one side of the body, lungs lie on both")
+    elif joined > WAIST:
+        signs.append(
+            f"it is one piece across the middle of the body, {joined:.0%} as large there as at its largest, and lungs "
+            "are parted by heart and spine"
+        )
+    if outside > OUTSIDE:
+        signs.append(f"{outside:.0%} of it lies outside of the body")
+    share = _share(lungs, body, _axis(coarse, 2))
+    if share > LARGEST_SHARE:
+        signs.append(f"it takes up {share:.0%} of the body in its slices, lungs at most {LARGEST_SHARE:.0%}")
+    return signs
+
+
+def _share(lungs: Mask, body: Mask, along: int) -> float:
+    """Return how much of the body is lungs, in the slices that hold some."""
+    held = np.flatnonzero(lungs.any(axis=_others(along)))
+    return int(np.count_nonzero(lungs)) / max(int(np.count_nonzero(body.take(held, along))), 1)
+
+
+def _axis(volume: Volume, of_patient: int) -> int:
+    """Return the axis of the array (z, y, x) that runs along the patient's x, y or z (0, 1, 2)."""
+    return 2 - int(np.abs(np.reshape(volume.direction, (3, 3))[of_patient]).argmax())
+
+
+def _others(axis: int) -> tuple[int, ...]:
+    return tuple(other for other in range(3) if other != axis)
+
+
+def _waist(found: Mask, across: int) -> tuple[int, float]:
+    """Return where least lies in the middle third along an axis, and how much, as a share of the most."""
+    profile = found.sum(axis=_others(across))
+    held = np.flatnonzero(profile)
+    third = len(held) // 3
+    middle = profile[held[0] + third : held[-1] + 1 - third]
+    return int(held[0] + third + middle.argmin()), float(middle.min()) / float(profile.max())
 
 
 def _air(coarse: Volume, body: Mask) -> Mask:
@@ -102,15 +182,10 @@ def _sides(found: Mask, coarse: Volume) -> list[Mask]:
     labels, count = ndimage.label(found)
     if count > 1:
         return [labels == number for number in range(1, count + 1)]
-    across = int(np.abs(np.reshape(coarse.direction, (3, 3))[0]).argmax())  # the image's axis that runs along x
-    axis = 2 - across
-    profile = found.sum(axis=tuple(other for other in range(3) if other != axis))
-    held = np.flatnonzero(profile)
-    third = len(held) // 3
-    middle = profile[held[0] + third : held[-1] + 1 - third]
-    if not len(middle) or middle.min() > 0.5 * profile.max():
+    axis = _axis(coarse, 0)
+    border, joined = _waist(found, axis)
+    if joined > 0.5:
         return [found]
-    border = held[0] + third + int(middle.argmin())
     index = np.arange(found.shape[axis]).reshape([-1 if place == axis else 1 for place in range(3)])
     return [found & (index < border), found & (index >= border)]
 

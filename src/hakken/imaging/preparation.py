@@ -22,14 +22,17 @@ from hakken.core.volume import Geometry, Triple, Volume
 from hakken.imaging.body_regions import label_regions
 from hakken.imaging.checks import pixel_digest
 from hakken.imaging.convert import from_image, to_image
-from hakken.imaging.doubts import brain_doubt, lung_doubt
+from hakken.imaging.doubts import brain_doubt
 from hakken.imaging.lesions import Labels, draw_lesions, keep_each, lesions_of_mask, minimum_size, placed, with_minimum
+from hakken.imaging.local_contrast import local_contrast
+from hakken.imaging.lung import lung_doubt
 from hakken.imaging.masks import find_mask, without_rim
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.imaging.region_labels import RegionLabels, moved_labels
 from hakken.imaging.registration import resample
 from hakken.imaging.scales import in_units, shares_of
 from hakken.study import Channel, Preparation, Study, presence_of
+from hakken.study.images import less_than_a_pixel
 
 LIMITS = {"zscore": (-8.0, 8.0), "median": (-1.0, 8.0), "percentile": (-1.0, 4.0), "window": (0.0, 1.0)}
 PERCENTILES = (1.0, 99.0)
@@ -75,7 +78,7 @@ def prepare_case(
     mask, a constant channel and a lesion mask on another grid.
     """
     reference = channels[study.reference]
-    found = _native_mask(channels, transforms, study, region)
+    found, doubt = _native_mask(channels, transforms, study, region)
     native = without_rim(found, reference.spacing, study.preparation.rim_mm)
     grid = common_grid(reference.geometry, native, study.preparation)
     mask = resample(Volume.on(reference.geometry, native.astype(np.uint8)), grid, sitk.Transform(), nearest=True)
@@ -101,7 +104,7 @@ def prepare_case(
         outside=outside,
         optional={name: name in channels for name in study.optional},
         scalars=dict(scalars),
-        doubt=_doubt(found, reference.geometry, study),
+        doubt=doubt,
         has_regions=regions is not None,
     )
     moved = None if regions is None else moved_labels(regions, reference.geometry, grid)
@@ -129,26 +132,31 @@ def _native_mask(
     transforms: Mapping[str, sitk.Transform],
     study: Study,
     region: NDArray[np.bool_] | None,
-) -> NDArray[np.bool_]:
-    """Return the mask (z, y, x) on the reference's grid: that of the case, or found on the channel named for it."""
+) -> tuple[NDArray[np.bool_], str]:
+    """Return the mask (z, y, x) on the reference's grid, that of the case or found on the channel named for it, and
+    what is doubtful about it.
+    """
     if region is not None:
-        return region
+        return region, _doubt(region, channels[study.reference], study, study.reference)
     name = study.preparation.mask_channel or study.reference
     found = find_mask(channels[name], study.preparation.mask, study.channels[name].modality)
+    doubt = _doubt(found, channels[name], study, name)
     if name == study.reference:
-        return found
+        return found, doubt
     own = Volume.on(channels[name].geometry, found.astype(np.uint8))
     moved = resample(own, channels[study.reference].geometry, transforms.get(name, sitk.Transform()), nearest=True)
     if not moved.array.any():
         raise HakkenError(f"the {study.preparation.mask} mask of channel {name} lies outside {study.reference}")
-    return np.asarray(moved.array > 0)
+    return np.asarray(moved.array > 0), doubt
 
 
-def _doubt(mask: NDArray[np.bool_], geometry: Geometry, study: Study) -> str:
-    """Return what is doubtful about the mask (z, y, x) that was found; a phantom's head or chest may be small."""
-    doubts = {"brain": brain_doubt, "lung": lung_doubt}
-    doubt = None if study.of_phantom else doubts.get(study.preparation.mask)
-    return doubt(mask, geometry) if doubt is not None else ""
+def _doubt(mask: NDArray[np.bool_], volume: Volume, study: Study, channel: str) -> str:
+    """Return what is doubtful about a mask (z, y, x) of ``volume``; a phantom's head or chest may be small."""
+    if study.of_phantom:
+        return ""
+    if study.preparation.mask == "lung":
+        return lung_doubt(mask, volume, "ct" if study.channels[channel].modality == "ct" else "mr")
+    return brain_doubt(mask, volume.geometry) if study.preparation.mask == "brain" else ""
 
 
 def common_grid(reference: Geometry, mask: NDArray[np.bool_], settings: Preparation) -> Geometry:
@@ -252,7 +260,20 @@ def _image(
             image[study.layers.index(presence_of(name))] = measured
         records[name] = {"method": channel.normalise, "zero": zero, "one": one, "limits": [low, high]}
         records[name] |= {} if channel.scale == "linear" else {"scale": channel.scale}
+        if channel.local_mm is not None:
+            sigma = _voxels(channel.local_mm, grid)
+            if any(0 < size < 1 for size in sigma[1:]):
+                raise HakkenError(f"channels.{name}.local_mm: {less_than_a_pixel(max(grid.spacing[:2]))}")
+            image[index] = np.clip(local_contrast(image[index], measured, sigma), *LIMITS["zscore"])
+            records[name] = {"method": "local", "local_mm": channel.local_mm}
     return image, records
+
+
+def _voxels(length: float, grid: Geometry) -> tuple[float, ...]:
+    """Return a length in the unit of a grid as voxels along z, y, x; none across a flat image's one slice."""
+    return tuple(
+        0.0 if count == 1 else length / size for count, size in zip(grid.shape_zyx, grid.spacing[::-1], strict=True)
+    )
 
 
 def _truth(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -93,6 +94,22 @@ def whole_map(
     found = np.zeros((len(total), *mask.shape), np.float32)
     found[(slice(None), *box)] = (total / len(turned) * inside).cpu().numpy()
     return found
+
+
+def voxels_seen(mask: NDArray[Any], window: Triple, overlap: float) -> int:
+    """Return how many voxels `whole_map` sees without flips, those that several windows share as often.
+
+    >>> mask = np.zeros((1, 20, 20), np.uint8)
+    >>> mask[0, 4:6, 4:6] = 1
+    >>> voxels_seen(mask, (1, 8, 8), 0.5)  # the box of the mask with half a window around it is 10 x 10: four windows
+    256
+    """
+    box = _box(mask, window)
+    if box is None:
+        return 0
+    inside = torch.from_numpy(np.array(mask[box]) > 0)
+    fitting = triple(min(edge, extent) for edge, extent in zip(window, inside.shape, strict=True))
+    return len(_places_inside(triple(inside.shape), fitting, overlap, inside)) * math.prod(fitting)
 
 
 def _box(mask: NDArray[Any], window: Triple) -> tuple[slice, ...] | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hakken.anatomy.scanners import Pose
+from hakken.anatomy.scanners import Pose, whereabouts
 from hakken.anatomy.shapes import Array
 from hakken.anatomy.tomographs import Tomograph
 from hakken.core.volume import Geometry, Volume
@@ -158,13 +158,11 @@ def truth_of(
     """Return what is true of the case; centres of foci x, y, z in mm, LPS, in the space of the images."""
     found = []
     for number, focus in enumerate(foci, start=1):
-        voxels = np.argwhere(labels == number)
         found.append(
             {
                 "lesion": number,
                 "kind": focus.kind,
-                "centre": np.round(geometry.to_world(voxels).mean(0), 4).tolist(),
-                "volume_mm3": round(len(voxels) * geometry.voxel_mm3, 3),
+                **whereabouts(labels, number, geometry),
                 "suv": round(focus.suv, 3),
                 "shown_on_ct": focus.strength > 0,
             }

@@ -131,9 +131,7 @@ def _job(stage: str, path: Path, results: Path) -> JobCost:
     sweep, _, number = name.rpartition("-")
     record = results / "sweeps" / sweep / "trials" / f"{number}.json"
     if stage == TRIAL and record.is_file():
-        trial = read_json(record)
-        own = trial.get("sweep", sweep) == sweep  # else another job has trained it
-        gpu_seconds = max(gpu_seconds, float(trial.get("gpu_seconds", 0.0)) if own else 0.0)
+        gpu_seconds = max(gpu_seconds, float(read_json(record).get("gpu_seconds", 0.0)))
     return JobCost(
         stage,
         name,

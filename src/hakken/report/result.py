@@ -23,7 +23,11 @@ from hakken.seal.openings import Opening
 from hakken.study import Study
 
 PARTS = ("validation", "test")
-SHARES = {"waited_share": "waited for data", "validation_share": "measured its objective"}
+SHARES = {
+    "waited_share": "waited for data",
+    "validation_share": "measured its objective",
+    "review_share": "looked for its own errors",
+}
 """What trainings did with their time beside learning, by the key of their records."""
 CHOOSE = "delete it, and the model beside it, to choose the model again"
 
@@ -109,6 +113,11 @@ class StudyResult:
         return {words: max(values) for words, values in found.items() if values}
 
     @property
+    def besides(self) -> tuple[str, ...]:
+        """What the selected model learnt from its own errors, in sentences, each once."""
+        return tuple(dict.fromkeys(line for one in self.chosen(SELECTED) for line in besides_of(one["trial"])))
+
+    @property
     def peak_mb(self) -> float:
         """Largest resident memory of a job in MB."""
         return max((cost.peak_mb for cost in self.costs), default=0.0)
@@ -141,6 +150,33 @@ class StudyResult:
 def objective_of(record: Mapping[str, Any]) -> float:
     """Return the validation objective that a model was chosen by: that of its trial, or the mean over its seeds."""
     return float(record.get("objective", record["trial"]["objective"]))
+
+
+def besides_of(trial: Mapping[str, Any]) -> list[str]:
+    """Return sentences on the hard mining and on the second stage of a training, of those that it had.
+
+    >>> besides_of({"hard_mining": {"cases": ["a"], "training_cases": 4, "false_candidates": 9, "step": 50}})
+    ['After 50 steps 9 false candidates were found in 1 of 4 training cases, and windows put on them (hard mining).']
+    """
+    found, mining, second = [], trial.get("hard_mining"), trial.get("second_stage")
+    if mining:
+        many = mining["false_candidates"]
+        were = "was" if many <= 1 else "were"
+        said = f"{counted_words(many, 'false candidate') if many else 'no false candidate'} {were}"
+        done = f"windows put on {'it' if many == 1 else 'them'}" if many else "windows drawn as before"
+        found.append(
+            f"After {counted_words(mining['step'], 'step')} {said} found in {len(mining['cases'])} of "
+            f"{counted_words(mining['training_cases'], 'training case')}, and {done} (hard mining)."
+        )
+    if second:
+        learnt = second["found"]
+        found.append(
+            f"A second stage learnt in {second['seconds']:.0f} s from {counted_words(learnt['hits'], 'hit')} and "
+            f"{counted_words(learnt['false_candidates'], 'false candidate')}; its weight in the scores, chosen on "
+            f"validation, is {trial['second_stage_weight']:g}. Before it the validation objective was "
+            f"{second['objective_before']:.3f}."
+        )
+    return found
 
 
 def confirmed_words(record: Mapping[str, Any]) -> list[str]:

@@ -21,16 +21,16 @@ from hakken.core.seeds import derive_seed
 from hakken.imaging.cases import Case
 from hakken.outcomes import words_of
 from hakken.runs.cases import NO_CASE, read_cases_of
+from hakken.runs.course import Course, numbers_of
 from hakken.runs.learner import learner_of
 from hakken.runs.model_file import save_model
 from hakken.runs.predictions import MANIFEST, by_outcome, part_of, write_predictions
 from hakken.runs.watched import watched_of
 from hakken.search.ledger import Ledger
 from hakken.study import Study
-from hakken.training.checkpoint import Checkpoints
-from hakken.training.device import choose_layout, loading_threads, peak_memory_mb
+from hakken.training.device import choose_layout, peak_memory_mb
 from hakken.training.layout import arrange
-from hakken.training.loop import CurvePoint, Interrupted, TrainingResult, Weights, train
+from hakken.training.loop import CurvePoint, Interrupted, TrainingResult, Weights
 from hakken.training.method import Data, Fitted, Method
 from hakken.training.players import Model, Networks
 from hakken.training.reporter import Reporter
@@ -134,34 +134,36 @@ def _fit_step_by_step(
     if validation.partial:
         log(f"{fitting.label}: watched on {len(validation.cases)} of {len(fitting.cases)} validation cases")
     with stop_requests(fitting.deadline) as stop, _saying_why(stop):
-        result = train(
-            networks,
-            learner.players(networks, fitting.data, fitting.seed, device),
-            learner.loss,
-            learner.export,
-            validation,
+        course = Course(
+            learner=learner,
             training=training,
+            folder=fitting.folder,
+            identity=fitting.identity,
             seed=fitting.seed,
-            precision=layout.dtype,
-            channels_last=layout.channels_last,
-            checkpoints=Checkpoints(fitting.folder, fitting.identity, training.checkpoint_seconds, mine=mine),
+            parts=fitting.parts,
+            device=device,
+            layout=layout,
+            mine=mine,
+            team=team,
             stop=stop,
+        )
+        players = learner.players(networks, fitting.data, fitting.seed, device)
+        result = course.train(
+            networks,
+            players,
+            validation,
             report=Reporter(fitting.label, training.steps, words_of(fitting.study)) if team.first else lambda run: None,
             hopeless=lambda curve: _hopeless(fitting.others, curve),
-            team=team,
-            parts=fitting.parts,
-            workers=loading_threads(device),
         )
-    model = learner.export(networks)
-    for name, network in model.networks.items():
-        network.load_state_dict(result.weights[name])
-    further = learner.calibrate(model.eval(), fitting.cases)  # type: ignore[arg-type]
-    model = Model(model.networks, {**model.values, **further})
-    found, result = validation.of_the_best(model, result, changed=bool(further))
+        done = course.finish(networks, players, result, fitting.data)
+    further = learner.calibrate(done.model.eval(), fitting.cases) if done.whole else {}  # type: ignore[arg-type]
+    model = Model(done.model.networks, {**done.model.values, **further})
+    found, result = validation.of_the_best(model, done.result, changed=bool(further))
     log(f"{fitting.label}: {result.seconds:.1f} s of training; {_said_of(result)}")
     memory = {"peak_memory_mb": round(peak_memory_mb(device), 1)}
     numbers = {"precision": layout.precision, "channels_last": layout.channels_last}
-    record = {"parameter_count": count} | numbers | memory | _outcome(result) | _shares(result) | validation.watched
+    record: Record = {"parameter_count": count} | numbers | memory | _outcome(result) | _shares(result)
+    record |= validation.watched | done.told | numbers_of(further)
     if result.stopped == "pruned" or not team.first:
         return record
     return record | _write_files(fitting, result.weights, model.values, found, record=record, mine=mine)
@@ -172,9 +174,11 @@ def _share(part: float, seconds: float) -> float:
 
 
 def _shares(result: TrainingResult) -> Record:
-    """Return which shares of its time a training waited for mini-batches, and measured the objective."""
+    """Return which shares of its time a training waited for mini-batches, measured the objective, and was reviewed."""
     waited, measuring = _share(result.waited, result.seconds), _share(result.measuring, result.seconds)
-    return {"waited_share": waited, "validation_share": measuring}
+    reviewing = sum(one.seconds for one in result.reviews.values())
+    shares = {"waited_share": waited, "validation_share": measuring}
+    return shares | ({"review_share": _share(reviewing, result.seconds)} if result.reviews else {})
 
 
 def _said_of(result: TrainingResult) -> str:

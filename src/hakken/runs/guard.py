@@ -13,7 +13,7 @@ from hakken.core.names import nearest
 from hakken.runs.table import runs_of
 from hakken.search.settings import Settings
 from hakken.study import Study
-from hakken.study.slices import study_slice
+from hakken.study.slices import VERSIONS, study_slice
 
 SCIENCE = (
     "registration",
@@ -62,6 +62,23 @@ def science(study: Study) -> dict[str, Any]:
     if study.training.minibatches > 1:
         chosen["training"]["minibatches"] = study.training.minibatches  # of an update, wherever its processes run
     return chosen
+
+
+OF_USE = ("inference", "outcomes", "evaluation", "search")
+"""Sections that say how a model is used and measured, or how others are sought: its weights are the same."""
+
+
+def trained_alike(one: Study, other: Study) -> bool:
+    """Whether one model serves two versions of a study: they differ in its use alone, not in how it is trained.
+
+    Which step of a training is kept, and when it stops, is decided by its objective as the study uses the model; that
+    is one training all the same.
+    """
+    ours, theirs = (
+        {key: value for key, value in science(study).items() if key not in (*OF_USE, VERSIONS)}
+        for study in (one, other)
+    )
+    return ours == theirs
 
 
 def started_from(source: Path | None, settings: Settings) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def _named(plan: Plan, wildcards: Wildcards, stage: str) -> dict[plugins.Kind, t
     """Return the plug-ins that a job may use."""
     study = plan.study
     if "sweep" in wildcards:
-        study = plan.study_of(plan.run(wildcards["sweep"]))
+        study = plan.study_of(plan.asks_in(plan.run(wildcards["sweep"])))
     if "model" in wildcards:
         study = _study_of_model(plan, wildcards["model"])
     named = study.named()
@@ -240,10 +240,17 @@ def run(plan: Plan, wildcards: Wildcards) -> dict[str, Any]:
     return plan.asks_in(plan.run(wildcards["sweep"])).as_dict()
 
 
-def begins_search(plan: Plan, wildcards: Wildcards) -> bool | None:
-    """Return whether a training is the first that a search asks for, whoever asks; None of one that asks for itself."""
+def takes_over(plan: Plan, wildcards: Wildcards) -> bool | None:
+    """Return whether a training is the first of another run, whoever asks for it; None of one that asks for itself."""
     run = plan.run(wildcards["sweep"])
     return plan.asks_in(run) != run or None
+
+
+def used_study(plan: Plan, wildcards: Wildcards) -> dict[str, Any] | None:
+    """Return how a variant uses a model that it takes over, where that is not how the study itself does; else None."""
+    run = plan.run(sweep_of(plan, wildcards))
+    otherwise = plan.asks_in(run) != run and plan.study_of(run) != plan.study
+    return study_part(plan, wildcards, "parameters", "inference", "outcomes") if otherwise else None
 
 
 def sweep_ledger(plan: Plan, wildcards: Wildcards) -> str:

@@ -6,9 +6,7 @@ is kept in the same way: it has no networks. So is an average of several models,
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,19 +18,13 @@ from numpy.typing import NDArray
 import hakken
 from hakken import plugins
 from hakken.core.errors import HakkenError
-from hakken.core.files import replacing, sha256_file
+from hakken.core.files import sha256_file
 from hakken.imaging.cases import Case
 from hakken.runs.learner import learner_of
+from hakken.runs.model_content import FORMAT, MEMBERS, OF_USE, SOURCE, read_content, write_content
 from hakken.study import Study
 from hakken.training.method import Averaged, Fitted, Method
 from hakken.training.players import Model
-
-FORMAT = "hakken model 3"
-EARLIER = ("hakken detector 1", "hakken model 2")
-DIGEST = "digest"
-MEMBERS, SOURCE = "members", "sha256"
-"""What the file of an average holds: the content of each of its models' files, with the SHA-256 of that."""
-ANEW = "copy it anew from where it was made, or train again"
 
 Answer = Mapping[str, NDArray[Any]]
 Weights = Mapping[str, Mapping[str, torch.Tensor]]
@@ -71,7 +63,7 @@ class Trained:
 
     def used_as(self, study: Study) -> Trained:
         """Return the model with the settings of inference and the outcomes of another version of its study."""
-        changed = self.study.model_copy(update={"inference": study.inference, "outcomes": study.outcomes})
+        changed = self.study.model_copy(update={key: getattr(study, key) for key in OF_USE})
         return replace(
             self,
             study=changed,
@@ -139,27 +131,19 @@ def save_model(
         "metadata": dict(metadata),
         **({"baseline": baseline} if baseline else {}),
     }
-    _write(path, content)
+    write_content(path, content)
 
 
 def save_average(path: Path, members: Sequence[Path], metadata: Mapping[str, Any]) -> None:
     """Write the average of the models in the files ``members``, each with the SHA-256 of its file, to ``path``."""
-    held = [_content(member, "cpu") | {SOURCE: sha256_file(member)} for member in members]
+    held = [read_content(member) | {SOURCE: sha256_file(member)} for member in members]
     content = {"format": FORMAT, "hakken": hakken.__version__, MEMBERS: held, "metadata": dict(metadata)}
-    _write(path, content)
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    content[DIGEST] = digest_of(content)
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+    write_content(path, content)
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> Trained:
     """Return the model of a file; raises HakkenError when it is missing or no model of this version."""
-    content = _content(path, device)
+    content = read_content(path, device)
     if MEMBERS not in content:
         return _trained(path, content, device)
     members = tuple(_trained(path, one, device) for one in content[MEMBERS])
@@ -181,51 +165,6 @@ def _trained(path: Path, content: Mapping[str, Any], device: torch.device | str)
         return Trained(study, Model(values=content["values"]), content["metadata"], None, content["baseline"])
     learner = learner_of(study)
     return Trained(study, _restored(learner, content, device), content["metadata"], learner)
-
-
-def digest_of(content: Any) -> str:
-    """Return the SHA-256 of all that a model's file holds: names, plain values, and tensors to the last bit."""
-    digest = hashlib.sha256()
-    for part in _parts(content):
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def _parts(value: Any) -> Iterator[bytes]:
-    if isinstance(value, Mapping):
-        for key in sorted(value):
-            yield f"{key}:".encode()
-            yield from _parts(value[key])
-    elif isinstance(value, torch.Tensor):
-        tensor = value.detach().cpu().contiguous()
-        yield f"{tensor.dtype} {tuple(tensor.shape)}".encode()
-        yield tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield b"-"
-            yield from _parts(one)
-    else:
-        yield f"{type(value).__name__} {value!r}".encode()
-
-
-def _content(path: Path, device: torch.device | str) -> dict[str, Any]:
-    """Return what a model's file holds; raises HakkenError where it is none, of another version, or damaged."""
-    try:
-        content = torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError:
-        raise HakkenError(f"{path}: no such model") from None
-    except Exception:
-        raise HakkenError(f"{path}: damaged, or no model of hakken; {ANEW}") from None
-    found = content.get("format") if isinstance(content, dict) else None
-    if found in EARLIER:
-        raise HakkenError(
-            f"{path}: was written by an earlier hakken, whose models this version does not use; train again"
-        )
-    if found != FORMAT:
-        raise HakkenError(f"{path}: not a model of this version of hakken (found {found!r}, expected {FORMAT!r})")
-    if content.pop(DIGEST, None) != digest_of(content):
-        raise HakkenError(f"{path}: damaged: its checksum is not that of what it holds; {ANEW}")
-    return dict(content)
 
 
 def _restored(learner: Method | Fitted, content: Mapping[str, Any], device: torch.device | str) -> Model:

@@ -49,11 +49,24 @@ def overridden(study: Study, overrides: Mapping[str, Any], name: str, whole: boo
     mine = {key.partition(".")[0] for key in overrides}
     written = {key: value for key, value in content.items() if key in mine or not (other or key in SHARED)}
     try:
-        found = parse_study(content, source, written) if whole else read_study(content, source)
+        found = read_study(content, source)
+        if whole:
+            _require_whole(found, written, source)
     except HakkenError as error:
         raise HakkenError(f"{error}\ncorrect the variant's keys in `variants`") from None
     _require_same_patches(study, found, source)
     return found
+
+
+def _require_whole(variant: Study, written: Mapping[str, Any], source: str) -> None:
+    """Raise HakkenError where a variant does not fit together, of whose sections these were ``written`` for it.
+
+    It is trained as it stands, so the search of the study says nothing of it. A key that is written at its default is
+    no mistake: that is how to switch off what the study has there.
+    """
+    left = variant.model_dump(mode="json", exclude_defaults=True)
+    alone = {key: value for key, value in left.items() if key != "search"}
+    parse_study(alone, source, {key: value for key, value in alone.items() if key in written})
 
 
 def _require_varied(key: str, source: str) -> None:

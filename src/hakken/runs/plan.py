@@ -14,11 +14,13 @@ from typing import Any
 
 from hakken.cohort.batches import CohortPlan
 from hakken.cohort.checked import is_followed
+from hakken.runs.guard import trained_alike
 from hakken.runs.required import needs_of
 from hakken.runs.table import (
     DEFAULT,
     SEARCH,
     SELECTED,
+    SHARED,
     Run,
     comparison_runs,
     folds_of,
@@ -130,14 +132,32 @@ class Plan:
         return {}
 
     def asks_in(self, run: Run) -> Run:
-        """Return the run that a training is one of: the untuned default is the search's first, where that tries it."""
-        tried = run.kind == DEFAULT and tried_first(self.study, say=str) is not None
-        return self.run(name_of(SEARCH, run.fold)) if tried else run
+        """Return the run whose first training is that of a ``run``; the run itself where it has a training of its own.
+
+        The untuned default is the search's first training, where that tries it. A variant that is trained as the study
+        is, and differs in the use of its model alone, takes the training of the untuned default.
+        """
+        if run.name not in self._asked:
+            self._asked[run.name] = self._first_of(run)
+        return self._asked[run.name]
+
+    def _first_of(self, run: Run) -> Run:
+        default = run.kind == DEFAULT
+        if not default and not (run.set_name and run.folds is None and trained_alike(self.study_of(run), self.study)):
+            return run
+        if not self.study.search.space or tried_first(self.study, say=str) is not None:
+            return self.run(name_of(SEARCH, run.fold))
+        return self.run(name_of(DEFAULT, run.fold))
+
+    @cached_property
+    def _asked(self) -> dict[str, Run]:
+        return {}
 
     def trials(self, sweep: str) -> list[str]:
-        """Return the trial files of a run."""
+        """Return the files of the trainings of a run: its trials, or the one that it takes over from another run."""
         run = self.run(sweep)
-        return [f"{self.root}/sweeps/{sweep}/trials/{number:04d}.json" for number in range(run.trials)]
+        folder = "trials" if self.asks_in(run) == run else SHARED
+        return [f"{self.root}/sweeps/{sweep}/{folder}/{number:04d}.json" for number in range(run.trials)]
 
     def confirming(self, sweep: str) -> str | None:
         """Return the run that trains the best trials of a run again; None where there is none."""
@@ -207,8 +227,8 @@ class Plan:
     def earlier(self, sweep: str) -> list[str]:
         """Return the trials that a run waits for.
 
-        Of the comparison those of the run before: one at a time has the machine to itself. The untuned default waits
-        for the search's first training, which is its own where that job asks first.
+        Of the comparison those of the run before: one at a time has the machine to itself. One that takes its training
+        over waits for the first of the run that trains it, which is the one wanted where that job asks first.
         """
         if (asked := self.asks_in(self.run(sweep))).name != sweep:
             return self.trials(asked.name)[:1]

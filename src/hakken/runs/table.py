@@ -22,12 +22,15 @@ from hakken.core.names import nearest
 from hakken.runs.choice import FURTHER_SEEDS
 from hakken.runs.overrides import overridden
 from hakken.study import Study
+from hakken.study.section import rests_on_validation
 
 SELECTED = "selected"
 SEARCH = "search"
 DEFAULT = "default"
 CONFIRM = "confirm"
 RANDOM = "random"
+SHARED = "shared"
+"""The folder of the trainings that a run takes over from another, and the rule that does it."""
 PROCESSES = "processes"
 ALONE = "alone"
 """The slots of runs that need the machine to themselves."""
@@ -194,6 +197,11 @@ def _in_folds_of_set(
                 f"study `{study.name}`: variants.{name}: {key} has no effect beside `folds`: a fold that is held out "
                 "decides nothing, it is measured once at the end; remove it"
             )
+    for key in _of_validation(study, overrides) if chosen.folds else ():
+        raise HakkenError(
+            f"study `{study.name}`: variants.{name}: {key} rests on validation cases, and with `folds` there are none "
+            "but those of the fold that is held out, which decides nothing; remove `folds`, or leave that key out"
+        )
     shared: dict[str, Any] = {
         "slots": study.search.slots,
         "stop_after_failures": study.search.stop_after_failures,
@@ -205,6 +213,16 @@ def _in_folds_of_set(
     for fold in folds_of(study) if chosen.folds is None else range(chosen.folds):
         own = name_of(label, fold)
         yield Run(own, stream=own if chosen.folds else name_of(DEFAULT, fold), fold=fold, folds=chosen.folds, **shared)
+
+
+def _of_validation(study: Study, overrides: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys of the parameters of a variant by which something of a model is fitted to validation cases."""
+    method = str(overrides.get("method", study.method))
+    section = plugins.load("methods", method).Parameters
+    for name, entry in section.model_fields.items():
+        own = getattr(study.parameters, name, entry.default) if method == study.method else entry.default
+        if rests_on_validation(section, name) and overrides.get(f"parameters.{name}", own) != entry.default:
+            yield f"parameters.{name}"
 
 
 def _without_choice(study: Study, overrides: Mapping[str, Any]) -> dict[str, Any]:

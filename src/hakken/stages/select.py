@@ -13,6 +13,7 @@ from hakken.runs.choice import CONFIRMS, Candidate, candidates, chosen, seed_of
 from hakken.runs.trials import read_trials
 from hakken.seal.freeze import write_sealed
 from hakken.stages import stage
+from hakken.study import Study
 
 REDO = "delete the trial's JSON to redo it"
 
@@ -26,6 +27,7 @@ def select(
     confirmations: list[Path] = [],  # noqa: B006 - never changed
     confirm: int = 0,
     averages: Path | None = None,
+    study: Study | None = None,
 ) -> None:
     """Take the finished trial with the highest objective (the first of equals): its ``model``, and its ``record``.
 
@@ -33,6 +35,9 @@ def select(
     the highest mean over its seeds, and the model the one whose objective is nearest to that mean, so that what is
     stated of the choice is true of what is frozen. Where the best were averaged (the folder ``averages``), the average
     with the highest objective is taken if that is above the best trial's.
+
+    Where a variant takes the model over and uses it otherwise, ``study`` is the study of the variant, and the file says
+    so.
 
     The objective is the best of many on the same validation cases and so optimistic; the test set tells what it is
     worth. Raises HakkenError where no trial finished.
@@ -43,8 +48,7 @@ def select(
     average = known.better_than(best)
     taken = best.typical["model"] if average is None else average.model
     source = require_same(Path(taken["path"]), taken["sha256"], REDO)
-    with replacing(model) as temporary:
-        shutil.copyfile(source, temporary)
+    _keep(source, model, study)
     states = [one["state"] for one in records]
     write_sealed(
         record,
@@ -64,6 +68,17 @@ def select(
         return
     mean = f", mean of {len(best.trainings)} trainings" if confirm else ""
     progress(f"{model.stem}: trial {best.trial['number']} of {len(records)}, objective {best.worth:.3f}{mean}")
+
+
+def _keep(source: Path, model: Path, study: Study | None) -> None:
+    """Copy a model, to the byte where no ``study`` uses it otherwise."""
+    if study is not None:
+        from hakken.runs.model_content import save_used_as
+
+        save_used_as(model, source, study)
+        return
+    with replacing(model) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def _averaged(best: Candidate, known: Averages, taken: Average | None) -> dict[str, Any]:

@@ -40,6 +40,16 @@ class Channel(Section):
         json_schema_extra=only_with(normalise=("percentile", "window")),
     )
 
+    local_mm: float | None = Field(
+        default=None,
+        gt=0,
+        le=200,
+        description="Local normalisation of a radiograph: each pixel less the mean about it, divided by the standard "
+        "deviation about it, both weighted by a Gaussian of this SD in mm (px where pixels have no known size). What "
+        "was stored cannot be had back.",
+        json_schema_extra=only_with(modality="xray"),
+    )
+
     scale: Literal["linear", "log", "asinh"] = Field(
         default="linear",
         description="What becomes of intensities x before the window: nothing, log(1 + x) or asinh(x), for uptake that "
@@ -54,6 +64,12 @@ class Channel(Section):
         return self
 
     @model_validator(mode="after")
+    def _local_on_radiographs(self) -> Self:
+        if self.local_mm is not None and self.modality != "xray":
+            raise ValueError("`local_mm` takes away what intensities mean, which is for radiographs alone; remove it")
+        return self
+
+    @model_validator(mode="after")
     def _range_fits(self) -> Self:
         if self.normalise == "window" and self.range is None:
             raise ValueError("`normalise: window` needs `range: [low, high]`")
@@ -64,6 +80,11 @@ class Channel(Section):
                 "`scale: log` takes log(1 + x) of intensities from 0 on; begin `range` there, or use asinh"
             )
         return self
+
+
+def less_than_a_pixel(width: float) -> str:
+    """Return what is wrong with a `local_mm` that is less than the ``width`` of a pixel of the common grid."""
+    return f"is less than a pixel, {width:g} wide when prepared, and nothing of the image would be left; make it larger"
 
 
 def presence_of(channel: str) -> str:

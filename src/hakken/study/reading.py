@@ -16,6 +16,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.names import nearest
 from hakken.methods import Needs
 from hakken.study.beside import lacking_baselines
+from hakken.study.images import less_than_a_pixel
 from hakken.study.model import OF_IMAGES, Study
 from hakken.study.moved import PAGE, moved_keys
 from hakken.study.plugged import without_effect
@@ -144,6 +145,8 @@ def misfits(study: Study, content: Mapping[str, Any]) -> Iterator[str]:
     yield from _foreign_sections(study, module, content)
     yield from _without_effect(study, content)
     yield from _crossed(study)
+    yield from _flattened(study)
+    yield from _without_lungs(study)
     for kind, chosen in study.named().items():
         for name in chosen:
             try:
@@ -244,6 +247,25 @@ def _crossed(study: Study) -> Iterator[str]:
                 f"{key}: trains on all cases that are not of the test set, and with `evaluation.design: "
                 "cross_validation` there are none; remove it, or copy the study to one with a holdout"
             )
+
+
+def _flattened(study: Study) -> Iterator[str]:
+    """Yield local normalisation over less than a pixel, which leaves nothing; with a matrix, pixels are not known."""
+    widest = max(study.preparation.spacing_mm[:2])
+    for name, channel in study.channels.items():
+        if channel.local_mm is not None and study.preparation.matrix is None and channel.local_mm < widest:
+            yield f"channels.{name}.local_mm {channel.local_mm:g}: {less_than_a_pixel(widest)}"
+
+
+def _without_lungs(study: Study) -> Iterator[str]:
+    """Yield that lungs are sought on an image of another modality than those on which they are found."""
+    name = study.preparation.mask_channel or study.reference
+    channel = study.channels.get(name)
+    if study.preparation.mask == "lung" and channel is not None and channel.modality not in ("ct", "mr"):
+        yield (
+            f"preparation.mask is `lung`, which is found on CT or MR, and the channel {name} is of `modality: "
+            f"{channel.modality}`; name another one in `preparation.mask_channel`, or another mask"
+        )
 
 
 def _written_sections(study: Study, content: Mapping[str, Any]) -> Iterator[tuple[str, Section]]:

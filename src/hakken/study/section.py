@@ -49,3 +49,16 @@ def conditions_of(section: type[Section], name: str) -> dict[str, tuple[Value, .
     """Return under which values of other keys the key ``name`` has an effect; nothing where it always has one."""
     extra = section.model_fields[name].json_schema_extra
     return dict(extra.get("only_with", {})) if isinstance(extra, dict) else {}  # type: ignore[arg-type]
+
+
+OF_VALIDATION: dict[str, Any] = {"of_validation": True}
+"""What marks a key that, where it is not at its default, has something fitted to or chosen on validation cases.
+
+It is given to `pydantic.Field` as ``json_schema_extra``.
+"""
+
+
+def rests_on_validation(section: type[Section], name: str) -> bool:
+    """Whether the key ``name`` has something fitted to or chosen on validation cases; see `OF_VALIDATION`."""
+    extra = section.model_fields[name].json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("of_validation", False))

@@ -10,6 +10,7 @@ import hashlib
 import io
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from hakken.core.console import log
 from hakken.core.files import replacing
 
 KEPT = 2
+SEQUEL = "sequel"
+"""The folder of the checkpoints of what is learnt after a training, within that of the training's."""
 MAGIC = b"hakken checkpoint "
 
 
@@ -81,10 +84,18 @@ def checkpoint_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-*.pt"))
 
 
+def checkpoints_of(folder: Path) -> list[list[Path]]:
+    """Return the checkpoints of the training in ``folder``, and of its sequel, by step."""
+    return [checkpoint_files(folder), checkpoint_files(folder / SEQUEL)]
+
+
 def clear_checkpoints(folder: Path) -> None:
-    """Delete all checkpoints in ``folder``."""
-    for path in checkpoint_files(folder):
-        path.unlink(missing_ok=True)
+    """Delete all checkpoints of the training in ``folder``, and of its sequel."""
+    for files in checkpoints_of(folder):
+        for path in files:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        (folder / SEQUEL).rmdir()
 
 
 def _sealed(payload: bytes) -> bytes:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hakken.core.files import read_json, write_json
-from hakken.training.checkpoint import checkpoint_files
+from hakken.training.checkpoint import checkpoints_of
 
 NUMBERS = ("SLURM_JOB_ID", "PBS_JOBID", "PJM_JOBID")
 JOURNAL = "jobs.json"
@@ -85,8 +85,8 @@ def were_killed(jobs: Sequence[Job]) -> bool:
 
 
 def _saved_step(folder: Path) -> int:
-    files = checkpoint_files(folder)
-    return int(files[-1].stem.rpartition("-")[2]) if files else 0
+    """Return the last step that is saved; those of a sequel come after those of the training."""
+    return sum(int(files[-1].stem.rpartition("-")[2]) for files in checkpoints_of(folder) if files)
 
 
 def _write(folder: Path, jobs: Sequence[Job]) -> None:

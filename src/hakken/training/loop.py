@@ -26,6 +26,7 @@ from hakken.training.averages import Averages
 from hakken.training.checkpoint import Checkpoints
 from hakken.training.optimiser import Optimiser, scheduled_rate
 from hakken.training.players import Loss, Model, Networks, Player
+from hakken.training.review import Reviewed, Reviews, is_due, made, tell_again
 from hakken.training.team import ALONE, Team
 from hakken.training.update import Turn, learnt
 
@@ -61,7 +62,8 @@ class CurvePoint:
 class TrainingResult:
     """What a training ends with: its objective, the step and the weights that gave it, and how it came to it.
 
-    Of its ``seconds`` it has ``waited`` for mini-batches and was ``measuring`` the objective so many.
+    Of its ``seconds`` it has ``waited`` for mini-batches and was ``measuring`` the objective so many. ``reviews`` are
+    those that were made, by player.
     """
 
     objective: float
@@ -73,6 +75,7 @@ class TrainingResult:
     hopeless: str  # why it was pruned
     waited: float = 0.0
     measuring: float = 0.0
+    reviews: Mapping[str, Reviewed] = field(default_factory=dict)
 
 
 @dataclass
@@ -93,6 +96,7 @@ class Run:
     hopeless: str = ""
     waited: float = 0.0
     measuring: float = 0.0
+    reviews: Reviews = field(default_factory=dict)
 
     @property
     def objective(self) -> float:
@@ -137,6 +141,7 @@ class Run:
             *(self.objective, self.best_step, self.best, tuple(self.curve), self.seconds, ended, self.hopeless),
             waited=self.waited,
             measuring=self.measuring,
+            reviews=self.reviews,
         )
 
     @property
@@ -171,6 +176,11 @@ class Learning:
     def settle(self) -> None:
         """Make what the processes have gathered apart from each other, running means of layers, the same in all."""
         self.team.settle((*self.networks.values(), *self.averages.copies))
+
+    def kept(self, export: Callable[[Networks], Model]) -> Model:
+        """Return what would be kept now, in evaluation mode."""
+        self.settle()
+        return export(self.averages.of(self.networks)).eval()
 
 
 def train(
@@ -210,9 +220,14 @@ def train(
         for number, player in enumerate(players)
     ]
     for turn in turns:
+        tell_again(turn.player, run.reviews)
         turn.begin(run.step, workers)
 
     while (ended := _ended(run, training)) is None:
+        for turn in turns:
+            if is_due(turn.player, run.reviews, run.step, training.steps):
+                run.reviews[turn.player.name] = made(turn.player, lambda: learning.kept(export), run.step, team)
+                turn.begin(run.step, workers)  # mini-batches that were made ahead are not those that are wanted now
         _round(run, turns, learning, training)
         measured = run.step % training.validate_every < training.minibatches or run.step >= training.steps
         if measured or run.step // training.minibatches % CHECK_EVERY == 0:
@@ -255,8 +270,7 @@ def _measure(
     started: float,
 ) -> None:
     """Note the objective of what is exported, and how long it took; the training ``started`` then, by the clock."""
-    learning.settle()
-    model = export(learning.averages.of(learning.networks)).eval()
+    model = learning.kept(export)
     begun = time.monotonic()
     objective = validate(model)
     now = time.monotonic()
@@ -295,6 +309,7 @@ def _save(checkpoints: Checkpoints, run: Run, learning: Learning) -> None:
         "best_step": run.best_step,
         "best": run.best,
         "hopeless": run.hopeless,
+        "reviews": {name: (one.step, one.seconds, one.found) for name, one in run.reviews.items()},
     }
     if team.first:
         checkpoints.save(run.step, content)
@@ -323,4 +338,5 @@ def _resume(checkpoints: Checkpoints | None, learning: Learning, keep: Literal["
         hopeless=content["hopeless"],
         waited=content["waited"],
         measuring=content["measuring"],
+        reviews={name: Reviewed(*one) for name, one in content["reviews"].items()},
     )

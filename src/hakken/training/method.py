@@ -95,6 +95,18 @@ class Data:
         return PatchStore.open(self.patches, verify="touched")
 
 
+@dataclass(frozen=True, eq=False)
+class Sequel:
+    """What is learnt once the networks that are kept have been: by players, for a ``share`` of the steps as many more.
+
+    Nothing is measured meanwhile, and the last weights are kept. The record says how it went under ``name``.
+    """
+
+    name: str
+    players: Sequence[Player]
+    share: float
+
+
 class Method(ABC):
     """A method that learns by gradients.
 
@@ -122,6 +134,13 @@ class Method(ABC):
     @abstractmethod
     def loss(self, player: str, networks: Networks, batch: Any, draw: torch.Generator) -> Loss:
         """Return the loss of a player's mini-batch; ``draw`` gives random numbers of this step."""
+
+    def sequel(self, model: Model, data: Data, seed: int, device: torch.device) -> Sequel | None:
+        """Return what is learnt after the ``model`` that is kept, on its own networks; nothing, unless a method does.
+
+        Its networks stand still but for those of the players, whose loss is `loss` too.
+        """
+        return None
 
     def calibrate(self, model: Model, cases: Cases) -> Mapping[str, Any]:
         """Return what a trained ``model`` in evaluation mode is given besides from the validation ``cases``: values.

@@ -6,7 +6,7 @@ stand still, in the order in which the method names them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,9 +15,11 @@ from torch import nn
 
 from hakken.study.parameters import Optimisation
 
-__all__ = ["Batch", "Loss", "Model", "Networks", "Optimisation", "Player", "Source"]
+__all__ = ["Batch", "Found", "Loss", "Model", "Networks", "Optimisation", "Player", "Review", "Source"]
 
 Networks = Mapping[str, nn.Module]
+Found = Mapping[str, Any]
+"""What a review has found: texts, numbers, lists of them, mappings by text, and tensors."""
 
 
 class Batch(Protocol):
@@ -37,7 +39,10 @@ class Batch(Protocol):
 
 
 class Source(Protocol):
-    """Where mini-batches come from. Mini-batch ``n`` is a function of the source's seed and of n alone."""
+    """Where mini-batches come from. Mini-batch ``n`` is a function of the source's seed and of n alone.
+
+    Where a player has a `Review`, it is also one of what the source was told.
+    """
 
     def iterate(self, start: int, *, workers: int, stride: int) -> Iterator[Any]:
         """Yield the mini-batches ``start``, ``start + stride``, and so on without end, whatever the ``workers``.
@@ -52,7 +57,8 @@ class Player:
     """One who learns: the networks named ``networks``, moved by ``optimisation`` on the mini-batches of ``source``.
 
     ``updates`` are made in a row in every ``every``-th round. Gradients are cut to the norm ``clip``. With ``average``
-    the networks that are measured and kept are exponential moving averages of the weights with this decay.
+    the networks that are measured and kept are exponential moving averages of the weights with this decay. A ``review``
+    changes what comes from the source in the middle of the training.
     """
 
     name: str
@@ -63,6 +69,24 @@ class Player:
     every: int = 1
     clip: float | None = None
     average: float | None = None
+    review: Review | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Review:
+    """What a player's source is told once, after the share ``after`` of the steps: what the networks get wrong, say.
+
+    ``find`` is given the model, in evaluation mode, that would be kept then, and how many steps have been made; what it
+    returns must follow from these alone. It is kept in checkpoints, and ``tell`` is called with it before the next
+    mini-batch, and again by each training that goes on from there. The record of the training says under ``name`` what
+    ``sum_up`` says of it.
+    """
+
+    name: str
+    after: float
+    find: Callable[[Model, int], Found]
+    tell: Callable[[Found], None]
+    sum_up: Callable[[Found], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,14 +2,14 @@
 
 The arrays of a case stay mapped from disk, so a window costs what its voxels cost. Window ``n`` of a training is a
 function of the seed and of n alone. A share of the windows holds a lesion near its middle; lesions are drawn in
-proportion to a power of their size. The others lie anywhere in the masks of the cases. Axes are (z, y, x), units are
-voxels.
+proportion to a power of their size. The others lie anywhere in the masks of the cases, or in part, once they are told,
+on places that the network takes for lesions and that are none. Axes are (z, y, x), units are voxels.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -43,7 +43,8 @@ class Drawing:
 
     ``lesion_power`` is the power of a lesion's size with which it is drawn: 0 draws all alike, 1 by the voxel; where
     it is ``balanced``, lesions of each class are drawn equally often. Of the windows without a lesion ``region_share``
-    lies on the ``region`` of this number, where the case has it; the others anywhere in the mask.
+    lies on the ``region`` of this number, where the case has it; the others anywhere in the mask. Before that
+    ``hard_share`` of them goes to the hard places that a source is told of (`WindowSource.tell`), once it is.
     """
 
     edge: int
@@ -54,13 +55,14 @@ class Drawing:
     balanced: bool = False
     region: int = 0
     region_share: float = 0.0
+    hard_share: float = 0.0
 
 
 Targets = Callable[[PreparedCase, tuple[slice, ...]], Floats]
 """The target channels (t, *window) of a case in a window that lies within it."""
 
 
-class _Places:
+class Places:
     """The voxels of a case that windows are put on, looked up when they are first wanted."""
 
     def __init__(self, case: PreparedCase) -> None:
@@ -97,6 +99,26 @@ class _Places:
         return found if len(found) else self.mask
 
 
+@dataclass(frozen=True, eq=False)
+class HardPlaces:
+    """Voxels that windows without a lesion are to be put on: ``voxels`` (n, 3), each drawn in proportion to its weight.
+
+    ``owners`` (n,) are the places of their cases among those of a source, ``weights`` (n,) are positive.
+    """
+
+    owners: NDArray[np.int64]
+    voxels: Voxels
+    weights: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.owners)
+
+    @cached_property
+    def chance(self) -> NDArray[np.float64]:
+        """How likely each is drawn."""
+        return np.asarray(self.weights / self.weights.sum())
+
+
 class WindowSource:
     """Mini-batches of augmented windows: ``images`` (b, c, p, ...) and ``targets`` (b, t, p, ...), float32.
 
@@ -119,18 +141,18 @@ class WindowSource:
         self.seed, self.device, self.augmentation = seed, torch.device(device), augmentation
         self.frame = Frame(drawing.edge, 2 * drawing.edge + 1, tuple(spacing)[::-1][-drawing.axes :])
         self.edge = limits(augmentation, self.frame).edge if augmentation.strength else drawing.edge
-        self._places = [_Places(case) for case in self.cases]
-        self._lesions = [
-            (number, lesion)
-            for number, case in enumerate(self.cases)
-            for lesion in case.lesions
-            if lesion.kind == "included"
-        ]
-        if not self._lesions:
-            raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
+        self._places = [Places(case) for case in self.cases]
+        self._lesions = counting_lesions(self.cases)
         self._chance = self._chances()
-        channels = self.cases[0].channels
-        self._presence = [(channels.index(name), channels.index(presence_of(name))) for name in self.cases[0].optional]
+        self._hard: HardPlaces | None = None
+        self._presence, self._kept = presence_in(self.cases[0]), kept_in(self.cases[0])
+
+    def tell(self, places: HardPlaces) -> None:
+        """Put ``hard_share`` of the windows without a lesion on these places from now on; on none where there are none.
+
+        Mini-batches that are asked for after that are a function of these places too.
+        """
+        self._hard = places if len(places) else None
 
     def batch(self, number: int) -> Samples:
         """Return mini-batch ``number`` (0, 1, ...)."""
@@ -138,7 +160,7 @@ class WindowSource:
         parts = [self._window(first + place) for place in range(self.drawing.batch_size)]
         stored = torch.from_numpy(np.stack(parts)).to(self.device)
         hidden = stored.shape[1] - len(self.cases[0].channels)
-        kept = hidden + len(self._presence)
+        kept = hidden + self._kept
         generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, "augmentation", number))
         moved = only_measured(augment(stored, self.augmentation, self.frame, generator, kept), self._presence)
         return Samples({"images": moved[:, :-hidden], "targets": moved[:, -hidden:]})
@@ -148,20 +170,36 @@ class WindowSource:
         return iterated(self.batch, start, workers=workers, stride=stride)
 
     def place(self, number: int) -> tuple[PreparedCase, Voxel]:
-        """Return the case of window ``number`` and the voxel at its middle, which may lie beyond the case."""
+        """Return the case of window ``number`` and the voxel at its middle: within the case, as windows are at use."""
+        case, middle = self._drawn(number)
+        flat, edge = 3 - self.drawing.axes, self.drawing.edge
+        shape = case.geometry.shape_zyx
+        moved = [_within(at, size, edge) for at, size in zip(middle[flat:], shape[flat:], strict=True)]
+        return case, _voxel((*middle[:flat], *moved))
+
+    def _drawn(self, number: int) -> tuple[PreparedCase, Voxel]:
+        """Return the case of window ``number`` and the voxel that it is put on, which may lie beyond the case."""
         random = np.random.default_rng(derive_seed(self.seed, "window", number))
         if not self._holds_lesion(number):
+            if self._hard is not None and random.random() < self.drawing.hard_share:
+                hard = self._hard
+                chosen = int(random.choice(len(hard), p=hard.chance))
+                return self.cases[hard.owners[chosen]], _voxel(hard.voxels[chosen] + self._offset(random))
             places = self._places[int(random.integers(len(self.cases)))]
             share = self.drawing.region_share
             inside = places.region(self.drawing.region) if share and random.random() < share else places.mask
             return places.case, _voxel(inside[int(random.integers(len(inside)))])
         owner, lesion = self._lesions[int(random.choice(len(self._lesions), p=self._chance))]
         places = self._places[owner]
-        voxels = places.lesions[lesion.lesion]
+        voxels, offset = places.lesions[lesion.lesion], self._offset(random)
+        return places.case, _voxel(voxels[int(random.integers(len(voxels)))] + offset)
+
+    def _offset(self, random: np.random.Generator) -> Voxels:
+        """Return how far (z, y, x) the middle of a window lies from what it is to hold."""
         reach = int(self.drawing.edge * OFF_CENTRE)
         moved = random.integers(-reach, reach, size=3, endpoint=True)
         moved[: 3 - self.drawing.axes] = 0
-        return places.case, _voxel(voxels[int(random.integers(len(voxels)))] + moved)
+        return moved
 
     def _holds_lesion(self, number: int) -> bool:
         """Whether window ``number`` is one of those that hold a lesion: they are spread evenly."""
@@ -172,19 +210,7 @@ class WindowSource:
         """Return channels and targets (c + t, q, ...) of window ``number`` as they are stored."""
         case, middle = self.place(number)
         flat = self.drawing.axes == 2
-        edges = (1 if flat else self.edge, self.edge, self.edge)
-        shape = case.geometry.shape_zyx
-        starts = [place - edge // 2 for place, edge in zip(middle, edges, strict=True)]
-        spans = [
-            (max(start, 0), max(min(start + edge, size), 0))
-            for start, edge, size in zip(starts, edges, shape, strict=True)
-        ]
-        inside = tuple(slice(min(low, high), high) for low, high in spans)
-        image = np.asarray(case.image()[(slice(None), *inside)], np.float32)
-        targets = self.targets(case, inside)
-        window = np.zeros((len(image) + len(targets), *edges), np.float32)
-        place = tuple(slice(part.start - start, part.stop - start) for part, start in zip(inside, starts, strict=True))
-        window[(slice(None), *place)] = np.concatenate([image, targets])
+        window = cut(case, middle, (1 if flat else self.edge, self.edge, self.edge), self.targets)
         return window[:, 0] if flat else window
 
     def _chances(self) -> NDArray[np.float64]:
@@ -195,6 +221,46 @@ class WindowSource:
             _, member = np.unique(np.array(names), return_inverse=True)
             weight /= np.bincount(member, weight)[member]
         return np.asarray(weight / weight.sum())
+
+
+def counting_lesions(cases: Sequence[PreparedCase]) -> list[tuple[int, Lesion]]:
+    """Return the lesions that count, each with the number of its case; raises HakkenError where there is none."""
+    found = [
+        (number, lesion) for number, case in enumerate(cases) for lesion in case.lesions if lesion.kind == "included"
+    ]
+    if not found:
+        raise HakkenError("no training case has a lesion that counts, so there is nothing to learn")
+    return found
+
+
+def presence_in(case: PreparedCase) -> list[tuple[int, int]]:
+    """Return the places of channels that a case may lack, and of those that say where they were measured."""
+    return [(case.channels.index(name), case.channels.index(presence_of(name))) for name in case.optional]
+
+
+def kept_in(case: PreparedCase) -> int:
+    """Return how many of the last channels hold no intensities: where optional ones were measured, and scalars."""
+    return len(case.optional) + len(case.scalars)
+
+
+def cut(case: PreparedCase, middle: Voxel, edges: Voxel, targets: Targets | None = None) -> Floats:
+    """Return the channels (c, *edges) of a case around a voxel, and behind them its ``targets``; zeros beyond the case.
+
+    The voxel is the one at half of each edge, rounded down; it may lie beyond the case.
+    """
+    starts = [place - edge // 2 for place, edge in zip(middle, edges, strict=True)]
+    spans = [
+        (max(start, 0), max(min(start + edge, size), 0))
+        for start, edge, size in zip(starts, edges, case.geometry.shape_zyx, strict=True)
+    ]
+    inside = tuple(slice(min(low, high), high) for low, high in spans)
+    parts = np.asarray(case.image()[(slice(None), *inside)], np.float32)
+    if targets is not None:
+        parts = np.concatenate([parts, targets(case, inside)])
+    window = np.zeros((len(parts), *edges), np.float32)
+    place = tuple(slice(part.start - start, part.stop - start) for part, start in zip(inside, starts, strict=True))
+    window[(slice(None), *place)] = parts
+    return window
 
 
 def label_targets(case: PreparedCase, window: tuple[slice, ...]) -> Floats:
@@ -243,6 +309,17 @@ def _some(voxels: NDArray[np.integer[Any]], most: int, role: str) -> Voxels:
     return np.asarray(voxels, np.int64)
 
 
-def _voxel(values: Voxels) -> Voxel:
+def _within(middle: int, size: int, edge: int) -> int:
+    """Return the middle nearest to ``middle`` at which a window lies within ``size`` voxels, or over all of them.
+
+    >>> [_within(middle, 10, 4) for middle in (-1, 3, 9)], _within(0, 3, 6)
+    ([2, 3, 8], 2)
+    """
+    if size <= edge:
+        return edge // 2 - (edge - size) // 2
+    return min(max(middle, edge // 2), size - edge + edge // 2)
+
+
+def _voxel(values: Iterable[int]) -> Voxel:
     z, y, x = (int(value) for value in values)
     return (z, y, x)

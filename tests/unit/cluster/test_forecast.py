@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,11 @@ def test_what_no_earlier_run_tells_is_not_known() -> None:
     assert (check.cpu_hours, check.gpu_hours, check.tokens) == (None, 0.0, None)
     assert (trial.gpu_hours, trial.tokens) == (None, None)
     assert predict.gpu_hours is None
+
+
+def test_a_training_that_is_taken_over_costs_no_hour_of_a_gpu() -> None:
+    (shared,) = forecasts({replace(TRIAL, stage="shared"): 3}, site(tokens_per_gpu_hour=3.0), (), 7200.0)
+    assert (shared.jobs, shared.gpu_hours, shared.tokens) == (3, 0.0, 0.0)
 
 
 def test_a_site_that_counts_nothing() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hakken.cli import main
+from hakken.commands.froc import _label
 from hakken.core.files import sha256_file
 
 CASES = "case_id,patient,scanner\nA,p1,x\nB,p1,y\nC,p2,x\n"
@@ -124,6 +125,42 @@ def test_two_detectors_are_compared_on_the_same_resamples(tables: Path, capsys: 
     assert re.search(r"^less other.csv +difference \[95 %\], p$", capsys.readouterr().out, flags=re.MULTILINE)
     same = measured("--compare", "candidates.csv")["comparison"]["difference"]["cpm"]
     assert same == {"value": 0, "low": 0, "high": 0, "p": 1}
+
+
+@pytest.mark.parametrize("folder", ["test", "a_detector_with_a_long_name"])
+def test_a_table_of_the_same_name_is_told_by_its_folder(
+    tables: Path, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    other = tables / folder / "candidates.csv"
+    other.parent.mkdir()
+    other.write_text("case_id,x,y,z,score\nA,90,0,0,0.9\nC,0,0,0,0.65\n")
+    assert measured("--compare", str(other), "--figure", "froc.svg")["comparison"]["candidates"] == str(other)
+    said = capsys.readouterr().out.splitlines()
+    if folder == "test":
+        assert f"{'less test/candidates.csv':<28}difference [95 %], p" in said
+    else:
+        at = said.index(f"less {folder}/candidates.csv")
+        assert said[at + 1] == f"{'':<28}difference [95 %], p"
+        assert "a_dete" in (drawn := (tables / "froc.svg").read_text()) and folder not in drawn
+
+
+@pytest.mark.parametrize(
+    ("path", "other", "labels"),
+    [
+        (".", "..", ("here", "above")),
+        ("runs/v1.2", "runs/v1.3", ("v1.2", "v1.3")),
+        ("old/marks.csv", "new/marks.csv", ("old", "new")),
+        ("marks.csv", "others.csv", ("marks", "others")),
+        ("x/marks", "x/marks.csv", ("marks", "marks.csv")),
+        ("marks.csv", "marks.csv", ("marks", "marks")),
+    ],
+)
+def test_a_figure_calls_folders_and_tables_by_what_tells_them_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, other: str, labels: tuple[str, str]
+) -> None:
+    (tmp_path / "above" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "above" / "here")
+    assert (_label(Path(path), Path(other)), _label(Path(other), Path(path))) == labels
 
 
 def test_overlaps_of_masks_come_from_a_table(tables: Path) -> None:

@@ -254,6 +254,14 @@ def test_folds_and_variants_are_told() -> None:
     assert list(describe_search(more))[-1] == "variants: 9 trainings in 2 sets"
 
 
+def test_variants_that_are_trained_as_the_study_is_are_no_trainings() -> None:
+    uses = {"lower": {"inference.suppression_mm": 9.0}, "itself": {}, "longer": {"training.steps": 7}}
+    chosen = study(variants={"used": {"factors": {"use": uses}}})
+    assert list(describe_search(chosen))[-1] == (
+        "variants: 1 training in 1 set; 2 more with the model of the study itself"
+    )
+
+
 def test_a_study_without_search_has_none_to_describe() -> None:
     assert list(describe_search(study(search={"space": {}}))) == []
 

@@ -34,11 +34,12 @@ def seconds(plan: Plan, jobs: dict[str, int], spent: dict[str, tuple[float, floa
 
 def test_jobs_cost_their_start_and_their_cases() -> None:
     plan = planned(study(training={"steps": 10, "validate_every": 4}), PARTS)
-    jobs = {"prepare": 4, "patches": 1, "trial": 2, "predict": 2, "report": 1, "baseline": 1}
+    jobs = {"prepare": 4, "patches": 1, "trial": 2, "shared": 1, "predict": 2, "report": 1, "baseline": 1}
     assert seconds(plan, jobs) == {
         "prepare": 4 * 1 + 5 * 0.5,
         "patches": 1 + 3 * 0.2,
         "trial": 2 * (3 + 10 * 0.5 + 3 * 1 * 2),  # measured at 4, 8 and 10 steps on one case
+        "shared": 3,  # the start alone
         "predict": 2 * (3 + 1 * 4),
         "report": 1,
     }  # of a baseline nothing is known

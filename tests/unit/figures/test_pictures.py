@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry
 from hakken.figures import anomalies, expectations, overlays, registration, segmentations
-from hakken.figures._pictures import thresholds_of, voxel_at, window_of
+from hakken.figures._pictures import blacked, thresholds_of, voxel_at, window_of
 from hakken.imaging.prepared import Lesion
 from hakken.inference.candidates import Candidates
 from hakken.outcomes import Measured
@@ -200,6 +200,22 @@ def test_expectations_show_lesions_from_the_best_found_to_the_missed(
     assert drawn.threshold == chosen.inference.threshold  # type: ignore[attr-defined]
 
 
+def test_expectations_show_the_excess_where_a_tolerance_is_scored(
+    tmp_path: Path, cases: Path, monkeypatch: Any
+) -> None:
+    chosen = uptake(inference={"tolerance": 0.75})
+    expected = {name: np.stack([np.full(GRID.shape_zyx, 0.25), np.ones(GRID.shape_zyx)]) for name in LESIONS}
+    said = predicted(tmp_path / "said", chosen, {"candidates": MARKS, "expectations": expected}, read_cases([cases]))
+    folder = measured(tmp_path / "selected", chosen, said, [cases])
+    given = files(test=folder, predictions=said, cases=cases)
+    drawn, _ = handed(monkeypatch, expectations, "draw_expectations", chosen, given)
+    assert drawn.titles[-1] == "Excess"
+    assert drawn.rows[0].caption == "a: excess 0.9, found"
+    case = next(case for case in read_cases([cases]) if case.case_id == "a")
+    target = np.asarray(case.image()[1][10], np.float32)  # type: ignore[union-attr]
+    np.testing.assert_allclose(drawn.rows[0].z, (target - 0.25) / 1.25, atol=1e-5)
+
+
 def polyps() -> Study:
     return study(
         without("parameters", "search", "patches", "channels"),
@@ -289,6 +305,8 @@ def test_what_pictures_share() -> None:
     assert window_of(picture, mask) == pytest.approx(tuple(np.percentile(np.arange(1000), (1, 99.5))))
     assert window_of(picture, mask * 0) == (0.0, 1.0)
     assert window_of(np.ones((2, 2, 2)), np.ones((2, 2, 2))) == (1, 2)
+    grey = blacked(np.array([[-2.0, 0.0], [1.0, 0.0]]), np.array([[1, 0], [1, 1]]), (-1.5, 2.0))
+    assert grey.tolist() == [[-2.0, -1.5], [1.0, 0.0]], "0 is the mean grey, and outside of the mask it is black"
     assert voxel_at(GRID, GRID.to_world(np.array([[3, 4, 5]]))[0]) == (3, 4, 5)
     assert voxel_at(GRID, GRID.to_world(np.array([[-3, 4, 500]]))[0]) == (0, 4, 35)
 

@@ -124,7 +124,7 @@ def logit(value: float) -> float:
     return math.log(value / (1 - value))
 
 
-@pytest.mark.parametrize("flips", itertools.product((1, -1), repeat=3))
+@pytest.mark.parametrize("flips", list(itertools.product((1, -1), repeat=3)))
 def test_flipped_axes_of_the_image_leave_candidates_where_they_are(flips: tuple[int, int, int]) -> None:
     """The same map, stored along axes of other directions, has the same candidates in mm (LPS)."""
     values = hill((12, 14, 16), ((3, 9, 4), 3.0, 0.8), ((8, 4, 12), 2.0, 1.0))

@@ -11,6 +11,7 @@ import pytest
 from hakken.core.errors import HakkenError
 from hakken.outcomes import Measured, Row
 from hakken.report.result import (
+    besides_of,
     counted,
     gather,
     head_of,
@@ -50,6 +51,35 @@ def test_the_largest_shares_of_time_that_trainings_did_not_learn(study: Study, r
     write_record(results, "selected", BEST | {"waited_share": 0.25, "validation_share": 0.0625})
     write_record(results, "default", BEST | {"validation_share": 0.125})
     assert gather(study, results).shares == {"waited for data": 0.25, "measured its objective": 0.125}
+
+
+def test_what_a_model_learnt_from_its_own_errors_is_said(study: Study, results: Path) -> None:
+    assert gather(study, results).besides == ()
+    mining = {"cases": ["a", "b"], "training_cases": 9, "false_candidates": 31, "step": 50}
+    second = {"seconds": 12.4, "found": {"hits": 8, "false_candidates": 30}, "objective_before": 0.5}
+    told = {"hard_mining": mining, "second_stage": second, "second_stage_weight": 0.25, "review_share": 0.03}
+    write_record(results, "selected", BEST | told)
+    found = gather(study, results)
+    assert found.besides == (
+        "After 50 steps 31 false candidates were found in 2 of 9 training cases, and windows put on them "
+        "(hard mining).",
+        "A second stage learnt in 12 s from 8 hits and 30 false candidates; its weight in the scores, chosen on "
+        "validation, is 0.25. Before it the validation objective was 0.500.",
+    )
+    assert found.shares == {"looked for its own errors": 0.03}
+
+
+def test_of_one_candidate_or_none_it_is_said_in_words() -> None:
+    mining = {"cases": ["a"], "training_cases": 1, "step": 1}
+    second = {"seconds": 1.0, "found": {"hits": 1, "false_candidates": 0}, "objective_before": 0.5}
+    assert besides_of({"hard_mining": mining | {"false_candidates": 1}}) == [
+        "After 1 step 1 false candidate was found in 1 of 1 training case, and windows put on it (hard mining)."
+    ]
+    assert besides_of({"hard_mining": mining | {"false_candidates": 0}}) == [
+        "After 1 step no false candidate was found in 1 of 1 training case, and windows drawn as before (hard mining)."
+    ]
+    (said,) = besides_of({"second_stage": second, "second_stage_weight": 0.5})
+    assert said.startswith("A second stage learnt in 1 s from 1 hit and 0 false candidates; its weight")
 
 
 def test_variants_stand_in_a_table_of_their_own(study: Study, results: Path) -> None:

@@ -328,9 +328,9 @@ def test_the_machines_of_a_training(sweep: str, expected: tuple[Any, ...]) -> No
 def test_the_default_asks_in_the_search_that_tries_it_first() -> None:
     plan = holdout(search={"trials": 2})
     asked = plan.run("search").as_dict()
-    assert (jobs.run(plan, {"sweep": "default"}), jobs.begins_search(plan, {"sweep": "default"})) == (asked, True)
+    assert (jobs.run(plan, {"sweep": "default"}), jobs.takes_over(plan, {"sweep": "default"})) == (asked, True)
     assert jobs.planned_trials(plan, {"sweep": "default"}) == 2
-    assert jobs.begins_search(plan, {"sweep": "search"}) is None
+    assert jobs.takes_over(plan, {"sweep": "search"}) is None
     sweep = "results/balls/paper/sweeps/search"
     for name in ("search", "default"):
         assert jobs.sweep_ledger(plan, {"sweep": name}) == f"{sweep}/ledger"
@@ -349,7 +349,7 @@ def test_the_default_asks_in_the_search_that_tries_it_first() -> None:
 def test_where_the_search_does_not_try_it_the_default_asks_for_itself(changes: dict[str, Any]) -> None:
     plan = holdout(**changes)
     assert jobs.run(plan, {"sweep": "default"}) == plan.run("default").as_dict()
-    assert jobs.begins_search(plan, {"sweep": "default"}) is None
+    assert jobs.takes_over(plan, {"sweep": "default"}) is None
     assert jobs.sweep_ledger(plan, {"sweep": "default"}) == "results/balls/paper/sweeps/default/ledger"
     assert inputs.earlier(plan, {"sweep": "default"}) == []
 
@@ -491,3 +491,14 @@ def test_what_is_not_there_is_not_printed(toys: Any) -> None:
 def test_studies_as_plain_values() -> None:
     (only,) = jobs.plain_studies(plans(holdout(title="Balls")))
     assert (only["name"], only["title"], only["training"]["steps"]) == ("balls", "Balls", 12)
+
+
+def test_a_variant_that_uses_a_model_otherwise_has_a_file_that_says_so() -> None:
+    use = {"lower": {"inference.suppression_mm": 9.0}, "itself": {}, "longer": {"training.steps": 7}}
+    plan = holdout(variants={"used": {"part": "test", "factors": {"use": use}}})
+    said = {name: jobs.used_study(plan, {"model": name}) for name in ("selected", "default", "used-itself")}
+    assert said == dict.fromkeys(said), "a copy of the model, to the byte"
+    assert jobs.used_study(plan, {"model": "used-longer"}) is None, "a training of its own"
+    lower = jobs.used_study(plan, {"model": "used-lower"})
+    assert lower is not None
+    assert lower["inference"]["suppression_mm"] == 9.0

@@ -13,17 +13,8 @@ from hakken.core.errors import HakkenError
 from hakken.core.files import sha256_file
 from hakken.imaging.prepared import PreparedCase
 from hakken.runs.learner import learner_of
-from hakken.runs.model_file import (
-    EARLIER,
-    FORMAT,
-    Trained,
-    answer_of,
-    digest_of,
-    load_model,
-    mean_of,
-    save_average,
-    save_model,
-)
+from hakken.runs.model_content import EARLIER, FORMAT, digest_of, save_used_as
+from hakken.runs.model_file import Trained, answer_of, load_model, mean_of, save_average, save_model
 from hakken.study import Study
 from hakken.training.players import Model
 
@@ -84,6 +75,17 @@ def test_how_a_model_is_used_is_for_the_study_of_now_to_say(trained: Trained, ca
     assert (used.study.inference, used.study.outcomes) == (changed.inference, changed.outcomes)
     assert used.study.parameters == study().parameters, "what was trained stays what it was"
     assert (used.model, used.metadata) == (trained.model, trained.metadata)
+
+
+def test_another_use_of_a_model_is_a_file_of_its_own(tmp_path: Path, trained: Trained, case: PreparedCase) -> None:
+    changed = study(inference={"maximum_candidates": 1}, parameters={"dropout": 0.5})
+    save_used_as(tmp_path / "other.pt", tmp_path / "model.pt", changed)
+    other = load_model(tmp_path / "other.pt")
+    assert other.study == trained.study.model_copy(update={"inference": changed.inference})
+    assert other.metadata == trained.metadata
+    ours, theirs = (one.model.networks["network"].state_dict() for one in (other, trained))
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert len(trained.predict(case, WANTED)["candidates"]) > len(other.predict(case, WANTED)["candidates"]) == 1
 
 
 def polyps() -> Study:
@@ -218,8 +220,14 @@ def test_an_average_holds_its_members_and_says_what_follows_from_their_mean(tmp_
 
 
 def test_how_an_average_is_used_is_for_the_study_to_say(tmp_path: Path, case: PreparedCase) -> None:
-    found = load_model(averaged(tmp_path)).used_as(study(inference={"maximum_candidates": 1}))
+    changed = study(inference={"maximum_candidates": 1})
+    found = load_model(averaged(tmp_path)).used_as(changed)
     assert len(found.predict(case, WANTED)["candidates"]) == 1
+    save_used_as(tmp_path / "other.pt", averaged(tmp_path), changed)
+    (kept,), (ours,) = (
+        one.predict(case, WANTED)["candidates"].score for one in (load_model(tmp_path / "other.pt"), found)
+    )
+    assert kept == ours
 
 
 def test_the_file_of_an_average_that_was_changed_is_refused(tmp_path: Path) -> None:

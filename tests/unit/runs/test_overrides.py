@@ -105,6 +105,31 @@ def test_whether_all_of_it_fits_together_is_asked_of_whole_studies_alone() -> No
     )
 
 
+def test_the_search_of_the_study_says_nothing_of_what_a_variant_is_trained_with() -> None:
+    # Neither averages nor searched parameters are the variant's: they must not have it refused.
+    chosen = study(
+        parameters={"loss": "focal"},
+        search={"space": {"focal_gamma": {"type": "real", "low": 0, "high": 3}}, "ensemble": 3},
+    )
+    found = changed({"parameters.loss": "cross_entropy"}, chosen, whole=True)
+    assert (found.search, found.parameters.loss) == (chosen.search, "cross_entropy")  # type: ignore[attr-defined]
+    whole = without("parameters", "search", "patches")
+    dense = study(
+        whole, method="dense", search={"ensemble": 3, "space": {"dice": {"type": "real", "low": 0, "high": 1}}}
+    )
+    assert changed({"parameters.second_stage": True}, dense, whole=True).search.ensemble == 3
+
+
+def test_what_another_key_leaves_without_effect_may_be_switched_off() -> None:
+    own = {"classes": True, "apart": True}
+    cohort = {"table": "cases.csv", "classes": ["x", "y"]}
+    chosen = study(without("parameters", "search", "patches"), method="dense", cohort=cohort, parameters=own)
+    with pytest.raises(HakkenError, match=r"parameters\.apart: has an effect only where `classes` is `true`"):
+        changed({"parameters.classes": False}, chosen, whole=True)
+    found = changed({"parameters.classes": False, "parameters.apart": False}, chosen, whole=True)
+    assert (found.parameters.classes, found.parameters.apart) == (False, False)  # type: ignore[attr-defined]
+
+
 def test_two_methods_that_learn_from_other_patches_cannot_be_variants_of_each_other() -> None:
     with pytest.raises(HakkenError) as caught:
         changed({"method": "autoencoder", "parameters.patch_size": 8})

@@ -219,6 +219,46 @@ def test_variants_are_measured_on_validation_unless_they_ask_for_the_test() -> N
     ]
 
 
+USED = {
+    "factors": {
+        "use": {
+            "lower": {"inference.suppression_mm": 9.0},
+            "itself": {},
+            "written": {"parameters.convolutions": 2},
+            "smaller": {"parameters.convolutions": 1},
+            "longer": {"training.steps": 7},
+        }
+    }
+}
+"""Variants of which the first three are trained as the study is."""
+
+
+@pytest.mark.parametrize(
+    ("search", "whose"),
+    [({}, "search"), ({"space": {}}, "search"), ({"default_first": False}, "default")],
+    ids=["the search tries it first", "nothing is searched", "by itself"],
+)
+def test_a_variant_that_is_trained_as_the_study_is_takes_its_model(search: dict[str, Any], whose: str) -> None:
+    plan = holdout(parameters={"convolutions": 2}, search=search, variants={"used": USED})
+    own = {name: plan.asks_in(run).name for name, run in plan.runs.items() if run.set_name}
+    shared = ("used-lower", "used-itself", "used-written")
+    assert own == dict.fromkeys(shared, whose) | {name: name for name in ("used-smaller", "used-longer")}
+    for name in shared:
+        assert below(plan.trials(name)) == [f"sweeps/{name}/shared/0000.json"]
+        assert below(plan.earlier(name)) == below(plan.trials(whose))[:1]
+    assert below(plan.trials("used-longer")) == ["sweeps/used-longer/trials/0000.json"]
+
+
+def test_with_folds_of_its_own_each_variant_is_trained() -> None:
+    plan = holdout(variants={"used": USED | {"folds": 2}})
+    assert all(plan.asks_in(run) == run for run in plan.set_runs("used"))
+
+
+def test_crossed_a_variant_takes_the_model_of_its_fold(toys: Any) -> None:
+    plan = crossed_items(variants={"shrunk": {"factors": {"shrink": {"same": {}}}}})
+    assert [plan.asks_in(run).name for run in plan.set_runs("shrunk")] == ["search-f0", "search-f1", "search-f2"]
+
+
 def test_crossed_there_is_a_file_for_each_fold(toys: Any) -> None:
     plan = crossed_items(variants={"shrunk": SHRUNK})
     assert plan.models == ("selected", "default", "shrunk-0", "shrunk-0.5", "toy_coin")

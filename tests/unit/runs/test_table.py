@@ -217,6 +217,28 @@ def test_all_runs_of_a_study_have_names_of_their_own() -> None:
     assert len(set(names)) == len(names)
 
 
+DEEP = {"depth": {"two": {}, "four": {"parameters.levels": 4}}}
+ON = {"second": {"off": {}, "on": {"parameters.second_stage": True}}}
+
+
+def test_with_folds_nothing_is_fitted_to_the_fold_that_is_held_out() -> None:
+    whole = without("parameters", "search", "patches")
+    with pytest.raises(HakkenError) as caught:
+        runs_of(study(whole, method="dense", variants={"s": {"factors": ON, "folds": 2}}))
+    assert str(caught.value) == (
+        "study `balls`: variants.s: parameters.second_stage rests on validation cases, and with `folds` there are none "
+        "but those of the fold that is held out, which decides nothing; remove `folds`, or leave that key out"
+    )
+    runs_of(study(whole, method="dense", variants={"s": {"factors": ON}}))
+    on = study(whole, method="dense", parameters={"second_stage": True}, variants={"s": {"factors": DEEP, "folds": 2}})
+    with pytest.raises(HakkenError, match=r"parameters\.second_stage rests on validation cases"):
+        runs_of(on)
+    off = {"factors": DEEP, "folds": 2, "common": {"parameters.second_stage": False}}
+    assert len(runs_of(study(whole, method="dense", parameters={"second_stage": True}, variants={"s": off}))) == 5
+    other = {"factors": {"f": {"a": {"method": "patch_classifier"}}}, "folds": 2}
+    assert len(runs_of(study(whole, method="dense", parameters={"second_stage": True}, variants={"s": other}))) == 3
+
+
 def test_what_a_run_is_planned_with_is_no_part_of_what_its_trainings_depend_on() -> None:
     few, many = (study(search={"trials": count, "slots": count, "stop_after_failures": count}) for count in (1, 9))
     assert [run.as_dict() for run in runs_of(few)] == [run.as_dict() for run in runs_of(many)]

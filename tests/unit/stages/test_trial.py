@@ -24,7 +24,7 @@ from hakken.imaging.prepared import load_prepared, save_prepared
 from hakken.methods.patch_classifier import learn
 from hakken.outcomes import candidates
 from hakken.outcomes._candidate_findings import lesions_of
-from hakken.runs import fit
+from hakken.runs import course, fit
 from hakken.runs.cases import read_cases
 from hakken.runs.guard import SCIENCE
 from hakken.runs.model_file import load_model
@@ -324,7 +324,7 @@ def test_killed_between_measurements_it_ends_the_same(
 def test_a_finished_trial_is_not_trained_again(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(data, tmp_path)
     (tmp_path / "search" / "trials" / "0000.json").unlink()
-    monkeypatch.setattr(fit, "train", None)
+    monkeypatch.setattr(course, "train", None)
     assert run(data, tmp_path) == first
 
 
@@ -382,7 +382,7 @@ def test_too_little_memory_is_a_failed_trial(data: Path, tmp_path: Path, monkeyp
     def greedy(*arguments: Any, **options: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
-    monkeypatch.setattr(fit, "train", greedy)
+    monkeypatch.setattr(course, "train", greedy)
     assert failed(data, tmp_path)["reason"] == "out of memory"
 
 
@@ -544,7 +544,7 @@ def test_a_fault_of_the_surroundings_is_no_result(data: Path, tmp_path: Path, mo
     def broken(*arguments: Any, **options: Any) -> None:
         raise OSError(5, "input/output error")
 
-    monkeypatch.setattr(fit, "train", broken)
+    monkeypatch.setattr(course, "train", broken)
     with pytest.raises(OSError, match="input/output error"):
         run(data, tmp_path)
     (book,) = (tmp_path / "search" / "ledger").iterdir()
@@ -657,7 +657,7 @@ def test_what_a_twin_published_while_the_lease_was_awaited_is_taken(
             yield mine
 
     monkeypatch.setattr(Ledger, "lease", freed)
-    monkeypatch.setattr(fit, "train", None)
+    monkeypatch.setattr(course, "train", None)
     assert run(data, tmp_path) == expected
 
 
@@ -734,7 +734,7 @@ def test_what_ends_in_the_same_error_again_and_again_does_not_try_a_third_time(
         raise ValueError("the file server is away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit, "train", break_down)
+        patched.setattr(course, "train", break_down)
         for attempt in (1, 2):
             with pytest.raises(ValueError, match="away"):
                 run(data, tmp_path, attempt=attempt)

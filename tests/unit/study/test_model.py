@@ -272,6 +272,10 @@ def test_parts_are_folds_in_a_cross_validation() -> None:
             "channels.T1: `normalise: window` needs `range: [low, high]`",
         ),
         (
+            {"channels": {"T1": {"modality": "ct", "local_mm": 12}}},
+            "channels.T1: `local_mm` takes away what intensities mean, which is for radiographs alone; remove it",
+        ),
+        (
             {"channels": {"T1": {"modality": "ct", "normalise": "window", "range": [5, 5]}}},
             "channels.T1: `range` must be [low, high] with low < high",
         ),
@@ -502,6 +506,11 @@ def test_a_name_that_no_folder_has_answers_with_the_nearest(sections: Content, e
         (
             {"cohort": {"phantom": {"generator": "diffusion", "cases": CASES, "ranges": {"K": [0, 1]}}}},
             "cohort.phantom: `ivim` has no quantity `K`, only D, D_star, f",
+        ),
+        (
+            {"preparation": {"mask": "lung"}, "channels": {"X": {"modality": "xray"}}, "reference": "X"},
+            "preparation.mask is `lung`, which is found on CT or MR, and the channel X is of `modality: xray`; name "
+            "another one in `preparation.mask_channel`, or another mask",
         ),
         (
             {"method": "projection_classifier", "patches": {"axes": 2}},

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from hakken.core.errors import HakkenError
@@ -16,7 +18,7 @@ from hakken.core.volume import Geometry
 from hakken.imaging.lesions import measure_lesions
 from hakken.imaging.prepared import PreparedCase, save_prepared
 from hakken.patches.augment import Augmentation
-from hakken.training.windows import Drawing, WindowSource, heat_targets, label_targets
+from hakken.training.windows import Drawing, HardPlaces, WindowSource, heat_targets, label_targets
 
 STILL = Augmentation(0.0)
 
@@ -57,6 +59,29 @@ def balls(shape: tuple[int, int, int], *places: tuple[tuple[int, int, int], floa
     return labels
 
 
+def with_scalar(folder: Path) -> PreparedCase:
+    """Return a case of an image, one that it might lack, where that was measured (1), and a scalar of 0.75."""
+    labels = balls((8, 12, 14), ((4, 5, 6), 2))
+    image = np.random.default_rng(3).normal(size=(4, *labels.shape)).astype(np.float32)
+    image[2:] = np.array([1, 0.75]).reshape(2, 1, 1, 1)
+    case = replace(
+        case_of(folder, labels),
+        channels=("A", "B", "B_present", "age"),
+        optional={"B": True},
+        scalars={"age": 0.75},
+    )
+    return save_prepared(folder, case, image, np.ones(labels.shape, np.uint8), labels)
+
+
+def assert_kept(images: torch.Tensor) -> None:
+    """Channels (b, c, ...) that hold no intensities have moved, and hold nothing but what they held."""
+    for channel, value in ((2, 1.0), (3, 0.75)):
+        found = images[:, channel]
+        assert found.min() >= 0  # beyond the case
+        assert found.max() == pytest.approx(value)
+    assert images[:, 0].max() > 1
+
+
 def source(cases: Sequence[PreparedCase], drawing: Drawing, *, strength: float = 0.0, seed: int = 5) -> WindowSource:
     return WindowSource(
         cases, label_targets, drawing, spacing=(1, 1, 1), augmentation=Augmentation(strength), seed=seed
@@ -82,6 +107,32 @@ def test_beyond_the_case_lie_zeros(tmp_path: Path) -> None:
     small = case_of(tmp_path, balls((1, 3, 3), ((0, 1, 1), 0.5)))
     batch = source([small], Drawing(9, 3, 1, lesion_share=0.001)).batch(0)
     assert np.count_nonzero(batch["images"][0, 0]) == 8  # nine voxels, of which the first is number 0
+
+
+@pytest.mark.parametrize(("axes", "edge", "share"), [(3, 7, 1.0), (3, 8, 0.5), (2, 12, 1.0), (2, 5, 0.001)])
+def test_windows_lie_within_the_case_and_hold_the_lesion_all_the_same(
+    tmp_path: Path, axes: int, edge: int, share: float
+) -> None:
+    # At use windows lie within the image too: with zeros in half of them the maps would be normalised otherwise.
+    corner = case_of(tmp_path, balls((10, 12, 12), ((9, 0, 11), 1)))
+    drawn = source([corner], Drawing(edge, axes, 1, lesion_share=share))
+    for number in range(30):
+        batch = drawn.batch(number)
+        assert np.count_nonzero(batch["images"][0, 0] == 0) <= 1  # the first voxel of the case is number 0
+        assert share < 1 or batch["targets"][0, 0].any()
+
+
+def test_a_case_smaller_than_a_window_lies_in_its_middle(tmp_path: Path) -> None:
+    small = case_of(tmp_path, balls((10, 4, 12), ((5, 2, 6), 1)))
+    batch = source([small], Drawing(8, 3, 2)).batch(0)
+    assert all(
+        (window.numpy().any((0, 2)) == [False, False, True, True, True, True, False, False]).all()
+        for window in batch["images"][:, 0]
+    )
+
+
+def test_scalars_and_where_channels_were_measured_keep_their_values(tmp_path: Path) -> None:
+    assert_kept(source([with_scalar(tmp_path)], Drawing(6, 3, 4), strength=1.0).batch(0)["images"])
 
 
 def test_the_share_of_windows_with_a_lesion_is_what_it_should_be(case: PreparedCase) -> None:
@@ -154,3 +205,43 @@ def test_without_a_lesion_there_is_nothing_to_learn(tmp_path: Path) -> None:
     normal = case_of(tmp_path, np.zeros((5, 5, 5), np.int16))
     with pytest.raises(HakkenError, match="no training case has a lesion that counts, so there is nothing to learn"):
         source([normal], Drawing(3, 3, 1))
+
+
+def hard(owners: Sequence[int], voxels: Sequence[tuple[int, int, int]], weights: Sequence[float]) -> HardPlaces:
+    return HardPlaces(np.array(owners, np.int64), np.array(voxels, np.int64).reshape(-1, 3), np.array(weights, float))
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_windows_without_a_lesion_lie_on_the_hard_places_a_source_is_told(tmp_path: Path, axes: int) -> None:
+    labels = balls((20, 20, 20), ((3, 3, 3), 1))
+    cases = [case_of(tmp_path / name, labels, name=name) for name in "ab"]
+    one = source(cases, Drawing(6, axes, 1, hard_share=1.0))
+    before = [one.place(number) for number in range(200)]
+    one.tell(hard([1, 0], [(15, 15, 15), (16, 5, 15)], [0.75, 0.25]))
+    after = [one.place(number) for number in range(200)]
+    assert before[1::2] == after[1::2], "windows with a lesion stay"
+    owners = [case.case_id for case, _ in after[::2]]
+    assert set(owners) == {"a", "b"}
+    assert owners.count("b") / 100 == pytest.approx(0.75, abs=0.12)
+    middles = {"a": (16, 5, 15), "b": (15, 15, 15)}
+    apart = np.array([np.subtract(place, middles[case.case_id]) for case, place in after[::2]])
+    assert np.abs(apart).max() == 2  # a third of the edge
+    assert not np.any(apart[:, : 3 - axes])
+
+
+def test_the_share_of_hard_windows_is_what_it_should_be(case: PreparedCase) -> None:
+    one = source([case], Drawing(3, 3, 1, hard_share=0.3))
+    before = [one.place(number)[1] for number in range(0, 1000, 2)]
+    one.tell(hard([0], [(8, 10, 2)], [0.5]))
+    after = [one.place(number)[1] for number in range(0, 1000, 2)]
+    near = np.abs(np.array(after) - (8, 10, 2)).max(1) <= 1
+    assert near.mean() == pytest.approx(0.3, abs=0.08)
+    assert before != after
+
+
+def test_without_a_hard_place_windows_are_those_that_they_were(case: PreparedCase) -> None:
+    one, other = (source([case], Drawing(5, 3, 2, hard_share=0.5)) for _ in range(2))
+    one.tell(hard([], [], []))
+    assert [one.place(number) for number in range(20)] == [other.place(number) for number in range(20)]
+    still = source([case], Drawing(5, 3, 2))
+    assert [still.place(number) for number in range(20)] == [other.place(number) for number in range(20)]

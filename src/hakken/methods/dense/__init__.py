@@ -19,13 +19,15 @@ from hakken.core.names import nearest
 from hakken.methods import Needs
 from hakken.study import Distinct, Section, Study
 from hakken.study.parameters import Optimised
-from hakken.study.section import only_with
+from hakken.study.section import OF_VALIDATION, only_with
 
 NEEDS = Needs(learns_from="lesions")
 OUTCOMES = ("candidates",)
 FURTHER = ("masks", "case_scores", "regions")
 AVERAGED = "the probability of each voxel"
 FIGURES = ("froc", "strata", "overlays", "search", "learnt")
+OF_OTHERS = ("hard_share", "region_share")
+"""Shares of the windows without a lesion."""
 OF_PLACE, OF_LIMIT = ("within_voxel", "region_share"), ("within_mm", "oracle")
 """Keys that say more of `within`, of the section of parameters and of that of inference."""
 
@@ -63,6 +65,12 @@ class Parameters(Optimised):
         description="Whether the network tells the classes of lesions apart (`cohort.classes`): an output for each, "
         "beside the background.",
         json_schema_extra=only_with(target="labels"),
+    )
+    apart: bool = Field(
+        default=False,
+        description="Whether the loss asks apart for lesions of any class and, in their voxels, for the class. "
+        "Otherwise for background and classes side by side, where few voxels of lesions say little of their classes.",
+        json_schema_extra=only_with(classes=True),
     )
     class_balance: float = Field(
         default=0.5,
@@ -118,6 +126,22 @@ class Parameters(Optimised):
         le=1,
         description="Share of the windows without a lesion that are put on the region of `within`; the others lie "
         "anywhere in the mask.",
+    )
+    hard_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Hard mining: share of the windows without a lesion that, in the second half of the steps, are put "
+        "on false candidates of the network itself, each drawn in proportion to its score. They are looked for once, "
+        "half-way, in training cases that the seed draws, as many as cost about a tenth of the training at most. By "
+        "default none are.",
+    )
+    second_stage: bool = Field(
+        default=False,
+        description="Whether a classifier of crops learns, after the network, to tell its hits from its false "
+        "candidates on training cases (for half as many steps), and has a say in the scores of candidates, with a "
+        "weight that is chosen on validation cases.",
+        json_schema_extra=OF_VALIDATION,
     )
     average: float = Field(
         default=0.98,
@@ -222,10 +246,43 @@ def problems(study: Study) -> Iterator[str]:
             f"parameters.supervised {parameters.supervised}: a network of {parameters.levels} levels has "
             f"{parameters.levels - 1} on the way up"
         )
+    if parameters.lesion_share == 1 and "lesion_share" not in study.search.space:
+        for given in filter(None, (_given(study, key) for key in OF_OTHERS)):
+            yield (
+                f"{given}: is a share of the windows without a lesion, and with parameters.lesion_share 1 there are "
+                "none; lower that, or leave it out"
+            )
+    yield from _problems_of_second_stage(study, parameters)
     yield from _problems_of_channels(study, parameters)
     yield from _problems_of_heads(study, parameters)
     if parameters.target == "heat" and "masks" in study.outcomes:
         yield "outcomes.masks: what learns `target: heat` knows no outlines; learn `labels`, or leave masks out"
+
+
+def _given(study: Study, share: str) -> str:
+    """Return where a share of windows is searched or above 0, as a message names it; nothing where it is 0."""
+    if share in study.search.space:
+        return f"search.space.{share}"
+    value = getattr(study.parameters, share)
+    return f"parameters.{share} {value:g}" if value else ""
+
+
+def _problems_of_second_stage(study: Study, parameters: Parameters) -> Iterator[str]:
+    """Yield what a second stage cannot be combined with."""
+    if "second_stage" in study.search.space:
+        yield (
+            "search.space.second_stage: its weight is chosen on validation cases, 0 among others, in every training; "
+            "set `parameters.second_stage`"
+        )
+    if not parameters.second_stage:
+        return
+    if study.search.ensemble > 1:
+        yield (
+            "parameters.second_stage: scores the candidates of one network, and an average of several has candidates "
+            "of its own; remove `search.ensemble`, or leave the second stage out"
+        )
+    if "candidates" not in study.outcomes and "case_scores" not in study.outcomes:
+        yield "parameters.second_stage: scores candidates, and the study has none among its outcomes; leave it out"
 
 
 def _problems_of_channels(study: Study, parameters: Parameters) -> Iterator[str]:
@@ -257,6 +314,9 @@ def _problems_of_heads(study: Study, parameters: Parameters) -> Iterator[str]:
             yield f"{key} `{name}` is no region of `cohort.regions`{nearest(name, cohort.regions)}; {known}"
     if inference.within and not inference.oracle and not parameters.regions:
         yield "inference.within: the network finds no regions; set `parameters.regions`, or `inference.oracle`"
+    for key in OF_PLACE:
+        if key in study.search.space and not parameters.within and "within" not in study.search.space:
+            yield f"search.space.{key}: has an effect only with `parameters.within`; name the region"
     for section, of, keys in (("parameters", parameters, OF_PLACE), ("inference", inference, OF_LIMIT)):
         idle = [key for key in keys if getattr(of, key) != type(of).model_fields[key].default]
         if idle and not of.within:

@@ -15,21 +15,25 @@ from torch import nn
 from hakken.core.console import log
 from hakken.core.errors import HakkenError
 from hakken.core.seeds import derive_seed
+from hakken.imaging.cases import Cases, image
 from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidates import Candidates, extract_candidates
 from hakken.inference.component_tree import branches, candidates_of_branches, classes_of_branches
-from hakken.inference.maps import ScoreMap
-from hakken.inference.sliding import whole_map
+from hakken.inference.maps import ScoreMap, Triple
+from hakken.inference.sliding import voxels_seen, whole_map
 from hakken.methods.dense import Inference, Parameters, window_at_use
-from hakken.methods.dense.loss import class_loss, heat_loss, label_loss, near_region, over_levels
+from hakken.methods.dense.loss import apart_loss, class_loss, heat_loss, label_loss, near_region, over_levels
+from hakken.methods.dense.mining import AFTER, mined, places_of, summary_of, within_budget
 from hakken.methods.dense.organs import organ_of, regions_of
+from hakken.methods.dense.second import SECOND, WEIGHT, SecondStage, changed, cropping_of, second_stage_on
 from hakken.methods.dense.targets import class_targets, numbered, with_regions
 from hakken.networks.dense_resnet import DenseResNet, Head, require_widths, widths_of
 from hakken.patches.augment import Augmentation
 from hakken.study import Section
-from hakken.training.method import Averaged, Data, Method
+from hakken.training.crops import CropSource
+from hakken.training.method import Averaged, Data, Method, Sequel
 from hakken.training.patch_player import NETWORK
-from hakken.training.players import Loss, Model, Networks, Player
+from hakken.training.players import Found, Loss, Model, Networks, Player, Review
 from hakken.training.sources import Samples
 from hakken.training.windows import Drawing, Targets, WindowSource, heat_targets, label_targets
 
@@ -81,7 +85,13 @@ class Learner(Averaged, Method):
             dropout=chosen.dropout,
             phases=len(self._seen) if chosen.phases else 0,
         )
-        return {NETWORK: network}
+        if not chosen.second_stage:
+            return {NETWORK: network}
+        return {NETWORK: network, SECOND: self._second.network()}
+
+    @property
+    def _second(self) -> SecondStage:
+        return SecondStage(cropping_of(self.parameters.patch_size, self.parameters.axes), self._seen)
 
     @property
     def _seen(self) -> list[int]:
@@ -109,7 +119,66 @@ class Learner(Averaged, Method):
             device=device,
         )
         average = chosen.average or None
-        return [Player(NETWORK, (NETWORK,), source, chosen.optimisation, clip=CLIP, average=average)]
+        review = self._review(source, data.images(), seed) if chosen.hard_share else None
+        return [Player(NETWORK, (NETWORK,), source, chosen.optimisation, clip=CLIP, average=average, review=review)]
+
+    def _review(self, source: WindowSource, cases: Sequence[PreparedCase], seed: int) -> Review:
+        """Return the review that looks for false candidates in training cases, once, half-way."""
+
+        def find(model: Model, step: int) -> Found:
+            learnt = step * self.parameters.batch_size * self.parameters.patch_size**self.parameters.axes
+            asked = within_budget(cases, self._voxels_seen, learnt, seed)
+            return mined(asked, partial(self._candidates_of, model.networks[NETWORK]))
+
+        return Review(
+            "hard_mining",
+            AFTER,
+            find,
+            lambda found: source.tell(places_of(found, cases)),
+            lambda found: summary_of(found, cases),
+        )
+
+    def sequel(self, model: Model, data: Data, seed: int, device: torch.device) -> Sequel | None:
+        """Return the second stage, which learns from the candidates of the network on its own training cases."""
+        if not self.parameters.second_stage:
+            return None
+
+        def look(model: Model, case: PreparedCase) -> Candidates:
+            return self._candidates_of(model.networks[NETWORK], case, shown=changed(case, amounts=amounts, seed=seed))
+
+        amounts = {name: self.parameters.augmentation * AMOUNTS[name] for name in ("gain", "shift", "noise")}
+        source = CropSource(
+            data.images(),
+            self._second.cropping,
+            spacing=self.facts.spacing_mm,
+            augmentation=Augmentation(self.parameters.augmentation, **AMOUNTS),
+            seed=derive_seed(seed, SECOND),
+            device=device,
+        )
+        return second_stage_on(source, look)
+
+    def calibrate(self, model: Model, cases: Cases) -> Mapping[str, Any]:
+        """Return the weight of the second stage, chosen on validation cases; nothing where there is none."""
+        if not self.parameters.second_stage:
+            return {}
+        look = partial(self._candidates_of, model.networks[NETWORK], flips=self.inference.flips)
+        every = [(case, look(case)) for case in map(image, cases)]
+        return {WEIGHT: self._second.weight(model.networks[SECOND], every)}
+
+    def _voxels_seen(self, case: PreparedCase) -> int:
+        return voxels_seen(case.mask(), self._window, self.inference.overlap)
+
+    def _candidates_of(
+        self, network: nn.Module, case: PreparedCase, *, flips: bool = False, shown: NDArray[np.float32] | None = None
+    ) -> Candidates:
+        """Return the candidates of a case as they are at use, with the scores of the network.
+
+        They are looked for without mirror images, which cost four times as much, unless ``flips``. Where channels (c,
+        z, y, x) are ``shown``, the network sees these in place of the case's own.
+        """
+        answer = self._said_of(network, case, flips=flips, shown=shown)
+        found: Candidates = self.conclude(answer, case, ("candidates",))["candidates"]
+        return found
 
     def _targets(self) -> Targets:
         """Return what gives the target channels: of lesions or their classes, of what does not count, of regions."""
@@ -129,6 +198,7 @@ class Learner(Averaged, Method):
             balanced=chosen.balanced,
             region=self._place(chosen.within),
             region_share=chosen.region_share,
+            hard_share=chosen.hard_share,
         )
 
     def _place(self, region: str) -> int:
@@ -140,6 +210,8 @@ class Learner(Averaged, Method):
 
         Beyond the region of ``parameters.within`` and the voxels around it, lesions have neither a loss nor a gradient.
         """
+        if player == SECOND:
+            return self._second.loss(networks[SECOND], batch)
         said, chosen = networks[NETWORK](batch["images"][:, self._seen]), self.parameters
         count = len(self.facts.classes) if chosen.classes else 1
         lesions, ignored, regions = batch["targets"].tensor_split((count, count + 1), dim=1)
@@ -160,13 +232,30 @@ class Learner(Averaged, Method):
         if chosen.target == "heat":
             return over_levels(said, targets, weight, heat_loss)
         if chosen.classes:
-            loss = partial(class_loss, dice=chosen.dice, rare=chosen.class_balance)
+            of_classes = apart_loss if chosen.apart else class_loss
+            loss = partial(of_classes, dice=chosen.dice, rare=chosen.class_balance)
             return over_levels(said, numbered(targets).float(), weight, loss)
         return over_levels(said, (targets >= 0.5).float(), weight, partial(label_loss, dice=chosen.dice))
 
     def answer(self, model: Model, case: PreparedCase) -> Mapping[str, NDArray[Any]]:
         """Return the probability of a lesion (z, y, x) at each voxel, or of each class (k, z, y, x); and of regions."""
-        found = self.probabilities(model.networks[NETWORK], case)
+        return self._said_of(model.networks[NETWORK], case, flips=self.inference.flips)
+
+    def predict(self, model: Model, case: PreparedCase, wanted: Collection[str]) -> Mapping[str, Any]:
+        """Return what a model says of a case; where it has a second stage, that has a say in the scores.
+
+        The mask and the regions are the network's own.
+        """
+        found = super().predict(model, case, wanted)
+        if not model.values.get(WEIGHT):
+            return found
+        again = self._second.scored(model.networks[SECOND], case, found["candidates"], model.values[WEIGHT])
+        return {**found, "candidates": again, "case_scores": again.highest}
+
+    def _said_of(
+        self, network: nn.Module, case: PreparedCase, *, flips: bool, shown: NDArray[np.float32] | None = None
+    ) -> Mapping[str, NDArray[Any]]:
+        found = self.probabilities(network, case, flips=flips, shown=shown)
         return found if self.parameters.classes else found | {LESIONS: found[LESIONS][0]}
 
     def conclude(
@@ -228,13 +317,26 @@ class Learner(Averaged, Method):
         named = tuple(self.facts.classes[int(one)] for one in classes[:, z, y, x].argmax(0))
         return replace(candidates, classes=named)
 
-    def probabilities(self, network: nn.Module, case: PreparedCase) -> dict[str, NDArray[np.float32]]:
+    @property
+    def _window(self) -> Triple:
+        """The shape (z, y, x) of a window at use."""
+        edge = window_at_use(self.parameters, self.inference)
+        return (1 if self.parameters.axes == 2 else edge, edge, edge)
+
+    def probabilities(
+        self,
+        network: nn.Module,
+        case: PreparedCase,
+        *,
+        flips: bool = False,
+        shown: NDArray[np.float32] | None = None,
+    ) -> dict[str, NDArray[np.float32]]:
         """Return the probabilities (k, z, y, x) of each head at each voxel of the mask of a case, 0 elsewhere.
 
-        Raises FloatingPointError where they are not finite.
+        With ``flips`` they are the mean over the case and its mirror images; where channels (c, z, y, x) are ``shown``,
+        the network sees these in place of the case's own. Raises FloatingPointError where they are not finite.
         """
-        chosen, edge = self.inference, window_at_use(self.parameters, self.inference)
-
+        chosen = self.inference
         heads = self._heads()
 
         def run(images: torch.Tensor) -> torch.Tensor:
@@ -243,12 +345,12 @@ class Learner(Averaged, Method):
 
         found = whole_map(
             run,
-            case.image(),
+            case.image() if shown is None else shown,
             case.mask(),
-            window=(1 if self.parameters.axes == 2 else edge, edge, edge),
+            window=self._window,
             overlap=chosen.overlap,
             batch=chosen.windows,
-            flips=chosen.flips,
+            flips=flips,
             device=next(network.parameters()).device,
         )
         if not np.isfinite(found).all():

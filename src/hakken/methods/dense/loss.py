@@ -106,11 +106,9 @@ def class_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, dice: float, 
     """
     logs = functional.log_softmax(torch.cat([torch.zeros_like(logits[:, :1]), logits], 1), 1)
     each = -logs.gather(1, targets.long()) * weight
-    amounts = _amounts(targets, weight, logits.shape[1])
-    balance = torch.where(amounts > 0, amounts, 1) ** -rare
-    shares = balance[targets.long()]
+    shares = _balance(targets, weight, logits.shape[1], rare)[targets.long()]
     entropy = (each * shares).sum() / (weight * shares).sum().clamp_min(1e-6)
-    present = torch.nonzero(amounts[1:]).flatten().tolist()
+    present = torch.nonzero(_amounts(targets, weight, logits.shape[1])[1:]).flatten().tolist()
     if not present:
         return (1 - dice) * entropy
     lost = [
@@ -118,6 +116,27 @@ def class_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, dice: float, 
         for number in present
     ]
     return dice * torch.stack(lost).mean() + (1 - dice) * entropy
+
+
+def apart_loss(logits: Tensor, targets: Tensor, weight: Tensor, *, dice: float, rare: float = 0.0) -> Tensor:
+    """Return the loss of lesions of any class and of their classes in them, a scalar.
+
+    Arguments are those of `class_loss`. Whether there is a lesion is asked of all classes as of one, with its Dice and
+    its cross-entropy; which one it is, in the voxels of lesions alone, by the mean cross-entropy of the classes among
+    themselves, which is added to the other. So what a class is counts as much as whether there is a lesion, however few
+    voxels lesions have. In each of the two cross-entropies what is rare in the mini-batch weighs more.
+
+    >>> at = torch.tensor([[[1, 0]]])
+    >>> round(float(apart_loss(torch.zeros(1, 1, 2), at, torch.ones(1, 1, 2), dice=0.0)), 4)
+    0.6931
+    """
+    inside = (targets > 0).float()
+    found = class_loss(logits.logsumexp(1, keepdim=True), inside, weight, dice=dice, rare=rare)
+    logs = functional.log_softmax(logits, 1)
+    balance = _balance(targets, weight, logits.shape[1], rare)
+    shares = balance[targets.long()] * weight * inside
+    each = -logs.gather(1, (targets.long() - 1).clamp_min(0))
+    return found + (1 - dice) * (each * shares).sum() / shares.sum().clamp_min(1e-6)
 
 
 def near_region(region: Tensor, voxels: int) -> Tensor:
@@ -128,6 +147,12 @@ def near_region(region: Tensor, voxels: int) -> Tensor:
     """
     pool = functional.max_pool2d if region.ndim == 4 else functional.max_pool3d
     return pool((region >= 0.5).float(), 2 * voxels + 1, stride=1, padding=voxels)
+
+
+def _balance(targets: Tensor, weight: Tensor, classes: int, rare: float) -> Tensor:
+    """Return how much the background and each class (k + 1,) weigh: their amounts to the power -``rare``."""
+    amounts = _amounts(targets, weight, classes)
+    return torch.where(amounts > 0, amounts, 1) ** -rare
 
 
 def _amounts(targets: Tensor, weight: Tensor, classes: int) -> Tensor:

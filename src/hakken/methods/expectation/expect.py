@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from hakken.core.seeds import derive_seed
 from hakken.inference.dense import MIB, exactly
@@ -40,12 +41,14 @@ def expected_of(
     """Return what ``network`` expects of a case: ``image`` (c, z, y, x), ``mask`` (z, y, x).
 
     A network of two axes sees every axial slice, as many at once as fit into ``memory_mb`` of the ``settings``, at
-    least one; one of three axes sees the whole image. Dropout is drawn ``samples`` times, the same for every case.
+    least one; one of three axes sees the whole image. With ``frame`` what is smaller than a patch is seen in an empty
+    frame as large as one: the network normalises its maps over all that it sees, and has learnt from patches, which
+    hold what lies around a body too. Dropout is drawn ``samples`` times, the same for every case.
     Raises FloatingPointError when what the network says is not finite.
     """
     names = list(facts.channels)
-    seen = torch.from_numpy(np.array(image[[names.index(name) for name in facts.inputs]], np.float32))
-    target = np.asarray(image[names.index(facts.targets[0])], np.float32)
+    whole = torch.from_numpy(np.array(image[[names.index(name) for name in facts.inputs]], np.float32))
+    seen, own = framed(whole, network.dimensions, network.structure.patch_size if settings.frame else 0)
     batches = _slices(network, seen, settings.memory_mb) if network.dimensions == 2 else [seen[None]]
     device = next(network.parameters()).device
     means, sigmas = [], []
@@ -54,10 +57,33 @@ def expected_of(
             found = network.expect(batch.to(device), settings.samples, derive_seed(facts.seed, "dropout", number))
             means.append(found.mean[:, 0].cpu().numpy())
             sigmas.append(found.sigma[:, 0].cpu().numpy())
-    mean, sigma = (np.concatenate(parts).reshape(target.shape) for parts in (means, sigmas))
+    mean, sigma = (np.concatenate(parts).reshape(seen.shape[1:])[own] for parts in (means, sigmas))
     if not (np.isfinite(mean).all() and np.isfinite(sigma).all()):
         raise FloatingPointError("what the network expects is not finite")
     return seen_as(mean, sigma, image, mask, facts)
+
+
+def framed(image: torch.Tensor, axes: int, edge: int) -> tuple[torch.Tensor, tuple[slice, ...]]:
+    """Return an image (c, z, y, x) in the middle of zeros, its last ``axes`` at least ``edge`` long, and where it lies.
+
+    >>> framed(torch.ones(1, 2, 3, 9), 2, 8)[0].shape, framed(torch.ones(1, 2, 3, 9), 2, 8)[1][1]
+    (torch.Size([1, 2, 8, 9]), slice(2, 5, None))
+    """
+    sizes = image.shape[1:]
+    lacking = [max(edge - size, 0) if axis >= 3 - axes else 0 for axis, size in enumerate(sizes)]
+    before = [missing // 2 for missing in lacking]
+    ends = [(first, missing - first) for first, missing in zip(before, lacking, strict=True)]
+    own = tuple(slice(first, first + size) for first, size in zip(before, sizes, strict=True))
+    return functional.pad(image, [length for pair in reversed(ends) for length in pair]), own
+
+
+def excess_of(z: Array, sigma: Array, tolerance: float) -> Array:
+    """Return (y - mean) / sqrt(sigma^2 + tolerance^2) of z = (y - mean) / sigma, in what is counted as z.
+
+    >>> excess_of(np.float32([4]), np.float32([0.3]), 0.4).tolist(), excess_of(np.float32([4]), np.float32([1]), 0)
+    ([2.4000000953674316], array([4.], dtype=float32))
+    """
+    return np.asarray(z * (sigma / np.hypot(sigma, np.float32(tolerance))), np.float32)
 
 
 def seen_as(mean: Array, sigma: Array, image: NDArray[Any], mask: NDArray[Any], facts: Facts) -> Expected:

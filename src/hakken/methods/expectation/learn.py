@@ -16,7 +16,7 @@ from hakken.imaging.prepared import PreparedCase
 from hakken.inference.candidate_regions import highest_counted
 from hakken.inference.components import components
 from hakken.methods.expectation import Inference, Parameters
-from hakken.methods.expectation.expect import Array, expected_of, seen_as
+from hakken.methods.expectation.expect import Array, excess_of, expected_of, seen_as
 from hakken.methods.expectation.network import ExpectationUNet, negative_log_likelihood
 from hakken.methods.expectation.recalibration import Seen, fit_recalibration, recalibrated
 from hakken.networks.structure import Structure
@@ -45,14 +45,14 @@ class Learner(Averaged, Method):
     def networks(self) -> dict[str, nn.Module]:
         """Return the untrained network."""
         seen, structure = len(self.facts.inputs), Structure.of(self.parameters)
-        return {NETWORK: ExpectationUNet(seen, 1, self.facts.axes, structure)}
+        return {NETWORK: ExpectationUNet(seen, 1, self.facts.axes, structure, self.parameters.windows)}
 
     def players(self, networks: Networks, data: Data, seed: int, device: torch.device) -> Sequence[Player]:
         """Return the one player, on patches that are all of one kind."""
         return [patch_player(self.parameters, data, seed, device, negative_ratio=float("inf"))]
 
     def loss(self, player: str, networks: Networks, batch: Batch, draw: torch.Generator) -> Loss:
-        """Return the negative logarithm of the Gaussian likelihood of the target, mean over the body.
+        """Return the negative logarithm of the Gaussian likelihood of the target, mean over the body; see `beta`.
 
         Prepared channels are 0 outside the mask and augmentation moves 0 in from beyond a patch, so the body is where
         the target is above 0; a measured 0 within the body, where nothing is taken up at all, is left out with it.
@@ -60,7 +60,8 @@ class Learner(Averaged, Method):
         """
         if batch.maps is None:
             raise HakkenError("the patches hold no target channel; give one channel of the study `target: true`")
-        return Loss(negative_log_likelihood(networks[NETWORK](batch.images), batch.maps, batch.maps > 0))
+        expected = networks[NETWORK](batch.images)
+        return Loss(negative_log_likelihood(expected, batch.maps, batch.maps > 0, self.parameters.beta))
 
     def answer(self, model: Model, case: PreparedCase) -> Mapping[str, NDArray[Any]]:
         """Return the mean and the mean square (z, y, x) of what is expected: both are averaged in a mixture."""
@@ -100,7 +101,7 @@ class Learner(Averaged, Method):
     def conclude(
         self, answer: Mapping[str, NDArray[Any]], case: PreparedCase, wanted: Collection[str]
     ) -> Mapping[str, Any]:
-        """Return the components of z above the threshold, the highest z that counts, and what was expected.
+        """Return the components of the excess from the threshold on, its highest that counts, and what was expected.
 
         That is mean and standard deviation (2, z, y, x), and where z was recalibrated, both before that (4, z, y, x).
         """
@@ -108,7 +109,8 @@ class Learner(Averaged, Method):
         expected = seen_as(mean, sigma, case.image(), case.mask(), self.facts)
         raw = _moments(answer, RAW) if RAW + MEAN in answer else ()
         threshold, most = self.inference.threshold, self.inference.maximum_candidates
-        found = components(expected.z, case.geometry, case.mask(), threshold=threshold, maximum=most)
+        excess = excess_of(expected.z, expected.sigma, self.inference.tolerance)
+        found = components(excess, case.geometry, case.mask(), threshold=threshold, maximum=most)
         return {
             "candidates": found,
             "case_scores": highest_counted(found, case, self.facts.apart),

@@ -14,6 +14,7 @@ for computer vision?, NIPS 2017).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -42,7 +43,9 @@ class Expectation(NamedTuple):
 class ExpectationUNet(nn.Module):
     """Images (b, channels, ...) to the mean and standard deviation of ``targets`` other images, voxel by voxel.
 
-    Built as `UNet` with two outputs a target; ``structure.dropout`` stands where its descent ends and remains in use
+    Built as `UNet` with two outputs a target. Each of the ``windows``, two shares of the first channel, gives a channel
+    more, in which they become 0 and 1 and what lies outside is cut: maps are normalised over body and air together, and
+    beside that step tissues hardly differ. ``structure.dropout`` stands where its descent ends and remains in use
     in `expect`. Raises InvalidArchitecture where `UNet` does.
 
     >>> network = ExpectationUNet(1, structure=Structure(poolings=2, base_features=4))
@@ -52,11 +55,16 @@ class ExpectationUNet(nn.Module):
     """
 
     def __init__(
-        self, channels: int, targets: int = 1, dimensions: int = 2, structure: Structure | None = None
+        self,
+        channels: int,
+        targets: int = 1,
+        dimensions: int = 2,
+        structure: Structure | None = None,
+        windows: Sequence[tuple[float, float]] = (),
     ) -> None:
         super().__init__()
-        self.unet = UNet(channels, 2 * targets, dimensions, structure)
-        self.targets, self.dimensions = targets, dimensions
+        self.unet = UNet(channels + len(windows), 2 * targets, dimensions, structure)
+        self.targets, self.dimensions, self.windows = targets, dimensions, tuple(windows)
 
     @property
     def structure(self) -> Structure:
@@ -71,7 +79,9 @@ class ExpectationUNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> Expectation:
         """Return mean and sigma of images (b, channels, ...), of one pass."""
-        mean, raw = self.unet(images).float().split(self.targets, 1)
+        first = images[:, :1]
+        further = [((first - low) / (high - low)).clamp(0, 1) for low, high in self.windows]
+        mean, raw = self.unet(torch.cat([images, *further], 1)).float().split(self.targets, 1)
         return Expectation(UNIT * mean, FLOOR + UNIT * functional.softplus(raw))
 
     def expect(self, images: torch.Tensor, samples: int = 1, seed: int = 0) -> Expectation:
@@ -93,13 +103,21 @@ class ExpectationUNet(nn.Module):
         return Expectation(means.mean(0), (own + means.var(0, unbiased=False)).sqrt())
 
 
-def negative_log_likelihood(expected: Expectation, target: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+def negative_log_likelihood(
+    expected: Expectation, target: torch.Tensor, inside: torch.Tensor, beta: float = 0.0
+) -> torch.Tensor:
     """Return the mean over voxels ``inside`` of -log p(y) = log sigma + z^2 / 2 + log(2 pi) / 2, as a scalar.
 
-    ``target`` (b, targets, ...) and ``inside`` of the same shape. Without any voxel the loss is 0.
+    ``target`` (b, targets, ...) and ``inside`` of the same shape. Without any voxel the loss is 0. With ``beta`` above
+    0 each voxel counts (sigma / UNIT)^(2 beta) times, a factor that nothing is learnt from. Of the likelihood itself
+    the gradient of mu is the error over sigma^2, so that where sigma has grown first, mu is learnt no longer; at a beta
+    of 1 it is the error (Seitzer et al., On the pitfalls of heteroscedastic uncertainty estimation with probabilistic
+    neural networks, ICLR 2022). Where the loss of a voxel is least does not depend on beta.
     """
     z = (target - expected.mean) / expected.sigma
     loss = expected.sigma.log() + 0.5 * z.square() + 0.5 * math.log(2 * math.pi)
+    if beta > 0:
+        loss = loss * (expected.sigma.detach() / UNIT) ** (2 * beta)
     weight = inside.to(loss.dtype)
     return (loss * weight).sum() / weight.sum().clamp_min(1)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hakken.phantoms import Law
 from hakken.phantoms._options import Sized
@@ -17,6 +17,7 @@ LAW = Law(
     lesion_counts=(0.8, 0.15, 0.05),
 )
 
+Diameter = Annotated[float, Field(ge=4, le=60)]
 Finding = Literal["mass", "effusion", "large_heart", "mirrored_heart"]
 
 
@@ -31,3 +32,13 @@ class Options(Sized):
         description="What abnormal images show, each as often as the others: `mass`, `effusion`, `large_heart`, "
         "`mirrored_heart`.",
     )
+    diameters_mm: tuple[Diameter, Diameter] = Field(
+        default=(8.0, 35.0),
+        description="Diameter of the smallest and of the largest mass on the detector in mm; as many per octave.",
+    )
+
+    @model_validator(mode="after")
+    def _smallest_first(self) -> Self:
+        if self.diameters_mm[0] >= self.diameters_mm[1]:
+            raise ValueError("`diameters_mm` must be [smallest, largest]")
+        return self

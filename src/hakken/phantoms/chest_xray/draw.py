@@ -97,7 +97,7 @@ def _shown(case: PhantomCase, phantom: Options, view: View, random: Generator) -
         )
     shadows, kinds = view.shadows(), len(phantom.findings)
     levels = tuple(replace(level, kind=level.kind * kinds % 1) for level in case.levels)
-    masses = draw_masses(view, shadows, levels, random)
+    masses = draw_masses(view, shadows, levels, phantom.diameters_mm, random)
     parts = [painted(mass, view.detector) for mass in masses]
     total = shadows.attenuation + np.sum([part.added for part in parts], axis=0)
     return Found(total, tuple(part.share for part in parts), tuple(mass.describe() for mass in masses))

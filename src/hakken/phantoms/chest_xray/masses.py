@@ -1,7 +1,8 @@
 """Masses on a chest X-ray: where in the lungs they lie, how large they are, and what they add to the attenuation.
 
 A mass is drawn on the detector, where its size is measured, at the place where rays through a point of a lung arrive.
-Its outline is lobed; what it adds falls from its middle to its edge, at most 0.95 of what a rib adds.
+Its outline is lobed; what it adds falls from its middle to its edge, and in the middle is a part of what a ball of
+soft tissue of its diameter adds in the lung: small masses are faint, large ones may be denser than ribs.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hakken.anatomy.chest_film import RIB_CONTRAST, FilmChest, Shadows, View
+from hakken.anatomy.chest_build import LUNG, SOFT
+from hakken.anatomy.chest_film import FilmChest, Shadows, View
 from hakken.anatomy.rays import Detector
 from hakken.anatomy.shapes import Array, Points
 from hakken.phantoms import Levels
 
-SMALLEST_MM, LARGEST_MM = 8.0, 35.0
-FAINTEST, BRIGHTEST = 0.35, 0.95
-"""What masses add to the attenuation, as a part of what a rib adds."""
+FAINTEST, BRIGHTEST = 0.4, 1.0
+"""What masses add to the attenuation, as a part of what a ball of soft tissue as large adds in the lung: faint ones are
+ragged or hold air, at 1 they are solid."""
 PLACES = (("lung", 0.60), ("heart", 0.14), ("diaphragm", 0.14), ("apex", 0.12))
 """How many masses lie free, behind the heart, below the dome of the diaphragm, behind the collar bone."""
 TRIED = 1500
@@ -74,8 +76,13 @@ class Painted:
     share: Array
 
 
-def draw_masses(view: View, shadows: Shadows, levels: tuple[Levels, ...], random: Generator) -> list[Mass]:
-    """Draw a mass for each of ``levels``: sizes and densities are their quantiles, and so are the places."""
+def draw_masses(
+    view: View, shadows: Shadows, levels: tuple[Levels, ...], diameters_mm: tuple[float, float], random: Generator
+) -> list[Mass]:
+    """Draw a mass for each of ``levels``: sizes and densities are their quantiles, and so are the places.
+
+    Between the two ``diameters_mm`` there are as many per octave.
+    """
     chest, detector = view.chest, view.detector
     points, room = _points_in_lungs(chest, random)
     places, _ = view.stance.project(points)
@@ -83,7 +90,8 @@ def draw_masses(view: View, shadows: Shadows, levels: tuple[Levels, ...], random
     seen = {name: _sampled(field, detector, places) for name, field in fields.items()}
     found: list[Mass] = []
     for level in levels:
-        diameter = SMALLEST_MM * (LARGEST_MM / SMALLEST_MM) ** level.size
+        smallest, largest = diameters_mm
+        diameter = smallest * (largest / smallest) ** level.size
         wanted = _place(level.kind)
         fits = _fitting(wanted, points, seen, chest)
         scores = np.where(fits, 1000.0, 0) + np.minimum(room, 0.4 * diameter)
@@ -93,7 +101,7 @@ def draw_masses(view: View, shadows: Shadows, levels: tuple[Levels, ...], random
             Mass(
                 middle=(float(places[chosen, 0]), float(places[chosen, 1])),
                 diameter_mm=diameter,
-                contrast=RIB_CONTRAST * (FAINTEST + (BRIGHTEST - FAINTEST) * level.look),
+                contrast=(SOFT - LUNG) * diameter * (FAINTEST + (BRIGHTEST - FAINTEST) * level.look),
                 power=float(random.uniform(0.5, 1.1)),
                 lobes=np.column_stack([random.normal(0, 0.05, 4), random.uniform(0, 2 * np.pi, 4)]),
                 place=wanted if fits[chosen] else "lung",

@@ -17,7 +17,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from hakken.anatomy.head import Anatomy, draw_anatomy
-from hakken.anatomy.scanners import Machine, Pose, draw_pose, labelled, lay_grid, scan
+from hakken.anatomy.scanners import Machine, Pose, draw_pose, labelled, lay_grid, scan, whereabouts
 from hakken.anatomy.shapes import Array, ellipsoid, occupancy, paint_balls, smooth_field
 from hakken.core.seeds import derive_seed
 from hakken.core.volume import Geometry, Volume
@@ -238,13 +238,11 @@ def _truth(
     """Return what is true of the case; lesion centres x, y, z in mm, LPS, in the space of the image."""
     found = []
     for number, lesion in enumerate(lesions, start=1):
-        voxels = np.argwhere(labels == number)
         found.append(
             {
                 "lesion": number,
                 "kind": lesion.kind,
-                "centre": np.round(geometry.to_world(voxels).mean(0), 4).tolist(),
-                "volume_mm3": round(len(voxels) * geometry.voxel_mm3, 3),
+                **whereabouts(labels, number, geometry),
                 "density_hu": round(lesion.hu, 2),
             }
         )

@@ -20,7 +20,7 @@ from hakken.core.volume import Geometry
 from hakken.imaging.prepared import Lesion, PreparedCase
 from hakken.methods.dense import Inference, Parameters
 from hakken.methods.dense.learn import LESIONS, REGIONS, Learner
-from hakken.methods.dense.loss import class_loss, label_loss, near_region, over_levels
+from hakken.methods.dense.loss import apart_loss, class_loss, label_loss, near_region, over_levels
 from hakken.methods.dense.organs import largest, organ_of, regions_of
 from hakken.methods.dense.targets import class_targets, numbered, with_regions
 from hakken.methods.unet.loss import soft_dice_loss
@@ -166,16 +166,38 @@ def test_only_classes_of_the_batch_have_a_dice() -> None:
     assert float(class_loss(said, at, ones, dice=1.0)) == pytest.approx(sum(both) / 2, rel=1e-6)
 
 
+def test_the_loss_of_lesions_and_apart_of_their_classes_in_closed_form() -> None:
+    said = torch.tensor([[[0.0, math.log(2), 0.0, 0.0], [0.0, math.log(6), 0.0, 0.0]]])
+    at, ones = torch.tensor([[[0, 1, 2, 0]]]), torch.ones(1, 1, 4)
+    found = (math.log(3) * 3 - math.log(2) + math.log(9 / 8)) / 4  # odds of any lesion: 2, 8, 2, 2
+    named = (math.log(8 / 2) + math.log(2)) / 2  # of the two lesions' voxels alone
+    assert float(apart_loss(said, at, ones, dice=0.0)) == pytest.approx(found + named, rel=1e-6)
+    any_of = torch.tensor([[2.0, 8.0, 2.0, 2.0]]) / (1 + torch.tensor([[2.0, 8.0, 2.0, 2.0]]))
+    alike = float(soft_dice_loss(any_of, (at[:, 0] > 0).float()))
+    assert float(apart_loss(said, at, ones, dice=1.0)) == pytest.approx(alike, rel=1e-6)
+
+
+def test_what_classes_weigh_changes_nothing_beyond_the_lesions() -> None:
+    said, at = logits(1, 3, 6, 6).requires_grad_(), torch.zeros(1, 1, 6, 6)
+    at[..., :2, :2], at[..., 4, 4] = 1, 3
+    of_any = class_loss(said.logsumexp(1, keepdim=True), (at > 0).float(), torch.ones_like(at), dice=0.5, rare=1.0)
+    whole = apart_loss(said, at, torch.ones_like(at), dice=0.5, rare=1.0)
+    (gradient,) = torch.autograd.grad(whole - of_any, said)
+    assert float(gradient[(at == 0).expand(1, 3, 6, 6)].abs().max()) == 0
+    assert float(gradient.sum(1).abs().max()) < 1e-6, "it moves lesions from class to class, never in or out"
+
+
+@pytest.mark.parametrize("loss", [class_loss, apart_loss])
 @pytest.mark.parametrize("dice", [0.0, 0.5, 1.0])
-def test_a_batch_without_a_lesion_has_a_finite_loss_and_nothing_in_place_of_a_dice(dice: float) -> None:
+def test_a_batch_without_a_lesion_has_a_finite_loss_and_nothing_in_place_of_a_dice(dice: float, loss: Any) -> None:
     said, at = logits(2, 3, 4, 4, 4).requires_grad_(), torch.zeros(2, 1, 4, 4, 4)
-    loss = class_loss(said, at, torch.ones_like(at), dice=dice, rare=0.5)
-    loss.backward()
+    lost = loss(said, at, torch.ones_like(at), dice=dice, rare=0.5)
+    lost.backward()
     entropy = -torch.log_softmax(torch.cat([torch.zeros(2, 1, 4, 4, 4), said], 1), 1)[:, 0].mean()
-    assert float(loss.detach()) == pytest.approx((1 - dice) * float(entropy.detach()), rel=1e-6)
+    assert float(lost.detach()) == pytest.approx((1 - dice) * float(entropy.detach()), rel=1e-6)
     assert said.grad is not None
     assert torch.isfinite(said.grad).all()
-    nowhere = class_loss(said, at, torch.zeros_like(at), dice=dice, rare=0.5)
+    nowhere = loss(said, at, torch.zeros_like(at), dice=dice, rare=0.5)
     assert float(nowhere.detach()) == 0.0
 
 
@@ -360,6 +382,7 @@ def test_the_most_probable_region_is_taken_and_the_background_where_none_is() ->
     assert regions_of(p).ravel().tolist() == [1, 2, 0]
 
 
+SHARE = {"type": "real", "low": 0, "high": 1}
 STUDY: dict[str, Any] = {
     "name": "livers",
     "seed": 1,
@@ -388,6 +411,15 @@ STUDY: dict[str, Any] = {
             "parameters.within_voxel: has an effect only with `parameters.within`",
         ),
         ({"parameters": {"regions": True, "region_share": 0.5}}, "has an effect only with `parameters.within`"),
+        (
+            {"parameters": {}, "inference": {}, "search": {"space": {"region_share": SHARE}}},
+            "search.space.region_share: has an effect only with `parameters.within`; name the region",
+        ),
+        (
+            {"parameters": {"within": "liver", "region_share": 0.5, "lesion_share": 1}, "inference": {}},
+            "parameters.region_share 0.5: is a share of the windows without a lesion, and with parameters.lesion_share "
+            "1 there are none",
+        ),
         (
             {"search": {"space": {"regions": {"type": "categorical", "choices": [True, False]}}}},
             "search.space.regions: networks of other outputs",

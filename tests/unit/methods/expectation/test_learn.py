@@ -15,7 +15,7 @@ from hakken.core.errors import HakkenError
 from hakken.core.volume import Geometry
 from hakken.imaging.prepared import PreparedCase, save_prepared
 from hakken.methods.expectation.learn import Learner
-from hakken.methods.expectation.network import Expectation, ExpectationUNet
+from hakken.methods.expectation.network import UNIT, Expectation, ExpectationUNet
 from hakken.patches.loader import Batch
 from hakken.runs.layout_pool import made_up_patches
 from hakken.runs.learner import learner_of
@@ -71,6 +71,29 @@ def test_the_loss_is_the_mean_over_the_body() -> None:
     assert loss_of(maps) == pytest.approx(math.log(0.25) + 1 + 0.5 * math.log(2 * math.pi), rel=1e-5)
 
 
+def test_the_study_names_the_beta_of_the_loss() -> None:
+    maps = torch.tensor([[[[0.5, 1.0], [0.0, 0.0]]]])
+    batch = Batch(torch.zeros(1, 1, 2, 2), torch.zeros(1, dtype=torch.int64), np.arange(1), maps)
+    parameters = {"patch_size": 9, "poolings": 1, "base_features": 4, "convolutions": 2, "beta": 0.5}
+    loss = learner(parameters=parameters).loss("network", {"network": Fixed()}, batch, torch.Generator()).value.item()
+    assert loss == pytest.approx(0.25 / UNIT * loss_of(maps), rel=1e-5)
+
+
+def test_the_study_names_further_windows_of_what_is_seen_first() -> None:
+    parameters = {"patch_size": 9, "poolings": 1, "base_features": 4, "convolutions": 2}
+    network = learner(parameters=parameters | {"windows": [[0.425, 0.625]]}).networks()["network"]
+    assert isinstance(network, ExpectationUNet)
+    assert (network.windows, network.unet.channels) == (((0.425, 0.625),), 2)
+    with pytest.raises(HakkenError, match=r"\[0\.7, 0\.6\] is no window; give \[low, high\] with 0 <= low < high <= 1"):
+        learner(parameters=parameters | {"windows": [[0.7, 0.6]]})
+    with pytest.raises(HakkenError) as caught:
+        learner(parameters=parameters | {"windows": [[0.6, 0.7]]}, channels={"A": {"modality": "ct"}, "B": TARGET})
+    assert (
+        "parameters.windows: are shares of the window of the channel A, which has none with `normalise: zscore`; use "
+        "`window` or `percentile` there, or leave them out"
+    ) in str(caught.value)
+
+
 def test_patches_without_a_target_are_refused() -> None:
     with pytest.raises(HakkenError, match="the patches hold no target channel; give one channel of the study `target"):
         loss_of(None)
@@ -101,6 +124,11 @@ def test_a_hot_spot_is_found_where_it_is_hottest(tmp_path: Path) -> None:
     assert found["candidates"].size.tolist() == [2 * 216]
     assert found["case_scores"] == found["candidates"].score[0]
     assert found["expectations"].shape == (2, *grid.shape_zyx)
+    tolerant = learner(inference={"threshold": 3.0, "samples": 2, "tolerance": 0.1})
+    less = tolerant.predict(Model({"network": Nothing(1)}), case, ("candidates",))
+    assert less["candidates"].score.tolist() == pytest.approx([5 / math.sqrt(2)], abs=0.01)
+    assert less["candidates"].size.tolist() == [216], "of the second voxel 4 / sqrt(2) is left"
+    assert np.array_equal(less["expectations"], found["expectations"]), "calibration is that of z"
     higher = learner(inference={"threshold": 5.5, "samples": 2})
     again = higher.predict(Model({"network": Nothing(1)}), case, ("candidates",))
     assert (len(again["candidates"]), again["case_scores"]) == (0, 0)

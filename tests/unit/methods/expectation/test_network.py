@@ -42,6 +42,19 @@ def test_a_structure_that_is_none_is_refused() -> None:
         UNet(1, 2, 2, SMALL, widths=(3,))
 
 
+def test_windows_are_channels_of_the_first_one_cut_and_stretched() -> None:
+    torch.manual_seed(4)
+    network = ExpectationUNet(2, 1, 2, SMALL, windows=[(0.4, 0.6), (0.0, 0.5)]).eval()
+    assert network.unet.channels == 4
+    images = torch.rand(3, 2, 12, 16)
+    seen: list[torch.Tensor] = []
+    network.unet.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    network(images)
+    first = images[:, 0]
+    expected = [first, images[:, 1], ((first - 0.4) / 0.2).clamp(0, 1), (first / 0.5).clamp(0, 1)]
+    assert torch.allclose(seen[0], torch.stack(expected, 1), atol=1e-6)
+
+
 def test_sigma_never_falls_below_its_floor() -> None:
     network = ExpectationUNet(1, structure=SMALL)
     with torch.no_grad():
@@ -58,6 +71,23 @@ def test_the_likelihood_is_that_of_a_gaussian_inside_alone() -> None:
     found = negative_log_likelihood(Expectation(mean, sigma), target, inside)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     assert negative_log_likelihood(Expectation(mean, sigma), target, inside & False).item() == 0
+
+
+def test_beta_weighs_voxels_by_their_deviation_which_is_held_fixed() -> None:
+    """Two voxels with sigma of 1 and 4 units and an error of 2 units: at a beta of 1 mu learns the error alone."""
+    mean = torch.zeros(1, 1, 1, 2, requires_grad=True)
+    sigma = (UNIT * torch.tensor([[[[1.0, 4.0]]]])).requires_grad_()
+    target, inside = torch.full((1, 1, 1, 2), 2 * UNIT), torch.ones(1, 1, 1, 2)
+    plain = [math.log(s * UNIT) + 0.5 * (2 / s) ** 2 + 0.5 * math.log(2 * math.pi) for s in (1, 4)]
+    for beta, weights in ((0.0, (1, 1)), (0.5, (1, 4)), (1.0, (1, 16))):
+        loss = negative_log_likelihood(Expectation(mean, sigma), target, inside, beta)
+        assert loss.item() == pytest.approx(sum(w * one for w, one in zip(weights, plain, strict=True)) / 2, rel=1e-5)
+        of_mean, of_sigma = torch.autograd.grad(loss, (mean, sigma))
+        error = [-w * 2 * UNIT / (s * UNIT) ** 2 / 2 for w, s in zip(weights, (1, 4), strict=True)]
+        assert of_mean.ravel().tolist() == pytest.approx(error, rel=1e-5)
+        d_sigma = [w * (1 / s - 4 / s**3) / UNIT / 2 for w, s in zip(weights, (1, 4), strict=True)]
+        assert of_sigma.ravel().tolist() == pytest.approx(d_sigma, rel=1e-4)
+    assert error[0] == pytest.approx(error[1]), "at a beta of 1 it does not matter how wide sigma is"
 
 
 def test_total_variance_is_the_data_s_and_the_network_s_own() -> None:

@@ -1,4 +1,4 @@
-"""Chest X-rays: true to their truth, masses fainter than ribs, and whole images that do not give findings away."""
+"""Chest X-rays: true to their truth, masses as dense as tissue, and whole images that do not give findings away."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
+from hakken.anatomy.chest_build import LUNG, SOFT
 from hakken.anatomy.chest_film import RIB_CONTRAST, View, draw_film_chest
 from hakken.anatomy.rays import Detector, draw_stance
 from hakken.cohort.phantom import PhantomCase, phantom_cases
@@ -20,8 +22,10 @@ from hakken.imaging.lesions import measure_lesions
 from hakken.phantoms import Levels, OneImage
 from hakken.phantoms.chest_xray import Finding
 from hakken.phantoms.chest_xray.draw import HIGHEST, draw_case
-from hakken.phantoms.chest_xray.masses import BRIGHTEST, LARGEST_MM, PLACES, SMALLEST_MM, Mass, draw_masses, painted
+from hakken.phantoms.chest_xray.masses import BRIGHTEST, FAINTEST, PLACES, Mass, draw_masses, painted
 from hakken.study import Study
+
+SMALLEST_MM, LARGEST_MM = 8.0, 35.0  # unless a study says otherwise
 
 pytestmark = pytest.mark.xdist_group("chest x-ray")  # Its fixtures are made once, on one worker.
 
@@ -72,9 +76,28 @@ def test_an_image_is_flat_and_its_masses_are_where_the_truth_says(films: list[tu
             assert truth["class"] == "mass"
 
 
-def test_masses_add_less_than_ribs(films: list[tuple[PhantomCase, OneImage]]) -> None:
+def test_masses_add_what_tissue_as_thick_adds_so_that_they_are_fainter_and_denser_than_ribs(
+    films: list[tuple[PhantomCase, OneImage]],
+) -> None:
+    """A ball of soft tissue adds 0.0138 a mm of its diameter where lung was: 0.48 at 35 mm; a rib 0.15."""
     truths = [truth for _, film in films for truth in film.truth["lesions"]]
-    assert max(truth["contrast"] for truth in truths) < BRIGHTEST * RIB_CONTRAST < RIB_CONTRAST
+    parts = [truth["contrast"] / ((SOFT - LUNG) * truth["diameter_mm"]) for truth in truths]
+    assert FAINTEST - 0.001 <= min(parts) < 0.55
+    assert 0.85 < max(parts) <= BRIGHTEST + 0.001
+    contrasts = sorted(truth["contrast"] for truth in truths)
+    assert contrasts[0] < RIB_CONTRAST / 2
+    assert contrasts[-1] > 1.2 * RIB_CONTRAST
+
+
+def test_a_study_says_how_large_masses_are() -> None:
+    asked = study_of(diameters_mm=[12, 48], cases={"train": 1, "validation": 1, "test": 24})
+    cases = [case for case in phantom_cases(asked) if case.part == "test" and case.lesions]
+    found = [truth["diameter_mm"] for case in cases for truth in draw_case(case, asked).truth["lesions"]]
+    assert 12 <= min(found) < 14
+    assert 42 < max(found) <= 48
+    assert np.median(found) == pytest.approx(24, rel=0.15)
+    with pytest.raises(ValidationError, match=r"`diameters_mm` must be \[smallest, largest\]"):
+        study_of(diameters_mm=[20, 20])
 
 
 def test_masses_lie_free_behind_heart_and_diaphragm_and_over_ribs(study: Study) -> None:
@@ -82,7 +105,7 @@ def test_masses_lie_free_behind_heart_and_diaphragm_and_over_ribs(study: Study) 
     view = View(draw_film_chest("F", 50, random), draw_stance(5, 2, random), Detector((120, 120), 3.0))
     shadows = view.shadows()
     kinds = (np.arange(50) + 0.5) / 50
-    found = [draw_masses(view, shadows, (Levels(0.2, kind, 0.5),), random)[0] for kind in kinds]
+    found = [draw_masses(view, shadows, (Levels(0.2, kind, 0.5),), (8.0, 35.0), random)[0] for kind in kinds]
     assert Counter(mass.place for mass in found) == {name: round(50 * share) for name, share in PLACES}
     assert 5 < sum(mass.describe()["on_rib"] for mass in found) < 45
     across = {name: np.array([mass.middle for mass in found if mass.place == name]) for name, _ in PLACES}
@@ -93,7 +116,7 @@ def test_masses_of_an_image_lie_apart() -> None:
     random = np.random.default_rng(1)
     view = View(draw_film_chest("M", 50, random), draw_stance(5, 2, random), Detector((60, 60), 6.0))
     levels = tuple(Levels(0.9, 0.1 * kind, 0.5) for kind in range(4))
-    masses = draw_masses(view, view.shadows(), levels, random)
+    masses = draw_masses(view, view.shadows(), levels, (8.0, 35.0), random)
     for number, mass in enumerate(masses):
         for other in masses[:number]:
             apart = np.hypot(*np.subtract(mass.middle, other.middle))

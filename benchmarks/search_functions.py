@@ -1,7 +1,8 @@
 """Functions that others have published, as objectives: plain, noisy, on a logarithmic scale, mixed and conditional.
 
-The BBOB suite and that of CEC 2022 come from `ioh`, others from BoTorch. A seed chooses the instance (BBOB) or turns and
-exchanges axes, and decides on the noise. None of these was written or chosen for the way that hakken models objectives.
+The BBOB suite and that of CEC 2022 come from `ioh`, others from BoTorch. A seed chooses the instance (BBOB) or turns
+and exchanges axes, and decides on the noise. None of these was written or chosen for the way that hakken models
+objectives.
 """
 
 from __future__ import annotations
@@ -92,12 +93,14 @@ def turned(function: Function, seed: int) -> Function:
     return Function(value, np.where(reversed_, 1 - moved, moved), function.best)
 
 
-def problem_of(name: str, function: Function, seed: int, *, form: str = "real", noise: float = 0.0, log: bool = False) -> Problem:
+def problem_of(
+    name: str, function: Function, seed: int, *, form: str = "real", noise: float = 0.0, log: bool = False
+) -> Problem:
     """Make a problem of a function.
 
     ``form`` is `real`, `mixed` (a third of the axes integers, a third choices) or `conditional` (a choice decides
-    whether the last two axes are set apart, together or not at all). ``noise`` is a share of the standard deviation over
-    random points. With ``log`` the logarithm of the regret is minimised.
+    whether the last two axes are set apart, together or not at all). ``noise`` is a share of the standard deviation
+    over random points. With ``log`` the logarithm of the regret is minimised.
     """
     scaled = _logarithm(function, seed) if log else function
     forms = {"real": _real, "mixed": _mixed, "conditional": _conditional}

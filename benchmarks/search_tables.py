@@ -28,19 +28,19 @@ Counts = tuple[tuple[str, int], ...]
 def fcnet(dataset: str, seed: int, *, log: bool = False) -> Problem:
     """A table of 62,208 trained networks for regression (HPOLib); losses above 1, that of the mean, count as 1."""
     scores, seconds = _table(f"hpolib/{dataset}", "val_loss")
-    return _tabular(f"hpolib/{dataset}", np.log10(scores) if log else scores, seconds, FCNET, FCNET_COUNTS, seed)
+    return _tabular(f"hpolib/{dataset}", np.log10(scores) if log else scores, seconds, FCNET, FCNET_COUNTS, seed=seed)
 
 
 def mlp(dataset: str, seed: int) -> Problem:
     """A table of 30,000 trained networks for classification (HPOBench)."""
     table = f"hpobench/{dataset}"
-    return _tabular(table, *_table(table, "val_acc"), MLP, MLP_COUNTS, seed, maximise=True)
+    return _tabular(table, *_table(table, "val_acc"), MLP, MLP_COUNTS, seed=seed, maximise=True)
 
 
 def cells(dataset: str, seed: int) -> Problem:
     """A table of 15,625 trained cells of convolutions (NAS-Bench-201)."""
     table = f"nasbench201/{dataset}"
-    return _tabular(table, *_table(table, "val_acc"), CELLS, CELLS_COUNTS, seed, maximise=True)
+    return _tabular(table, *_table(table, "val_acc"), CELLS, CELLS_COUNTS, seed=seed, maximise=True)
 
 
 def _tabular(
@@ -49,8 +49,8 @@ def _tabular(
     seconds: Floats,
     mapping: Mapping[str, object],
     counts: Counts,
-    seed: int,
     *,
+    seed: int,
     maximise: bool = False,
 ) -> Problem:
     """Make a problem of a table's ``scores`` and ``seconds``, both (rows, repetitions)."""

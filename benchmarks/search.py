@@ -151,7 +151,9 @@ def main() -> None:
     if options.figure:
         from search_figure import draw
 
-        draw(results, SLOTS, options.figure)
+        names = chosen(options.objectives)
+        groups = {group: [name for name in names if OBJECTIVES[name].group == group] for group in GROUPS}
+        draw(results, {group: members for group, members in groups.items() if members}, options.figure)
 
 
 if __name__ == "__main__":

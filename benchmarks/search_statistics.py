@@ -120,6 +120,12 @@ class Results:
         sets = [np.array(found)[:, None] for found in values if found]
         return bootstrap(sets)[0] if sets else None
 
+    def level(self, proposer: str, count: int, slots: int = SLOTS) -> float | None:
+        """Return the mean regret without its interval."""
+        values = [list(self.regrets(name, proposer, count, slots).values()) for name in self.objectives]
+        means = [float(np.mean(found)) for found in values if found]
+        return float(np.mean(means)) if means else None
+
     def median(self, proposer: str, count: int, slots: int = SLOTS) -> float | None:
         """Return the median regret of all sweeps."""
         values = [regret for _, _, regret in self._all(proposer, count, slots)]

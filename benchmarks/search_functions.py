@@ -23,6 +23,7 @@ from hakken.search.trial import Value
 Floats = NDArray[np.float64]
 SAMPLE = 2048  # random points that tell how much a function varies
 LEVELS, CHOICES = 6, 4  # values of an integer and of a choice of a mixed space
+WINDOW = 0.5  # of an axis of a function of BoTorch's collection: how much of it is searched
 OFFSET = 0.17  # of an axis: how far from its best a coordinate lies that an inactive parameter would set
 LOG_FLOOR = 1e-3  # of the median regret of random points: added before the logarithm is taken
 
@@ -61,7 +62,7 @@ def of_ioh(suite: str, number: int, dimensions: int, seed: int) -> Function:
 
 
 def of_botorch(name: str, dimensions: int | None, seed: int) -> Function:
-    """Return a test function of BoTorch with turned axes."""
+    """Return a part of a test function of BoTorch (`placed`), with turned axes."""
     import torch
     from botorch.test_functions import synthetic
 
@@ -76,7 +77,17 @@ def of_botorch(name: str, dimensions: int | None, seed: int) -> Function:
 
     lowest = (problem.optimizers[0].double().numpy() - low) / (high - low)
     # Some optima are printed with few digits; none of them may be beaten by what is searched.
-    return turned(Function(value, lowest, min(float(problem.optimal_value), value(lowest))), seed)
+    return turned(placed(Function(value, lowest, min(float(problem.optimal_value), value(lowest))), seed), seed)
+
+
+def placed(function: Function, seed: int) -> Function:
+    """Return a part of the function, `WINDOW` of each axis, the lowest point anywhere in it that the axis allows.
+
+    Many published functions are lowest in the middle of their domain, where a proposer may begin.
+    """
+    places = np.random.default_rng(derive_seed(seed, "place")).random(function.dimensions)
+    start = np.clip(function.lowest - WINDOW * places, 0.0, 1.0 - WINDOW)
+    return Function(lambda u: function.value(start + WINDOW * u), (function.lowest - start) / WINDOW, function.best)
 
 
 def turned(function: Function, seed: int) -> Function:

@@ -182,6 +182,17 @@ def test_turned_axes_move_the_best_with_them(benchmark: Any) -> None:
     assert changed == {round(min(place, 1 - place), 9) for place in LOWEST}
 
 
+def test_a_part_of_a_function_has_its_best_anywhere_but_where_the_domain_ends(benchmark: Any) -> None:
+    functions: ModuleType = benchmark("search_functions")
+    bowl = _bowl(benchmark)
+    parts = [functions.placed(bowl, seed) for seed in range(40)]
+    assert all(part.value(part.lowest) == pytest.approx(2.0) for part in parts)
+    places = np.array([part.lowest for part in parts])
+    assert places.min() >= 0.0
+    assert places.max() <= 1.0
+    assert np.all(places.std(axis=0) > 0.04)
+
+
 def _sweeps(benchmark: Any, finals: Mapping[tuple[str, str], list[list[float]]], slots: int = 8) -> list[Any]:
     """Return sweeps of the given regrets: (objective, proposer), then seeds, then results."""
     simulation = benchmark("search_simulation")

@@ -1,4 +1,9 @@
-"""The Bayesian proposer: a model of the finished trials, fantasies of the pending ones, the best valid point."""
+"""The Bayesian proposer: a model of the finished trials, fantasies of the pending ones, the best valid point.
+
+Expected improvement is highest where least is known, and of a cube that is its many corners, while who chooses ranges
+means the best to lie within them. So the acquisition is weighted by a prior that falls off towards the borders and
+fades as results come in: that of Hvarfner et al. 2022 (πBO).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,10 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 
 from hakken.core.seeds import derive_seed
-from hakken.search import cube, samplers
+from hakken.search import cube, samplers, warp
 from hakken.search.acquisition import best_candidates, log_expected_improvement
 from hakken.search.cube import Floats, Points
-from hakken.search.gaussian import Encoder, Model, fit
+from hakken.search.gaussian import Encoder, Model
 from hakken.search.scikit import ScikitEncoder, fit_scikit
 from hakken.search.source import source_weight
 from hakken.search.space import Key, Space
@@ -18,6 +23,8 @@ from hakken.search.trial import Trial, Value
 
 STARTS = 5  # best tried points, by posterior mean, that the local search starts from
 REACH = 3.0
+WITHIN = 10.0  # finished trials that the prior of points within their ranges is worth
+BREADTH = 0.4  # of a range: the standard deviation of that prior about the middle
 SAME = 1e-12  # values of at most 1 that differ less are equal
 
 Features = Callable[[Points], Floats]
@@ -42,17 +49,18 @@ def bayesian_point(
     """
     finished = [trial for trial in history if not trial.pending]
     running = [trial for trial in history if trial.pending]
-    features, learn = learner(space, model)
+    features, learn = learner(space, model, np.random.default_rng(derive_seed(seed, "scales", number)))
     tried = cube.encode(space, [trial.parameters for trial in [*finished, *running]])
     x = features(tried)
-    known = learn(x[: len(finished)], targets(finished, maximise))
+    known = learn(x[: len(finished)], oriented(finished, maximise))
     imagined = known.imagine(x[len(finished) :], np.random.default_rng(derive_seed(seed, "fantasies", number)))
     expected = imagined.predict(x).means
     incumbents = expected.max(axis=1)
     weight = source_weight(space, prior, finished, maximise, lambda trials: targets(trials, maximise))
 
     def score(points: Points) -> Floats:
-        return log_expected_improvement(imagined.predict(features(points)), incumbents) + weight(points)
+        improvement = log_expected_improvement(imagined.predict(features(points)), incumbents)
+        return improvement + weight(points) + WITHIN / len(finished) * within(space, points)
 
     grid = samplers.untried(space, seen)
     if grid:
@@ -63,26 +71,40 @@ def bayesian_point(
     return _first_untried(space, candidates, seen)
 
 
-def learner(space: Space, model: str) -> tuple[Features, Fit]:
-    """Return how the model `bayesian` or `skopt` sees points and how it learns."""
+def learner(space: Space, model: str, rng: np.random.Generator) -> tuple[Features, Fit]:
+    """Return how the model `bayesian` or `skopt` sees points, and how it learns values of which larger are better."""
     if model == "skopt":
-        return ScikitEncoder.of(space).features, fit_scikit
+        return ScikitEncoder.of(space).features, lambda x, values: fit_scikit(x, censored(values))
     encoder = Encoder.of(space)
-    return encoder.features, lambda x, y: fit(encoder, x, y)
+    return encoder.features, lambda x, values: warp.learn(encoder, x, values, rng)
 
 
-def targets(finished: Sequence[Trial], maximise: bool) -> Floats:
-    """Return what the model learns (n,): larger is better, mean 0, variance 1; failed trials get the worst value.
+def within(space: Space, points: Points) -> Floats:
+    """Return the logarithm (m,) of a prior of ``points`` that is highest in the middle of all ranges, there 0."""
+    numeric = [dimension.kind != "categorical" for dimension in space.dimensions]
+    return np.asarray(-0.5 * (((points.u[:, numeric] - cube.NEUTRAL) / BREADTH) ** 2).sum(axis=1))
 
-    A trial that lies further below the median than `REACH` times what the best lies above it counts as lying there:
-    how bad a bad trial is says little of the good ones and would flatten the differences between them. (Warping by
-    ranks or logarithms was measured beside it on the development objectives and was no better.)
-    """
+
+def oriented(finished: Sequence[Trial], maximise: bool) -> Floats:
+    """Return values (n,) within -1 and 1 of which larger are better; failed trials get the worst."""
     sign = 1.0 if maximise else -1.0
     measured = np.array([trial.measured for trial in finished])
     values = np.array([sign * (trial.value or 0.0) if trial.measured else 0.0 for trial in finished])
     values[~measured] = values[measured].min()
-    values /= np.abs(values).max() or 1.0
+    return np.asarray(values / (np.abs(values).max() or 1.0))
+
+
+def targets(finished: Sequence[Trial], maximise: bool) -> Floats:
+    """Return what a model learns of trials on the scale of their values (n,), `censored`."""
+    return censored(oriented(finished, maximise))
+
+
+def censored(values: Floats) -> Floats:
+    """Return ``values`` (n,), larger is better, with mean 0 and variance 1; all 0 where they are equal.
+
+    One that lies further below the median than `REACH` times what the best lies above it counts as lying there: how
+    bad a bad trial is says little of the good ones and would flatten the differences between them.
+    """
     best, middle = values.max(), np.median(values)
     if best - middle > SAME:
         values = np.maximum(values, middle - REACH * (best - middle))

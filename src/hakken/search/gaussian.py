@@ -170,33 +170,46 @@ class Model:
         return np.asarray(solve_triangular(self.lower, self.kernel(self.x, self.pending), lower=True))
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A kernel and a variance of the noise, and the logarithm of their posterior density, up to a constant."""
+
+    kernel: Covariance
+    noise: float
+    log_posterior: float = 0.0
+
+
 def fit(encoder: Encoder, x: Floats, y: Floats) -> Model:
     """Fit the kernel's parameters to features ``x`` (n, f) and ``y`` (n,) by maximum a posteriori."""
-    kernel, noise = _maximum_a_posteriori(encoder, *_fitted_to(x, y))
-    return condition(kernel, noise, x, y)
+    return condition(posterior_mode(encoder, x, y), x, y)
 
 
-def condition(kernel: Covariance, noise: float, x: Floats, y: Floats) -> Model:
+def condition(fitted: Fitted, x: Floats, y: Floats) -> Model:
     """Return the model with a given kernel that has seen ``x`` (n, f) and ``y`` (n,)."""
+    kernel, noise = fitted.kernel, fitted.noise
     lower = cholesky(kernel(x, x) + (noise + JITTER) * np.eye(len(x)), lower=True)
     alpha = cho_solve((lower, True), y)
     none = np.empty((0, x.shape[1]))
     return Model(kernel, noise, x, lower, alpha, none, np.empty((0, 0)), np.empty((0, 1)))
 
 
-def _fitted_to(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return all trials, or of many the best half of those that can be afforded and an even choice of the rest."""
-    if len(y) <= MOST_FITTED:
-        return x, y
+def most_telling(y: Floats, count: int) -> NDArray[np.intp]:
+    """Return the places of all trials, or of many the best half of ``count`` and an even choice of the rest."""
+    if len(y) <= count:
+        return np.arange(len(y))
     ranked = np.argsort(-y, kind="stable")
-    best, rest = ranked[: MOST_FITTED // 2], ranked[MOST_FITTED // 2 :]
-    even = rest[np.linspace(0, len(rest) - 1, MOST_FITTED - len(best)).astype(int)]
-    chosen = np.sort(np.concatenate([best, even]))
-    return x[chosen], y[chosen]
+    best, rest = ranked[: count // 2], ranked[count // 2 :]
+    even = rest[np.linspace(0, len(rest) - 1, count - len(best)).astype(int)]
+    return np.sort(np.concatenate([best, even]))
 
 
-def _maximum_a_posteriori(encoder: Encoder, x: Floats, y: Floats) -> tuple[Kernel, float]:
-    """Minimise the negative log likelihood plus the negative log prior of the logarithms (2 + d + 1 of them)."""
+def posterior_mode(encoder: Encoder, x: Floats, y: Floats) -> Fitted:
+    """Fit to at most `MOST_FITTED` of the features ``x`` (n, f) and ``y`` (n,): the most probable kernel and noise.
+
+    Minimises the negative log likelihood plus the negative log prior of the logarithms (2 + d + 1 of them).
+    """
+    few = most_telling(y, MOST_FITTED)
+    x, y = x[few], y[few]
     d = len(encoder.columns)
     centre = np.array([FULL[0], ADDITIVE[0], *[LENGTH[0]] * d, NOISE[0]])
     spread = np.array([FULL[1], ADDITIVE[1], *[LENGTH[1]] * d, NOISE[1]])
@@ -211,9 +224,9 @@ def _maximum_a_posteriori(encoder: Encoder, x: Floats, y: Floats) -> tuple[Kerne
     options = {"maxiter": ITERATIONS}
     found = minimize(  # type: ignore[call-overload]
         penalised, centre, jac=True, method="L-BFGS-B", bounds=bounds, options=options
-    ).x
-    full, additive, *lengths, noise = np.exp(found)
-    return Kernel(encoder, float(full), float(additive), np.array(lengths)), float(noise)
+    )
+    full, additive, *lengths, noise = np.exp(found.x)
+    return Fitted(Kernel(encoder, float(full), float(additive), np.array(lengths)), float(noise), -float(found.fun))
 
 
 def _loss(distances: Floats, y: Floats) -> Callable[[Floats], tuple[float, Floats]]:

@@ -32,12 +32,12 @@ def propose(
     """Return the parameters of trial ``number`` given all other ``trials``, finished and running.
 
     The same arguments give the same parameters, in whatever order the trials come. The points ``first`` come before all
-    others, whatever the sampler. `bayesian` and `skopt` follow the Sobol sequence until ``startup`` trials have an
-    objective. ``prior`` holds the trials of a related study as points of this space; for these two samplers its best
-    points are every fourth of these, and its model weighs the acquisition (`hakken.search.source`). No
-    finished or running point is proposed again unless all have been. Inactive parameters are absent; values are plain
-    booleans, numbers and texts. Raises HakkenError for an unknown sampler, a negative number, a sampler that is not
-    installed, and a trial or first point that is not a point of ``space``.
+    others, whatever the sampler. `bayesian` and `skopt` begin in the middle of all ranges and follow the Sobol sequence
+    in their inner part until ``startup`` trials have an objective. ``prior`` holds the trials of a related study as
+    points of this space; for these two samplers its best points are every fourth of these, and its model weighs the
+    acquisition (`hakken.search.source`). No finished or running point is proposed again unless all have been. Inactive
+    parameters are absent; values are plain booleans, numbers and texts. Raises HakkenError for an unknown sampler, a
+    negative number, a sampler that is not installed, and a trial or first point that is not a point of ``space``.
     """
     if sampler not in SAMPLERS:
         raise HakkenError(f"unknown sampler `{sampler}`{nearest(sampler, SAMPLERS)}; known: {', '.join(SAMPLERS)}")
@@ -56,7 +56,7 @@ def propose(
         return optuna_point(space, history, kind=kind, number=number, seed=seed, maximise=maximise, seen=seen)
     if sum(trial.measured for trial in history) < max(startup, 1):
         taken = _unseen(space, _best_points(prior, maximise), seen) if number % FROM_SOURCE == 1 else None
-        return taken or samplers.sobol_point(space, number, seed, seen)
+        return taken or samplers.opening_point(space, number, seed, seen)
     from hakken.search.bayesian import bayesian_point
 
     return bayesian_point(

@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 from hakken.core.errors import HakkenError
 from hakken.search import cube
 from hakken.search.cube import Floats, Points
-from hakken.search.gaussian import JITTER, Model, condition
+from hakken.search.gaussian import JITTER, Fitted, Model, condition
 from hakken.search.space import Dimension, Space
 
 # Normal priors of the logarithms of the kernel's parameters: mean, standard deviation.
@@ -83,7 +83,7 @@ def fit_scikit(x: Floats, y: Floats) -> Model:
         warnings.simplefilter("ignore")
         process.fit(x, y)
     variance = float(process.kernel_.diag(x[:1])[0])
-    return condition(ScikitKernel(process.kernel_, variance), float(process.noise_), x, y)
+    return condition(Fitted(ScikitKernel(process.kernel_, variance), float(process.noise_)), x, y)
 
 
 def _maximum_a_posteriori(

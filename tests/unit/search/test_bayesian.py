@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hakken.search import Trial
-from hakken.search.bayesian import targets
+from hakken.search import Space, Trial, cube
+from hakken.search.bayesian import oriented, targets, within
+
+from .spaces import MIXED
 
 
 def finished(*values: float | None) -> list[Trial]:
@@ -48,3 +50,19 @@ def test_the_size_of_the_values_does_not_matter(size: float) -> None:
 
 def test_equal_values_teach_nothing() -> None:
     np.testing.assert_array_equal(targets(finished(0.1, 0.1, None), maximise=True), [0, 0, 0])
+
+
+def test_values_are_turned_so_that_larger_is_better() -> None:
+    assert oriented(finished(2.0, None, -4.0), maximise=True).tolist() == [0.5, -1.0, -1.0]
+    assert oriented(finished(2.0, None, -4.0), maximise=False).tolist() == [-0.5, -0.5, 1.0]
+
+
+def test_points_in_the_middle_of_their_ranges_are_expected_and_choices_are_alike() -> None:
+    space = Space.from_mapping(MIXED)
+    numeric = [dimension.kind != "categorical" for dimension in space.dimensions]
+    u = np.full((4, len(numeric)), 0.5)
+    u[1, [*space.by_name].index("learning_rate")] = 0.9
+    u[2, :] = np.where(numeric, 0.5, 0.0)
+    u[3, :] = np.where(numeric, 0.1, 0.5)
+    points = cube.Points(u, np.ones(u.shape, dtype=bool))
+    np.testing.assert_allclose(within(space, points), [0, -0.5, 0, -0.5 * sum(numeric)])

@@ -120,7 +120,7 @@ def test_more_trials_than_are_fitted_all_count_in_the_prediction(monkeypatch: py
     y = u[:, 0] - u[:, 0].mean()
     model = fit(PLAIN, seen(u), y)
     assert len(model.x) == 30
-    again = condition(model.kernel, model.noise, seen(u), y)
+    again = condition(gaussian.Fitted(model.kernel, model.noise), seen(u), y)
     np.testing.assert_array_equal(model.alpha, again.alpha)
     assert np.corrcoef(model.predict(seen(u)).means[0], y)[0, 1] > 0.99
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hakken.core.errors import HakkenError
-from hakken.search import SAMPLERS, Space, Trial, propose
+from hakken.search import SAMPLERS, Space, Trial, propose, samplers
 
 from .spaces import MIXED, mappings
 
@@ -166,12 +166,26 @@ def test_the_trial_itself_is_not_pending() -> None:
 
 
 def test_three_results_are_awaited_before_the_model_speaks() -> None:
-    two = history(2, 3)
-    assert propose(SPACE, two, number=5, seed=7) == propose(SPACE, two, number=5, seed=7, sampler="sobol")
+    opening = samplers.opening_point(SPACE, 5, 7)
+    assert propose(SPACE, history(2, 3), number=5, seed=7) == opening
     three = history(3, 2)
-    assert propose(SPACE, three, number=5, seed=7) != propose(SPACE, three, number=5, seed=7, sampler="sobol")
-    patient = propose(SPACE, three, number=5, seed=7, startup=4)
-    assert patient == propose(SPACE, three, number=5, seed=7, sampler="sobol")
+    assert propose(SPACE, three, number=5, seed=7) != opening
+    assert propose(SPACE, three, number=5, seed=7, startup=4) == opening
+
+
+def test_a_search_begins_in_the_middle_and_goes_on_in_the_inner_part_of_all_ranges() -> None:
+    middle = propose(SPACE, [], number=0, seed=7)
+    assert middle["learning_rate"] == pytest.approx(1e-3)
+    assert middle["layers"] == 4
+    others = [propose(SPACE, [], number=number, seed=7) for number in range(1, 65)]
+    rates = [float(point["learning_rate"]) for point in others]
+    assert 10**-4.6 <= min(rates) < 10**-4.4
+    assert 10**-1.6 < max(rates) <= 10**-1.4
+    assert {str(point["kernel"]) for point in others} == {"3", "5", "0.5", "True"}, "choices have no middle"
+    known = [Trial(0, middle, "running")]
+    assert propose(SPACE, known, number=0, seed=7) == middle, "its own point"
+    assert propose(SPACE, [Trial(1, middle, "running")], number=0, seed=7) != middle
+    assert propose(SPACE, [], number=0, seed=7, first=[others[3]]) == others[3], "what is to come first comes first"
 
 
 def test_a_sweep_in_which_all_fails_goes_on() -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
-from search_objectives import OBJECTIVES
 from search_peers import PEERS
-from search_simulation import store, warm_up
+from search_simulation import problem_of, warm_up
 
 from hakken.search import Trial, propose
 
@@ -22,21 +19,23 @@ REPEATS, ENOUGH = 5, 20.0  # proposals that are timed; CPU seconds after which n
 
 @dataclass(frozen=True)
 class Ask:
-    """The median CPU ``seconds`` of a proposal by ``sampler`` after ``known`` results."""
+    """The median CPU ``seconds`` of a proposal by ``proposer`` after ``known`` results."""
 
-    sampler: str
+    proposer: str
     known: int
     seconds: float
 
 
-def measure_ask(sampler: str, known: int, folder: Path | None) -> Ask:
-    """Time proposals on the conditional space of nine parameters after random trials, or read what was timed."""
-    digest = hashlib.sha256(f"{PEERS[sampler].version}/{REPEATS}".encode()).hexdigest()[:12]
-    path = folder and folder / f"ask.{sampler}.{known}.{digest}.json"
-    if path and path.is_file():
-        return Ask(**json.loads(path.read_text()))
-    warm_up(sampler)
-    problem = OBJECTIVES[OBJECTIVE].problem(0)
+def ask_key(proposer: str, known: int) -> str:
+    """Return under what the cost is stored: it changes with the proposer's version."""
+    digest = hashlib.sha256(f"{PEERS[proposer].version}/{REPEATS}".encode()).hexdigest()[:12]
+    return f"ask {proposer} {known} {digest}"
+
+
+def measure_ask(proposer: str, known: int) -> Ask:
+    """Time proposals on the conditional space of nine parameters after random trials."""
+    warm_up(proposer)
+    problem = problem_of(OBJECTIVE, 0)
     points = [propose(problem.space, [], number=number, seed=0, sampler="random") for number in range(known + RUNNING)]
     trials = [Trial(number, point, "complete", problem.measure(point, number)) for number, point in enumerate(points)]
     trials[known:] = [Trial(trial.number, trial.parameters, "running") for trial in trials[known:]]
@@ -44,9 +43,6 @@ def measure_ask(sampler: str, known: int, folder: Path | None) -> Ask:
     while len(seconds) < REPEATS and sum(seconds) < ENOUGH:
         begin = time.process_time()
         number = len(trials) + len(seconds)
-        PEERS[sampler].propose(problem.space, trials, number=number, seed=0, maximise=problem.maximise)
+        PEERS[proposer].propose(problem.space, trials, number=number, seed=0, maximise=problem.maximise)
         seconds.append(time.process_time() - begin)
-    ask = Ask(sampler, known, float(np.median(seconds)))
-    if path:
-        store(path, asdict(ask))
-    return ask
+    return Ask(proposer, known, float(np.median(seconds)))

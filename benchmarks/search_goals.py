@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from search_ask import KNOWN, Ask
-from search_objectives import OBJECTIVES
-from search_table import OURS, SLOTS, Ratio, Results, overall
+from search_ask import Ask
+from search_statistics import OURS, SLOTS, Estimate, Results
 
-RATIOS = {
-    "optuna-tpe": (0.40, 1.0),
-    "optuna-gp": (0.75, 1.15),
-    "botorch-qlognei": (0.75, 1.15),
-    "skopt-constant-liar": (0.35, None),
-}  # peer: highest geometric mean of the ratios, highest single ratio
-SECONDS = {10: 0.15, 50: 0.2, 150: 0.7, 500: 5.0}  # results: highest CPU seconds of a proposal
+RATIOS = (("optuna-gp", 50, 0.75), ("optuna-tpe", 50, 0.5), ("optuna-tpe", 20, 0.75))  # peer, results, highest ratio
+SECONDS = {50: 0.1, 500: 0.35}  # results: highest CPU seconds of a proposal
+UNLUCKY = 0.01  # highest share of sweeps above random search's median
 SLOWER = 1.5  # highest ratio of the regret at N = 8 to that at N = 1
-FIFTH = 0.2  # highest ratio of the CPU seconds of a proposal to those of a peer with a Gaussian process
-BUSY = 0.8  # lowest share of the slots' time
 
 
 @dataclass(frozen=True)
@@ -35,71 +27,43 @@ class Goal:
         return f"- {verdict}: {self.text}: {self.measured}"
 
 
-def goals(results: Results, asks: Sequence[Ask]) -> list[Goal]:
-    """Return every goal with its verdict."""
+def goals(results: Results) -> list[Goal]:
+    """Return the goals of the regret, each with its verdict; the estimate decides, the interval stands beside it."""
     return [
-        *(_against(results, peer, mean, single) for peer, (mean, single) in RATIOS.items()),
-        *(_fifth(asks, peer) for peer in ("optuna-gp", "botorch-qlognei")),
-        *(_seconds(asks, known, most) for known, most in SECONDS.items()),
-        _random(results),
+        *(_against(results, peer, count, most) for peer, count, most in RATIOS if count in results.checkpoints),
+        _lucky(results),
         _parallel(results),
-        _busy(results),
     ]
 
 
-def _against(results: Results, peer: str, mean: float, single: float | None) -> Goal:
-    bound = "" if single is None else f", none above {single:g}"
-    text = f"regret at N = {SLOTS} over that of {peer} at most {mean:g}{bound}"
-    ratios = results.ratios(peer)
-    if not ratios:
-        return Goal(text)
-    middle = overall(ratios).value
-    return Goal(text, _spread(ratios), middle <= mean and (single is None or _worst(ratios)[1] <= single))
+def cost_goals(asks: Sequence[Ask]) -> list[Goal]:
+    """Return the goals of the CPU seconds of a proposal."""
+    return [_seconds(asks, known, most) for known, most in SECONDS.items()]
 
 
-def _fifth(asks: Sequence[Ask], peer: str) -> Goal:
-    """Judge within the length of the sweeps here; print the longer histories beside it."""
-    text = f"CPU seconds of a proposal over those of {peer} at most {FIFTH:g}, after 10 and after 50 results"
-    seconds = {(ask.sampler, ask.known): ask.seconds for ask in asks}
-    both = [known for known in KNOWN if {(OURS, known), (peer, known)} <= set(seconds)]
-    if not both:
+def _against(results: Results, peer: str, count: int, most: float) -> Goal:
+    text = f"mean regret after {count} results at N = {SLOTS} over that of {peer} at most {most:g}"
+    return _judged(text, results.ratio(OURS, peer, count), most)
+
+
+def _parallel(results: Results) -> Goal:
+    text = f"mean regret at N = {SLOTS} over that at N = 1 at most {SLOWER:g}"
+    return _judged(text, results.ratio(OURS, OURS, results.trials, peer_slots=1), SLOWER)
+
+
+def _judged(text: str, ratio: Estimate | None, most: float) -> Goal:
+    if ratio is None:
         return Goal(text)
-    ratios = {known: seconds[OURS, known] / seconds[peer, known] for known in both}
-    measured = ", ".join(f"{ratio:.2f} after {known}" for known, ratio in ratios.items())
-    return Goal(text, measured, all(ratio <= FIFTH for known, ratio in ratios.items() if known <= 50))
+    return Goal(text, f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]", ratio.value <= most)
+
+
+def _lucky(results: Results) -> Goal:
+    text = f"sweeps above random search's median after {results.trials} results: at most one in a hundred"
+    above, count = results.above_chance(OURS, results.trials)
+    return Goal(text, f"{above} of {count}", above <= UNLUCKY * count) if count else Goal(text)
 
 
 def _seconds(asks: Sequence[Ask], known: int, most: float) -> Goal:
     text = f"CPU seconds of a proposal after {known} results at most {most:g}"
-    found = [ask.seconds for ask in asks if (ask.sampler, ask.known) == (OURS, known)]
+    found = [ask.seconds for ask in asks if (ask.proposer, ask.known) == (OURS, known)]
     return Goal(text, f"{found[0]:.3f}", found[0] <= most) if found else Goal(text)
-
-
-def _random(results: Results) -> Goal:
-    text = f"regret at N = {SLOTS} below that of random search with thrice the trials, on every objective"
-    ratios = results.ratios("random-3x")
-    return Goal(text, _spread(ratios), _worst(ratios)[1] < 1) if ratios else Goal(text)
-
-
-def _parallel(results: Results) -> Goal:
-    text = f"regret at N = {SLOTS} over that at N = 1 at most {SLOWER:g}"
-    ratios = results.ratios(OURS, peer_slots=1)
-    return Goal(text, _spread(ratios), overall(ratios).value <= SLOWER) if ratios else Goal(text)
-
-
-def _busy(results: Results) -> Goal:
-    """Judge where durations are log-normal; those of the tables are real, with a heavier tail."""
-    text = f"share of the slots' time in use at N = {SLOTS} at least {BUSY:g} (log-normal durations)"
-    drawn = [name for name in OBJECTIVES if not name.startswith(("fcnet", "mlp"))]
-    shares = [run.busy for name in drawn for run in results.runs.get((name, OURS, SLOTS), {}).values()]
-    return Goal(text, f"{np.mean(shares):.2f}", float(np.mean(shares)) >= BUSY) if shares else Goal(text)
-
-
-def _spread(ratios: dict[str, Ratio]) -> str:
-    worst, value = _worst(ratios)
-    return f"{overall(ratios).value:.2f}, worst {value:.2f} ({worst})"
-
-
-def _worst(ratios: dict[str, Ratio]) -> tuple[str, float]:
-    name = max(ratios, key=lambda objective: ratios[objective].value)
-    return name, ratios[name].value

@@ -1,4 +1,4 @@
-"""The samplers that are compared, and the digest of what each of them does.
+"""The proposers that are compared, and the digest of what each of them does.
 
 A peer is rebuilt from the trials for every proposal, as a job of a cluster would. Its ``version`` changes with its own
 source (hakken's modules of the search, or the adapter of a library together with the library's version), comments and
@@ -18,6 +18,7 @@ from typing import Literal
 
 from search_botorch import botorch_point
 from search_skopt import skopt_point
+from search_smac import smac_point
 
 import hakken.search
 from hakken.search import Space, Trial, propose
@@ -25,12 +26,13 @@ from hakken.search.optuna_samplers import optuna_point
 from hakken.search.trial import Value
 
 Propose = Callable[..., dict[str, Value]]
+MISSING = "missing"  # in place of a version
 HERE, SEARCH = Path(__file__).parent, Path(hakken.search.__file__).parent
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A sampler: how it proposes, what it is made of, how dear it is, and how many times the trials it gets.
+    """A proposer: how it proposes, what it is made of, how dear it is, and how many times the trials it gets.
 
     ``rank`` orders the work: 0 costs nothing, 3 seconds a proposal.
     """
@@ -40,6 +42,11 @@ class Peer:
     libraries: tuple[str, ...]
     rank: int
     lengthen: int = 1
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The libraries that it needs and that are not installed."""
+        return tuple(name for name in self.libraries if _installed(name) == MISSING)
 
     @property
     def version(self) -> str:
@@ -88,17 +95,17 @@ def _installed(library: str) -> str:
     try:
         return version(library)
     except PackageNotFoundError:
-        return "missing"
+        return MISSING
 
 
 def _ours(sampler: str, without: Collection[str], libraries: Sequence[str] = ()) -> Peer:
-    """Return a sampler of our own; ``without`` the modules that only other samplers and warm starts use."""
+    """Return a proposer of our own; ``without`` the modules that only other proposers and warm starts use."""
     sources = reached("proposer", {"optuna_samplers", "source", *without})
     return Peer(partial(propose, sampler=sampler), sources, ("numpy", "scipy", *libraries), 1)
 
 
 def _simple(sampler: str, lengthen: int = 1) -> Peer:
-    """Return a sampler that ignores results, which no change of the model touches."""
+    """Return a proposer that ignores results, which no change of the model touches."""
     sources = tuple(SEARCH / f"{module}.py" for module in ("space", "cube", "samplers", "trial"))
     return Peer(partial(propose, sampler=sampler), sources, (), 0, lengthen)
 
@@ -112,5 +119,6 @@ PEERS: dict[str, Peer] = {
     "optuna-tpe": Peer(partial(optuna_peer, kind="tpe"), (SEARCH / "optuna_samplers.py",), ("optuna",), 1),
     "optuna-gp": Peer(partial(optuna_peer, kind="gp"), (SEARCH / "optuna_samplers.py",), ("optuna", "torch"), 3),
     "botorch-qlognei": Peer(botorch_point, (HERE / "search_botorch.py",), ("botorch", "gpytorch", "torch"), 3),
+    "smac": Peer(smac_point, (HERE / "search_smac.py",), ("smac", "configspace"), 2),
     "skopt-constant-liar": Peer(skopt_point, (HERE / "search_skopt.py",), ("scikit-optimize", "scikit-learn"), 2),
 }

@@ -1,17 +1,16 @@
-"""One sweep in virtual time, and a cache of finished ones that survives a kill."""
+"""One sweep in virtual time, and the key under which it is stored."""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import cache, partial
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from search_objectives import OBJECTIVES, Problem
@@ -28,7 +27,7 @@ class Case:
     """Which sweep: ``trials`` trainings, ``slots`` at once."""
 
     objective: str
-    sampler: str
+    proposer: str
     slots: int
     seed: int
     trials: int
@@ -52,21 +51,37 @@ class Course:
 
 @dataclass(frozen=True)
 class Run(Course):
-    """The course of a ``case``, by one ``version`` of its sampler."""
+    """The course of a ``case``, by one ``version`` of its proposer."""
 
     case: Case
     version: str
 
+    @classmethod
+    def from_stored(cls, content: dict[str, Any]) -> Run:
+        """Return the run that was stored as a mapping."""
+        return cls(**{**content, "case": Case(**content["case"])})
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The run as a mapping of plain values."""
+        return asdict(self)
+
 
 @cache
-def warm_up(sampler: str) -> None:
-    """Let a sampler import and compile what it needs, so that this is not counted as the time of a proposal."""
-    simulate(Case("camel", sampler, slots=2, seed=0, trials=14))
+def problem_of(objective: str, seed: int) -> Problem:
+    """Return the problem of a seed; building one takes a while."""
+    return OBJECTIVES[objective].problem(seed)
+
+
+@cache
+def warm_up(proposer: str) -> None:
+    """Let a proposer import and compile what it needs, so that this is not counted as the time of a proposal."""
+    simulate(Case("training9", proposer, slots=2, seed=0, trials=14))
 
 
 def simulate(case: Case) -> Run:
-    """Run one sweep of a sampler on an objective."""
-    problem, peer = OBJECTIVES[case.objective].problem(case.seed), PEERS[case.sampler]
+    """Run one sweep of a proposer on an objective."""
+    problem, peer = problem_of(case.objective, case.seed), PEERS[case.proposer]
     ask = partial(peer.propose, seed=case.seed, maximise=problem.maximise)
     course, _ = sweep(problem, ask, case.slots, case.trials)
     return Run(**vars(course), case=case, version=peer.version)
@@ -182,56 +197,23 @@ def _regret(problem: Problem, trials: dict[int, Trial]) -> float:
     return problem.regret(best.parameters)
 
 
-def fingerprint(case: Case) -> str:
-    """Return a digest of what the sweep depends on: the sampler's version and what the problem answers."""
-    problem = OBJECTIVES[case.objective].problem(case.seed)
-    answers = [_answers(problem, number) for number in range(8)]
-    content = [asdict(case), PEERS[case.sampler].version, answers]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+def key(case: Case) -> str:
+    """Return under what a sweep is stored: its case, and a digest of the proposer and of what the problem answers."""
+    content = [asdict(case), PEERS[case.proposer].version, _answers(case.objective, case.seed)]
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+    return f"{case.objective} {case.proposer} n{case.slots} t{case.trials} s{case.seed} {digest}"
 
 
-def _answers(problem: Problem, number: int) -> list[str]:
+@cache
+def _answers(objective: str, seed: int) -> list[list[str]]:
+    """Return what a problem says of eight points, which changes with the code and the tables that it is made of."""
+    problem = problem_of(objective, seed)
+    return [_answer(problem, number) for number in range(8)]
+
+
+def _answer(problem: Problem, number: int) -> list[str]:
     u = np.random.default_rng(derive_seed(0, "random", number)).random((1, len(problem.space.dimensions)))
     parameters = cube.decode(problem.space, cube.snap(problem.space, u), 0)
     measured = problem.measure(parameters, number)
     numbers = (problem.best, problem.value(parameters), measured, problem.duration(parameters, number))
     return ["failed" if answer is None else f"{answer:.6g}" for answer in numbers]
-
-
-def cached(case: Case, folder: Path | None) -> Run:
-    """Return the stored sweep where there is one of the same code, else run it and store it."""
-    path = _path(case, folder) if folder else None
-    if path and path.is_file():
-        content = json.loads(path.read_text())
-        return Run(**{**content, "case": Case(**content["case"])})
-    warm_up(case.sampler)
-    run = simulate(case)
-    if path:
-        store(path, asdict(run))
-    return run
-
-
-def is_cached(case: Case, folder: Path | None) -> bool:
-    """Whether there is a stored sweep of the same code."""
-    return folder is not None and _path(case, folder).is_file()
-
-
-def _path(case: Case, folder: Path) -> Path:
-    name = f"{case.objective}.{case.sampler}.n{case.slots}.t{case.trials}.s{case.seed}"
-    return folder / f"{name}.{fingerprint(case)}.json"
-
-
-def store(path: Path, content: object) -> None:
-    """Write ``content`` as JSON in one step."""
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(_rounded(content)) + "\n")
-    partial.replace(path)
-
-
-def _rounded(content: object) -> object:
-    """Return the content with numbers of nine digits."""
-    if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_rounded(value) for value in content]
-    return float(np.format_float_scientific(content, 8)) if isinstance(content, float) else content

@@ -47,28 +47,6 @@ TRAINING17: dict[str, Any] = {
     "dense_units": _integer(8, 256, "log", when={"dense_layers": [1, 2]}),
     "batch_norm": _choice(True, False),
 }
-DEV9: dict[str, Any] = {
-    "rate": _real(1e-4, 1.0, "log"),
-    "batch": _integer(1, 32, "log"),
-    "width": _integer(4, 128, "log"),
-    "depth": _integer(1, 5),
-    "schedule": _choice("constant", "cosine", "step"),
-    "step_factor": _real(0.05, 0.9, when={"schedule": "step"}),
-    "smoothing": _real(0.0, 0.3),
-    "loss": _choice("cross-entropy", "focal"),
-    "focus": _real(0.5, 5.0, when={"loss": "focal"}),
-}
-DEV17: dict[str, Any] = {
-    **DEV9,
-    "decay": _real(1e-7, 1e-2, "log"),
-    "warm_up": _integer(0, 10),
-    "attention": _choice(True, False),
-    "heads": _integer(1, 8, "log", when={"attention": True}),
-    "crop": _integer(16, 96),
-    "mixing": _real(0.0, 1.0),
-    "activation": _choice("relu", "gelu", "elu", "tanh"),
-    "clipping": _real(0.1, 10.0, "log"),
-}
 
 # The tables hold every combination of these; what is ordered is searched by its place in the order.
 FCNET_COUNTS = (
@@ -90,3 +68,6 @@ FCNET: dict[str, Any] = {
 }
 MLP_COUNTS = (("alpha", 10), ("batch_size", 10), ("depth", 3), ("learning_rate_init", 10), ("width", 10))
 MLP: dict[str, Any] = {name: _integer(0, count - 1) for name, count in MLP_COUNTS}
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+CELLS_COUNTS = tuple((f"edge_{edge}", len(OPERATIONS)) for edge in range(6))
+CELLS: dict[str, Any] = {name: _choice(*OPERATIONS) for name, _ in CELLS_COUNTS}

@@ -24,9 +24,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from search_objectives import OBJECTIVES, Problem, fcnet, training
+from search_objectives import OBJECTIVES, TRAININGS
+from search_problem import Problem
 from search_simulation import sweep
-from search_spaces import TRAINING9, TRAINING17
+from search_tables import fcnet
+from search_training import training
 
 from hakken.search import Trial, propose
 
@@ -42,11 +44,9 @@ Regrets = dict[str, list[float]]  # mode: regret (TRIALS) of the best measured t
 
 def source(target: str, relation: str, seed: int) -> Problem:
     """Return the problem that was searched before the ``target``."""
-    if target.startswith("training"):
-        mapping = TRAINING9 if target == "training9" else TRAINING17
-        return (
-            training(target, mapping, seed, DRIFT) if relation == "related" else training(target, mapping, seed + 500)
-        )
+    if target in TRAININGS:
+        space = TRAININGS[target]
+        return training(target, space, seed, DRIFT) if relation == "related" else training(target, space, seed + 500)
     if relation == "related":
         return fcnet({"fcnet-protein": "parkinsons_telemonitoring", "fcnet-slice": "naval_propulsion"}[target], seed)
     problem = OBJECTIVES[target].problem(seed)

@@ -146,7 +146,7 @@ def test_the_published_systems_come_out_of_one_call(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout[-3000:]
     reports = re.findall(r"^    output: results/(\w+)/tiny/report\.html$", run.stdout, flags=re.MULTILINE)
     assert sorted(reports) == sorted(published)
-    assert len(published) == 12
+    assert len(published) == 13
     assert f"    output: {OVERVIEW}" in run.stdout
 
 

@@ -82,7 +82,8 @@ def test_every_rule_was_run(small_runs: tuple[Project, list[Job]]) -> None:
         for path in (ROOT / "workflow" / "rules").glob("*.smk")
         for name in re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE)
     }
-    assert rules - {job["rule"] for job in ran} == {"overview"}  # made when it is asked for
+    elsewhere = {"overview", "job"}  # made when it is asked for; where trainings pause, as those of a toy do
+    assert rules - {job["rule"] for job in ran} == elsewhere
 
 
 def test_rules_give_their_stages_what_these_ask_for(small_runs: tuple[Project, list[Job]]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hakken.runs.table import Run
 from hakken.study import Study
 
+INITIALS = ("ct", "mr", "pca", "pet", "suv")
+
 
 def published(study: Study) -> list[str]:
     """Return a line on the result of the publication; none where the study names no publication."""
@@ -19,8 +21,10 @@ def spoken(name: str) -> str:
 
     >>> spoken("learning_rate")
     'learning rate'
+    >>> spoken("pca_reconstruction")
+    'PCA reconstruction'
     """
-    return name.replace("_", " ")
+    return " ".join(word.upper() if word in INITIALS else word for word in name.split("_"))
 
 
 def titled(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,6 +47,8 @@ VARIANTS = (PURPLE, VERMILLION, SKY, BLACK)
 """Colours of the variants, one after the other; a further round of them is dash-dotted, and their names say so."""
 AGAIN = (0, (6, 1.5, 1, 1.5))
 ROUND = tuple({"color": colour, "linestyle": AGAIN} for colour in VARIANTS)
+BASELINES = ((0, (2, 1)), (0, (5, 1)), (0, (1, 1.5)), (0, (3, 1, 1, 1)))
+"""Dashes of the baselines, one after the other and then again."""
 BANDS: dict[str, float] = {"test": 0.18, "validation": 0.10, "variant": 0.10}
 """How dense the band of a curve is; the others have none."""
 
@@ -101,15 +103,20 @@ def draw_froc(given: FrocInput) -> Figure:
 
 
 def looks(roles: Sequence[Role]) -> list[dict[str, Any]]:
-    """Return how each curve is drawn: by its role, each variant in a colour or with dashes of its own.
+    """Return how each curve is drawn: by its role, each variant in a colour or with dashes, baselines with dashes.
 
     >>> [look["color"] for look in looks(["variant", "test", "variant"])]
     ['#CC79A7', '#0072B2', '#D55E00']
     >>> [look.get("linestyle") for look in looks(["variant"] * 5)]
     [None, None, None, None, (0, (6, 1.5, 1, 1.5))]
+    >>> [look["linestyle"] for look in looks(["baseline", "baseline"])]
+    [(0, (2, 1)), (0, (5, 1))]
     """
-    own = itertools.chain(({"color": one} for one in VARIANTS), *itertools.repeat(ROUND, len(roles)))
-    return [LINES[role] | (next(own) if role == "variant" else {}) for role in roles]
+    own: dict[str, Iterator[dict[str, Any]]] = {
+        "variant": itertools.chain(({"color": one} for one in VARIANTS), *itertools.repeat(ROUND, len(roles))),
+        "baseline": itertools.cycle({"linestyle": one} for one in BASELINES),
+    }
+    return [LINES[role] | (next(own[role]) if role in own else {}) for role in roles]
 
 
 def _curve(axes: Axes, curve: CurveInput, look: Mapping[str, Any], most: float) -> None:

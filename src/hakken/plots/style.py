@@ -22,6 +22,8 @@ TWO_COLUMNS = 7.2
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 DARK_ORANGE = "#9C6500"  # orange for text, readable on white
+LETTERS = 18.5  # letters of the footer in an inch at its full size
+BOLD = 1.6  # of these, the width of a letter of the stamp beside it
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 INK, GREY, PALE = "#222222", "#6E6E6E", "#E4E4E4"
 
@@ -103,18 +105,15 @@ def new_figure(width: float, height: float, origin: Origin | str) -> Figure:
     figure = Figure(figsize=(width, height), layout=None)
     inch = 1 / height
     line = origin if isinstance(origin, str) else origin.line
-    figure.text(0.08 / width, 0.07 * inch, line, fontsize=6, color=GREY, va="bottom")
+    stamp = ""
     if isinstance(origin, Origin) and origin.phantom:
+        stamp = f"{origin.data.upper()} DATA" if origin.data.lower() == "phantom" else origin.data.upper()
         figure.text(
-            1 - 0.08 / width,
-            0.06 * inch,
-            f"{origin.data.upper()} DATA" if origin.data.lower() == "phantom" else origin.data.upper(),
-            fontsize=6.5,
-            weight="bold",
-            color=VERMILLION,
-            va="bottom",
-            ha="right",
+            1 - 0.08 / width, 0.06 * inch, stamp, fontsize=6.5, weight="bold", color=VERMILLION, va="bottom", ha="right"
         )
+    room = LETTERS * (width - 0.3) - BOLD * len(stamp)
+    size = 6 * min(1.0, room / max(1, len(line)))
+    figure.text(0.08 / width, 0.07 * inch, line, fontsize=size, color=GREY, va="bottom")
     return figure
 
 

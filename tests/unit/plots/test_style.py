@@ -24,6 +24,7 @@ from hakken.plots.style import (
     interval_text,
     new_figure,
     spread,
+    style,
 )
 from hakken.search.comparison import groups_of
 
@@ -48,6 +49,18 @@ def test_every_figure_has_the_width_of_a_page_and_writes_nothing_outside(name: s
     assert box.x0 >= -0.01 and box.y0 >= -0.01
     assert box.x1 <= figure.get_size_inches()[0] + 0.01
     assert box.y1 <= figure.get_size_inches()[1] + 0.01
+
+
+@pytest.mark.parametrize("width", [ONE_COLUMN, TWO_COLUMNS])
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_a_long_title_ends_before_what_stands_beside_it(width: float, times: int) -> None:
+    title = "; ".join(["Anomalies on chest X-rays by flows of normal and of unlabelled mixed images"] * times)
+    with style():
+        origin = Origin(title, "tiny", "phantom", "test opening 1 known to this ledger, begun on 2026-12-01", "", True)
+        stamp, footer = new_figure(width, 3, origin).texts
+        assert footer.get_window_extent().x1 < stamp.get_window_extent().x0
+        alone = new_figure(width, 3, title)
+        assert alone.texts[0].get_window_extent().x1 < alone.bbox.x1
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterable
 
+INITIALS = ("ct", "mr", "pca", "pet", "suv")
+
 
 def nearest(name: str, known: Iterable[object]) -> str:
     """Return '; did you mean `x`?' where a known name is close, else ''."""
@@ -19,6 +21,15 @@ def counted(number: int, what: str) -> str:
     ('1 lesion', '3 patients')
     """
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def spoken(name: str) -> str:
+    """Return a name as people read it.
+
+    >>> spoken("learning_rate"), spoken("pca_reconstruction")
+    ('learning rate', 'PCA reconstruction')
+    """
+    return " ".join(word.upper() if word in INITIALS else word for word in name.split("_"))
 
 
 def plain(name: str) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hakken.core.files import read_json
+from hakken.core.names import spoken
 from hakken.figures import Files, by_model
-from hakken.figures._words import spoken, titled, varied
+from hakken.figures._words import titled, varied
 from hakken.outcomes import Measured
 from hakken.plots.froc import Role
 from hakken.runs.measurement import read_measurement

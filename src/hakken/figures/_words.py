@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from hakken.core.names import spoken
 from hakken.runs.table import Run
 from hakken.study import Study
-
-INITIALS = ("ct", "mr", "pca", "pet", "suv")
 
 
 def published(study: Study) -> list[str]:
@@ -14,17 +13,6 @@ def published(study: Study) -> list[str]:
         return []
     caution = " (patients; must not be compared with a phantom)" if study.of_phantom else ""
     return [f"Published: {study.published.result.rstrip('.')}{caution}."]
-
-
-def spoken(name: str) -> str:
-    """Return a name as people read it.
-
-    >>> spoken("learning_rate")
-    'learning rate'
-    >>> spoken("pca_reconstruction")
-    'PCA reconstruction'
-    """
-    return " ".join(word.upper() if word in INITIALS else word for word in name.split("_"))
 
 
 def titled(name: str) -> str:

@@ -9,10 +9,9 @@ import numpy as np
 
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json
-from hakken.core.names import counted
+from hakken.core.names import counted, spoken
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._models import cost_of, trials_of
-from hakken.figures._words import spoken
 from hakken.outcomes import Measured
 from hakken.plots.classes import MatrixInput, draw_matrices
 from hakken.plots.style import interval_text

@@ -12,10 +12,10 @@ import numpy as np
 
 from hakken.core import tables
 from hakken.core.errors import HakkenError
-from hakken.core.names import nearest
+from hakken.core.names import nearest, spoken
 from hakken.evaluation.caution import Caution, lines
 from hakken.figures import Drawing, Files, Table, cells
-from hakken.figures._words import published, spoken
+from hakken.figures._words import published
 from hakken.plots.grid import GridInput, LevelInput, LineInput, PanelInput, PointInput, draw_grid
 from hakken.seal.freeze import read_sealed
 from hakken.study import Study

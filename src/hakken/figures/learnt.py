@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from hakken.core.names import spoken
 from hakken.core.seeds import derive_seed
 from hakken.figures import Drawing, Files, Table, cells
 from hakken.figures._courses import numbers_of, sweeps_of
-from hakken.figures._words import spoken
 from hakken.plots.learnt import TILES, DependenceInput, LearntInput, ParameterInput, draw_learnt
 from hakken.report.figure import cost
 from hakken.report.learnt import Learnt, border, comparable, learn, reading

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hakken.core.names import spoken
 from hakken.core.tables import Cell
 from hakken.figures import Drawing, Files, Table
 from hakken.figures._strata_of_numbers import FIFTHS, OUTCOME, Strata, panels
-from hakken.figures._words import spoken
 from hakken.outcomes.numbers import STRATA, Settings
 from hakken.plots.levels import RowInput, draw_levels
 from hakken.runs.table import SELECTED

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from hakken.core.errors import HakkenError
+from hakken.core.names import spoken
 from hakken.core.seeds import derive_seed
 from hakken.core.tables import read_table
 from hakken.evaluation.findings import Cases, Floats, Ints
 from hakken.evaluation.segmentation import Mean, paired_difference
 from hakken.figures import Drawing, Files, Table, by_model, cells
-from hakken.figures._words import published, spoken
+from hakken.figures._words import published
 from hakken.methods.unet.sizes import Size
 from hakken.plots.sizes import Baseline, Family, SizePoint, SizesInput, draw_sizes, short_number
 from hakken.plots.style import interval_text

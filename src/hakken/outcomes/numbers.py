@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from hakken.cohort.items import Item
 from hakken.core.errors import HakkenError
 from hakken.core.files import read_json, replacing, write_json
-from hakken.core.names import counted, nearest
+from hakken.core.names import counted, nearest, spoken
 from hakken.core.tables import Cell
 from hakken.evaluation.findings import Floats
 from hakken.evaluation.numbers import MEASURES, Answers, Stratum, drawn_skills, measure_numbers, skill_of
@@ -76,7 +76,7 @@ class Settings(Section):
 
     def label(self, name: str) -> str:
         """Return how figures write a quantity, or what numbers are grouped by."""
-        return self.labels.get(name, name.replace("_", " "))
+        return self.labels.get(name, spoken(name))
 
 
 def problems(study: Any) -> Iterator[str]:

@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from hakken.core.names import spoken
 from hakken.plots.style import BLUE, GREY, INK, TWO_COLUMNS, Origin, new_figure, place, style, write
 
 SIDE, LEFT, GAP = 2.35, 0.95, 0.95
@@ -48,7 +49,7 @@ def _panel(axes: Axes, panel: MatrixInput) -> None:
     for row, column in np.ndindex(panel.matrix.shape):
         colour = "white" if shares[row, column] > DARK else INK
         axes.text(column, row, str(panel.matrix[row, column]), ha="center", va="center", fontsize=7, color=colour)
-    names = [name.replace("_", " ") for name in panel.classes]
+    names = [spoken(name) for name in panel.classes]
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(length=0)

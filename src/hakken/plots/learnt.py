@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from hakken.core.names import spoken
 from hakken.plots.style import (
     BLUE,
     GREY,
@@ -75,7 +76,7 @@ class ParameterInput:
     @property
     def words(self) -> str:
         """The name as people read it."""
-        return self.name.replace("_", " ")
+        return spoken(self.name)
 
     @property
     def colour(self) -> str:

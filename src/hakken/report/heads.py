@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hakken import plugins
+from hakken.core.names import spoken
 from hakken.evaluation.caution import Caution, lines
 from hakken.runs.measurement import FILE, read_measurement
 
@@ -23,7 +24,7 @@ def head_of(part: str, model: str) -> str:
     >>> head_of("test", "selected"), head_of("test", "brightest_components")
     ('test', 'test, brightest components')
     """
-    return HEADS.get((part, model), f"{part}, {model.replace('_', ' ')}" if part != "records" else model)
+    return HEADS.get((part, model), f"{part}, {spoken(model)}" if part != "records" else model)
 
 
 def warnings_of(figure: str, files: Mapping[str, Sequence[Path]]) -> list[str]:

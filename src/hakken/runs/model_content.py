@@ -37,11 +37,10 @@ def save_used_as(path: Path, source: Path, study: Study) -> None:
         write_content(path, content | {"study": content["study"] | used})
 
 
-def write_content(path: Path, content: dict[str, Any]) -> None:
+def write_content(path: Path, content: Mapping[str, Any]) -> None:
     """Write what a model holds, with the digest of it, to ``path``."""
-    content[DIGEST] = digest_of(content)
     buffer = io.BytesIO()
-    torch.save(content, buffer)
+    torch.save({**content, DIGEST: digest_of(content)}, buffer)
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 

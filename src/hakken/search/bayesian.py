@@ -20,12 +20,12 @@ from hakken.search.scikit import ScikitEncoder, fit_scikit
 from hakken.search.source import source_weight
 from hakken.search.space import Key, Space
 from hakken.search.trial import Trial, Value
+from hakken.search.warp import SAME
 
 STARTS = 5  # best tried points, by posterior mean, that the local search starts from
 REACH = 3.0
 WITHIN = 10.0  # finished trials that the prior of points within their ranges is worth
 BREADTH = 0.4  # of a range: the standard deviation of that prior about the middle
-SAME = 1e-12  # values of at most 1 that differ less are equal
 
 Features = Callable[[Points], Floats]
 Fit = Callable[[Floats, Floats], Model]

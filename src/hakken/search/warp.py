@@ -15,21 +15,24 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from hakken.search.cube import Floats
-from hakken.search.gaussian import Encoder, Fitted, Model, condition, most_telling, posterior_mode
+from hakken.search.gaussian import Encoder, Fitted, Model, condition, fit, most_telling, posterior_mode
 
 KNEES = (np.inf, 3.0, 1.0, 0.3, 0.1, 0.03)
 """Distances to the best, in those of the median, above which a scale is rather logarithmic; infinity: as measured."""
 MOST_JUDGED = 50  # trials that the scales are compared on
-SAME = 1e-12  # of the largest value: values that differ less are equal
+SAME = 1e-12  # values of at most 1 that differ less are equal
 
 Scale = tuple[Floats, Floats]
 """Values (n,) with mean 0 and variance 1, and the logarithms (n,) of the derivative that led to them."""
 
 
 def learn(encoder: Encoder, x: Floats, values: Floats, rng: np.random.Generator) -> Model:
-    """Return a model of ``values`` (n,), larger is better, at features ``x`` (n, f), on a scale drawn by ``rng``."""
+    """Return a model of ``values`` (n,) within -1 and 1, larger is better, at features ``x`` (n, f).
+
+    The scale is drawn by ``rng``.
+    """
     if np.ptp(values) <= SAME:
-        return condition(posterior_mode(encoder, x, np.zeros(len(values))), x, np.zeros(len(values)))
+        return fit(encoder, x, np.zeros(len(values)))
     scales = [scaled(values, knee) for knee in KNEES]
     few = most_telling(values, MOST_JUDGED)
     fits = [posterior_mode(encoder, x[few], targets[few]) for targets, _ in scales]

@@ -153,18 +153,24 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Learning:
-    """What the processes of a ``team`` move together: networks, the optimisers of the players, moving averages."""
+    """What the processes of a ``team`` move together: networks, the optimisers of the players, moving averages.
+
+    ``export`` takes the networks to the model that is kept of them.
+    """
 
     networks: Networks
     optimisers: Mapping[str, Optimiser]
     averages: Averages
+    export: Callable[[Networks], Model]
     team: Team
 
     @classmethod
-    def begun(cls, networks: Networks, players: Sequence[Player], team: Team) -> Learning:
+    def begun(
+        cls, networks: Networks, players: Sequence[Player], export: Callable[[Networks], Model], team: Team
+    ) -> Learning:
         """Return it with optimisers that have seen nothing and the same weights in all processes."""
         optimisers = {player.name: Optimiser(learnt(networks, player), player.optimisation) for player in players}
-        begun = cls(networks, optimisers, Averages(networks, players), team)
+        begun = cls(networks, optimisers, Averages(networks, players), export, team)
         team.begin_equal(networks.values())
         return begun
 
@@ -177,10 +183,10 @@ class Learning:
         """Make what the processes have gathered apart from each other, running means of layers, the same in all."""
         self.team.settle((*self.networks.values(), *self.averages.copies))
 
-    def kept(self, export: Callable[[Networks], Model]) -> Model:
+    def kept(self) -> Model:
         """Return what would be kept now, in evaluation mode."""
         self.settle()
-        return export(self.averages.of(self.networks)).eval()
+        return self.export(self.averages.of(self.networks)).eval()
 
 
 def train(
@@ -215,7 +221,7 @@ def train(
     the step ``until``, saved so that it can go on from there. Resumes from ``checkpoints``. Raises Diverged when a loss
     stops being finite, and Interrupted, after saving, when ``stop()`` says so, to any process, between two rounds.
     """
-    learning = Learning.begun(networks, players, team)
+    learning = Learning.begun(networks, players, export, team)
     run = _resume(checkpoints, learning, training.keep)
     started = time.monotonic() - run.seconds
     turns = [
@@ -227,17 +233,13 @@ def train(
         turn.begin(run.step, workers)
 
     while (ended := _ended(run, training, until)) is None:
-        for turn in turns:
-            if is_due(turn.player, run.reviews, run.step, training.steps):
-                run.reviews[turn.player.name] = made(turn.player, lambda: learning.kept(export), run.step, team)
-                turn.begin(run.step, workers)  # mini-batches that were made ahead are not those that are wanted now
+        _review(run, turns, learning, training, workers)
         _round(run, turns, learning, training)
-        measured = run.step % training.validate_every < training.minibatches or run.step >= training.steps
-        measured = measured or run.step in rungs
+        measured = _is_measured(run.step, training, rungs)
         if measured or run.step // training.minibatches % CHECK_EVERY == 0:
             means = run.mean_losses(team)
         if measured:
-            _measure(run, learning, export, validate, losses=means, started=started)
+            _measure(run, learning, validate, losses=means, started=started)
             run.hopeless = team.told(lambda: hopeless(run.curve))
         run.seconds = time.monotonic() - started
         report(run)
@@ -248,6 +250,19 @@ def train(
             raise Interrupted(f"stopped at step {run.step} of {training.steps}")
 
     return run.result(ended)
+
+
+def _review(run: Run, turns: Sequence[Turn], learning: Learning, training: Training, workers: int) -> None:
+    """Let each player that is due look at the training cases; what it has made ahead is no longer what it wants."""
+    for turn in turns:
+        if is_due(turn.player, run.reviews, run.step, training.steps):
+            run.reviews[turn.player.name] = made(turn.player, learning.kept, run.step, learning.team)
+            turn.begin(run.step, workers)
+
+
+def _is_measured(step: int, training: Training, rungs: Sequence[int]) -> bool:
+    """Return whether the objective is measured after so many steps: now and then, at the end and at the ``rungs``."""
+    return step % training.validate_every < training.minibatches or step >= training.steps or step in rungs
 
 
 def _round(run: Run, turns: Sequence[Turn], learning: Learning, training: Training) -> None:
@@ -267,14 +282,13 @@ def _round(run: Run, turns: Sequence[Turn], learning: Learning, training: Traini
 def _measure(
     run: Run,
     learning: Learning,
-    export: Callable[[Networks], Model],
     validate: Callable[[Model], float],
     *,
     losses: Mapping[str, float],
     started: float,
 ) -> None:
     """Note the objective of what is exported, and how long it took; the training ``started`` then, by the clock."""
-    model = learning.kept(export)
+    model = learning.kept()
     begun = time.monotonic()
     objective = validate(model)
     now = time.monotonic()

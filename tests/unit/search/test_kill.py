@@ -252,33 +252,29 @@ def test_kills_at_any_instant_lose_and_double_no_segment(tmp_path: Path, capsys:
     check_segments(supervisor, capsys)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
-def test_two_hundred_kills_of_jobs_with_rungs(
-    links: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=[True, False], ids=["links", "no links"])
+def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system with hard links, and one that refuses them."""
+
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.EOPNOTSUPP, "no links here")
 
-    if not links:
+    if not request.param:
         monkeypatch.setattr(os, "link", refuse)
         monkeypatch.setattr(publish, "TORN_SECONDS", 1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("file_system")
+def test_two_hundred_kills_of_jobs_with_rungs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     supervisor = run_with_rungs(tmp_path, writers=8, jobs=24, kills=200, seed=2)
     check_segments(supervisor, capsys)
     assert supervisor.kills == 200
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
-def test_two_hundred_kills(
-    links: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise OSError(errno.EOPNOTSUPP, "no links here")
-
-    if not links:
-        monkeypatch.setattr(os, "link", refuse)
-        monkeypatch.setattr(publish, "TORN_SECONDS", 1.0)
+@pytest.mark.usefixtures("file_system")
+def test_two_hundred_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     begin = time.monotonic()
     supervisor = run(tmp_path, writers=8, trials=100, kills=200, seed=2)
     check(supervisor, capsys)

@@ -30,11 +30,11 @@ from hakken.stages.select import select
 from hakken.stages.sweep_table import sweep_table
 from hakken.study.slices import study_slice
 from hakken.training.checkpoint import checkpoint_files
-from hakken.training.loop import Run
 from hakken.training.reporter import Reporter
 from hakken.training.stopping import REQUEUE
 
 from ..miniature import prepare_case, study
+from .deaths import killed_at
 
 SPACE = {
     "learning_rate": {"type": "real", "low": 0.005, "high": 0.05, "scale": "log"},
@@ -267,12 +267,7 @@ def test_near_its_time_limit_a_job_saves_itself_and_the_next_goes_on(
 def test_killed_within_a_segment_it_goes_on_from_its_checkpoint(
     data: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(self: Reporter, run: Run) -> None:
-        if run.step == 8:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Reporter, "__call__", die)
+    with killed_at(8, monkeypatch):
         run(data, tmp_path)
     steps: list[int] = []
     monkeypatch.setattr(Reporter, "__call__", lambda self, run: steps.append(run.step))

@@ -46,6 +46,7 @@ from hakken.training.reporter import Reporter
 from hakken.training.stopping import REQUEUE
 
 from ..miniature import prepare_case, study, without
+from .deaths import killed_at
 
 
 @pytest.fixture(scope="module")
@@ -305,12 +306,7 @@ def test_killed_between_measurements_it_ends_the_same(
 ) -> None:
     expected = run(data, tmp_path / "uninterrupted")
 
-    def die(self: Reporter, run: Run) -> None:
-        if run.step == 7:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Reporter, "__call__", die)
+    with killed_at(7, monkeypatch):
         run(data, tmp_path)
     steps: list[int] = []
 
@@ -681,12 +677,7 @@ def test_resumed_after_its_best_the_table_is_that_of_the_best_network(
     monkeypatch.setattr(candidates, "objective", lambda found, part: 0.5)
     expected = run(data, tmp_path / "uninterrupted")
 
-    def die(self: Reporter, run: Run) -> None:
-        if run.step == 7:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Reporter, "__call__", die)
+    with killed_at(7, monkeypatch):
         run(data, tmp_path)
     resumed = run(data, tmp_path)
     assert resumed["best_step"] == 4

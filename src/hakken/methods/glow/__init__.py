@@ -10,6 +10,7 @@ several scores are made of the two flows, all are recorded, and none is ever tur
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -89,14 +90,7 @@ class Parameters(Optimised):
     @property
     def optimisation(self) -> Optimisation:
         """The same as the training loop takes it."""
-        return Optimisation(
-            learning_rate=self.learning_rate,
-            learning_rate_decay=self.learning_rate_decay,
-            weight_decay=self.weight_decay,
-            momentum=self.momentum,
-            kind=self.optimizer,
-            warm_up=self.warm_up,
-        )
+        return replace(super().optimisation, warm_up=self.warm_up)
 
 
 class Inference(Section):
